@@ -1,0 +1,1 @@
+"""`ls components` is the pipeline."""

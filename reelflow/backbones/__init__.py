@@ -1,0 +1,1 @@
+"""A frozen CNN as a plug-in: one file each, one registry."""

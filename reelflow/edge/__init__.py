@@ -1,0 +1,1 @@
+"""The device: needs numpy, av, ai-edge-litert, pydantic; no TensorFlow."""

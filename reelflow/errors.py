@@ -1,0 +1,92 @@
+"""Every error that reelflow raises on purpose.
+
+ReelflowError                exit code 1
+├── ParamsError              2  a value in params.yaml or on the command line
+├── DataError                3  the clips as a whole: none usable, too few, contradicting
+│   └── ClipError            3  one clip; steps quarantine it and go on
+├── WeightsError             4  a weight file: missing, wrong sha256, not reachable
+├── BundleError              5  a bundle or a step's output: damaged, foreign, not trusted
+├── StorageError             6  the disk: read-only, full, not permitted
+├── TrackingError            7  MLflow: not reachable, not migrated
+└── StepError                8  a step's process ended without saying why
+
+A message says what was found, what was expected, and what to do next.
+"""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class ReelflowError(Exception):
+    """Root of the tree; `exit_code` is what a command ends with."""
+
+    exit_code = 1
+
+
+class ParamsError(ReelflowError):
+    """A value in params.yaml or on the command line cannot be used."""
+
+    exit_code = 2
+
+
+class DataError(ReelflowError):
+    """The clips as a whole cannot be used."""
+
+    exit_code = 3
+
+
+class ClipError(DataError):
+    """One clip cannot be used."""
+
+
+class WeightsError(ReelflowError):
+    """A weight file is missing, altered or not reachable."""
+
+    exit_code = 4
+
+
+class BundleError(ReelflowError):
+    """A bundle, or a step's output, is damaged or not trusted."""
+
+    exit_code = 5
+
+
+class StorageError(ReelflowError):
+    """The disk refused: read-only, full, not permitted."""
+
+    exit_code = 6
+
+
+class TrackingError(ReelflowError):
+    """MLflow refused or is not reachable."""
+
+    exit_code = 7
+
+
+class StepError(ReelflowError):
+    """A step's process ended without saying why."""
+
+    exit_code = 8
+
+
+DISK_ADVICE = {
+    errno.ENOSPC: "the disk is full: free some space and run the same command again",
+    errno.EDQUOT: "the disk quota is used up: free some space and run the same command again",
+    errno.EROFS: "the file system is read-only: choose another output folder",
+    errno.EACCES: "permission denied: choose another output folder or change its owner",
+    errno.EPERM: "not permitted: choose another output folder or change its owner",
+}
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses at `path` into a `StorageError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_ADVICE:
+            raise
+        where = error.filename or path
+        raise StorageError(f"cannot write {where}: {DISK_ADVICE[error.errno]}") from error

@@ -1,0 +1,94 @@
+"""Files that are whole or absent: atomic writes, hashes, folders that appear by rename."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reelflow.errors import disk_errors
+
+
+def sha256_file(path: Path) -> str:
+    """Hex sha256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_text(text: str) -> str:
+    """Hex sha256 of a text in UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success it becomes `path`, else it is removed.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole text file, or none.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    with atomic(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file, or none.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    with atomic(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on `path`; waits for another process that holds it."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def replace_folder(partial: Path, final: Path) -> None:
+    """Put the folder `partial` in the place of `final`."""
+    if final.is_symlink() or final.is_file():
+        final.unlink()
+    elif final.exists():
+        shutil.rmtree(final)
+    os.replace(partial, final)
+
+
+def fingerprint(path: Path) -> str:
+    """Cheap identity of a file or folder: names, sizes and modification times below it."""
+    if path.is_file():
+        return sha256_file(path)
+    rows = []
+    for folder, folders, names in os.walk(path, followlinks=True):
+        folders.sort()
+        for name in sorted(names):
+            file = Path(folder, name)
+            stat = file.stat(follow_symlinks=True) if file.exists() else file.lstat()
+            rows.append(f"{file.relative_to(path)}\0{stat.st_size}\0{stat.st_mtime_ns}")
+    return sha256_text("\n".join(rows))

@@ -1,0 +1,163 @@
+"""params.yaml, typed: one section a step. Values stand in the YAML file, types and bounds here."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import pydantic
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from reelflow.errors import ParamsError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """Base of every section: unknown names and changes are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitLists(Section):
+    """Given lists of clip paths, one a line, as UCF101's `trainlist01.txt`."""
+
+    train: str
+    test: str
+
+
+class DatasetParams(Section):
+    """Where the clips are and how they are split."""
+
+    source: str = Field(min_length=1, description="folder of clips, or recipe of generated ones (.yaml)")
+    split: Literal["group", "random"] = Field(description="cut by whole groups, or clip by clip")
+    split_lists: SplitLists | None = Field(description="given train and test lists, or null")
+    validation: float = Field(gt=0, lt=1, description="fraction of all clips")
+    test: float = Field(gt=0, lt=1, description="fraction of all clips; unused with split_lists")
+    drop_small_classes: bool = Field(description="drop classes too small for the split")
+    clip_timeout_s: float = Field(gt=0, description="seconds after which a clip is given up")
+    seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _leaves_clips_to_train(self) -> Self:
+        if self.validation + self.test >= 1:
+            raise ValueError("validation + test must stay below 1, or nothing is left to train on")
+        return self
+
+
+class FramesParams(Section):
+    """Which frames of a clip are kept, and how."""
+
+    count: int = Field(ge=1, le=1000, description="frames a clip")
+    jpeg_quality: int = Field(ge=50, le=100)
+    shards: int = Field(ge=1, le=100_000)
+    clip_timeout_s: float = Field(gt=0, description="seconds after which a clip is given up")
+
+
+class FeaturesParams(Section):
+    """Which frozen networks embed the frames."""
+
+    backbones: Names
+    weights: str = Field(min_length=1, description="imagenet, random, a file, or a folder of files")
+    seed: int = Field(ge=0, description="of random weights")
+
+
+class TrainingParams(Section):
+    """Heads, optimiser and schedule (SPEC.md, study A)."""
+
+    heads: Names
+    units: Annotated[int, Field(ge=1)] | None = Field(description="of the recurrent layer; null = dim")
+    dense_units: int = Field(ge=1)
+    input_dropout: float = Field(ge=0, lt=1)
+    dropout: float = Field(ge=0, lt=1)
+    leaky_slope: float = Field(ge=0)
+    learning_rate: float = Field(gt=0)
+    decay: float = Field(ge=0, description="lr / (1 + decay * step)")
+    batch_size: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    patience: int = Field(ge=1, description="epochs without a better validation loss")
+    checkpoint_every_s: float = Field(ge=0)
+    seed: int = Field(ge=0)
+
+
+class EvaluationParams(Section):
+    """What is measured on the test clips."""
+
+    top_k: int = Field(ge=1)
+    chosen_classes: tuple[str, ...] = Field(description="classes of the small confusion matrix")
+    batch_size: int = Field(ge=1)
+
+
+class ConversionParams(Section):
+    """How the best classifier becomes TFLite."""
+
+    head: Literal["float32", "float16", "dynamic"]
+    backbone: Literal["float32", "float16", "int8"] = Field(description="of float backbones")
+    calibration_clips: int = Field(ge=1)
+    golden_clips: int = Field(ge=1)
+
+
+class ReleaseParams(Section):
+    """The registry's name and the gates to `champion`."""
+
+    model_name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")
+    min_accuracy: Fraction
+    min_agreement: Fraction
+    max_accuracy_drop: Fraction = Field(description="Keras accuracy less LiteRT accuracy")
+    max_size_mb: float = Field(gt=0)
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    dataset: DatasetParams
+    frames: FramesParams
+    features: FeaturesParams
+    training: TrainingParams
+    evaluation: EvaluationParams
+    conversion: ConversionParams
+    release: ReleaseParams
+
+    def with_values(self, **changes: dict[str, Any]) -> "Params":
+        """Replace values: `with_values(dataset={"source": "clips"})`.
+
+        Raises:
+            ParamsError: a value is out of bounds.
+        """
+        document = self.model_dump(mode="json")
+        for section, values in changes.items():
+            document[section].update(values)
+        return _validated(document, where="the command line")
+
+
+def load_params(path: Path) -> Params:
+    """Read and check a params file.
+
+    Raises:
+        ParamsError: the file is missing, is no YAML, or holds a wrong name or value.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParamsError(f"{path}: {error.strerror}; name an existing params file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path} is no valid YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise ParamsError(f"{path} holds no sections; expected {', '.join(Params.model_fields)}")
+    return _validated(document, where=str(path))
+
+
+def _validated(document: dict[str, Any], where: str) -> Params:
+    try:
+        return Params.model_validate(document)
+    except pydantic.ValidationError as error:
+        raise ParamsError(_explain(error, where)) from error
+
+
+def _explain(error: pydantic.ValidationError, where: str) -> str:
+    lines = [f"{where}: {error.error_count()} value(s) to correct"]
+    for problem in error.errors():
+        name = ".".join(str(part) for part in problem["loc"])
+        found = "" if problem["type"] == "missing" else f" (found {problem['input']!r})"
+        lines.append(f"  {name}: {problem['msg']}{found}")
+    return "\n".join(lines)

@@ -1,0 +1,34 @@
+"""What the environment decides: where MLflow is, where weights come from. DVC never sees it."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from environment variables.
+
+    Attributes:
+        tracking_uri: `MLFLOW_TRACKING_URI`; a sqlite file in the working folder by default.
+        experiment: `MLFLOW_EXPERIMENT_NAME`.
+        run_name: `REELFLOW_RUN`; the name that groups the steps of one run in MLflow.
+        events: `REELFLOW_EVENTS`; the file to which steps append their progress.
+        weights_mirror: `REELFLOW_WEIGHTS_MIRROR`; a URL that stands in for the publishers' hosts.
+        weights_cache: `REELFLOW_WEIGHTS_CACHE`; where downloaded weights are kept.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
+
+    tracking_uri: str = Field(
+        default_factory=lambda: f"sqlite:///{Path.cwd() / 'mlflow.db'}",
+        validation_alias="MLFLOW_TRACKING_URI",
+    )
+    experiment: str = Field(default="reelflow", validation_alias="MLFLOW_EXPERIMENT_NAME")
+    run_name: str = Field(default="", validation_alias="REELFLOW_RUN")
+    events: Path | None = Field(default=None, validation_alias="REELFLOW_EVENTS")
+    weights_mirror: str | None = Field(default=None, validation_alias="REELFLOW_WEIGHTS_MIRROR")
+    weights_cache: Path = Field(
+        default_factory=lambda: Path.home() / ".cache" / "reelflow" / "weights",
+        validation_alias="REELFLOW_WEIGHTS_CACHE",
+    )

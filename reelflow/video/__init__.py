@@ -1,0 +1,1 @@
+"""Decode, sample, preprocess: the same code trains and serves."""
