@@ -1,7 +1,9 @@
 """What every command line shares: errors become one message and an exit code, never a traceback."""
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
@@ -12,10 +14,7 @@ from reelflow.errors import ReelflowError
 def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
     """Run a typer command, or a plain function as one; exit codes stand in `reelflow.errors`."""
     try:
-        if isinstance(command, typer.Typer):
-            command(standalone_mode=True)
-        else:
-            typer.run(command)
+        _as_app(command)(standalone_mode=True)
     except ReelflowError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
@@ -23,3 +22,25 @@ def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
         print("stopped; the same command goes on where it was", file=sys.stderr)  # noqa: T201
         sys.exit(130)
     sys.exit(0)
+
+
+@contextmanager
+def silenced_stderr() -> Iterator[None]:
+    """Drop what native code writes to the process's stderr, such as LiteRT's lines on start-up."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _as_app(command: Callable[..., Any] | typer.Typer) -> typer.Typer:
+    if isinstance(command, typer.Typer):
+        return command
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    return app

@@ -312,3 +312,28 @@ class ReleaseReport(Report):
     aliases: tuple[str, ...] = Field(description="that point to this version now")
     gates: tuple[Gate, ...]
     explanation: str
+
+
+class SummaryRow(Document):
+    """One classifier of a run, measured on the test clips."""
+
+    backbone: str
+    head: str
+    accuracy: float
+    top5_accuracy: float
+    macro_f1: float
+    test_clips: int
+
+
+class Summary(Document):
+    """`summary.json`: a whole run at a glance."""
+
+    rows: tuple[SummaryRow, ...] = Field(description="the chosen one first")
+    chosen: str = Field(description="<backbone>-<head>, by validation accuracy")
+    labels: tuple[str, ...]
+    data_hash: Sha256
+    parity: Parity
+    promoted: bool
+    explanation: str
+    seconds: dict[str, float] = Field(default={}, description="of each task's own work; from the driver")
+    wall_seconds: float = Field(default=0.0, description="of the whole last attempt; from the driver")

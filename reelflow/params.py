@@ -1,7 +1,7 @@
 """params.yaml, typed: one section a step. Values stand in the YAML file, types and bounds here."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
 import yaml
@@ -14,9 +14,23 @@ Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Section(BaseModel):
-    """Base of every section: unknown names and changes are refused."""
+    """Base of every section: unknown names and changes are refused.
+
+    Attributes:
+        unrolled: the list from which one task each is made; a task depends on its own item alone.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    unrolled: ClassVar[str] = ""
+
+    def of_one_task(self) -> dict[str, Any]:
+        """The values that a task's outcome depends on, less the list that it was unrolled from."""
+        return self.model_dump(mode="json", exclude={self.unrolled})
+
+    def narrowed_to(self, item: str) -> Self:
+        """The section of the task of one item."""
+        return self.model_copy(update={self.unrolled: (item,)})
 
 
 class SplitLists(Section):
@@ -57,6 +71,8 @@ class FramesParams(Section):
 class FeaturesParams(Section):
     """Which frozen networks embed the frames."""
 
+    unrolled: ClassVar[str] = "backbones"
+
     backbones: Names
     weights: str = Field(min_length=1, description="imagenet, random, a file, or a folder of files")
     seed: int = Field(ge=0, description="of random weights")
@@ -64,6 +80,8 @@ class FeaturesParams(Section):
 
 class TrainingParams(Section):
     """Heads, optimiser and schedule (SPEC.md, study A)."""
+
+    unrolled: ClassVar[str] = "heads"
 
     heads: Names
     units: Annotated[int, Field(ge=1)] | None = Field(description="of the recurrent layer; null = dim")

@@ -13,7 +13,11 @@ class Settings(BaseSettings):
         tracking_uri: `MLFLOW_TRACKING_URI`; a sqlite file in the working folder by default.
         experiment: `MLFLOW_EXPERIMENT_NAME`.
         run_name: `REELFLOW_RUN`; the name that groups the steps of one run in MLflow.
-        events: `REELFLOW_EVENTS`; the file to which steps append their progress.
+        task: `REELFLOW_TASK`; what the running step is called in progress and logs.
+        work: `REELFLOW_WORK`; a folder that outlives the run: finished steps are kept in it, and
+            outputs become links into it.
+        events: `REELFLOW_EVENTS`; the file to which steps append their progress. Who watches it
+            also records the steps in MLflow.
         weights_mirror: `REELFLOW_WEIGHTS_MIRROR`; a URL that stands in for the publishers' hosts.
         weights_cache: `REELFLOW_WEIGHTS_CACHE`; where downloaded weights are kept.
     """
@@ -26,6 +30,8 @@ class Settings(BaseSettings):
     )
     experiment: str = Field(default="reelflow", validation_alias="MLFLOW_EXPERIMENT_NAME")
     run_name: str = Field(default="", validation_alias="REELFLOW_RUN")
+    task: str = Field(default="", validation_alias="REELFLOW_TASK")
+    work: Path | None = Field(default=None, validation_alias="REELFLOW_WORK")
     events: Path | None = Field(default=None, validation_alias="REELFLOW_EVENTS")
     weights_mirror: str | None = Field(default=None, validation_alias="REELFLOW_WEIGHTS_MIRROR")
     weights_cache: Path = Field(

@@ -12,15 +12,17 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from reelflow.contracts import Document, Report
-from reelflow.errors import BundleError, disk_errors
+from reelflow.errors import BundleError, ReelflowError, disk_errors
 from reelflow.files import fingerprint, locked, replace_folder, sha256_file, sha256_text, write_text
 from reelflow.params import Section
-from reelflow.progress import emit
+from reelflow.progress import EventFile, Line, emit, watched_by
+from reelflow.settings import Settings
+from reelflow.stores.tracking import record_folder
 
 PROVENANCE = "provenance.json"
 LIBRARIES = ("ai-edge-litert", "av", "keras", "numpy", "pillow", "scikit-learn", "tensorflow")
@@ -51,9 +53,8 @@ def perform(
     inputs: Mapping[str, Path],
     output: Mapping[str, Path],
     options: Mapping[str, str] | None = None,
-    work: str | Path = "",
-) -> tuple[Report, bool]:
-    """Run a step, or take over what an earlier attempt left.
+) -> Report:
+    """Run a step, or take over what an earlier attempt left, and tell who watches.
 
     Args:
         run: the step, `run(params, **options, **inputs, **output) -> Report`.
@@ -61,47 +62,83 @@ def perform(
         inputs: folders of earlier steps, or the clips' source, by argument name.
         output: the step's one output folder, by argument name.
         options: further strings, such as the head's name.
-        work: a folder that outlives this run; the output becomes a link to the folder in it.
-
-    Returns:
-        The report, and whether it was reused.
 
     Raises:
         ReelflowError: whatever the step raises.
     """
-    ((output_name, target),) = output.items()
-    report_type: type[Report] = run.__annotations__["return"]
-    options = dict(options or {})
+    settings = Settings()
     step = run.__module__.split(".")[1]
-    provenance = Provenance(
+    task = settings.task or " ".join([step, *(options or {}).values()])
+    with watched_by(EventFile(settings.events) if settings.events else Line()):
+        emit("started", task=task)
+        started = time.perf_counter()
+        try:
+            provenance = describe_step(step, params, inputs, options or {})
+            folder, reused = _finish(run, params, provenance, inputs, output, settings.work)
+            report = _report_type(run).open(folder)
+            if settings.events is None:
+                record_folder(settings, folder)
+        except ReelflowError as error:
+            emit("failed", task=task, message=str(error), exit_code=error.exit_code)
+            raise
+        seconds = time.perf_counter() - started
+        emit("finished", task=task, folder=str(folder), reused=reused, seconds=seconds)
+        return report
+
+
+def describe_step(
+    step: str, params: Section, inputs: Mapping[str, Path], options: Mapping[str, str]
+) -> Provenance:
+    """All that the outcome of a step depends on.
+
+    Raises:
+        BundleError: an input does not exist.
+    """
+    return Provenance(
         step=step,
-        options=options,
-        params=params.model_dump(mode="json"),
+        options=dict(options),
+        params=params.of_one_task(),
         inputs={name: identity(path) for name, path in inputs.items()},
         code=code_hash(step),
         libraries=library_versions(),
         python=platform.python_version(),
     )
-    store = Path(work).resolve() if work else target.absolute().parent
-    final = store / f"{step}-{provenance.key}" if work else target.absolute()
-    partial = store / f".{step}-{provenance.key}.partial"
 
-    emit("started", step=step, options=options)
-    with locked(store / f".{step}-{provenance.key}.lock"):
+
+def _finish(
+    run: Callable[..., Report],
+    params: Section,
+    provenance: Provenance,
+    inputs: Mapping[str, Path],
+    output: Mapping[str, Path],
+    work: Path | None,
+) -> tuple[Path, bool]:
+    """Make the output whole; returns its folder and whether it was whole before."""
+    ((name, target),) = output.items()
+    target = target.absolute()
+    store = work.absolute() if work else target.parent
+    final = store / f"{provenance.step}-{provenance.key}" if work else target
+    partial = store / f".{provenance.step}-{provenance.key}.partial"
+    with locked(store / f".{provenance.step}-{provenance.key}.lock"), disk_errors(store):
         reused = _is_whole(final, provenance)
-        started = time.perf_counter()
         if not reused:
-            with disk_errors(partial):
-                partial.mkdir(parents=True, exist_ok=True)
-                run(params, **options, **inputs, **{output_name: partial})
-                write_text(partial / PROVENANCE, provenance.to_json())
-                replace_folder(partial, final)
-        report = report_type.open(final)
-    if work:
-        _link(target, final)
-    seconds = time.perf_counter() - started
-    emit("finished", step=step, options=options, reused=reused, seconds=seconds, metrics=report.metrics)
-    return report, reused
+            partial.mkdir(parents=True, exist_ok=True)
+            run(params, **provenance.options, **inputs, **{name: partial})
+            write_text(partial / PROVENANCE, provenance.to_json())
+            replace_folder(partial, final)
+        if work:
+            _link(target, final)
+    return final, reused
+
+
+def _report_type(run: Callable[..., Report]) -> type[Report]:
+    found: type[Report] = run.__annotations__["return"]
+    return found
+
+
+def paths(**artifacts: Any) -> dict[str, Path]:
+    """Local paths of KFP artifacts, by argument name; optional ones that are absent left out."""
+    return {name: Path(artifact.path) for name, artifact in artifacts.items() if artifact}
 
 
 def identity(path: Path) -> str:
@@ -121,7 +158,7 @@ def identity(path: Path) -> str:
 
 @cache
 def code_hash(step: str) -> str:
-    """Hash of the library's and the step's own source."""
+    """Hash of the library's and the step's own source; of all steps for an empty name."""
     sources = [*(ROOT / "reelflow").rglob("*.py"), *(ROOT / "components" / step).rglob("*.py")]
     rows = (f"{file.relative_to(ROOT)} {sha256_file(file)}" for file in sorted(sources))
     return sha256_text("\n".join(rows))
@@ -134,11 +171,10 @@ def library_versions() -> dict[str, str]:
 
 
 def _version(name: str) -> str:
-    candidates = (name, f"{name}-cpu")
-    for candidate in candidates:
+    for distribution in (name, f"{name}-cpu"):
         try:
-            return version(candidate)
-        except ModuleNotFoundError:
+            return version(distribution)
+        except PackageNotFoundError:
             continue
     return ""
 

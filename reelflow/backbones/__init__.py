@@ -1,1 +1,67 @@
-"""A frozen CNN as a plug-in: one file each, one registry."""
+"""Frozen CNNs that embed frames: one file each, loaded by name."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelflow.contracts import BackboneSpec
+from reelflow.errors import ParamsError
+
+Codes = NDArray[np.uint8] | NDArray[np.float16]
+
+BACKBONES: Mapping[str, str] = MappingProxyType(
+    {
+        "inception_v3": "reelflow.backbones.inception_v3",
+        "mobilenet_v2": "reelflow.backbones.mobilenet_v2",
+        "mobilenet_v2_quant": "reelflow.backbones.mobilenet_v2_quant",
+        "thumbnail": "reelflow.backbones.thumbnail",
+    }
+)
+"""The module of each backbone; it holds `load(weights: str, *, seed: int) -> Backbone`."""
+
+
+class Backbone(Protocol):
+    """A frozen network. Several threads may use one at once."""
+
+    @property
+    def spec(self) -> BackboneSpec:
+        """What it takes and gives."""
+        ...
+
+    def embed(self, frames: NDArray[np.uint8]) -> Codes:
+        """Embed preprocessed frames: `(n, height, width, channels) uint8` to codes `(n, dim)`."""
+        ...
+
+    def to_tflite(self, quantization: str, calibration: NDArray[np.uint8]) -> bytes | None:
+        """Give the network as a TFLite file of built-in operators, for one frame a call.
+
+        Args:
+            quantization: float32, float16 or int8; a network that is quantised already ignores it.
+            calibration: preprocessed frames `(n, height, width, channels) uint8`, for int8.
+
+        Returns:
+            The file, or None where the codes are the preprocessed frame itself, flattened.
+        """
+        ...
+
+
+def load_backbone(name: str, weights: str, *, seed: int) -> Backbone:
+    """Load a backbone by name.
+
+    Args:
+        name: one of `BACKBONES`.
+        weights: `imagenet` (a download), `random`, a file, or a folder of files.
+        seed: of random weights.
+
+    Raises:
+        ParamsError: there is no such backbone.
+        WeightsError: the weights are missing, altered, of another network, or not reachable.
+    """
+    if name not in BACKBONES:
+        raise ParamsError(f"there is no backbone {name!r}; choose one of {', '.join(BACKBONES)}")
+    backbone: Backbone = import_module(BACKBONES[name]).load(weights, seed=seed)
+    return backbone

@@ -1,0 +1,46 @@
+"""A Keras head to TFLite: built-in operators, the recurrent loop kept a loop."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from reelflow.nets.runtime import prepare
+
+if TYPE_CHECKING:
+    import keras
+
+Quantization = Literal["float32", "float16", "dynamic"]
+
+
+def convert_head(model: "keras.Model", quantization: Quantization) -> bytes:
+    """Convert a head that takes `(batch, frames, dim) float32` to TFLite with a batch of 1.
+
+    Args:
+        model: a functional Keras model.
+        quantization: of the weights; inputs and outputs stay float32.
+    """
+    prepare()
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(_with_batch_of_one(model))
+    if quantization != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantization == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    content: bytes = converter.convert()
+    return content
+
+
+def _with_batch_of_one(model: "keras.Model") -> "keras.Model":
+    """The same model for one clip; a free batch size would need Flex operators."""
+    import keras
+
+    _, frames, dim = model.input_shape
+    features = keras.Input((frames, dim), batch_size=1)
+    single = keras.models.clone_model(model, input_tensors=features, clone_function=_without_dropout)
+    single.set_weights(model.get_weights())
+    return single
+
+
+def _without_dropout(layer: Any) -> Any:
+    """The layer as it is at inference: dropout's seed would become a variable of the graph."""
+    config = layer.get_config()
+    return type(layer).from_config(config | ({"dropout": 0.0} if "dropout" in config else {}))

@@ -1,0 +1,75 @@
+"""The two networks of a bundle, as TFLite files."""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.conversion.head import convert_head
+from components.conversion.operators import check_operators
+from reelflow.backbones import Backbone
+from reelflow.commandline import silenced_stderr
+from reelflow.contracts import BackboneSpec
+from reelflow.edge.bundle import BACKBONE, HEAD
+from reelflow.files import write_bytes
+from reelflow.nets.saved import load_head
+from reelflow.params import ConversionParams
+from reelflow.stores.clips import read_clips
+from reelflow.stores.evaluations import Candidate
+from reelflow.stores.frames import FrameStore
+from reelflow.video.preprocess import preprocess
+
+Quantization = Literal["none", "uint8", "float32", "float16", "int8"]
+
+
+def write_head(params: ConversionParams, candidate: Candidate, bundle: Path) -> None:
+    """Convert the trained head to `head.tflite`.
+
+    Raises:
+        BundleError: the model is not the one that was evaluated, or cannot run on a device.
+    """
+    model = load_head(candidate.folder / "model.keras", sha256=candidate.report.model_sha256)
+    with _quiet():
+        network = convert_head(model, params.head)
+    check_operators(network, HEAD)
+    write_bytes(bundle / HEAD, network)
+
+
+def write_backbone(
+    params: ConversionParams, backbone: Backbone, dataset: Path, frames: FrameStore, bundle: Path
+) -> Quantization:
+    """Convert the backbone to `backbone.tflite`, if it has a network; returns how it is quantised.
+
+    Raises:
+        BundleError: the network cannot run on a device.
+    """
+    is_float = backbone.spec.dtype != "uint8"
+    clips = params.calibration_clips if is_float and params.backbone == "int8" else 0
+    calibration = _calibration(backbone.spec, dataset, frames, clips)
+    with _quiet():
+        network = backbone.to_tflite(params.backbone, calibration)
+    if network is None:
+        return "none"
+    check_operators(network, BACKBONE)
+    write_bytes(bundle / BACKBONE, network)
+    return params.backbone if is_float else "uint8"
+
+
+def _calibration(spec: BackboneSpec, dataset: Path, frames: FrameStore, clips: int) -> NDArray[np.uint8]:
+    """Preprocessed frames `(n, height, width, channels)` of the first `clips` training clips by id."""
+    how = spec.preprocessing
+    ids = sorted(clip.clip_id for clip in read_clips(dataset) if clip.split == "train")
+    chosen = [clip_id for clip_id in ids if clip_id in frames][:clips]
+    none = np.empty((0, how.height, how.width, 3 if how.color == "rgb" else 1), np.uint8)
+    return np.concatenate([none, *(preprocess(frames.read(clip_id), how) for clip_id in chosen)])
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """TensorFlow's converters print; steps do not."""
+    with contextlib.redirect_stdout(io.StringIO()), silenced_stderr():
+        yield

@@ -1,0 +1,46 @@
+"""What a TFLite file computes with, read from the file itself."""
+
+from collections import Counter
+
+from reelflow.errors import BundleError
+
+# A recurrent head as a loop has about 40 operators; unrolled it has 20 for every frame.
+MAX_OPERATORS = 400
+
+
+def count_operators(model: bytes) -> Counter[str]:
+    """How often each operator stands in a TFLite file; custom ones by their own name.
+
+    Flex operators, which need TensorFlow on the device, are custom ones that begin with `Flex`.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+    parsed = schema.ModelT.InitFromPackedBuf(model)
+    codes = [
+        code.customCode.decode()
+        if code.customCode
+        else names[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        for code in parsed.operatorCodes
+    ]
+    return Counter(codes[operator.opcodeIndex] for graph in parsed.subgraphs for operator in graph.operators)
+
+
+def check_operators(model: bytes, name: str) -> None:
+    """See that a device can run a TFLite file: built-in operators only, no unrolled loop.
+
+    Raises:
+        BundleError: it cannot.
+    """
+    from ai_edge_litert.schema_py_generated import BuiltinOperator
+
+    found = count_operators(model)
+    if foreign := sorted(operator for operator in found if not hasattr(BuiltinOperator, operator)):
+        raise BundleError(
+            f"{name} needs {', '.join(foreign)}, which devices lack; expected built-in operators only: "
+            "choose another head or backbone"
+        )
+    if found.total() > MAX_OPERATORS:
+        raise BundleError(
+            f"{name} has {found.total()} operators, expected at most {MAX_OPERATORS}: a loop was unrolled"
+        )

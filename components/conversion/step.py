@@ -1,0 +1,105 @@
+"""Convert the best classifier to a TFLite bundle and measure its parity with Keras."""
+
+import shutil
+from pathlib import Path
+
+from components.conversion.manifest import finish_bundle
+from components.conversion.networks import Quantization, write_backbone, write_head
+from components.conversion.parity import compare, litert_scores
+from reelflow.backbones import Backbone, load_backbone
+from reelflow.contracts import BackboneSpec, BundleReport, DatasetReport, Parity, Sampling
+from reelflow.edge.bundle import Bundle
+from reelflow.edge.classifier import Classifier
+from reelflow.errors import BundleError
+from reelflow.nets.runtime import prepare
+from reelflow.params import ConversionParams
+from reelflow.progress import emit
+from reelflow.stores.evaluations import Candidate, best_candidate, read_candidates
+from reelflow.stores.frames import FrameStore
+
+NOT_MEASURED = Parity(clips=0, agreement=0, max_score_difference=0, keras_accuracy=0, litert_accuracy=0)
+
+
+def run(
+    params: ConversionParams,
+    *,
+    weights: str,
+    seed: str,
+    dataset: Path,
+    frames: Path,
+    evaluations: Path,
+    bundle: Path,
+) -> BundleReport:
+    """Put the best classifier together as a bundle that devices can run.
+
+    Args:
+        params: how to quantise, and how many clips to calibrate and to test with.
+        weights: where the backbone's weights are, as the features step was told.
+        seed: of random weights, as the features step was told.
+        dataset: output of the dataset step.
+        frames: output of the frames step.
+        evaluations: folder of every candidate's evaluation.
+        bundle: where the bundle is written; `bundle.json` comes last.
+
+    Raises:
+        BundleError: the inputs do not belong together, or the bundle fails its own test.
+        WeightsError: the backbone's weights are missing or altered.
+    """
+    candidate = best_candidate(read_candidates(evaluations))
+    store = FrameStore(frames)
+    _check_same_clips(
+        candidate, {dataset: DatasetReport.open(dataset).data_hash, frames: store.report.data_hash}
+    )
+    prepare()
+    backbone = _load_backbone(candidate.report.training.backbone, weights, seed)
+    emit("notice", message=f"converting {candidate.report.name}, the best on the validation clips")
+    shutil.rmtree(bundle, ignore_errors=True)
+    write_head(params, candidate, bundle)
+    quantization = write_backbone(params, backbone, dataset, store, bundle)
+    draft = _draft(params, candidate, quantization)
+    measured = draft.model_copy(update={"parity": _parity(draft, candidate, store, bundle)})
+    return finish_bundle(measured, bundle, params.golden_clips, candidate.report.clip_ids, store)
+
+
+def _check_same_clips(candidate: Candidate, found: dict[Path, str]) -> None:
+    expected = candidate.report.data_hash
+    for folder, data_hash in found.items():
+        if data_hash != expected:
+            raise BundleError(
+                f"{folder} holds other clips ({data_hash[:12]}) than those that {candidate.report.name} "
+                f"was evaluated on ({expected[:12]}): run the steps again from the first that differs"
+            )
+
+
+def _load_backbone(expected: BackboneSpec, weights: str, seed: str) -> Backbone:
+    backbone = load_backbone(expected.name, weights, seed=int(seed))
+    if backbone.spec != expected:
+        raise BundleError(
+            f"the features come from {expected.name} with weights {expected.weights_sha256}, but "
+            f"{weights} gives {backbone.spec.weights_sha256}: name the same weights, or run features again"
+        )
+    return backbone
+
+
+def _draft(params: ConversionParams, candidate: Candidate, quantization: Quantization) -> BundleReport:
+    """The manifest, but for what is known once everything else is written."""
+    training = candidate.report.training
+    return BundleReport(
+        name=candidate.report.name,
+        data_hash=candidate.report.data_hash,
+        labels=training.labels,
+        sampling=Sampling(frames=training.frames),
+        backbone=training.backbone,
+        backbone_quantization=quantization,
+        head=training.head,
+        head_quantization=params.head,
+        parity=NOT_MEASURED,
+        files={},
+        size_bytes=0,
+    )
+
+
+def _parity(draft: BundleReport, candidate: Candidate, frames: FrameStore, bundle: Path) -> Parity:
+    """Compare the networks in `bundle` with Keras on every test clip."""
+    found = litert_scores(lambda: Classifier(Bundle(bundle, draft)), candidate.report.clip_ids, frames)
+    return compare(candidate.scores(), found, candidate.report.truth)

@@ -1,0 +1,27 @@
+"""KFP component of the evaluation step."""
+
+from kfp import dsl
+
+from components.images import image
+
+
+@dsl.component(base_image=image("evaluation"), install_kfp_package=False)
+def evaluation(
+    params: str,
+    dataset: dsl.Input[dsl.Dataset],
+    features: dsl.Input[dsl.Dataset],
+    model: dsl.Input[dsl.Model],
+    evaluation: dsl.Output[dsl.Artifact],
+    previous: dsl.Input[dsl.Artifact] = None,
+):  # type: ignore[no-untyped-def]
+    """Measure one classifier on the test clips, beside those evaluated before."""
+    from components.evaluation.step import run
+    from reelflow.params import EvaluationParams
+    from reelflow.steps import paths, perform
+
+    perform(
+        run,
+        EvaluationParams.model_validate_json(params),
+        inputs=paths(dataset=dataset, features=features, model=model, previous=previous),
+        output=paths(evaluation=evaluation),
+    )

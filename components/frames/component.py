@@ -1,0 +1,20 @@
+"""KFP component of the frames step."""
+
+from kfp import dsl
+
+from components.images import image
+
+
+@dsl.component(base_image=image("frames"), install_kfp_package=False)
+def frames(params: str, dataset: dsl.Input[dsl.Dataset], frames: dsl.Output[dsl.Dataset]):  # type: ignore[no-untyped-def]
+    """Extract uniformly spread frames of every clip."""
+    from components.frames.step import run
+    from reelflow.params import FramesParams
+    from reelflow.steps import paths, perform
+
+    perform(
+        run,
+        FramesParams.model_validate_json(params),
+        inputs=paths(dataset=dataset),
+        output=paths(frames=frames),
+    )

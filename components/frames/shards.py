@@ -1,0 +1,79 @@
+"""Tar shards of JPEG frames. A shard is whole when its index, written after it, is there."""
+
+import io
+import tarfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from components.frames.extract import Extracted
+from reelflow.contracts import Clip, FrameShard, Rejected
+from reelflow.errors import BundleError, ClipError
+from reelflow.files import atomic, sha256_file, write_text
+from reelflow.stores.frames import ShardIndex, index_path, member_name
+
+
+def assign_shards(clips: Iterable[Clip], count: int) -> dict[str, list[Clip]]:
+    """Deal the clips to shards by their ids, sorted; shards that get none are left out.
+
+    A clip's shard depends on nothing but its content and `count`.
+    """
+    shards: dict[int, list[Clip]] = {}
+    for clip in sorted(clips, key=lambda clip: clip.clip_id):
+        shards.setdefault(int(clip.clip_id, 16) % count, []).append(clip)
+    return {f"shard-{number:05d}-of-{count:05d}.tar": shards[number] for number in sorted(shards)}
+
+
+def whole_shard(tar: Path, clips: Sequence[Clip]) -> ShardIndex | None:
+    """The index of a shard that an earlier attempt finished, or None."""
+    try:
+        index = ShardIndex.read(index_path(tar))
+        found = len(index.sizes) + len(index.quarantined) == len(clips)
+        found = found and index.sizes.keys() <= {clip.clip_id for clip in clips}
+        return index if found and tar.stat().st_size == index.size_bytes else None
+    except (BundleError, FileNotFoundError):
+        return None
+
+
+def write_shard(tar: Path, clips: Sequence[Clip], outcomes: Iterable[Extracted | ClipError]) -> ShardIndex:
+    """Write one shard, then its index.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    sizes: dict[str, tuple[int, int]] = {}
+    members: dict[str, tuple[int, int]] = {}
+    quarantined: list[Rejected] = []
+    with atomic(tar) as partial, tarfile.open(partial, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for clip, outcome in zip(clips, outcomes, strict=True):
+            if isinstance(outcome, ClipError):
+                quarantined.append(Rejected(path=clip.path, reason=str(outcome)))
+                continue
+            sizes[clip.clip_id] = outcome.size
+            for frame, jpeg in enumerate(outcome.jpegs):
+                name = member_name(clip.clip_id, frame)
+                members[name] = (_add(archive, name, jpeg), len(jpeg))
+    index = ShardIndex(
+        sha256=sha256_file(tar),
+        size_bytes=tar.stat().st_size,
+        sizes=sizes,
+        members=members,
+        quarantined=tuple(quarantined),
+    )
+    write_text(index_path(tar), index.to_json())
+    return index
+
+
+def describe_shard(file: str, index: ShardIndex) -> FrameShard:
+    """A shard's entry in `frames.json`."""
+    return FrameShard(
+        file=file, sha256=index.sha256, size_bytes=index.size_bytes, clip_ids=tuple(sorted(index.sizes))
+    )
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> int:
+    """Append a member with no owner and no time; returns where its content starts."""
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    start = archive.offset + tarfile.BLOCKSIZE
+    archive.addfile(member, io.BytesIO(content))
+    return start

@@ -1,0 +1,75 @@
+"""The frames step: uniformly spread frames of every clip, as JPEG in tar shards."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from components.frames.extract import Extracted, extract
+from components.frames.shards import assign_shards, describe_shard, whole_shard, write_shard
+from reelflow.contracts import Clip, DatasetReport, FramesReport
+from reelflow.errors import ClipError, DataError
+from reelflow.params import FramesParams
+from reelflow.progress import report as report_progress
+from reelflow.stores.clips import read_clips
+from reelflow.stores.frames import ShardIndex
+from reelflow.workers import in_processes
+
+
+def run(params: FramesParams, *, dataset: Path, frames: Path) -> FramesReport:
+    """Write the frames of every clip of a data set; shards that are whole are kept.
+
+    Raises:
+        DataError: no clip can be decoded.
+        BundleError: the data set's folder is not whole.
+        StorageError: the disk is full or read-only.
+    """
+    source = DatasetReport.open(dataset)
+    shards = assign_shards(read_clips(dataset), params.shards)
+    indexes = _finish_shards(params, shards, source.clips_root(dataset), frames)
+    quarantined = tuple(rejected for index in indexes.values() for rejected in index.quarantined)
+    clips = sum(len(index.sizes) for index in indexes.values())
+    if not clips:
+        raise DataError(f"no clip gave frames; the first one: {quarantined[0].path}: {quarantined[0].reason}")
+    report = FramesReport(
+        data_hash=source.data_hash,
+        count=params.count,
+        jpeg_quality=params.jpeg_quality,
+        shards=tuple(describe_shard(file, index) for file, index in indexes.items()),
+        quarantined=quarantined,
+        metrics={
+            "clips": clips,
+            "frames": clips * params.count,
+            "quarantined": len(quarantined),
+            "shards": len(indexes),
+            "size_bytes": sum(index.size_bytes for index in indexes.values()),
+        },
+    )
+    report.save(frames)
+    return report
+
+
+def _finish_shards(
+    params: FramesParams, shards: dict[str, list[Clip]], root: Path, frames: Path
+) -> dict[str, ShardIndex]:
+    """The indexes of all shards, in order, after writing those that are missing."""
+    found = {file: whole_shard(frames / file, clips) for file, clips in shards.items()}
+    missing = [clip for file, clips in shards.items() if found[file] is None for clip in clips]
+    total = sum(len(clips) for clips in shards.values())
+    outcomes = _extract_all(params, missing, root, total)
+    return {
+        file: found[file] or write_shard(frames / file, clips, islice(outcomes, len(clips)))
+        for file, clips in shards.items()
+    }
+
+
+def _extract_all(
+    params: FramesParams, clips: list[Clip], root: Path, total: int
+) -> Iterator[Extracted | ClipError]:
+    """The outcomes in the clips' order; what earlier attempts did counts as done."""
+    tasks = ((root / clip.path, clip, params) for clip in clips)
+    done = total - len(clips)
+    report_progress(done, total, "clips")
+    for outcome in in_processes(extract, tasks, timeout_s=params.clip_timeout_s):
+        yield outcome
+        done += 1
+        report_progress(done, total, "clips")

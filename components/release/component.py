@@ -1,0 +1,27 @@
+"""KFP component of the release step."""
+
+from kfp import dsl
+
+from components.images import image
+
+
+@dsl.component(base_image=image("release"), install_kfp_package=False)
+def release(
+    params: str,
+    dataset: dsl.Input[dsl.Dataset],
+    frames: dsl.Input[dsl.Dataset],
+    evaluations: dsl.Input[dsl.Artifact],
+    bundle: dsl.Input[dsl.Model],
+    release: dsl.Output[dsl.Artifact],
+):  # type: ignore[no-untyped-def]
+    """Register the bundle and promote it if it passes the gates."""
+    from components.release.step import run
+    from reelflow.params import ReleaseParams
+    from reelflow.steps import paths, perform
+
+    perform(
+        run,
+        ReleaseParams.model_validate_json(params),
+        inputs=paths(dataset=dataset, frames=frames, evaluations=evaluations, bundle=bundle),
+        output=paths(release=release),
+    )

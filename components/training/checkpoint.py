@@ -1,0 +1,95 @@
+"""Where a killed training goes on: the state after an epoch, in a folder that appears by rename.
+
+`<folder>/<epoch>/` holds `history.json`, `state.npz` (weights and optimiser) and `best.npz` (the
+weights of the best epoch). What chance decides in an epoch depends on the seed and the epoch's
+number alone, so nothing else is needed to go on bit by bit.
+"""
+
+import json
+import shutil
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.training.history import History
+from reelflow.progress import emit
+
+Arrays = list[NDArray[Any]]
+DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class State:
+    """A training after a whole epoch.
+
+    Attributes:
+        history: the figures so far.
+        variables: the values of the network's weights, then the optimiser's.
+        best: the values of the network's weights after the best epoch.
+    """
+
+    history: History
+    variables: Arrays
+    best: Arrays
+
+
+class Checkpoints:
+    """Keeps the newest state in a folder, at most every `every_s` seconds."""
+
+    def __init__(self, folder: Path, every_s: float) -> None:
+        self._folder = folder
+        self._every_s = every_s
+        self._saved = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for the next one."""
+        return time.monotonic() - self._saved >= self._every_s
+
+    def save(self, state: State) -> None:
+        """Keep this state instead of the one before."""
+        older = self._epochs()
+        partial = self._folder / ".partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        np.savez(partial / "state.npz", *state.variables)
+        np.savez(partial / "best.npz", *state.best)
+        (partial / "history.json").write_text(json.dumps(state.history.rows))
+        partial.rename(self._folder / str(state.history.epochs))
+        for epoch in older:
+            shutil.rmtree(self._folder / str(epoch), ignore_errors=True)
+        self._saved = time.monotonic()
+
+    def newest(self) -> State | None:
+        """The newest state that is whole, or None."""
+        for epoch in reversed(self._epochs()):
+            folder = self._folder / str(epoch)
+            try:
+                return _read(folder)
+            except DAMAGE as error:
+                emit("notice", message=f"checkpoint {folder} is damaged and not used: {error}")
+                shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+    def remove(self) -> None:
+        """Forget everything."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _epochs(self) -> list[int]:
+        found = self._folder.iterdir() if self._folder.is_dir() else ()
+        return sorted(int(path.name) for path in found if path.name.isdecimal())
+
+
+def _read(folder: Path) -> State:
+    history = History(json.loads((folder / "history.json").read_text()))
+    return State(history, _arrays(folder / "state.npz"), _arrays(folder / "best.npz"))
+
+
+def _arrays(path: Path) -> Arrays:
+    with np.load(path, allow_pickle=False) as file:
+        return [file[f"arr_{index}"] for index in range(len(file.files))]

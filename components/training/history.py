@@ -1,0 +1,37 @@
+"""The figures of every epoch, and what follows from them: the best epoch and when to stop."""
+
+from dataclasses import dataclass, field
+
+CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+Figures = dict[str, float]
+
+
+@dataclass
+class History:
+    """One dict of figures an epoch, by the names in `CURVES`; epochs count from 1."""
+
+    rows: list[Figures] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are over."""
+        return len(self.rows)
+
+    @property
+    def best_epoch(self) -> int:
+        """The first epoch with the lowest validation loss; 0 before the first."""
+        losses = [row["validation_loss"] for row in self.rows]
+        return losses.index(min(losses)) + 1 if losses else 0
+
+    @property
+    def best(self) -> Figures:
+        """The figures of the best epoch."""
+        return self.rows[self.best_epoch - 1]
+
+    def is_stalled(self, patience: int) -> bool:
+        """Whether the last `patience` epochs brought no better validation loss."""
+        return self.epochs - self.best_epoch >= patience
+
+    def curves(self) -> dict[str, tuple[float, ...]]:
+        """The figures by name, one value an epoch."""
+        return {name: tuple(row[name] for row in self.rows) for name in CURVES}

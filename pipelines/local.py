@@ -1,0 +1,197 @@
+"""The driver for one machine: kfp's subprocess runner, watched, recorded in MLflow, resumable."""
+
+import contextlib
+import json
+import os
+import shutil
+import time
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import IO
+
+import psutil
+from rich.console import Console
+
+from pipelines.training import build, task_names
+from pipelines.view import View, open_view
+from reelflow.contracts import Document, Summary
+from reelflow.errors import ReelflowError, StepError, disk_errors
+from reelflow.files import fingerprint, locked, replace_folder, sha256_text, write_text
+from reelflow.params import Params
+from reelflow.progress import Event
+from reelflow.settings import Settings
+from reelflow.steps import code_hash
+from reelflow.stores.tracking import finish_run, prepare, record_folder
+
+POLL_S = 0.1
+
+
+class RunState(Document):
+    """`run.json`: which run a folder holds, and whether it has ended well."""
+
+    name: str
+    fingerprint: str
+    finished: bool = False
+
+
+def run_local(params: Params, out: Path, console: Console) -> Summary:
+    """Run the training pipeline in `out`, or go on where an earlier attempt was killed.
+
+    Leaves `summary.json`, `report.html` and `bundle/` in `out`; finished steps stay in `out/work`.
+
+    Raises:
+        ReelflowError: a step failed; with that step's message and exit code.
+    """
+    out = out.absolute()
+    with disk_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with locked(out / ".lock"):
+        state = _state(params, out)
+        if state.finished and (summary := _finished_summary(out)):
+            console.print("nothing has changed since this run: its results stand", style="dim")
+            return summary
+        started = time.perf_counter()
+        write_text(out / "run.json", state.to_json())
+        settings = _settings(state, out)
+        prepare(settings)
+        _run_pipeline(params, out, settings, console)
+        summary = _deliver(out, settings, started)
+        write_text(out / "run.json", state.model_copy(update={"finished": True}).to_json())
+        return summary
+
+
+def _state(params: Params, out: Path) -> RunState:
+    """The state of the run in `out` if it has the same params, data and code, else a new one."""
+    source, weights = Path(params.dataset.source), Path(params.features.weights)
+    identity = [params.model_dump_json(), code_hash(""), fingerprint(source)]
+    mark = sha256_text("\n".join(identity + ([fingerprint(weights)] if weights.exists() else [])))
+    with contextlib.suppress(ReelflowError):
+        found = RunState.read(out / "run.json")
+        if found.fingerprint == mark:
+            return found
+    with disk_errors(out):
+        (out / "work" / "events.jsonl").unlink(missing_ok=True)
+    return RunState(name=time.strftime("run-%Y%m%d-%H%M%S"), fingerprint=mark)
+
+
+def _finished_summary(out: Path) -> Summary | None:
+    with contextlib.suppress(ReelflowError):
+        if (out / "report.html").is_file() and (out / "bundle" / "bundle.json").is_file():
+            return Summary.read(out / "summary.json")
+    return None
+
+
+def _settings(state: RunState, out: Path) -> Settings:
+    """What the steps see: they inherit this process's environment."""
+    work = out / "work"
+    (work / "logs").mkdir(parents=True, exist_ok=True)
+    os.environ["REELFLOW_RUN"] = state.name
+    os.environ["REELFLOW_WORK"] = str(work)
+    os.environ["REELFLOW_EVENTS"] = str(work / "events.jsonl")
+    settings = Settings()
+    os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
+    return settings
+
+
+def _run_pipeline(params: Params, out: Path, settings: Settings, console: Console) -> None:
+    log_path = out / "work" / "logs" / f"{settings.run_name}.log"
+    with (
+        log_path.open("a", encoding="utf-8") as log,
+        ThreadPoolExecutor(1) as kfp_thread,
+        ThreadPoolExecutor(1) as recorder,
+        _no_orphans(),
+        open_view(task_names(params), console) as view,
+    ):
+        position = settings.events.stat().st_size if settings.events and settings.events.exists() else 0
+        running = kfp_thread.submit(_run_kfp, params, out, log)
+        failure, records = _watch(running, settings, position, view, recorder)
+    if failure or (error := running.exception()):
+        finish_run(settings, "FAILED")
+        if failure is None:
+            raise StepError(f"a step ended without saying why ({error}); its output is in {log_path}")
+        problem = StepError(f"{failure['task']}: {failure['message']}")
+        problem.exit_code = failure["exit_code"]
+        raise problem
+    for record in records:
+        record.result()
+    finish_run(settings, "FINISHED")
+
+
+def _run_kfp(params: Params, out: Path, log: IO[str]) -> None:
+    from kfp import local
+
+    links = out / "work" / "kfp"
+    shutil.rmtree(links, ignore_errors=True)
+    with contextlib.redirect_stdout(log), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(links))
+        build(params)()
+
+
+def _watch(
+    running: Future[None], settings: Settings, position: int, view: View, recorder: ThreadPoolExecutor
+) -> tuple[Event | None, list[Future[None]]]:
+    """Show and record until the pipeline ends; returns the failure, if any, and the records."""
+    failure: Event | None = None
+    records: list[Future[None]] = []
+    ended = False
+    while not ended:
+        ended = running.done()
+        events, position = _read_events(settings.events, position)
+        for event in events:
+            view.show(event)
+            if event["kind"] == "finished":
+                records.append(recorder.submit(record_folder, settings, Path(event["folder"])))
+            if event["kind"] == "failed":
+                failure = event
+        time.sleep(POLL_S)
+    return failure, records
+
+
+def _read_events(path: Path | None, position: int) -> tuple[list[Event], int]:
+    """The whole lines from `position` on, and the position behind them."""
+    if path is None or not path.exists():
+        return [], position
+    with path.open("rb") as file:
+        file.seek(position)
+        content = file.read()
+    whole = content[: content.rfind(b"\n") + 1]
+    return [json.loads(line) for line in whole.splitlines()], position + len(whole)
+
+
+@contextlib.contextmanager
+def _no_orphans() -> Iterator[None]:
+    """When the driver is interrupted, end the steps that it started."""
+    try:
+        yield
+    except BaseException:
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        raise
+
+
+def _deliver(out: Path, settings: Settings, started: float) -> Summary:
+    """Copy what the user asked for out of the steps' folders."""
+    done = {}
+    seconds: dict[str, float] = {}
+    events, _ = _read_events(settings.events, 0)
+    for event in events:
+        if event["kind"] == "finished":
+            done[event["task"]] = Path(event["folder"])
+            if not event["reused"] or event["task"] not in seconds:
+                seconds[event["task"]] = round(event["seconds"], 2)
+    release = done["release"]
+    with disk_errors(out):
+        partial = out / ".bundle.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(done["conversion"], partial)
+        replace_folder(partial, out / "bundle")
+        write_text(out / "report.html", (release / "report.html").read_text(encoding="utf-8"))
+    times = {"seconds": seconds, "wall_seconds": round(time.perf_counter() - started, 2)}
+    summary = Summary.read(release / "summary.json").model_copy(update=times)
+    write_text(out / "summary.json", summary.to_json())
+    return summary

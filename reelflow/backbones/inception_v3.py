@@ -1,0 +1,26 @@
+"""Inception-v3 (Keras, ImageNet): the study's large network."""
+
+from reelflow.backbones import Backbone
+from reelflow.backbones.keras_application import Application, load_application
+from reelflow.backbones.weights import WeightFile
+
+NAME = "inception_v3_weights_tf_dim_ordering_tf_kernels"
+
+APPLICATION = Application(
+    name="inception_v3",
+    builder="InceptionV3",
+    side=299,
+    dim=2048,
+    published=WeightFile(
+        name=f"{NAME}.h5",
+        url=f"https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/{NAME}.h5",
+        sha256="00c9ea4e4762f716ac4d300d6d9c2935639cc5e4d139b5790d765dcbeea539d0",
+        size_bytes=96_112_376,
+    ),
+    without_top=f"{NAME}_notop.h5",
+)
+
+
+def load(weights: str, *, seed: int) -> Backbone:
+    """Load it, as `load_application` does."""
+    return load_application(APPLICATION, weights, seed=seed)

@@ -1,0 +1,175 @@
+"""A network of `keras.applications` as a backbone: no top, average pooling, float16 codes.
+
+The published weights are the files with the classifier on top, because theirs are the sha256s that
+can be verified: Keras itself publishes an MD5 at most. The classifier is cut off after loading.
+"""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelflow.backbones.weights import WeightFile, find_weights
+from reelflow.contracts import BackboneSpec, Preprocessing
+from reelflow.errors import ParamsError, WeightsError
+from reelflow.files import sha256_file
+from reelflow.video.preprocess import to_input
+
+if TYPE_CHECKING:
+    import keras
+
+TOP = "predictions"
+
+
+@dataclass(frozen=True)
+class Application:
+    """One network of `keras.applications`.
+
+    Attributes:
+        name: of the backbone.
+        builder: its function in `keras.applications`.
+        side: height and width of the input, pixels.
+        dim: of the feature.
+        published: weights with the classifier on top, pinned.
+        without_top: Keras's name of the file without it, also looked for in a folder.
+    """
+
+    name: str
+    builder: str
+    side: int
+    dim: int
+    published: WeightFile
+    without_top: str
+
+
+class KerasBackbone:
+    """One network for all threads, one call at a time: TensorFlow spreads each over all cores."""
+
+    def __init__(self, network: "keras.Model", spec: BackboneSpec) -> None:
+        import tensorflow as tf
+
+        self.spec = spec
+        self._network = network
+        self._lock = threading.Lock()
+        shape = (None, *network.input_shape[1:])
+        self._run = tf.function(network, input_signature=[tf.TensorSpec(shape, tf.float32)])
+
+    def embed(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """Embed `(n, side, side, 3) uint8` as `(n, dim) float16`.
+
+        Raises:
+            WeightsError: the features do not fit into float16.
+        """
+        with self._lock:
+            features = self._run(to_input(frames, self.spec.preprocessing)).numpy()
+        if np.abs(features).max(initial=0) <= np.finfo(np.float16).max:  # false for NaN too
+            codes: NDArray[np.float16] = features.astype(np.float16)
+            return codes
+        raise WeightsError(
+            f"{self.spec.name} gives features that are no number or exceed float16: "
+            "the weights are damaged or of another network; name the right file"
+        )
+
+    def to_tflite(self, quantization: str, calibration: NDArray[np.uint8]) -> bytes:
+        """Convert for one frame a call, float32 in and out, as `Backbone.to_tflite` says."""
+        import keras
+        import tensorflow as tf
+
+        one = keras.Input(batch_shape=(1, *self._network.input_shape[1:]))
+        converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(one, self._network(one)))
+        if quantization == "float16":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
+        elif quantization == "int8":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.representative_dataset = lambda: self._examples(calibration)
+        elif quantization != "float32":
+            raise ParamsError(f"quantization is {quantization!r}; expected float32, float16 or int8")
+        network: bytes = converter.convert()
+        return network
+
+    def _examples(self, calibration: NDArray[np.uint8]) -> Iterator[list[NDArray[Any]]]:
+        for frame in calibration:
+            yield [to_input(frame[None], self.spec.preprocessing)]  # (1, side, side, 3)
+
+
+def load_application(application: Application, weights: str, *, seed: int) -> KerasBackbone:
+    """Build the network and give it its weights.
+
+    Raises:
+        WeightsError: as `find_weights`; or the file is damaged, or of another network.
+    """
+    if weights == "random":
+        network = _random(application, seed)
+        return KerasBackbone(network, _spec(application, _sha256_of(network)))
+    path = find_weights(weights, application.published, [application.without_top])
+    try:
+        network = _loaded(application, path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{path} holds no weights of {application.name} ({_first_line(error)}); expected a file as "
+            f"{application.published.name} or {application.without_top}"
+        ) from error
+    return KerasBackbone(network, _spec(application, sha256_file(path)))
+
+
+def _spec(application: Application, weights_sha256: str) -> BackboneSpec:
+    side = application.side
+    return BackboneSpec(
+        name=application.name,
+        preprocessing=Preprocessing(
+            height=side, width=side, color="rgb", resize="pil-bilinear", value_range=(-1, 1)
+        ),
+        dim=application.dim,
+        dtype="float16",
+        scale=1,
+        weights_sha256=weights_sha256,
+    )
+
+
+def _build(application: Application, *, top: bool) -> "keras.Model":
+    import keras
+
+    builder = getattr(keras.applications, application.builder)
+    shape = (application.side, application.side, 3)
+    return builder(weights=None, include_top=top, pooling=None if top else "avg", input_shape=shape)
+
+
+def _random(application: Application, seed: int) -> "keras.Model":
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    return _build(application, top=False)
+
+
+def _loaded(application: Application, path: Path) -> "keras.Model":
+    import keras
+
+    top = _has_top(path)
+    network = _build(application, top=top)
+    network.load_weights(path)
+    return keras.Model(network.input, network.get_layer(TOP).input) if top else network
+
+
+def _has_top(path: Path) -> bool:
+    import h5py  # type: ignore[import-untyped]
+
+    with h5py.File(path) as file:
+        return TOP in file
+
+
+def _sha256_of(network: "keras.Model") -> str:
+    digest = hashlib.sha256()
+    for values in network.get_weights():
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,75 @@
+"""Where a backbone's weights come from: a file, a folder of files, or a pinned download.
+
+Nothing is ever put in the place of weights that are missing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reelflow.errors import WeightsError
+from reelflow.files import sha256_file
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """A published file of weights: its name, where it is, and what it must contain."""
+
+    name: str
+    url: str
+    sha256: str
+    size_bytes: int
+
+
+def find_weights(weights: str, published: WeightFile, others: Sequence[str] = ()) -> Path:
+    """Find the file of weights that a parameter means.
+
+    Args:
+        weights: `imagenet` for the published file; a file; or a folder in which it lies.
+        published: the published file. A file of its name must have its content; a file of another
+            name is the user's own and taken as it is.
+        others: further names that are looked for in a folder.
+
+    Raises:
+        WeightsError: missing, altered, or not reachable.
+    """
+    if weights == "imagenet":
+        from reelflow.backbones.download import fetch
+
+        return fetch(published)
+    if weights == "random":
+        raise WeightsError(
+            f"this backbone has no random weights; expected {published.name}: "
+            "set features.weights to imagenet, or to the file or its folder"
+        )
+    path = _in_folder(Path(weights), (published.name, *others)) if Path(weights).is_dir() else Path(weights)
+    if not path.is_file():
+        raise WeightsError(
+            f"there is no file or folder {weights}; expected {published.name} or the folder it lies in "
+            f"(features.weights), to be had from {published.url}"
+        )
+    if path.name == published.name:
+        check(path, published)
+    return path
+
+
+def check(path: Path, published: WeightFile) -> None:
+    """Check that `path` holds what was published.
+
+    Raises:
+        WeightsError: it does not.
+    """
+    found = sha256_file(path)
+    if found != published.sha256:
+        raise WeightsError(
+            f"{path} ({path.stat().st_size} bytes) has sha256 {found}, expected {published.sha256} "
+            f"({published.size_bytes} bytes): the copy is damaged or another version; fetch it again from "
+            f"{published.url}, or rename it if it is your own"
+        )
+
+
+def _in_folder(folder: Path, names: Sequence[str]) -> Path:
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise WeightsError(f"the folder {folder} holds no {' or '.join(names)}: put it there, or name another")

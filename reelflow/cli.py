@@ -1,0 +1,116 @@
+"""The device's command, `reelflow`: what it imports before it knows its task stays small."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reelflow import __version__
+from reelflow.commandline import run_command, silenced_stderr
+from reelflow.errors import ClipError
+
+if TYPE_CHECKING:
+    from reelflow.edge.bundle import Bundle
+    from reelflow.edge.classifier import Classification
+
+EXIT_CODES = (
+    "Exit codes: 0 all went well; 2 a wrong command line; 3 a clip cannot be decoded, the others are "
+    "classified; 5 the bundle is damaged, or not trusted on this device."
+)
+DEFAULT_THREADS = min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+
+app = typer.Typer(
+    help="Classify video clips on this device.",
+    epilog=EXIT_CODES,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder with a bundle.json in it.")]
+Threads = Annotated[int, typer.Option(min=1, max=256, help="Threads that LiteRT computes with.")]
+
+
+def main() -> None:
+    """Entry point of the `reelflow` command."""
+    run_command(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"reelflow {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def reelflow(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Classify video clips on this device."""
+
+
+@app.command(epilog=EXIT_CODES)
+def classify(
+    bundle: BundleFolder,
+    clips: Annotated[list[str], typer.Argument(metavar="CLIP...", help="Video files.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+    threads: Threads = DEFAULT_THREADS,
+) -> None:
+    """Say what each clip shows: one line a clip with its label, its score and the time it took."""
+    from reelflow.edge.classifier import Classifier
+
+    checked = _open(bundle)
+    with silenced_stderr():
+        classifier = Classifier(checked, threads=threads)
+    failed = False
+    for clip in clips:
+        try:
+            found = classifier.classify(Path(clip))
+        except ClipError as error:
+            failed = True
+            typer.echo(f"error: {_printable(clip)}: {error}", err=True)
+        else:
+            typer.echo(_json_line(clip, found) if as_json else _text_line(clip, found))
+    if failed:
+        raise typer.Exit(ClipError.exit_code)
+
+
+@app.command(epilog=EXIT_CODES)
+def verify(bundle: BundleFolder, threads: Threads = DEFAULT_THREADS) -> None:
+    """Check a bundle's files, and that this device computes what the bundle promises."""
+    from reelflow.edge.selftest import self_test
+
+    checked = _open(bundle)
+    with silenced_stderr():
+        self_test(checked, threads=threads)
+    report = checked.report
+    typer.echo(
+        f"{bundle}: sound\n"
+        f"  {report.name}, {len(report.labels)} classes, {report.sampling.frames} frames a clip\n"
+        f"  {len(report.files)} files, {report.size_bytes / 1e6:.1f} MB: as listed\n"
+        f"  golden vectors: as expected on this device\n"
+        f"  accuracy on {report.parity.clips} test clips: {report.parity.litert_accuracy:.4f}"
+    )
+
+
+def _open(folder: Path) -> "Bundle":
+    from reelflow.edge.bundle import open_bundle
+
+    return open_bundle(folder)
+
+
+def _json_line(clip: str, found: "Classification") -> str:
+    return json.dumps({"clip": clip, "label": found.label, "scores": found.scores, "seconds": found.seconds})
+
+
+def _text_line(clip: str, found: "Classification") -> str:
+    return f"{_printable(clip)}: {found.label} {found.scores[found.label]:.3f} ({found.seconds:.2f} s)"
+
+
+def _printable(text: str) -> str:
+    """One line, whatever the text holds."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -1,0 +1,132 @@
+"""From a clip to class probabilities, with nothing but a bundle."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelflow.edge.bundle import BACKBONE, HEAD, Bundle
+from reelflow.edge.runtime import Network
+from reelflow.errors import BundleError
+from reelflow.video.decode import sample_frames
+from reelflow.video.preprocess import preprocess, to_input
+
+
+@dataclass(frozen=True)
+class Classification:
+    """What a clip shows.
+
+    Attributes:
+        clip: its path, as it was given.
+        label: the most probable class.
+        scores: probability of every class.
+        seconds: from opening the clip to the scores.
+    """
+
+    clip: str
+    label: str
+    scores: dict[str, float]
+    seconds: float
+
+
+class Classifier:
+    """A bundle, loaded. Not thread-safe: every worker has its own.
+
+    Attributes:
+        report: the bundle's `bundle.json`.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+        """Load the networks of a bundle.
+
+        Args:
+            bundle: a checked bundle.
+            threads: that LiteRT computes with.
+
+        Raises:
+            BundleError: a network cannot be loaded, or does not fit what the bundle says of it.
+        """
+        self.report = bundle.report
+        has_network = self.report.backbone_quantization != "none"
+        self._backbone = Network(bundle.path(BACKBONE), threads=threads) if has_network else None
+        self._head = Network(bundle.path(HEAD), threads=threads)
+        self._check_backbone()
+        self._check_head()
+
+    def classify(self, clip: Path) -> Classification:
+        """Decode a clip and classify it.
+
+        Raises:
+            ClipError: the clip cannot be decoded.
+        """
+        started = time.perf_counter()
+        frames = sample_frames(clip, self.report.sampling.frames)
+        scores = self.scores_from_frames(frames)
+        return Classification(
+            clip=str(clip),
+            label=self.report.labels[int(scores.argmax())],
+            scores=dict(zip(self.report.labels, scores.tolist(), strict=True)),
+            seconds=time.perf_counter() - started,
+        )
+
+    def scores_from_frames(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities `(classes,) float32` of RGB frames `(frames, height, width, 3)`."""
+        return self.scores_from_features(self.codes_from_frames(frames))
+
+    def codes_from_frames(self, frames: NDArray[np.uint8]) -> NDArray[np.generic]:
+        """Codes `(frames, dim)` of RGB frames `(frames, height, width, 3)` of any size."""
+        how = self.report.backbone.preprocessing
+        return np.stack([self._embed(preprocess(frame[None], how)) for frame in frames])
+
+    def codes_from_preprocessed(self, frames: NDArray[np.uint8]) -> NDArray[np.generic]:
+        """Codes `(frames, dim)` of frames `(frames, height, width, channels)` in the backbone's size."""
+        return np.stack([self._embed(frame[None]) for frame in frames])
+
+    def scores_from_features(self, codes: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Probabilities `(classes,) float32` of codes `(frames, dim)`.
+
+        Raises:
+            BundleError: the head gives no finite probabilities.
+        """
+        features = codes.astype(np.float32) * np.float32(self.report.backbone.scale)
+        scores: NDArray[np.float32] = self._head(features[None])[0].astype(
+            np.float32
+        )  # (1, frames, dim) -> (classes,)
+        if not np.isfinite(scores).all():
+            raise BundleError("the head gives scores that are no numbers: export the bundle again")
+        return scores
+
+    def _embed(self, frame: NDArray[np.uint8]) -> NDArray[np.generic]:
+        """Codes `(dim,)` of one preprocessed frame `(1, height, width, channels)`."""
+        if self._backbone is None:
+            return frame.reshape(-1)  # (1, height, width, channels) -> (dim,)
+        found = self._backbone(to_input(frame, self.report.backbone.preprocessing))
+        return found.reshape(-1).astype(self.report.backbone.dtype)  # (1, dim) -> (dim,)
+
+    def _check_backbone(self) -> None:
+        spec = self.report.backbone
+        how = spec.preprocessing
+        shape = (1, how.height, how.width, 3 if how.color == "rgb" else 1)
+        if self._backbone is None:
+            _expect("the preprocessed frame", (int(np.prod(shape)), "uint8"), (spec.dim, spec.dtype))
+            return
+        taken = "uint8" if how.value_range is None else "float32"
+        given = "uint8" if spec.dtype == "uint8" else "float32"
+        network = self._backbone
+        _expect(f"{BACKBONE}'s input", (network.input_shape, network.input_dtype.name), (shape, taken))
+        found = (int(np.prod(network.output_shape)), network.output_dtype.name)
+        _expect(f"{BACKBONE}'s output", found, (spec.dim, given))
+
+    def _check_head(self) -> None:
+        features = (1, self.report.sampling.frames, self.report.backbone.dim)
+        scores = (1, len(self.report.labels))
+        head = self._head
+        _expect(f"{HEAD}'s input", (head.input_shape, head.input_dtype.name), (features, "float32"))
+        _expect(f"{HEAD}'s output", (head.output_shape, head.output_dtype.name), (scores, "float32"))
+
+
+def _expect(what: str, found: tuple[object, str], expected: tuple[object, str]) -> None:
+    if found != expected:
+        raise BundleError(f"{what} is {found}, but bundle.json says {expected}: export the bundle again")

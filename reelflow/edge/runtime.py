@@ -1,0 +1,79 @@
+"""LiteRT, behind one call: an array in, an array out."""
+
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from reelflow.errors import BundleError
+
+# What LiteRT raises for models that it cannot read, prepare or run.
+LITERT_ERRORS = (OSError, MemoryError, RuntimeError, TypeError, ValueError)
+
+
+class Network:
+    """A TFLite model with one input and one output of fixed shapes, on XNNPACK.
+
+    It holds one interpreter and is not thread-safe; `invoke` releases the GIL, so that several
+    networks run side by side in threads.
+
+    Attributes:
+        input_shape: with the batch, which is 1.
+        input_dtype: of the array that a call takes.
+        output_shape: with the batch, which is 1.
+        output_dtype: of the array that a call gives.
+    """
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        """Load a model.
+
+        Raises:
+            BundleError: LiteRT cannot read or prepare it.
+        """
+        self._path = path
+        try:
+            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except LITERT_ERRORS as error:
+            raise BundleError(f"LiteRT cannot load {path}: {_first_line(error)}") from error
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise BundleError(
+                f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each"
+            )
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+        self.input_shape, self.input_dtype = _form(inputs[0])
+        self.output_shape, self.output_dtype = _form(outputs[0])
+
+    def __call__(self, value: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Run the model once.
+
+        Args:
+            value: of `input_shape` and `input_dtype`.
+
+        Returns:
+            A copy of the output, of `output_shape` and `output_dtype`.
+
+        Raises:
+            BundleError: LiteRT cannot run it.
+        """
+        try:
+            self._interpreter.set_tensor(self._input, value)
+            self._interpreter.invoke()
+            found: NDArray[np.generic] = self._interpreter.get_tensor(self._output)
+        except LITERT_ERRORS as error:
+            raise BundleError(
+                f"{self._path} is no model that LiteRT can run: {_first_line(error)}"
+            ) from error
+        return found
+
+
+def _form(details: dict[str, object]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    shape: tuple[int, ...] = tuple(int(size) for size in np.atleast_1d(details["shape"]))  # type: ignore[call-overload]
+    return shape, np.dtype(details["dtype"])  # type: ignore[call-overload]
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0].strip() or type(error).__name__

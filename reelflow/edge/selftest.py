@@ -1,0 +1,106 @@
+"""Golden vectors: does this device compute what the bundle's maker computed?
+
+Kernels of other CPUs round otherwise, and a quantised network carries each rounding on: between
+two kernel sets of LiteRT on one CPU 56 % of MobileNetV2's codes differ, by up to 21, and yet the
+codes of a frame stay at a cosine of 0.997, where frames 0.8 s apart are at 0.93. Hence a cosine
+judges the codes of a network, and equality those of a backbone without one.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelflow.edge.bundle import Bundle
+from reelflow.edge.classifier import Classifier
+from reelflow.errors import BundleError
+
+MIN_COSINE = 0.99
+MAX_SCORE_DIFFERENCE = {"float32": 0.005, "float16": 0.005, "dynamic": 0.05}  # of a clip's best score
+ADVICE = "this device does not compute what the bundle promises; do not use it here"
+
+
+def self_test(bundle: Bundle, *, threads: int = 1) -> None:
+    """Compute the golden vectors again and compare.
+
+    Args:
+        bundle: a checked bundle.
+        threads: that LiteRT computes with.
+
+    Raises:
+        BundleError: a network cannot be loaded or run, or gives other numbers.
+    """
+    classifier = Classifier(bundle, threads=threads)
+    _test_backbone(bundle, classifier)
+    _test_head(bundle, classifier)
+
+
+def _test_backbone(bundle: Bundle, classifier: Classifier) -> None:
+    spec = bundle.report.backbone
+    how = spec.preprocessing
+    channels = 3 if how.color == "rgb" else 1
+    frames = _golden(bundle, "frames", (how.height, how.width, channels), "uint8").astype(np.uint8)
+    expected = _golden(bundle, "codes", (spec.dim,), spec.dtype, rows=len(frames))
+    found = classifier.codes_from_preprocessed(frames)
+    if bundle.report.backbone_quantization == "none":
+        if not np.array_equal(found, expected):
+            raise BundleError(f"golden/codes.npy is not the flattened golden/frames.npy: {ADVICE}")
+        return
+    cosine = float(_cosines(found, expected).min())
+    if not cosine >= MIN_COSINE:
+        raise BundleError(
+            f"the backbone's codes have a cosine of {cosine:.4f} to the golden ones, "
+            f"expected at least {MIN_COSINE}: {ADVICE}"
+        )
+
+
+def _test_head(bundle: Bundle, classifier: Classifier) -> None:
+    report = bundle.report
+    shape = (report.sampling.frames, report.backbone.dim)
+    features = _golden(bundle, "features", shape, report.backbone.dtype)
+    golden = _golden(bundle, "scores", (len(report.labels),), "float32", rows=len(features))
+    expected: NDArray[np.float32] = golden.astype(np.float32)
+    found = np.stack([classifier.scores_from_features(clip) for clip in features])
+    best = np.maximum(expected.max(axis=1, keepdims=True), 1e-6)  # (clips, classes) -> (clips, 1)
+    difference = float((np.abs(found - expected) / best).max())
+    limit = MAX_SCORE_DIFFERENCE[report.head_quantization]
+    if not difference <= limit:
+        raise BundleError(
+            f"the head's scores differ from the golden ones by {difference:.2%} of the best score, "
+            f"expected at most {limit:.2%}: {ADVICE}"
+        )
+    _test_labels(report.labels, found, expected, limit)
+
+
+def _test_labels(
+    labels: Sequence[str], found: NDArray[np.float32], expected: NDArray[np.float32], limit: float
+) -> None:
+    """The golden class is the best one here too, or as good as tied with it."""
+    for clip, (here, golden) in enumerate(zip(found, expected, strict=True)):
+        if here[golden.argmax()] < here.max() * (1 - limit):
+            raise BundleError(
+                f"golden clip {clip} is {labels[int(here.argmax())]!r} here, "
+                f"expected {labels[int(golden.argmax())]!r}: {ADVICE}"
+            )
+
+
+def _golden(
+    bundle: Bundle, name: str, shape: tuple[int, ...], dtype: str, *, rows: int | None = None
+) -> NDArray[np.generic]:
+    """A golden vector `(rows, *shape)`, of the form that it must have."""
+    found = bundle.array(f"golden/{name}.npy")
+    expected = (len(found) if rows is None and found.ndim else rows, *shape)
+    if found.shape != expected or found.dtype != dtype:
+        raise BundleError(
+            f"golden/{name}.npy is {found.shape} {found.dtype}, expected {expected} {dtype}: "
+            "export the bundle again"
+        )
+    return found
+
+
+def _cosines(a: NDArray[np.generic], b: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Cosine of each pair of rows `(rows, dim)`; 1 for two rows of zeros."""
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    products = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
+    same = np.all(x == y, axis=1)
+    return np.where(same, 1.0, (x * y).sum(axis=1) / np.where(products > 0, products, 1.0))

@@ -1,0 +1,14 @@
+"""The end of every head: dense, batch norm, leaky ReLU, dropout, dense, softmax."""
+
+from keras import KerasTensor, layers
+
+from reelflow.params import TrainingParams
+
+
+def classify(summary: KerasTensor, classes: int, params: TrainingParams) -> KerasTensor:
+    """From one vector a clip `(batch, n)` to class scores `(batch, classes)` that sum to 1."""
+    hidden = layers.Dense(params.dense_units, name="dense")(summary)
+    hidden = layers.BatchNormalization(name="dense_norm")(hidden)
+    hidden = layers.LeakyReLU(params.leaky_slope, name="leaky_relu")(hidden)
+    hidden = layers.Dropout(params.dropout, name="dropout")(hidden)
+    return layers.Dense(classes, activation="softmax", name="scores")(hidden)

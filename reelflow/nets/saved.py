@@ -1,0 +1,67 @@
+"""Heads on disk: `.keras` files whose bytes depend on the network alone, loaded in safe mode."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reelflow.errors import BundleError
+from reelflow.files import atomic, sha256_file
+from reelflow.nets.runtime import prepare
+
+if TYPE_CHECKING:
+    import keras
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip file can name
+
+
+def save_head(model: "keras.Model", path: Path) -> str:
+    """Save an uncompiled model; the same model gives the same bytes.
+
+    Keras writes the time of day and memory addresses into its files; they are left out here.
+
+    Returns:
+        The file's sha256.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    raw = path.with_name(f".{path.stem}.raw.keras")
+    model.save(raw)
+    with atomic(path) as partial:
+        _normalise(raw, partial)
+    raw.unlink()
+    return sha256_file(path)
+
+
+def load_head(path: Path, *, sha256: str) -> "keras.Model":
+    """Load a head for inference, without running any code that the file brings.
+
+    Raises:
+        BundleError: the file is missing, is not the one that its report names, or is no Keras model.
+    """
+    prepare()
+    import keras
+
+    try:
+        found = sha256_file(path)
+        if found != sha256:
+            raise BundleError(f"{path} has sha256 {found}, its report says {sha256}: run its training again")
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except FileNotFoundError as error:
+        raise BundleError(f"{path} is missing: run its training again") from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        raise BundleError(f"{path} is no Keras model that can be loaded safely: {error}") from error
+
+
+def _normalise(raw: Path, target: Path) -> None:
+    with zipfile.ZipFile(raw) as source, zipfile.ZipFile(target, "w") as result:
+        for name in sorted(source.namelist()):
+            content = source.read(name)
+            if name.endswith(".json"):
+                content = json.dumps(json.loads(content, object_hook=_lasting), sort_keys=True).encode()
+            result.writestr(zipfile.ZipInfo(name, EPOCH), content)
+
+
+def _lasting(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in ("shared_object_id", "date_saved")}

@@ -1,0 +1,65 @@
+"""The table of clips, `clips.parquet`: one row a usable clip."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pydantic
+
+from reelflow.contracts import Clip, DatasetReport
+from reelflow.errors import BundleError
+from reelflow.files import atomic, sha256_file
+
+CLIPS = "clips.parquet"
+SCHEMA = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("path", pa.string()),
+        ("label", pa.string()),
+        ("group", pa.string()),
+        ("split", pa.string()),
+        ("frame_count", pa.int64()),
+        ("duration_s", pa.float64()),
+        ("fps", pa.float64()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("rotation", pa.int32()),
+        ("codec", pa.string()),
+        ("has_audio", pa.bool_()),
+        ("size_bytes", pa.int64()),
+        ("sha256", pa.string()),
+        ("schema_version", pa.int32()),
+    ]
+)
+
+
+def write_clips(clips: Sequence[Clip], path: Path) -> None:
+    """Write the table, whole or not at all; the same clips give the same bytes.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    table = pa.Table.from_pylist([clip.model_dump() for clip in clips], SCHEMA)
+    with atomic(path) as partial:
+        pq.write_table(table, partial)
+
+
+def read_clips(dataset: Path) -> list[Clip]:
+    """Read the clips of a data set's folder, in the order they were written.
+
+    Raises:
+        BundleError: the folder is not whole, or its table is not the one that `dataset.json` names.
+    """
+    path = dataset / CLIPS
+    expected = DatasetReport.open(dataset).clips_sha256
+    try:
+        if sha256_file(path) != expected:
+            raise BundleError(
+                f"{path} is not the table that {DatasetReport.file_name} names: run dataset again"
+            )
+        return [Clip.model_validate(row) for row in pq.read_table(path).to_pylist()]
+    except FileNotFoundError as error:
+        raise BundleError(f"{path} is missing: run the dataset step again") from error
+    except (pa.ArrowException, pydantic.ValidationError) as error:
+        raise BundleError(f"{path} is no table of clips: {error}") from error

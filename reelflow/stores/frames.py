@@ -1,0 +1,123 @@
+"""Frames of clips: JPEG in tar shards, each with an index that finds any frame by one read."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from reelflow.contracts import Document, FrameShard, FramesReport, Rejected, Sha256
+from reelflow.errors import BundleError
+
+MAX_JPEG_BYTES = 256 * 1024 * 1024
+
+
+class ShardIndex(Document):
+    """`<shard>.json`: what lies where in `<shard>.tar`. It is written after the tar."""
+
+    sha256: Sha256
+    size_bytes: int
+    sizes: dict[str, tuple[int, int]]
+    """Width and height of each clip's frames."""
+    members: dict[str, tuple[int, int]]
+    """Offset and length of each JPEG in the tar."""
+    quarantined: tuple[Rejected, ...]
+
+    def to_json(self) -> str:
+        """Stable JSON on one line: there may be a hundred thousand members."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True) + "\n"
+
+
+def member_name(clip_id: str, frame: int) -> str:
+    """Name of a frame's JPEG within its shard."""
+    return f"{clip_id}/{frame:03d}.jpg"
+
+
+def index_path(tar: Path) -> Path:
+    """Where a shard's index lies."""
+    return tar.with_suffix(".json")
+
+
+class FrameStore:
+    """Reads the folder that the frames step wrote. Several threads may read at once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the store and check that every shard is whole.
+
+        Raises:
+            BundleError: a shard or its index is missing, altered or cut off.
+        """
+        self.report = FramesReport.open(folder)
+        self._folder = folder
+        self._indexes = {shard.file: _open_index(folder, shard) for shard in self.report.shards}
+        self._shard_of = {clip_id: shard.file for shard in self.shards for clip_id in shard.clip_ids}
+
+    @property
+    def shards(self) -> tuple[FrameShard, ...]:
+        """The shards, in order."""
+        return self.report.shards
+
+    @property
+    def clip_ids(self) -> tuple[str, ...]:
+        """Every clip, shard by shard."""
+        return tuple(self._shard_of)
+
+    def __contains__(self, clip_id: object) -> bool:
+        return clip_id in self._shard_of
+
+    def read(self, clip_id: str) -> NDArray[np.uint8]:
+        """Decode a clip's frames.
+
+        Returns:
+            `(count, height, width, 3) uint8`, RGB.
+
+        Raises:
+            BundleError: the clip is not here, or its frames are damaged.
+        """
+        if clip_id not in self._shard_of:
+            raise BundleError(f"{self._folder} holds no frames of clip {clip_id}: run the frames step again")
+        shard = self._shard_of[clip_id]
+        width, height = self._indexes[shard].sizes[clip_id]
+        frames = np.empty((self.report.count, height, width, 3), np.uint8)
+        for row, jpeg in enumerate(self._jpegs(shard, clip_id)):
+            frames[row] = _decode(jpeg, (width, height), f"{shard}: {member_name(clip_id, row)}")
+        return frames
+
+    def _jpegs(self, shard: str, clip_id: str) -> Iterator[bytes]:
+        members = self._indexes[shard].members
+        with (self._folder / shard).open("rb", buffering=0) as tar:
+            for frame in range(self.report.count):
+                offset, size_bytes = members[member_name(clip_id, frame)]
+                tar.seek(offset)
+                yield tar.read(size_bytes)
+
+
+def _open_index(folder: Path, shard: FrameShard) -> ShardIndex:
+    """Read a shard's index and check it against the report and the tar."""
+    tar = folder / shard.file
+    if tar.parent != folder or not tar.is_file():
+        raise BundleError(f"{tar} is missing: run the frames step again")
+    index = ShardIndex.read(index_path(tar))
+    same = index.sha256 == shard.sha256 and index.size_bytes == shard.size_bytes == tar.stat().st_size
+    if not same or set(index.sizes) != set(shard.clip_ids):
+        raise BundleError(
+            f"{tar} is not the shard that {FramesReport.file_name} names: run the frames step again"
+        )
+    for name, (offset, size_bytes) in index.members.items():
+        if offset < 0 or not 0 < size_bytes <= MAX_JPEG_BYTES or offset + size_bytes > shard.size_bytes:
+            raise BundleError(f"{tar}: {name} lies outside of the file: run the frames step again")
+    return index
+
+
+def _decode(jpeg: bytes, size: tuple[int, int], where: str) -> NDArray[np.uint8]:
+    """One JPEG to `(height, width, 3) uint8`; its size is checked before anything is unpacked."""
+    try:
+        with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
+            if image.size != size or image.mode != "RGB":
+                raise BundleError(f"{where} is {image.mode} {image.size}, expected RGB {size}")
+            return np.asarray(image)
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BundleError(f"{where} is no JPEG that can be read: {error}") from error

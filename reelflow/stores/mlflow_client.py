@@ -1,0 +1,145 @@
+"""The way to MLflow: migrated, reachable, quiet, and with one family of errors.
+
+A sqlite file is created and migrated here, under a lock: MLflow itself would let two first writers
+break it for good. A server is used as it is. Importing mlflow takes seconds, so only functions do.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reelflow.errors import ReelflowError, TrackingError, disk_errors
+from reelflow.files import locked
+from reelflow.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SQLITE = "sqlite:///"
+REACH_TIMEOUT_S = 5
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+ADVICE = "correct MLFLOW_TRACKING_URI, or unset it to use a sqlite file in the working folder"
+
+
+def connect(settings: Settings) -> "tuple[MlflowClient, str]":
+    """A client, and the id of the experiment, which is created if it is new.
+
+    Raises:
+        TrackingError: MLflow refuses, or is not reachable.
+    """
+    return _connect(settings.tracking_uri, settings.experiment)
+
+
+@cache
+def _connect(uri: str, experiment: str) -> "tuple[MlflowClient, str]":
+    _check_form(uri)
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if uri.startswith(("http://", "https://")):
+        _check_reachable(uri)
+    with tracking_errors(uri):
+        from mlflow import MlflowClient
+
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        with exclusive(uri):
+            if uri.startswith(SQLITE):
+                _migrate(uri)
+            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+            return client, _experiment_id(client, uri, experiment)
+
+
+def exclusive(uri: str) -> AbstractContextManager[None]:
+    """Keeps other writers of a sqlite file waiting; a server needs no such help."""
+    if not uri.startswith(SQLITE):
+        return nullcontext()
+    file = sqlite_file(uri)
+    return locked(file.with_name(f".{file.name}.lock"))
+
+
+def sqlite_file(uri: str) -> Path:
+    """The file of a sqlite URI."""
+    return Path(uri.removeprefix(SQLITE).split("?")[0]).absolute()
+
+
+def without_credentials(text: str) -> str:
+    """The text with what stands before the `@` of its URIs struck out."""
+    return re.sub(r"//[^/@\s]+@", "//***@", text)
+
+
+@contextmanager
+def tracking_errors(uri: str) -> Iterator[None]:
+    """Turn whatever MLflow raises into a `TrackingError`, less credentials."""
+    try:
+        with disk_errors(Path(without_credentials(uri))):
+            yield
+    except ReelflowError:
+        raise
+    except Exception as error:  # MLflow lets errors of requests, sqlalchemy, alembic and boto3 through
+        message = without_credentials(str(error).strip() or type(error).__name__)
+        raise TrackingError(f"MLflow at {without_credentials(uri)}: {message}") from None
+
+
+def _check_form(uri: str) -> None:
+    if uri.startswith(SQLITE) and sqlite_file(uri).name not in ("", ":memory:"):
+        return
+    if "://" in uri and not uri.startswith(("file:", "sqlite:")):
+        return
+    found = without_credentials(uri)
+    raise TrackingError(
+        f"tracking URI {found!r}: expected sqlite:///FILE or a server's http(s) URL; {ADVICE}"
+    )
+
+
+def _check_reachable(uri: str) -> None:
+    """One quick request: any answer will do."""
+    import requests  # type: ignore[import-untyped]
+
+    try:
+        requests.get(f"{uri.rstrip('/')}/health", timeout=REACH_TIMEOUT_S)
+    except requests.RequestException as error:
+        reason = without_credentials(str(error))
+        raise TrackingError(
+            f"no MLflow server answers at {without_credentials(uri)}: {reason}; {ADVICE}"
+        ) from None
+
+
+def _migrate(uri: str) -> None:
+    """What `mlflow db upgrade` does, where it is needed."""
+    from mlflow.store.db import utils
+
+    file = sqlite_file(uri)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    engine: Any = utils.create_sqlalchemy_engine(uri)
+    try:
+        if utils._is_empty_database(engine):
+            utils._initialize_tables(engine)
+        elif utils._get_schema_version(engine) != utils._get_latest_schema_revision():
+            utils._upgrade_db(engine)
+    finally:
+        engine.dispose()
+
+
+def _experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        location = None
+        if uri.startswith(SQLITE):
+            location = (sqlite_file(uri).parent / "mlartifacts" / name).as_uri()
+        return str(client.create_experiment(name, artifact_location=location))
+    if found.lifecycle_stage == "deleted":
+        raise TrackingError(
+            f"the MLflow experiment {name!r} was deleted: restore it with `mlflow experiments restore "
+            f"--experiment-id {found.experiment_id}`, or set MLFLOW_EXPERIMENT_NAME to another name"
+        )
+    return str(found.experiment_id)

@@ -1,0 +1,149 @@
+"""Runs in MLflow: one parent run a pipeline run, one child run a (backbone, head).
+
+Only explicit run ids are used, so `MLFLOW_RUN_ID` and an active run change nothing. A run's
+parameters never change: logging them again is fine, other values make a new run of the same name.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reelflow.settings import Settings
+from reelflow.stores.mlflow_client import connect, exclusive, tracking_errors
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric, Run
+
+RUN_TAG = "reelflow.run"
+PARENT_TAG = "mlflow.parentRunId"
+BATCH = 100
+MAX_VALUE_CHARS = 5000
+MAX_RUNS = 1000
+
+
+class Tracker:
+    """Finds or makes runs, and logs to them. Doing it twice is doing it once.
+
+    Raises:
+        TrackingError: from every method, where MLflow refuses or is not reachable.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._uri = settings.tracking_uri
+        self._client, self._experiment = connect(settings)
+
+    def parent(self, run_name: str, params: Mapping[str, str] | None = None) -> str:
+        """The id of the pipeline run of this name that bears no other values than `params`."""
+        tags = {RUN_TAG: _quotable(run_name)}
+        return self._get_or_create(run_name, tags, params or {})
+
+    def child(self, parent_id: str, name: str, params: Mapping[str, str] | None = None) -> str:
+        """The id of a parent's run of one classifier that bears no other values than `params`."""
+        tags = {PARENT_TAG: parent_id}
+        return self._get_or_create(name, tags, params or {})
+
+    def log(
+        self,
+        run_id: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        curves: Mapping[str, Sequence[float]] | None = None,
+        tags: Mapping[str, str] | None = None,
+        artifacts: Mapping[Path, str] | None = None,
+    ) -> None:
+        """Log to a run.
+
+        Args:
+            run_id: of `parent` or `child`.
+            params: by name; see `flatten`.
+            metrics: single figures.
+            curves: one figure an epoch, the first being that of epoch 1.
+            tags: by name.
+            artifacts: files and folders, with the artifact folder that each goes to.
+        """
+        from mlflow.entities import Param, RunTag
+
+        with tracking_errors(self._uri):
+            for path, where in (artifacts or {}).items():
+                copy = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
+                copy(run_id, str(path), where)
+            with exclusive(self._uri):
+                start_ms = self._client.get_run(run_id).info.start_time
+                points = list(_points(metrics or {}, curves or {}, start_ms))
+                for values in _batches([Param(*item) for item in (params or {}).items()]):
+                    self._client.log_batch(run_id, params=values)
+                for values in _batches(points):
+                    self._client.log_batch(run_id, metrics=values)
+                for values in _batches([RunTag(*item) for item in (tags or {}).items()]):
+                    self._client.log_batch(run_id, tags=values)
+
+    def tags(self, run_id: str) -> dict[str, str]:
+        """The tags of a run."""
+        with tracking_errors(self._uri):
+            return dict(self._client.get_run(run_id).data.tags)
+
+    def finish(self, run_id: str, status: str = "FINISHED") -> None:
+        """End a run, and those of its children that have not ended."""
+        with tracking_errors(self._uri), exclusive(self._uri):
+            for run in self._search({PARENT_TAG: run_id}):
+                if run.info.status != "FINISHED":
+                    self._client.set_terminated(run.info.run_id, status)
+            self._client.set_terminated(run_id, status)
+
+    def _get_or_create(self, name: str, tags: dict[str, str], params: Mapping[str, str]) -> str:
+        from mlflow.entities import Param
+
+        with tracking_errors(self._uri), exclusive(self._uri):
+            for run in self._search(tags):
+                same = all(run.data.params.get(key, value) == value for key, value in params.items())
+                if run.info.run_name == name and same:
+                    return str(run.info.run_id)
+            run_id = str(self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id)
+            for values in _batches([Param(*item) for item in params.items()]):
+                self._client.log_batch(run_id, params=values)
+            return run_id
+
+    def _search(self, tags: Mapping[str, str]) -> "list[Run]":
+        """Runs with these tags, newest first."""
+        text = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        order = ["attributes.start_time DESC"]
+        return list(self._client.search_runs([self._experiment], text, max_results=MAX_RUNS, order_by=order))
+
+
+def flatten(values: Mapping[str, Any], prefix: str) -> dict[str, str]:
+    """Nested values as `prefix.name.name`; what is no text becomes JSON, shortened to MLflow's limit."""
+    flat: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}.{name}")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value)
+            flat[f"{prefix}.{name}"] = text[:MAX_VALUE_CHARS]
+    return flat
+
+
+def _points(
+    metrics: Mapping[str, float], curves: Mapping[str, Sequence[float]], start_ms: int
+) -> "Iterator[Metric]":
+    """Points whose times depend on the run alone: logged twice, they are still one."""
+    from mlflow.entities import Metric
+
+    for name, value in metrics.items():
+        yield Metric(name, value, start_ms, 0)
+    for name, values in curves.items():
+        for epoch, value in enumerate(values, start=1):
+            yield Metric(name, value, start_ms + epoch, epoch)
+
+
+def _batches(items: Sequence[Any]) -> Iterator[list[Any]]:
+    rest = iter(items)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+def _quotable(text: str) -> str:
+    """A tag's value that fits between the quotes of MLflow's search."""
+    return text.replace("'", "_").replace('"', "_")

@@ -1,0 +1,137 @@
+"""What every step leaves in MLflow, recorded from its finished folder, by whoever watches the steps."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from reelflow import __version__
+from reelflow.contracts import (
+    BundleReport,
+    DatasetReport,
+    EvaluationReport,
+    FeaturesReport,
+    FramesReport,
+    ReleaseReport,
+    Report,
+    TrainingReport,
+)
+from reelflow.settings import Settings
+from reelflow.stores.tracker import Tracker, flatten
+
+REPORTS: Mapping[str, type[Report]] = {
+    "dataset": DatasetReport,
+    "frames": FramesReport,
+    "features": FeaturesReport,
+    "training": TrainingReport,
+    "evaluation": EvaluationReport,
+    "conversion": BundleReport,
+    "release": ReleaseReport,
+}
+HEADLINE_STEPS = ("evaluation", "release")  # their metrics are those of the run as a whole: no prefix
+RECORDED_TAG = "reelflow.recorded."
+
+
+def prepare(settings: Settings) -> None:
+    """Create and migrate the database, and start the parent run where it has a name.
+
+    Raises:
+        TrackingError: MLflow refuses, or is not reachable.
+    """
+    tracker = Tracker(settings)
+    if settings.run_name:
+        tracker.parent(settings.run_name)
+
+
+def finish_run(settings: Settings, status: str) -> None:
+    """End the parent run and its children: FINISHED, FAILED or KILLED.
+
+    Raises:
+        TrackingError: MLflow refuses, or is not reachable.
+    """
+    tracker = Tracker(settings)
+    tracker.finish(tracker.parent(settings.run_name), status)
+
+
+def record_folder(settings: Settings, folder: Path) -> None:
+    """Record a finished step; a step that is already recorded is left as it is.
+
+    Raises:
+        TrackingError: MLflow refuses, or is not reachable.
+        BundleError: the folder is not that of a finished step.
+    """
+    from reelflow.steps import PROVENANCE, Provenance  # it imports this module
+
+    provenance = Provenance.read(folder / PROVENANCE)
+    step = provenance.step
+    report = REPORTS[step].open(folder)
+    classifier = classifier_of(report)
+    what = ".".join([step, *(() if classifier else provenance.options.values())])
+    params = flatten(provenance.params, step) | {f"{what}.key": provenance.key}
+    if classifier:
+        params |= flatten(provenance.options, step)
+
+    tracker = Tracker(settings)
+    run_id = parent = tracker.parent(run_name(settings, report), {} if classifier else params)
+    if classifier:
+        run_id = tracker.child(parent, classifier, params)
+    if tracker.tags(run_id).get(RECORDED_TAG + what) == provenance.key:
+        return
+    prefix = "" if step in HEADLINE_STEPS else f"{what}."
+    tracker.log(
+        run_id,
+        params=params,
+        metrics={f"{prefix}{name}": value for name, value in report.metrics.items()},
+        curves={f"{what}.curve.{name}": values for name, values in report.curves.items()},
+        tags={**_tags(report), RECORDED_TAG + what: provenance.key},
+        artifacts=_artifacts(step, what, folder),
+    )
+    if step == "evaluation":
+        tracker.finish(run_id)
+    if isinstance(report, ReleaseReport):
+        tracker.log(parent, tags={"reelflow.chosen": report.name})
+        tracker.finish(parent)
+
+
+def run_name(settings: Settings, report: Report) -> str:
+    """The name of the parent run: given by the pipeline, else after the data."""
+    return settings.run_name or f"data-{getattr(report, 'data_hash', '')[:8]}"
+
+
+def classifier_of(report: Report) -> str:
+    """The name of the child run that a report belongs to; empty for the parent."""
+    if isinstance(report, TrainingReport):
+        return f"{report.backbone.name}-{report.head}"
+    if isinstance(report, EvaluationReport | BundleReport):
+        return report.name
+    return ""
+
+
+def _artifacts(step: str, what: str, folder: Path) -> dict[Path, str]:
+    """Files and folders to keep with the run, and where."""
+    if step == "conversion":
+        return {folder: "bundle"}
+    artifacts = dict.fromkeys(sorted(folder.glob("*.png")), f"figures/{what}")
+    kept = {
+        "training": {"model.keras": "model"},
+        "release": {"report.html": "report", "summary.json": "report"},
+    }
+    artifacts |= {folder / name: where for name, where in kept.get(step, {}).items()}
+    return {path: where for path, where in artifacts.items() if path.exists()}
+
+
+def _tags(report: Report) -> dict[str, str]:
+    tags = {"reelflow.version": __version__, "reelflow.data_hash": getattr(report, "data_hash", "")}
+    if commit := _commit():
+        tags["mlflow.source.git.commit"] = commit
+    return tags
+
+
+def _commit() -> str:
+    """The checkout's commit, where there is one."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    command = [git, "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    return found.stdout.strip() if found.returncode == 0 else ""

@@ -1,0 +1,217 @@
+"""Clips to frames, exactly: what counts is what decodes, not what a header says.
+
+A packet that does not decode is skipped and what follows it goes on; a file that is cut off ends
+where it is cut. A clip is refused when no frame decodes, when it is encrypted, and when at least
+half of what was decoded is damaged. Frames are in the order of display, on one thread: several
+clips are decoded by several processes.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from reelflow.errors import ClipError
+from reelflow.video.sample import uniform_indices
+
+MAX_PIXELS = 8192 * 8192
+
+# Formats that hold a clip in one file. Playlists and the like, which name other files, stay shut.
+FORMATS = (
+    "3gp,apng,asf,av1,avi,dv,flv,gif,h264,hevc,ivf,live_flv,m4v,matroska,mjpeg,mov,mp4,mpeg,mpegts,"
+    "mpegvideo,mxf,nut,obu,ogg,rm,vc1,webm,wtv,yuv4mpegpipe"
+)
+OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS, "max_pixels": str(MAX_PIXELS)}
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What a clip is, found by decoding all of it.
+
+    Attributes:
+        frame_count: frames that decode.
+        duration_s: from the first frame's start to the last one's end.
+        fps: mean rate over the clip; 0 where nothing tells it.
+        width: in pixels, as displayed.
+        height: in pixels, as displayed.
+        rotation: degrees clockwise to display upright: 0, 90, 180, 270.
+        codec: FFmpeg's name of the format, such as `h264`.
+        has_audio: there is an audio stream beside the video.
+    """
+
+    frame_count: int
+    duration_s: float
+    fps: float
+    width: int
+    height: int
+    rotation: int
+    codec: str
+    has_audio: bool
+
+
+def probe(path: Path) -> VideoFacts:
+    """Decode every frame of a clip and convert none.
+
+    Raises:
+        ClipError: the clip cannot be used; the message is the reason alone.
+    """
+    with _opened(path) as (container, stream):
+        times: list[int] = []
+        frame_count = 0
+        for frame in _frames(container, stream):
+            if frame_count == 0:
+                rotation = _rotation(frame)
+                width, height = _displayed_size(frame)
+            frame_count += 1
+            times += [] if frame.pts is None else [frame.pts]
+        duration_s = _duration_s(times, frame_count, stream)
+        return VideoFacts(
+            frame_count=frame_count,
+            duration_s=round(duration_s, 6),
+            fps=round(frame_count / duration_s, 6) if duration_s else 0.0,
+            width=width,
+            height=height,
+            rotation=rotation,
+            codec=stream.codec_context.codec.canonical_name,
+            has_audio=bool(container.streams.audio),
+        )
+
+
+def sample_frames(path: Path, count: int, *, expected_frames: int | None = None) -> NDArray[np.uint8]:
+    """Decode a clip once, in order, and keep uniformly spread frames of it.
+
+    Args:
+        path: the clip.
+        count: frames to keep.
+        expected_frames: how many frames decode, where known; a wrong number costs a second pass.
+
+    Returns:
+        `(count, height, width, 3) uint8`, RGB, upright. All have the first frame's size.
+
+    Raises:
+        ClipError: the clip cannot be used; the message is the reason alone.
+    """
+    total = expected_frames or _count_packets(path)
+    frames, found = _decode_chosen(path, np.array(uniform_indices(total, count)))
+    if found != total:
+        frames, _ = _decode_chosen(path, np.array(uniform_indices(found, count)))
+    return frames
+
+
+def _decode_chosen(path: Path, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], int]:
+    """The frames at `indices`, and how many there are; rows past the clip's end stay empty."""
+    with _opened(path) as (container, stream):
+        total = 0
+        for frame in _frames(container, stream):
+            if total == 0:
+                width, height, rotation = frame.width, frame.height, _rotation(frame)
+                shown_width, shown_height = _displayed_size(frame)
+                chosen = np.empty((len(indices), shown_height, shown_width, 3), np.uint8)
+            rows = np.flatnonzero(indices == total)
+            if rows.size:
+                image = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
+                chosen[rows] = np.rot90(image, -rotation // 90)
+            total += 1
+        return chosen, total
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a clip and its first moving stream; whatever FFmpeg refuses becomes a `ClipError`."""
+    try:
+        if not path.is_file():
+            raise ClipError("it is missing, or no regular file")
+        if path.stat().st_size == 0:
+            raise ClipError("the file is empty")
+        with av.open(str(path.absolute()), options=OPTIONS, metadata_errors="replace") as container:
+            yield container, _moving_stream(container)
+    except av.ArgumentError as error:
+        raise ClipError("it is no video, or of a format that is not supported") from error
+    except av.FFmpegError as error:
+        raise ClipError(f"it is no video that can be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise ClipError(f"it cannot be opened: {error}") from error
+    except MemoryError as error:
+        raise ClipError("its frames do not fit into memory") from error
+
+
+def _moving_stream(container: InputContainer) -> VideoStream:
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        raise ClipError("it holds no video stream")
+    stream = streams[0]
+    if stream.codec_context is None:
+        raise ClipError("its codec is unknown")
+    _check_size(stream.codec_context.width, stream.codec_context.height)
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Every frame that decodes; at the end the clip is refused if too much was damaged."""
+    found = damaged = 0
+    for packet in _packets(container, stream):
+        try:
+            frames = stream.codec_context.decode(packet)
+        except av.FFmpegError:
+            damaged += 1
+            continue
+        for frame in frames:
+            _check_size(frame.width, frame.height)
+            damaged += frame.is_corrupt
+            found += 1
+            yield frame
+    if not found:
+        raise ClipError("no frame decodes")
+    if 2 * damaged >= found:
+        raise ClipError(f"too much of it is damaged: {damaged} faults in {found} frames")
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator["av.Packet[VideoStream] | None"]:
+    """Every packet with content up to where the file breaks, then None, which empties the decoder."""
+    try:
+        for packet in container.demux(stream):
+            if packet.has_sidedata("encryption_info"):
+                raise ClipError("it is encrypted")
+            if packet.size:
+                yield packet
+    except av.FFmpegError:
+        pass
+    yield None
+
+
+def _count_packets(path: Path) -> int:
+    with _opened(path) as (container, stream):
+        return max(1, sum(packet is not None for packet in _packets(container, stream)))
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise ClipError(f"its frames are too large: {width} x {height}, at most {MAX_PIXELS} pixels")
+
+
+def _rotation(frame: VideoFrame) -> int:
+    """Degrees clockwise to display the frame upright; FFmpeg counts the other way round."""
+    return round(-frame.rotation / 90) % 4 * 90
+
+
+def _displayed_size(frame: VideoFrame) -> tuple[int, int]:
+    """Width and height of the upright frame."""
+    turned = _rotation(frame) in (90, 270)
+    return (frame.height, frame.width) if turned else (frame.width, frame.height)
+
+
+def _duration_s(times: Sequence[int], frame_count: int, stream: VideoStream) -> float:
+    """Duration by the frames' timestamps, or by the nominal rate where they do not tell it."""
+    span_s = float((max(times) - min(times)) * (stream.time_base or 0)) if times else 0.0
+    if span_s > 0:
+        return span_s * len(times) / (len(times) - 1)
+    return frame_count / float(stream.average_rate) if stream.average_rate else 0.0

@@ -1,0 +1,55 @@
+"""From RGB frames to a backbone's input: the same code trains and serves."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelflow.contracts import Preprocessing
+from reelflow.video.resize import resize
+
+
+def preprocess(frames: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.uint8]:
+    """Resize, then take the colour.
+
+    Args:
+        frames: `(n, h, w, 3) uint8`, RGB.
+        how: the backbone's preprocessing.
+
+    Returns:
+        `(n, height, width, channels) uint8`; one channel if grey, else three.
+    """
+    channels = 1 if how.color == "grey" else 3
+    ready = np.empty((len(frames), how.height, how.width, channels), np.uint8)
+    for place, frame in enumerate(frames):
+        resized = resize(frame, how.height, how.width)
+        ready[place] = to_grey(resized) if how.color == "grey" else resized
+    return ready
+
+
+def to_grey(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Luma after ITU-R BT.601 in 16-bit fixed point, as Pillow's `convert("L")`.
+
+    Args:
+        frame: `(h, w, 3) uint8`, RGB.
+
+    Returns:
+        `(h, w, 1) uint8`.
+    """
+    red, green, blue = np.moveaxis(frame.astype(np.uint32), -1, 0)
+    luma: NDArray[np.uint32] = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
+    return luma.astype(np.uint8)[..., None]  # (h, w) -> (h, w, 1)
+
+
+def to_input(frames: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Map preprocessed frames to the numbers that the network takes.
+
+    Args:
+        frames: `(n, height, width, channels) uint8`.
+        how: the backbone's preprocessing.
+
+    Returns:
+        The same shape: float32 in `how.value_range`, or the frames as they are if it is null.
+    """
+    if how.value_range is None:
+        return frames
+    low, high = how.value_range
+    return frames.astype(np.float32) / np.float32(255 / (high - low)) + np.float32(low)

@@ -1,0 +1,63 @@
+"""Work on clips in other processes: a decoder that hangs or crashes costs its own clip and no other.
+
+PyAV holds the interpreter's lock while it decodes, so threads would gain nothing.
+"""
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from reelflow.errors import ClipError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+AHEAD = 8
+
+
+def in_processes(
+    work: Callable[[Item], Result], items: Iterable[Item], *, timeout_s: float
+) -> Iterator[Result | ClipError]:
+    """Do `work` on every item, one process a core, and give the outcomes in the items' order.
+
+    At most `AHEAD` items a process are under way or waiting to be taken, which bounds the memory.
+
+    Args:
+        work: a function of a module; items and results travel by pickle between our own processes.
+        items: what to work on.
+        timeout_s: after which an item is given up and its process killed.
+
+    Yields:
+        What `work` returned, or the reason why the clip is left out. Other errors are raised.
+    """
+    workers = os.cpu_count() or 1
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([work.__module__])
+    pool = ProcessPool(max_workers=workers, context=context)
+    waiting = iter(items)
+    try:
+        futures = deque(
+            pool.schedule(work, [item], timeout=timeout_s) for item in islice(waiting, workers * AHEAD)
+        )
+        while futures:
+            yield _outcome(futures.popleft(), timeout_s)
+            futures.extend(pool.schedule(work, [item], timeout=timeout_s) for item in islice(waiting, 1))
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def _outcome(future: "ProcessFuture[Result]", timeout_s: float) -> Result | ClipError:
+    try:
+        result: Result = future.result()
+        return result  # noqa: TRY300
+    except ClipError as error:
+        return error
+    except TimeoutError:
+        return ClipError(f"it took more than {timeout_s:g} s and was given up")
+    except ProcessExpired as error:
+        return ClipError(f"its decoder crashed (exit code {error.exitcode})")

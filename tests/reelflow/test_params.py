@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from reelflow.errors import ParamsError
+from reelflow.params import load_params
+
+DEFAULTS = Path("params.yaml")
+
+
+def changed(tmp_path: Path, section: str, **values: object) -> Path:
+    document = yaml.safe_load(DEFAULTS.read_text())
+    document[section].update(values)
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def test_the_default_file_is_valid():
+    assert load_params(DEFAULTS).frames.count == 25
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "words"),
+    [
+        ("frames", {"cuont": 3}, ["frames.cuont", "not permitted"]),
+        ("frames", {"count": 0}, ["frames.count", "greater than or equal to 1", "found 0"]),
+        ("training", {"learning_rate": -1}, ["training.learning_rate", "found -1"]),
+        ("training", {"heads": []}, ["training.heads"]),
+        ("conversion", {"head": "int4"}, ["conversion.head", "'float32', 'float16' or 'dynamic'"]),
+        ("dataset", {"test": 0.95}, ["validation + test must stay below 1"]),
+        ("release", {"model_name": "a b/c"}, ["release.model_name"]),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_found(tmp_path, section, values, words):
+    with pytest.raises(ParamsError) as caught:
+        load_params(changed(tmp_path, section, **values))
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("", "no sections"), ("- 1\n", "no sections"), ("a: [", "no valid YAML"), ("frames: {}\n", "dataset")],
+)
+def test_a_file_that_holds_no_params_is_explained(tmp_path, content, words):
+    path = tmp_path / "params.yaml"
+    path.write_text(content)
+    with pytest.raises(ParamsError, match=words):
+        load_params(path)
+
+
+def test_a_missing_file_is_explained(tmp_path):
+    with pytest.raises(ParamsError, match="name an existing params file"):
+        load_params(tmp_path / "absent.yaml")
+
+
+def test_values_from_the_command_line_are_checked_too():
+    with pytest.raises(ParamsError, match=r"the command line.*\n.*frames\.count"):
+        load_params(DEFAULTS).with_values(frames={"count": -1})
+
+
+def test_a_task_depends_on_its_own_item_alone():
+    params = load_params(DEFAULTS)
+    more = params.with_values(training={"heads": ["gru", "tcn"]})
+    assert params.training.of_one_task() == more.training.of_one_task()
+    assert params.training.narrowed_to("gru") == more.training.narrowed_to("gru")

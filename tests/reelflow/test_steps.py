@@ -1,0 +1,175 @@
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from reelflow import steps
+from reelflow.contracts import FramesReport
+from reelflow.errors import BundleError, DataError, StorageError
+from reelflow.params import load_params
+
+PARAMS = load_params(Path("params.yaml")).frames
+SHA = "0" * 64
+
+
+@pytest.fixture(autouse=True)
+def _watched(tmp_path, monkeypatch):
+    monkeypatch.setenv("REELFLOW_EVENTS", str(tmp_path / "events.jsonl"))
+
+
+def make_run(calls: list[str], fail: Exception | None = None):
+    def run(params, *, dataset: Path, frames: Path) -> FramesReport:
+        calls.append(frames.name)
+        (frames / "payload").write_text("whole")
+        if fail:
+            raise fail
+        report = FramesReport(data_hash=SHA, count=1, jpeg_quality=95, shards=(), quarantined=())
+        report.save(frames)
+        return report
+
+    run.__module__ = "components.frames.step"
+    return run
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    folder = tmp_path / "dataset"
+    folder.mkdir()
+    (folder / "clip").write_text("one")
+    return folder
+
+
+def perform(run, source: Path, out: Path, **options):
+    return steps.perform(run, PARAMS, inputs={"dataset": source}, output={"frames": out}, **options)
+
+
+def events(tmp_path: Path) -> list[dict]:
+    return [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+
+
+def test_a_whole_output_is_reused(tmp_path, source):
+    calls: list[str] = []
+    first = perform(make_run(calls), source, tmp_path / "out")
+    second = perform(make_run(calls), source, tmp_path / "out")
+    assert len(calls) == 1
+    assert first == second
+    assert [event["reused"] for event in events(tmp_path) if event["kind"] == "finished"] == [False, True]
+
+
+def test_a_changed_input_runs_again(tmp_path, source):
+    calls: list[str] = []
+    perform(make_run(calls), source, tmp_path / "out")
+    (source / "clip").write_text("other")
+    perform(make_run(calls), source, tmp_path / "out")
+    assert len(calls) == 2
+
+
+def test_a_failed_step_leaves_no_output_but_its_partial_folder(tmp_path, source):
+    calls: list[str] = []
+    with pytest.raises(DataError):
+        perform(make_run(calls, DataError("nothing usable")), source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    perform(make_run(calls), source, tmp_path / "out")
+    assert calls[0] == calls[1], "the second attempt goes on in the same partial folder"
+    failed = [event for event in events(tmp_path) if event["kind"] == "failed"]
+    assert failed[0]["message"] == "nothing usable"
+    assert failed[0]["exit_code"] == 3
+
+
+def test_work_keeps_outcomes_and_outputs_are_links(tmp_path, source, monkeypatch):
+    monkeypatch.setenv("REELFLOW_WORK", str(tmp_path / "work"))
+    calls: list[str] = []
+    perform(make_run(calls), source, tmp_path / "a" / "out")
+    perform(make_run(calls), source, tmp_path / "b" / "out")
+    assert len(calls) == 1
+    assert (tmp_path / "a" / "out").resolve() == (tmp_path / "b" / "out").resolve()
+    assert (tmp_path / "b" / "out" / "payload").read_text() == "whole"
+
+
+def test_an_output_of_other_provenance_is_replaced(tmp_path, source):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "stale").write_text("left by somebody")
+    perform(make_run([]), source, out)
+    assert sorted(path.name for path in out.iterdir()) == ["frames.json", "payload", "provenance.json"]
+
+
+def test_a_missing_input_is_explained(tmp_path):
+    with pytest.raises(BundleError, match="does not exist: run the step that writes it"):
+        perform(make_run([]), tmp_path / "absent", tmp_path / "out")
+
+
+def test_a_full_disk_is_a_storage_error(tmp_path, source):
+    with pytest.raises(StorageError, match="the disk is full"):
+        perform(make_run([], OSError(errno.ENOSPC, "No space left")), source, tmp_path / "out")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_read_only_place_is_a_storage_error(tmp_path, source):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    with pytest.raises(StorageError, match="permission denied"):
+        perform(make_run([]), source, tmp_path / "closed" / "out")
+
+
+def test_provenance_holds_no_times_and_no_paths(tmp_path, source):
+    perform(make_run([]), source, tmp_path / "one")
+    perform(make_run([]), source, tmp_path / "two")
+    texts = [(tmp_path / name / steps.PROVENANCE).read_text() for name in ("one", "two")]
+    assert texts[0] == texts[1]
+    assert str(tmp_path) not in texts[0]
+
+
+SLOW_STEP = """
+    import sys, time
+    from pathlib import Path
+    from reelflow import steps
+    from reelflow.contracts import FramesReport
+    from reelflow.params import load_params
+
+    def run(params, *, dataset: Path, frames: Path) -> FramesReport:
+        print("working", flush=True)
+        time.sleep(float(sys.argv[1]))
+        report = FramesReport(data_hash="0" * 64, count=1, jpeg_quality=95, shards=(), quarantined=())
+        report.save(frames)
+        return report
+
+    run.__module__ = "components.frames.step"
+    folder = Path(sys.argv[2])
+    steps.perform(run, load_params(Path("params.yaml")).frames,
+                  inputs={"dataset": folder / "dataset"}, output={"frames": folder / "out"})
+"""
+
+
+def start(tmp_path: Path, seconds: float) -> subprocess.Popen[str]:
+    code = textwrap.dedent(SLOW_STEP)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(seconds), str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_two_processes_never_work_on_the_same_output_at_once(tmp_path, source):
+    first, second = start(tmp_path, 1.5), start(tmp_path, 1.5)
+    outputs = [process.communicate(timeout=60)[0] for process in (first, second)]
+    assert first.returncode == second.returncode == 0
+    assert sorted(outputs) == ["", "working\n"], "the second waits and takes over what the first made"
+
+
+def test_a_killed_step_gives_its_lock_back(tmp_path, source):
+    first = start(tmp_path, 60)
+    assert first.stdout
+    assert first.stdout.readline() == "working\n"
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    begun = time.monotonic()
+    second = start(tmp_path, 0)
+    second.communicate(timeout=60)
+    assert second.returncode == 0
+    assert time.monotonic() - begun < 50
+    assert (tmp_path / "out" / "frames.json").exists()
