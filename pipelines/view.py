@@ -59,6 +59,8 @@ class LiveView:
             self._running, self._started = event["task"], event["time"]
             self._update(mark="[cyan]▶[/]", note="starting")
         elif kind == "progress":
+            if not event["done"]:
+                self._started = event["time"]
             note = describe(event["done"], event["total"], event["unit"], event["time"] - self._started)
             self._update(completed=event["done"], total=max(event["total"], 1), note=note)
         elif kind == "notice":
@@ -93,6 +95,8 @@ class PlainView:
         if kind == "started":
             self._running, self._started, self._last = event["task"], event["time"], time.time()
             self._print("started")
+        elif kind == "progress" and not event["done"]:
+            self._started = self._last = event["time"]
         elif kind == "progress" and event["time"] - self._last > PLAIN_EVERY_S:
             self._last = event["time"]
             self._print(describe(event["done"], event["total"], event["unit"], self._last - self._started))

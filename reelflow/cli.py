@@ -91,7 +91,7 @@ def verify(bundle: BundleFolder, threads: Threads = DEFAULT_THREADS) -> None:
     typer.echo(
         f"{bundle}: sound\n"
         f"  {report.name}, {len(report.labels)} classes, {report.sampling.frames} frames a clip\n"
-        f"  {len(report.files)} files, {report.size_bytes / 1e6:.1f} MB: as listed\n"
+        f"  {len(report.files)} files, {report.size_bytes / 1e6:.2f} MB: as listed\n"
         f"  golden vectors: as expected on this device\n"
         f"  accuracy on {report.parity.clips} test clips: {report.parity.litert_accuracy:.4f}"
     )
@@ -108,7 +108,7 @@ def _json_line(clip: str, found: "Classification") -> str:
 
 
 def _text_line(clip: str, found: "Classification") -> str:
-    return f"{_printable(clip)}: {found.label} {found.scores[found.label]:.3f} ({found.seconds:.2f} s)"
+    return f"{_printable(clip)}: {found.label} {found.scores[found.label]:.3f} ({found.seconds:.3f} s)"
 
 
 def _printable(text: str) -> str:

@@ -306,6 +306,7 @@ class ReleaseReport(Report):
     file_name: ClassVar[str] = "release.json"
 
     name: str
+    data_hash: Sha256
     model_name: str
     version: int
     promoted: bool

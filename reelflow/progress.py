@@ -79,6 +79,8 @@ class Line:
             print(event["message"], file=sys.stderr, flush=True)
         if event["kind"] != "progress":
             return
+        if not event["done"]:
+            self._started = event["time"]
         finished = event["done"] >= event["total"]
         if not finished and event["time"] - self._last < (0.2 if self._redraws else 5):
             return

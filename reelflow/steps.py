@@ -68,6 +68,7 @@ def perform(
     """
     settings = Settings()
     step = run.__module__.split(".")[1]
+    inputs = {name: path.resolve() for name, path in inputs.items()}  # KFP's folders hold links
     task = settings.task or " ".join([step, *(options or {}).values()])
     with watched_by(EventFile(settings.events) if settings.events else Line()):
         emit("started", task=task)

@@ -6,7 +6,7 @@ PyAV holds the interpreter's lock while it decodes, so threads would gain nothin
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from itertools import islice
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ AHEAD = 8
 
 def in_processes(
     work: Callable[[Item], Result], items: Iterable[Item], *, timeout_s: float
-) -> Iterator[Result | ClipError]:
+) -> Generator[Result | ClipError, None, None]:
     """Do `work` on every item, one process a core, and give the outcomes in the items' order.
 
     At most `AHEAD` items a process are under way or waiting to be taken, which bounds the memory.

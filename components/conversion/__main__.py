@@ -17,13 +17,14 @@ def main(
     evaluations: Annotated[Path, typer.Option(help="Folder of every candidate's evaluation.")],
     bundle: Annotated[Path, typer.Option(help="Where to write the bundle.")],
     params: Annotated[Path, typer.Option(help="Values of the run.")] = Path("params.yaml"),
+    weights: Annotated[str, typer.Option(help="imagenet, random, a file, or a folder of files.")] = "",
 ) -> None:
     """Convert the best classifier to a TFLite bundle and measure its parity."""
     values = load_params(params)
     perform(
         run,
         values.conversion,
-        options={"weights": values.features.weights, "seed": str(values.features.seed)},
+        options={"weights": weights or values.features.weights, "seed": str(values.features.seed)},
         inputs={"dataset": dataset, "frames": frames, "evaluations": evaluations},
         output={"bundle": bundle},
     )

@@ -34,7 +34,7 @@ def _with_batch_of_one(model: "keras.Model") -> "keras.Model":
     import keras
 
     _, frames, dim = model.input_shape
-    features = keras.Input((frames, dim), batch_size=1)
+    features = keras.Input((frames, dim), batch_size=1, name="features")
     single = keras.models.clone_model(model, input_tensors=features, clone_function=_without_dropout)
     single.set_weights(model.get_weights())
     return single

@@ -38,14 +38,13 @@ def litert_scores(
     """
     own = threading.local()
 
-    def start() -> None:
-        own.classifier = load()
-
     def score(clip_id: str) -> NDArray[np.float32]:
-        classifier: Classifier = own.classifier
-        return classifier.scores_from_frames(frames.read(clip_id))
+        if not hasattr(own, "classifier"):
+            own.classifier = load()
+        scores: NDArray[np.float32] = own.classifier.scores_from_frames(frames.read(clip_id))
+        return scores
 
-    with ThreadPoolExecutor(workers or os.cpu_count(), initializer=start) as pool:
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         return np.stack(list(track(pool.map(score, clip_ids), len(clip_ids), "clips")))
 
 

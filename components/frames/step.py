@@ -1,6 +1,7 @@
 """The frames step: uniformly spread frames of every clip, as JPEG in tar shards."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -55,16 +56,16 @@ def _finish_shards(
     found = {file: whole_shard(frames / file, clips) for file, clips in shards.items()}
     missing = [clip for file, clips in shards.items() if found[file] is None for clip in clips]
     total = sum(len(clips) for clips in shards.values())
-    outcomes = _extract_all(params, missing, root, total)
-    return {
-        file: found[file] or write_shard(frames / file, clips, islice(outcomes, len(clips)))
-        for file, clips in shards.items()
-    }
+    with closing(_extract_all(params, missing, root, total)) as outcomes:
+        return {
+            file: found[file] or write_shard(frames / file, clips, islice(outcomes, len(clips)))
+            for file, clips in shards.items()
+        }
 
 
 def _extract_all(
     params: FramesParams, clips: list[Clip], root: Path, total: int
-) -> Iterator[Extracted | ClipError]:
+) -> Generator[Extracted | ClipError, None, None]:
     """The outcomes in the clips' order; what earlier attempts did counts as done."""
     tasks = ((root / clip.path, clip, params) for clip in clips)
     done = total - len(clips)

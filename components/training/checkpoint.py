@@ -1,11 +1,10 @@
 """Where a killed training goes on: the state after an epoch, in a folder that appears by rename.
 
-`<folder>/<epoch>/` holds `history.json`, `state.npz` (weights and optimiser) and `best.npz` (the
-weights of the best epoch). What chance decides in an epoch depends on the seed and the epoch's
-number alone, so nothing else is needed to go on bit by bit.
+`<folder>/<epoch>/` holds `history.npz` (the figures so far), `state.npz` (weights and optimiser) and
+`best.npz` (the weights of the best epoch); npz files carry checksums. What chance decides in an
+epoch depends on the seed and the epoch's number alone, so nothing else is needed to go on bit by bit.
 """
 
-import json
 import shutil
 import time
 import zipfile
@@ -57,9 +56,9 @@ class Checkpoints:
         partial = self._folder / ".partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
+        np.savez(partial / "history.npz", state.history.to_table())
         np.savez(partial / "state.npz", *state.variables)
         np.savez(partial / "best.npz", *state.best)
-        (partial / "history.json").write_text(json.dumps(state.history.rows))
         partial.rename(self._folder / str(state.history.epochs))
         for epoch in older:
             shutil.rmtree(self._folder / str(epoch), ignore_errors=True)
@@ -86,10 +85,10 @@ class Checkpoints:
 
 
 def _read(folder: Path) -> State:
-    history = History(json.loads((folder / "history.json").read_text()))
-    return State(history, _arrays(folder / "state.npz"), _arrays(folder / "best.npz"))
+    (table,) = _arrays(folder / "history.npz")
+    return State(History.from_table(table), _arrays(folder / "state.npz"), _arrays(folder / "best.npz"))
 
 
 def _arrays(path: Path) -> Arrays:
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         return [file[f"arr_{index}"] for index in range(len(file.files))]

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.training.checkpoint import Arrays, Checkpoints, State
 from components.training.history import Figures, History
@@ -60,8 +61,8 @@ def _epoch(
 ) -> Figures:
     reseed(network, params.seed, epoch)
     order = np.random.default_rng((params.seed, epoch)).permutation(len(train.clip_ids))
-    trained = _pass(network, network.train_on_batch, train.batches(params.batch_size, order))
-    validated = _pass(network, network.test_on_batch, validation.batches(params.batch_size))
+    trained = _pass(network.train_on_batch, train, train.batches(params.batch_size, order))
+    validated = _pass(network.test_on_batch, validation, validation.batches(params.batch_size))
     if not all(map(math.isfinite, (trained["loss"], validated["loss"]))):
         raise ParamsError(
             f"the loss is no number any more after epoch {epoch}: lower training.learning_rate, "
@@ -75,13 +76,15 @@ def _epoch(
     }
 
 
-def _pass(network: Any, on_batch: Any, batches: Any) -> Figures:
-    """Run over all batches; the running means after the last one are those of the whole pass."""
-    network.reset_metrics()
-    figures: dict[str, Any] = {}
-    for features, truth in batches:
-        figures = on_batch(features, truth, return_dict=True)
-    return {name: float(value) for name, value in figures.items()}
+def _pass(on_batch: Any, examples: Examples, batches: list[NDArray[np.int64]]) -> Figures:
+    """Run over all batches; the means of their figures, a clip counting the same in each."""
+    sums = {"loss": 0.0, "accuracy": 0.0}
+    for rows in batches:
+        figures = on_batch(examples.features(rows), examples.truth[rows], return_dict=True)
+        for name in sums:
+            sums[name] += float(figures[name]) * len(rows)
+    clips = sum(map(len, batches))
+    return {name: total / clips for name, total in sums.items()}
 
 
 def _variables(network: Any) -> list[Any]:

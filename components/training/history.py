@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 Figures = dict[str, float]
 
@@ -11,6 +14,15 @@ class History:
     """One dict of figures an epoch, by the names in `CURVES`; epochs count from 1."""
 
     rows: list[Figures] = field(default_factory=list)
+
+    @classmethod
+    def from_table(cls, table: NDArray[np.float64]) -> "History":
+        """From `(epochs, curves)`, in the order of `CURVES`."""
+        return cls([dict(zip(CURVES, row, strict=True)) for row in table.tolist()])
+
+    def to_table(self) -> NDArray[np.float64]:
+        """As `(epochs, curves)`, in the order of `CURVES`."""
+        return np.array([[row[name] for name in CURVES] for row in self.rows])
 
     @property
     def epochs(self) -> int:

@@ -5,10 +5,13 @@ can be verified: Keras itself publishes an MD5 at most. The classifier is cut of
 """
 
 import hashlib
+import math
 import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +25,6 @@ from reelflow.video.preprocess import to_input
 
 if TYPE_CHECKING:
     import keras
-
-TOP = "predictions"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,13 @@ class KerasBackbone:
         import tensorflow as tf
 
         one = keras.Input(batch_shape=(1, *self._network.input_shape[1:]))
-        converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(one, self._network(one)))
+        with TemporaryDirectory() as folder:
+            keras.Model(one, self._network(one)).export(folder, verbose=False)
+            return self._convert(tf.lite.TFLiteConverter.from_saved_model(folder), quantization, calibration)
+
+    def _convert(self, converter: Any, quantization: str, calibration: NDArray[np.uint8]) -> bytes:
+        import tensorflow as tf
+
         if quantization == "float16":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
@@ -91,7 +98,9 @@ class KerasBackbone:
             converter.representative_dataset = lambda: self._examples(calibration)
         elif quantization != "float32":
             raise ParamsError(f"quantization is {quantization!r}; expected float32, float16 or int8")
-        network: bytes = converter.convert()
+        with warnings.catch_warnings():  # int8 inside, float32 outside, on purpose
+            warnings.filterwarnings("ignore", "Statistics for quantized inputs")
+            network: bytes = converter.convert()
         return network
 
     def _examples(self, calibration: NDArray[np.uint8]) -> Iterator[list[NDArray[Any]]]:
@@ -142,10 +151,14 @@ def _build(application: Application, *, top: bool) -> "keras.Model":
 
 
 def _random(application: Application, seed: int) -> "keras.Model":
-    import keras
-
-    keras.utils.set_random_seed(seed)
-    return _build(application, top=False)
+    """Normal weights that keep the variance (He): Keras's own fade to nothing over the depth."""
+    network = _build(application, top=False)
+    generator = np.random.default_rng(seed)
+    for kernel in network.trainable_variables:
+        if kernel.name.endswith("kernel"):
+            inputs = kernel.shape[:2] if "depthwise" in kernel.path else kernel.shape[:3]
+            kernel.assign(generator.normal(0, math.sqrt(2 / math.prod(inputs)), kernel.shape))
+    return network
 
 
 def _loaded(application: Application, path: Path) -> "keras.Model":
@@ -154,14 +167,14 @@ def _loaded(application: Application, path: Path) -> "keras.Model":
     top = _has_top(path)
     network = _build(application, top=top)
     network.load_weights(path)
-    return keras.Model(network.input, network.get_layer(TOP).input) if top else network
+    return keras.Model(network.input, network.get_layer("predictions").input) if top else network
 
 
 def _has_top(path: Path) -> bool:
     import h5py  # type: ignore[import-untyped]
 
-    with h5py.File(path) as file:
-        return TOP in file
+    with h5py.File(path) as file:  # of all weights only the classifier's are a matrix
+        return bool(file.visititems(lambda _, item: getattr(item, "ndim", 0) == 2 or None))
 
 
 def _sha256_of(network: "keras.Model") -> str:

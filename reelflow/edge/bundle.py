@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from reelflow.contracts import BundleFile, BundleReport
@@ -47,11 +48,9 @@ class Bundle:
             BundleError: the file is no plain `.npy` array, or shorter than its header says.
         """
         try:
-            found = np.load(self.path(name), mmap_mode="r", allow_pickle=False)
-        except (OSError, EOFError, ValueError, SyntaxError) as error:
+            found: NDArray[np.generic] = open_memmap(self.path(name), mode="r")
+        except (OSError, EOFError, OverflowError, SyntaxError, TypeError, ValueError) as error:
             raise BundleError(f"{self.path(name)} is no whole .npy array: {error}") from error
-        if not isinstance(found, np.ndarray):
-            raise BundleError(f"{self.path(name)} is an archive; expected one .npy array")
         return found
 
 
@@ -150,6 +149,4 @@ def _refuse_unlisted_models(folder: Path, report: BundleReport) -> None:
     for path in folder.rglob("*.tflite"):
         name = path.relative_to(folder).as_posix()
         if name not in report.files:
-            raise BundleError(
-                f"{folder} holds {name}, which {BundleReport.file_name} does not list: remove it"
-            )
+            raise BundleError(f"{path} is not listed in {BundleReport.file_name}: remove it")

@@ -65,7 +65,7 @@ class Network:
             found: NDArray[np.generic] = self._interpreter.get_tensor(self._output)
         except LITERT_ERRORS as error:
             raise BundleError(
-                f"{self._path} is no model that LiteRT can run: {_first_line(error)}"
+                f"LiteRT cannot run {self._path}: {_first_line(error)}"
             ) from error
         return found
 

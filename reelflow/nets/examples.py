@@ -1,7 +1,7 @@
 """The clips of a split as a network sees them: batches of float32 features and class indices."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,17 +31,19 @@ class Examples:
     clip_ids: tuple[str, ...]
     truth: NDArray[np.int64]
 
-    def batches(
-        self, size: int, order: NDArray[np.int64] | None = None
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-        """Features `(n, frames, dim) float32` and truth `(n,)` of evenly filled batches, n <= `size`.
+    def batches(self, size: int, order: NDArray[np.int64] | None = None) -> list[NDArray[np.int64]]:
+        """Rows of evenly filled batches of at most `size`; each is `(n,)`.
 
-        Evenly, because a batch norm cannot learn from a last batch of one clip.
+        Evenly, because a batch norm learns nothing from a last batch of one clip.
         """
         rows = np.arange(len(self.clip_ids)) if order is None else order
-        for batch in np.array_split(rows, math.ceil(len(rows) / size)):
-            codes = self.store.gather([self.clip_ids[row] for row in batch])
-            yield codes.astype(np.float32) * np.float32(self.store.scale), self.truth[batch]
+        return np.array_split(rows, math.ceil(len(rows) / size))
+
+    def features(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Features of some rows, `(n, frames, dim) float32`."""
+        codes = self.store.gather([self.clip_ids[row] for row in rows])
+        features: NDArray[np.float32] = codes.astype(np.float32) * np.float32(self.store.scale)
+        return features
 
 
 def load_splits(dataset: Path, features: Path, needed: Sequence[Split]) -> dict[Split, Examples]:
@@ -53,7 +55,9 @@ def load_splits(dataset: Path, features: Path, needed: Sequence[Split]) -> dict[
     """
     report, store = DatasetReport.open(dataset), FeatureStore(features)
     if report.data_hash != store.report.data_hash:
-        raise BundleError(f"{features} holds the features of other clips than {dataset}: run the features step")
+        raise BundleError(
+            f"{features} holds the features of other clips than {dataset}: run the features step"
+        )
     clips, known = read_clips(dataset), set(store.clip_ids)
     usable = [clip for clip in clips if clip.clip_id in known]
     if len(usable) < len(clips):

@@ -2,12 +2,12 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from reelflow.commandline import silenced_stderr
 
 if TYPE_CHECKING:
     import keras
@@ -23,7 +23,7 @@ def prepare() -> None:
         return
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _silenced_stderr():
+    with silenced_stderr():
         import_module("keras")
 
 
@@ -31,10 +31,10 @@ def seed_everything(seed: int) -> None:
     """Fix every source of chance: initial weights, dropout, and the order of parallel sums."""
     prepare()
     import keras
-    import tensorflow
+    import tensorflow as tf
 
     keras.utils.set_random_seed(seed)
-    tensorflow.config.experimental.enable_op_determinism()
+    tf.config.experimental.enable_op_determinism()
 
 
 def reseed(model: "keras.Model", *seed: int) -> None:
@@ -43,17 +43,3 @@ def reseed(model: "keras.Model", *seed: int) -> None:
     values = np.random.default_rng(seed).integers(2**31, size=(len(states), 2))
     for state, value in zip(states, values, strict=True):
         state.assign(value)
-
-
-@contextmanager
-def _silenced_stderr() -> Iterator[None]:
-    """Drop what native code writes to the process's stderr."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

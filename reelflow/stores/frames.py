@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from reelflow.contracts import Document, FrameShard, FramesReport, Rejected, Sha256
 from reelflow.errors import BundleError
+from reelflow.video.decode import MAX_PIXELS
 
 MAX_JPEG_BYTES = 256 * 1024 * 1024
 
@@ -52,7 +53,7 @@ class FrameStore:
         """
         self.report = FramesReport.open(folder)
         self._folder = folder
-        self._indexes = {shard.file: _open_index(folder, shard) for shard in self.report.shards}
+        self._indexes = {shard.file: _open_index(folder, shard, self.report.count) for shard in self.shards}
         self._shard_of = {clip_id: shard.file for shard in self.shards for clip_id in shard.clip_ids}
 
     @property
@@ -95,21 +96,31 @@ class FrameStore:
                 yield tar.read(size_bytes)
 
 
-def _open_index(folder: Path, shard: FrameShard) -> ShardIndex:
+def _open_index(folder: Path, shard: FrameShard, count: int) -> ShardIndex:
     """Read a shard's index and check it against the report and the tar."""
     tar = folder / shard.file
     if tar.parent != folder or not tar.is_file():
         raise BundleError(f"{tar} is missing: run the frames step again")
     index = ShardIndex.read(index_path(tar))
     same = index.sha256 == shard.sha256 and index.size_bytes == shard.size_bytes == tar.stat().st_size
-    if not same or set(index.sizes) != set(shard.clip_ids):
+    expected = {member_name(clip_id, frame) for clip_id in shard.clip_ids for frame in range(count)}
+    same = same and index.sizes.keys() == set(shard.clip_ids) and index.members.keys() == expected
+    if not same:
         raise BundleError(
             f"{tar} is not the shard that {FramesReport.file_name} names: run the frames step again"
         )
-    for name, (offset, size_bytes) in index.members.items():
-        if offset < 0 or not 0 < size_bytes <= MAX_JPEG_BYTES or offset + size_bytes > shard.size_bytes:
-            raise BundleError(f"{tar}: {name} lies outside of the file: run the frames step again")
+    _check_places(tar, index)
     return index
+
+
+def _check_places(tar: Path, index: ShardIndex) -> None:
+    """Every place lies within the tar, and no frame is larger than any that can be decoded."""
+    for name, (offset, size_bytes) in index.members.items():
+        if offset < 0 or not 0 < size_bytes <= MAX_JPEG_BYTES or offset + size_bytes > index.size_bytes:
+            raise BundleError(f"{tar}: {name} lies outside of the file: run the frames step again")
+    for clip_id, (width, height) in index.sizes.items():
+        if width < 1 or height < 1 or width * height > MAX_PIXELS:
+            raise BundleError(f"{tar}: frames of {clip_id} cannot be {width} x {height}")
 
 
 def _decode(jpeg: bytes, size: tuple[int, int], where: str) -> NDArray[np.uint8]:

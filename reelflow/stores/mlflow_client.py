@@ -64,7 +64,7 @@ def exclusive(uri: str) -> AbstractContextManager[None]:
     if not uri.startswith(SQLITE):
         return nullcontext()
     file = sqlite_file(uri)
-    return locked(file.with_name(f".{file.name}.lock"))
+    return locked(file.with_name(f"{file.name}.lock"))
 
 
 def sqlite_file(uri: str) -> Path:

@@ -1,0 +1,32 @@
+"""Command line of the dataset step."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from components.dataset.step import run
+from reelflow.commandline import run_command
+from reelflow.params import load_params
+from reelflow.steps import perform
+
+
+def main(
+    dataset: Annotated[Path, typer.Option(help="Folder to write.")],
+    source: Annotated[
+        str, typer.Option(help="Folder of clips, or recipe (.yaml); else dataset.source.")
+    ] = "",
+    params: Annotated[Path, typer.Option(help="Params file.")] = Path("params.yaml"),
+    drop_small_classes: Annotated[
+        bool, typer.Option("--drop-small-classes", help="Drop classes too small for the split.")
+    ] = False,
+) -> None:
+    """Probe every clip, set aside what cannot be used, and split the rest."""
+    changes = {"source": source} if source else {}
+    flags = {"drop_small_classes": True} if drop_small_classes else {}
+    section = load_params(params).with_values(dataset={**changes, **flags}).dataset
+    perform(run, section, inputs={"source": Path(section.source)}, output={"dataset": dataset})
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,44 @@
+"""Given split lists, one clip a line, as UCF101's: `Class/v_Class_g01_c01.avi 1`."""
+
+import re
+from pathlib import Path
+
+from reelflow.contracts import Split
+from reelflow.errors import DataError, ParamsError
+from reelflow.params import SplitLists
+
+CLASS_NUMBER = re.compile(r" \d+$")
+MAX_BYTES = 256 * 1024 * 1024
+
+
+def read_lists(lists: SplitLists) -> dict[str, Split]:
+    """The given split of every listed clip, by its path below the source.
+
+    Raises:
+        ParamsError: a list cannot be read.
+        DataError: a clip stands in both lists, or a list is empty.
+    """
+    train, test = _read(lists.train), _read(lists.test)
+    for file, paths in ((lists.train, train), (lists.test, test)):
+        if not paths:
+            raise DataError(f"{file} lists no clips")
+    both = sorted(train & test)
+    if both:
+        raise DataError(
+            f"{len(both)} clip(s) stand in both {lists.train} and {lists.test}, such as {both[0]}"
+        )
+    return {**dict.fromkeys(train, "train"), **dict.fromkeys(test, "test")}
+
+
+def _read(file: str) -> set[str]:
+    """Paths of a list; the class number that UCF101 puts after them in train lists is dropped."""
+    path = Path(file)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ParamsError(f"dataset.split_lists: {file} is too large for a list of clips")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except OSError as error:
+        raise ParamsError(f"dataset.split_lists: {file}: {error.strerror}; name an existing list") from error
+    except UnicodeDecodeError as error:
+        raise ParamsError(f"dataset.split_lists: {file} is no text in UTF-8") from error
+    return {CLASS_NUMBER.sub("", line.strip()) for line in lines if line.strip()}

@@ -1,0 +1,98 @@
+"""Probe many clips by decoding them, in processes; what was found survives a kill of the step."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from reelflow.errors import ClipError, disk_errors
+from reelflow.files import sha256_file
+from reelflow.progress import report
+from reelflow.video.decode import VideoFacts, probe
+from reelflow.workers import in_processes
+
+NOTES = ".probed.jsonl"
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A usable clip's content and facts."""
+
+    sha256: str
+    size_bytes: int
+    facts: VideoFacts
+
+
+Outcome = Probed | ClipError
+
+
+def probe_clip(path: Path) -> Probed:
+    """Hash a clip and decode all of it.
+
+    Raises:
+        ClipError: the clip cannot be used.
+    """
+    facts = probe(path)
+    return Probed(sha256_file(path), path.stat().st_size, facts)
+
+
+def probe_all(root: Path, paths: Sequence[str], notes: Path, timeout_s: float) -> dict[str, Outcome]:
+    """Probe clips, or take over what an earlier attempt noted.
+
+    Args:
+        root: the folder that `paths` are relative to.
+        paths: the clips.
+        notes: a file of one line a probed clip, appended to.
+        timeout_s: after which a clip is given up.
+
+    Returns:
+        An outcome for each path, in the same order.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    known = dict(_read_notes(notes))
+    outcomes = {path: known.get(_identity(root, path)) for path in paths}
+    missing = [path for path, outcome in outcomes.items() if outcome is None]
+    found = in_processes(probe_clip, (root / path for path in missing), timeout_s=timeout_s)
+    with closing(found), disk_errors(notes), notes.open("a", encoding="utf-8") as file:
+        done = len(paths) - len(missing)
+        report(done, len(paths), "clips")
+        for path, outcome in zip(missing, found, strict=True):
+            outcomes[path] = outcome
+            file.write(_note(_identity(root, path), outcome))
+            file.flush()
+            done += 1
+            report(done, len(paths), "clips")
+    return {path: outcome for path, outcome in outcomes.items() if outcome is not None}
+
+
+def _identity(root: Path, path: str) -> str:
+    """Path, size and time of change: another file of the same name is probed anew."""
+    try:
+        stat = (root / path).stat()
+    except OSError:
+        return path
+    return f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}"
+
+
+def _note(identity: str, outcome: Outcome) -> str:
+    content = {"reason": str(outcome)} if isinstance(outcome, ClipError) else asdict(outcome)
+    return "\n" + json.dumps({"identity": identity, **content})
+
+
+def _read_notes(notes: Path) -> Iterator[tuple[str, Outcome]]:
+    """What was noted; a line that a kill cut short is passed over."""
+    if not notes.is_file():
+        return
+    for line in notes.read_text(encoding="utf-8").splitlines():
+        try:
+            note = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        identity = note.pop("identity")
+        if "reason" in note:
+            yield identity, ClipError(note["reason"])
+        else:
+            yield identity, Probed(note["sha256"], note["size_bytes"], VideoFacts(**note["facts"]))

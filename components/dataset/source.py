@@ -1,0 +1,134 @@
+"""Which clips a source holds, and what is said of them: `DIR/<class>/<clip>`, or `groups.csv`."""
+
+import csv
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from reelflow.contracts import Rejected
+from reelflow.errors import DataError
+from reelflow.progress import emit
+
+GROUPS = "groups.csv"
+COLUMNS = ("path", "label", "group")
+UCF101_NAME = re.compile(r"v_(?P<name>.+)_g(?P<group>\d+)_c\d+")
+NO_CLIPS = frozenset(
+    {".bmp", ".csv", ".db", ".htm", ".html", ".ini", ".jpeg", ".jpg", ".json", ".log", ".md", ".npy", ".npz"}
+    | {".parquet", ".pdf", ".png", ".py", ".sha256", ".srt", ".sub", ".toml", ".tsv", ".txt", ".vtt", ".xml"}
+    | {".yaml", ".yml", ".zip"}
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that may be a clip. `path` is relative to the source, with forward slashes."""
+
+    path: str
+    label: str
+    group: str
+
+
+def find_candidates(source: Path) -> tuple[list[Candidate], list[Rejected]]:
+    """List the clips of a folder, sorted by path, and the files that cannot be listed.
+
+    Raises:
+        DataError: there is no such folder, it holds no clips, or its `groups.csv` is wrong.
+    """
+    if not source.is_dir():
+        raise DataError(f"{source} is no folder: expected {source}/<class>/<clip>")
+    files, rejected = _readable_names(_files_of_classes(source))
+    if (source / GROUPS).is_file():
+        candidates = _read_groups(source)
+        listed = {candidate.path for candidate in candidates}
+        rejected += [
+            Rejected(path=path, reason=f"it is not listed in {GROUPS}")
+            for path in files
+            if path not in listed
+        ]
+    else:
+        candidates = [Candidate(path, _label_of(path), _group_of(path)) for path in files]
+        _explain_groups(candidates)
+    if not candidates:
+        raise DataError(f"{source} holds no clips: expected {source}/<class>/<clip>")
+    return sorted(candidates, key=lambda candidate: candidate.path), rejected
+
+
+def _files_of_classes(source: Path) -> Iterator[str]:
+    """Files below the class folders, by relative path. Hidden ones and those of `NO_CLIPS` are left aside."""
+    left_aside = 0
+    for class_folder in sorted(source.iterdir()):
+        if class_folder.name.startswith(".") or not class_folder.is_dir():
+            continue
+        for folder, folders, names in os.walk(class_folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(name for name in names if not name.startswith(".")):
+                if PurePosixPath(name).suffix.lower() in NO_CLIPS:
+                    left_aside += 1
+                else:
+                    yield Path(folder, name).relative_to(source).as_posix()
+    if left_aside:
+        emit("notice", message=f"{left_aside} file(s) left aside: their names say that they are no clips")
+
+
+def _readable_names(paths: Iterator[str]) -> tuple[list[str], list[Rejected]]:
+    """Paths that can be written down, and those whose bytes are no UTF-8."""
+    good, rejected = [], []
+    for path in paths:
+        try:
+            path.encode()
+            good.append(path)
+        except UnicodeEncodeError:
+            shown = os.fsencode(path).decode(errors="backslashreplace")
+            rejected.append(Rejected(path=shown, reason="its name is no valid UTF-8: rename it"))
+    return good, rejected
+
+
+def _label_of(path: str) -> str:
+    return PurePosixPath(path).parts[0]
+
+
+def _group_of(path: str) -> str:
+    """By UCF101's naming, `v_<Class>_gNN_cNN`, else a group of its own."""
+    name = UCF101_NAME.fullmatch(PurePosixPath(path).stem)
+    return f"{name['name']}_g{name['group']}" if name else path
+
+
+def _explain_groups(candidates: list[Candidate]) -> None:
+    alone = sum(candidate.group == candidate.path for candidate in candidates)
+    if alone:
+        emit(
+            "notice",
+            message=f"{alone} of {len(candidates)} clips are groups of their own: without {GROUPS} "
+            f"({','.join(COLUMNS)}) nothing says which were cut from the same recording",
+        )
+
+
+def _read_groups(source: Path) -> list[Candidate]:
+    """Labels and groups from `groups.csv`; a listed file that is missing is found out later."""
+    path = source / GROUPS
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            if not set(COLUMNS) <= set(reader.fieldnames or ()):
+                raise DataError(f"{path} has the columns {reader.fieldnames}; expected {', '.join(COLUMNS)}")
+            rows = [(reader.line_num, _candidate(row, f"{path}, line {reader.line_num}")) for row in reader]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is no CSV file in UTF-8: {error}") from error
+    candidates: dict[str, Candidate] = {}
+    for line, candidate in rows:
+        if candidates.setdefault(candidate.path, candidate) != candidate:
+            raise DataError(f"{path}, line {line}: {candidate.path} is listed twice, with different values")
+    return list(candidates.values())
+
+
+def _candidate(row: dict[str, str | None], where: str) -> Candidate:
+    values = [row[column] for column in COLUMNS]
+    if not all(values):
+        raise DataError(f"{where}: found {values}; {', '.join(COLUMNS)} must all be given")
+    candidate = Candidate(*(str(value) for value in values))
+    path = PurePosixPath(candidate.path)
+    if path.is_absolute() or ".." in path.parts:
+        raise DataError(f"{where}: {candidate.path} leads out of the folder; paths must stay inside it")
+    return Candidate(path.as_posix(), candidate.label, candidate.group)

@@ -1,0 +1,134 @@
+"""The dataset step: clips probed, quarantined, freed of duplicates, split, and written down."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from components.dataset.cut import Cut, cut
+from components.dataset.duplicates import drop_duplicates
+from components.dataset.probing import NOTES, Probed, probe_all
+from components.dataset.source import Candidate, find_candidates
+from components.dataset.split import Member
+from components.dataset.synthetic import generate
+from components.dataset.table import draw_clips_per_class, write_table
+from reelflow.contracts import SPLITS, Clip, DatasetReport, Rejected
+from reelflow.errors import ClipError, DataError
+from reelflow.files import sha256_file, sha256_text
+from reelflow.params import DatasetParams
+from reelflow.progress import emit
+from reelflow.stores.clips import CLIPS, write_clips
+
+RECIPES = (".yaml", ".yml")
+
+
+def run(params: DatasetParams, *, source: Path, dataset: Path) -> DatasetReport:
+    """Turn a folder of clips, or a recipe of generated ones, into a data set.
+
+    Raises:
+        DataError: no usable clips, classes too small, or clips that contradict each other.
+        ParamsError: a recipe or a split list cannot be read.
+        StorageError: the disk is full or read-only.
+    """
+    generated = source.suffix in RECIPES
+    root = dataset / "clips" if generated else source
+    candidates, rejected = (generate(source, root), []) if generated else find_candidates(source)
+    usable, broken = _probe(params, root, candidates, dataset / NOTES)
+    kept, duplicates = drop_duplicates(usable)
+    members = [Member(clip.path, clip.label, clip.group) for clip in kept]
+    result = cut(members, {candidate.label for candidate in candidates}, params)
+    clips = [
+        _clip(candidate, probed, result)
+        for candidate, probed in kept.items()
+        if candidate.path in result.splits
+    ]
+    quarantined = [*rejected, *broken, *duplicates, *result.rejected]
+    (dataset / NOTES).unlink(missing_ok=True)
+    return _write(params, clips, quarantined, result, generated=generated, dataset=dataset)
+
+
+def _probe(
+    params: DatasetParams, root: Path, candidates: Sequence[Candidate], notes: Path
+) -> tuple[dict[Candidate, Probed], list[Rejected]]:
+    """Facts of the usable clips, and the reasons against the others."""
+    outcomes = probe_all(root, [candidate.path for candidate in candidates], notes, params.clip_timeout_s)
+    usable: dict[Candidate, Probed] = {}
+    rejected: list[Rejected] = []
+    for candidate in candidates:
+        outcome = outcomes[candidate.path]
+        if isinstance(outcome, ClipError):
+            rejected.append(Rejected(path=candidate.path, reason=str(outcome)))
+        else:
+            usable[candidate] = outcome
+    if not usable:
+        first = rejected[0]
+        raise DataError(
+            f"none of {len(rejected)} clips can be used; the first one: {first.path}: {first.reason}"
+        )
+    return usable, rejected
+
+
+def _clip(candidate: Candidate, probed: Probed, result: Cut) -> Clip:
+    return Clip(
+        clip_id=probed.sha256[:16],
+        path=candidate.path,
+        label=candidate.label,
+        group=candidate.group,
+        split=result.splits[candidate.path],
+        sha256=probed.sha256,
+        size_bytes=probed.size_bytes,
+        **vars(probed.facts),
+    )
+
+
+def _write(
+    params: DatasetParams,
+    clips: Sequence[Clip],
+    quarantined: Sequence[Rejected],
+    result: Cut,
+    *,
+    generated: bool,
+    dataset: Path,
+) -> DatasetReport:
+    """Write the folder, its report last."""
+    write_clips(clips, dataset / CLIPS)
+    write_table(clips, dataset / "table.csv")
+    draw_clips_per_class(clips, dataset / "clips_per_class.png")
+    if quarantined:
+        emit("notice", message=f"{len(quarantined)} clip(s) left out; the reasons stand in dataset.json")
+    splits = Counter(clip.split for clip in clips)
+    report = DatasetReport(
+        source=params.source,
+        generated=generated,
+        labels=tuple(sorted({clip.label for clip in clips})),
+        split_counts={split: splits[split] for split in SPLITS},
+        groups=len({clip.group for clip in clips}),
+        dropped_classes=result.dropped_classes,
+        quarantined=tuple(quarantined),
+        data_hash=_data_hash(clips),
+        clips_sha256=sha256_file(dataset / CLIPS),
+        metrics=_metrics(clips, len(quarantined)),
+    )
+    report.save(dataset)
+    return report
+
+
+def _data_hash(clips: Sequence[Clip]) -> str:
+    """Hash of content, label, group and split, whatever the clips' names and order."""
+    return sha256_text(
+        json.dumps(sorted([clip.sha256, clip.label, clip.group, clip.split] for clip in clips))
+    )
+
+
+def _metrics(clips: Sequence[Clip], quarantined: int) -> dict[str, float]:
+    splits = Counter(clip.split for clip in clips)
+    total_s = sum(clip.duration_s for clip in clips)
+    return {
+        "clips": len(clips),
+        "classes": len({clip.label for clip in clips}),
+        "groups": len({clip.group for clip in clips}),
+        "quarantined": quarantined,
+        **{f"{split}_clips": splits[split] for split in SPLITS},
+        "total_duration_s": round(total_s, 3),
+        "mean_duration_s": round(total_s / len(clips), 3),
+    }

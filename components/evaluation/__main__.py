@@ -1,0 +1,33 @@
+"""Command line of the evaluation step."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from components.evaluation.step import run
+from reelflow.commandline import run_command
+from reelflow.params import load_params
+from reelflow.steps import perform
+
+
+def main(
+    dataset: Annotated[Path, typer.Option(help="folder of the dataset step")],
+    features: Annotated[Path, typer.Option(help="folder of the features step")],
+    model: Annotated[Path, typer.Option(help="folder of the training step")],
+    evaluation: Annotated[Path, typer.Option(help="folder to write")],
+    previous: Annotated[Path | None, typer.Option(help="evaluation whose candidates come along")] = None,
+    params: Annotated[Path, typer.Option(help="values of the run")] = Path("params.yaml"),
+) -> None:
+    """Measure one classifier on the test clips."""
+    inputs = {"dataset": dataset, "features": features, "model": model}
+    perform(
+        run,
+        load_params(params).evaluation,
+        inputs=inputs | ({"previous": previous} if previous else {}),
+        output={"evaluation": evaluation},
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)

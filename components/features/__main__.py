@@ -1,0 +1,35 @@
+"""Command line of the features step."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from components.features.step import run
+from reelflow.commandline import run_command
+from reelflow.params import load_params
+from reelflow.steps import perform
+
+
+def main(
+    backbone: Annotated[str, typer.Option(help="Name of the backbone.")],
+    frames: Annotated[Path, typer.Option(help="Folder of the frames step.")],
+    features: Annotated[Path, typer.Option(help="Folder to write.")],
+    params: Annotated[Path, typer.Option(help="Params file.")] = Path("params.yaml"),
+    weights: Annotated[str, typer.Option(help="imagenet, random, a file, or a folder of files.")] = "",
+) -> None:
+    """Embed the frames of every clip with one frozen backbone."""
+    values = load_params(params)
+    if weights:
+        values = values.with_values(features={"weights": weights})
+    perform(
+        run,
+        values.features,
+        options={"backbone": backbone},
+        inputs={"frames": frames},
+        output={"features": features},
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,151 @@
+"""`report.html`: one self-contained page for people who have never seen the run.
+
+Labels and paths come from the user's folders, so the template escapes everything, and the page's
+own policy forbids scripts and anything from elsewhere.
+"""
+
+import base64
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.release.figures import CurveChart, MatrixChart, confusions, curve_chart, matrix_chart
+from components.release.gates import MEANINGS, amount, bound
+from components.release.stills import strips
+from reelflow import __version__
+from reelflow.contracts import BundleReport, Clip, DatasetReport, FramesReport, Rejected, ReleaseReport
+from reelflow.errors import BundleError
+from reelflow.files import write_text
+from reelflow.params import ReleaseParams
+from reelflow.steps import PROVENANCE, Provenance
+from reelflow.stores.clips import read_clips
+from reelflow.stores.evaluations import Candidate
+from reelflow.stores.frames import FrameStore
+
+MOST_QUARANTINED = 200
+MAX_CHART_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that a report is about: the steps' folders, and what was read from them."""
+
+    dataset: Path
+    frames: Path
+    evaluations: Path
+    bundle: Path
+    candidates: Sequence[Candidate]
+    converted: BundleReport
+    outcome: ReleaseReport
+    params: ReleaseParams
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The charts of one candidate."""
+
+    candidate: Candidate
+    curves: tuple[CurveChart, ...]
+    by_row: MatrixChart
+    raw: MatrixChart
+    confusions: list[tuple[str, str, int, int]]
+
+
+def write_report(run: Run, folder: Path) -> None:
+    """Write `report.html` to `folder`.
+
+    Raises:
+        BundleError: a step's folder is damaged.
+        StorageError: the disk is full or read-only.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda value: f"{100 * value:.1f}\u00a0%"
+    environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+    environment.globals.update(meanings=MEANINGS, bound=bound, amount=amount)
+    page = environment.get_template("report.html.j2").render(_contents(run))
+    write_text(folder / "report.html", page)
+
+
+def _contents(run: Run) -> dict[str, Any]:
+    clips = {clip.clip_id: clip for clip in read_clips(run.dataset)}
+    chosen = run.candidates[0]
+    return {
+        "run": run,
+        "chosen": chosen.report,
+        "right": sum(row[place] for place, row in enumerate(chosen.report.confusion)),
+        "guess": max(sum(row) for row in chosen.report.confusion) / len(chosen.report.truth),
+        "test_groups": _groups(clips, chosen),
+        "leaked_groups": _groups(clips, chosen) & {c.group for c in clips.values() if c.split == "train"},
+        "figures": [_figures(candidate) for candidate in run.candidates],
+        "strips": strips(chosen, clips, FrameStore(run.frames)),
+        "dataset": DatasetReport.open(run.dataset),
+        "table": _table(run.dataset / "table.csv"),
+        "clips_per_class": _png(run.dataset / "clips_per_class.png"),
+        "quarantined": _quarantined(run),
+        "most_quarantined": MOST_QUARANTINED,
+        "provenances": _provenances(run),
+        "version": __version__,
+    }
+
+
+def _groups(clips: dict[str, Clip], candidate: Candidate) -> set[str]:
+    return {clips[clip_id].group for clip_id in candidate.report.clip_ids if clip_id in clips}
+
+
+def _figures(candidate: Candidate) -> Figures:
+    report, training = candidate.report, candidate.report.training
+    return Figures(
+        candidate=candidate,
+        curves=tuple(
+            curve_chart(
+                what,
+                {split: training.curves[f"{split}_{what}"] for split in ("train", "validation")},
+                training.best_epoch,
+                ceiling,
+            )
+            for what, ceiling in (("loss", None), ("accuracy", 1.0))
+        ),
+        by_row=matrix_chart(report.confusion, report.labels, by_row=True),
+        raw=matrix_chart(report.confusion, report.labels, by_row=False),
+        confusions=confusions(report.confusion, report.labels),
+    )
+
+
+def _table(path: Path) -> list[list[str]]:
+    """The rows of the dataset table; none where there is no table."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))[1:]
+
+
+def _png(path: Path) -> str:
+    """A picture as a data URI; empty where it is missing or too large."""
+    if not path.is_file() or path.stat().st_size > MAX_CHART_BYTES:
+        return ""
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _quarantined(run: Run) -> list[Rejected]:
+    return [*DatasetReport.open(run.dataset).quarantined, *FramesReport.open(run.frames).quarantined]
+
+
+def _provenances(run: Run) -> list[Provenance]:
+    """Of the steps whose folders bear it."""
+    found = []
+    for folder in (run.dataset, run.frames, run.evaluations, run.bundle):
+        try:
+            found.append(Provenance.read(folder / PROVENANCE))
+        except BundleError:
+            continue
+    return found

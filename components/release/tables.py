@@ -1,0 +1,60 @@
+"""The run's figures as files: `summary.json`, and what `dvc metrics` and `dvc plots` show."""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from reelflow.contracts import BundleReport, ReleaseReport, Summary, SummaryRow
+from reelflow.files import atomic, write_text
+from reelflow.stores.evaluations import Candidate
+
+CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+
+
+def write_tables(
+    folder: Path, chosen: Candidate, ranked: Sequence[Candidate], bundle: BundleReport, outcome: ReleaseReport
+) -> None:
+    """Write `summary.json`, `metrics.json`, `curves.csv` (a row an epoch), `confusion.csv` (a row a clip)."""
+    write_text(folder / "summary.json", summarise(ranked, bundle, outcome).to_json())
+    write_text(folder / "metrics.json", json.dumps(outcome.metrics, indent=2, sort_keys=True) + "\n")
+    curves = chosen.report.training.curves
+    columns = [curves[name] for name in CURVES]
+    epochs = ((epoch, *values) for epoch, values in enumerate(zip(*columns, strict=True), start=1))
+    _write_csv(folder / "curves.csv", ("epoch", *CURVES), epochs)
+    labels = chosen.report.labels
+    pairs = zip(chosen.report.truth, chosen.scores().argmax(axis=1), strict=True)
+    names = ((labels[actual], labels[predicted]) for actual, predicted in pairs)
+    _write_csv(folder / "confusion.csv", ("actual", "predicted"), names)
+
+
+def summarise(ranked: Sequence[Candidate], bundle: BundleReport, outcome: ReleaseReport) -> Summary:
+    """The whole run at a glance; the driver adds the seconds."""
+    return Summary(
+        rows=tuple(_row(candidate) for candidate in ranked),
+        chosen=bundle.name,
+        labels=bundle.labels,
+        data_hash=bundle.data_hash,
+        parity=bundle.parity,
+        promoted=outcome.promoted,
+        explanation=outcome.explanation,
+    )
+
+
+def _row(candidate: Candidate) -> SummaryRow:
+    metrics = candidate.report.metrics
+    return SummaryRow(
+        backbone=candidate.report.training.backbone.name,
+        head=candidate.report.training.head,
+        accuracy=metrics["accuracy"],
+        top5_accuracy=metrics["top5_accuracy"],
+        macro_f1=metrics["macro_f1"],
+        test_clips=len(candidate.report.truth),
+    )
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with atomic(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(header)
+        table.writerows(rows)

@@ -1,0 +1,111 @@
+"""Evaluated classifiers side by side: `<anywhere>/candidates/<name>/evaluation.json` and its files.
+
+An evaluation folder carries the candidates that were evaluated before it along, and the model of
+the best so far, so the last folder of a chain holds all that conversion needs. A folder of separate
+evaluations reads the same way.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelflow.contracts import EvaluationReport
+from reelflow.errors import BundleError
+from reelflow.files import sha256_file
+
+CANDIDATES = "candidates"
+MODEL = "model.keras"
+SCORES = "scores.npy"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One classifier on the test clips."""
+
+    folder: Path
+    report: EvaluationReport
+
+    @property
+    def name(self) -> str:
+        """`<backbone>-<head>`."""
+        return self.report.name
+
+    @property
+    def model(self) -> Path:
+        """The model's file; kept for the best candidate at least."""
+        return self.folder / MODEL
+
+    def scores(self) -> NDArray[np.float32]:
+        """Probabilities `(test clips, classes) float32`.
+
+        Raises:
+            BundleError: the file is damaged.
+        """
+        path = self.folder / SCORES
+        if not path.is_file() or sha256_file(path) != self.report.scores_sha256:
+            raise BundleError(f"{path} is not the file that its report names: run the evaluation again")
+        scores: NDArray[np.float32] = np.load(path, allow_pickle=False)
+        return scores
+
+
+def read_candidates(folder: Path) -> list[Candidate]:
+    """Every candidate below `folder`, by name; one carried along counts once, with its model if kept.
+
+    Raises:
+        BundleError: there is none, one is damaged, or they were measured on different clips.
+    """
+    found: dict[str, Candidate] = {}
+    for path in sorted(folder.rglob(f"{CANDIDATES}/*/{EvaluationReport.file_name}")):
+        candidate = Candidate(path.parent, EvaluationReport.open(path.parent))
+        known = found.get(candidate.name)
+        if known and known.report != candidate.report:
+            raise BundleError(f"{known.folder} and {path.parent} differ: run the evaluations again")
+        if known is None or not known.model.is_file():
+            found[candidate.name] = candidate
+    candidates = [found[name] for name in sorted(found)]
+    if not candidates:
+        raise BundleError(f"no evaluated classifier below {folder}: run the evaluation step")
+    _check_same_test(candidates)
+    return candidates
+
+
+def best_candidate(candidates: Sequence[Candidate]) -> Candidate:
+    """The one with the highest validation accuracy; then the lowest validation loss; then by name."""
+    return min(candidates, key=_rank)
+
+
+def link_folder(source: Path, target: Path) -> None:
+    """Make `target` hold the files of `source`, hidden ones left out."""
+    target.mkdir(parents=True)
+    for file in source.iterdir():
+        if file.is_file() and not file.name.startswith("."):
+            link_file(file, target / file.name)
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Make `target` the same file as `source` where the disk can, else a copy of it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _rank(candidate: Candidate) -> tuple[float, float, str]:
+    metrics = candidate.report.metrics
+    return -metrics["validation_accuracy"], metrics["validation_loss"], candidate.name
+
+
+def _check_same_test(candidates: Sequence[Candidate]) -> None:
+    first = candidates[0].report
+    for candidate in candidates[1:]:
+        report = candidate.report
+        if (report.data_hash, report.labels) != (first.data_hash, first.labels):
+            raise BundleError(
+                f"{report.name} was measured on other clips ({report.data_hash[:12]}) than {first.name} "
+                f"({first.data_hash[:12]}): evaluate both on the same data set"
+            )

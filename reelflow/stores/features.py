@@ -1,0 +1,86 @@
+"""Features of clips: codes in `.npy` shards, memory-mapped, gathered in any order."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelflow.contracts import FeatureShard, FeaturesReport
+from reelflow.errors import BundleError
+
+Codes = NDArray[np.uint8] | NDArray[np.float16]
+
+
+class FeatureStore:
+    """Reads the folder that the features step wrote. Several threads may read at once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the store and map every shard.
+
+        Raises:
+            BundleError: a shard is missing, or not of the form that the report tells.
+        """
+        self.report = FeaturesReport.open(folder)
+        self._folder = folder
+        self._shards = [map_shard(folder, shard, self.report) for shard in self.report.shards]
+        self._place = {
+            clip_id: (number, row)
+            for number, shard in enumerate(self.report.shards)
+            for row, clip_id in enumerate(shard.clip_ids)
+        }
+
+    @property
+    def clip_ids(self) -> tuple[str, ...]:
+        """Every clip, shard by shard."""
+        return tuple(self._place)
+
+    @property
+    def scale(self) -> float:
+        """A feature, float32, is its code times this."""
+        return self.report.backbone.scale
+
+    def gather(self, clip_ids: Sequence[str]) -> Codes:
+        """Read the codes of clips, in the order asked for.
+
+        Returns:
+            `(clips, frames, dim)`, uint8 or float16 as stored.
+
+        Raises:
+            BundleError: the features of a clip are not here.
+        """
+        missing = [clip_id for clip_id in clip_ids if clip_id not in self._place]
+        if missing:
+            raise BundleError(
+                f"{self._folder} holds no features of {len(missing)} clip(s), the first is {missing[0]}: "
+                "run the features step again"
+            )
+        spec = self.report.backbone
+        codes: Codes = np.empty((len(clip_ids), self.report.frames, spec.dim), spec.dtype)
+        places = np.array([self._place[clip_id] for clip_id in clip_ids], np.intp).reshape(-1, 2)
+        for number, shard in enumerate(self._shards):
+            here = places[:, 0] == number
+            codes[here] = shard[places[here, 1]]
+        return codes
+
+
+def map_shard(folder: Path, shard: FeatureShard, report: FeaturesReport) -> Codes:
+    """Memory-map one shard, `(clips, frames, dim)`.
+
+    Raises:
+        BundleError: it is missing, or not of the form that the report tells.
+    """
+    path = folder / shard.file
+    if path.parent != folder:
+        raise BundleError(f"{shard.file} lies outside of {folder}: the report is damaged")
+    try:
+        codes: Codes = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BundleError(f"{path} is no whole .npy file ({error}): run the features step again") from error
+    expected = (len(shard.clip_ids), report.frames, report.backbone.dim)
+    if codes.shape != expected or codes.dtype != report.backbone.dtype:
+        raise BundleError(
+            f"{path} is {codes.dtype} {codes.shape}, expected {report.backbone.dtype} {expected}: "
+            "run the features step again"
+        )
+    return codes

@@ -1,0 +1,126 @@
+"""The model registry: versions of bundles, and the aliases that devices follow.
+
+`MlflowRegistry` is the real one; whatever implements `Registry` may stand in for it.
+"""
+
+import tempfile
+import warnings
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from reelflow.contracts import BundleReport
+from reelflow.files import sha256_file
+from reelflow.settings import Settings
+from reelflow.stores.mlflow_client import connect, exclusive, tracking_errors
+from reelflow.stores.tracker import Tracker
+from reelflow.stores.tracking import run_name
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+SHA_TAG = "bundle_sha256"
+UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such model; no such alias
+PACKAGE = Path(__file__).parent.parent
+REQUIREMENTS = ("ai-edge-litert", "av", "mlflow", "numpy", "pydantic")
+
+
+class Registry(Protocol):
+    """Versions of a model are numbered from 1 and never change; aliases point to one version each."""
+
+    def register(self, bundle: Path, *, model_name: str, tags: Mapping[str, str]) -> int:
+        """The version that holds this bundle; a new one unless the same bundle is registered."""
+
+    def set_alias(self, model_name: str, alias: str, version: int) -> None:
+        """Point an alias to a version, away from whichever it pointed to."""
+
+    def alias(self, model_name: str, alias: str) -> int | None:
+        """The version that an alias points to."""
+
+    def tags(self, model_name: str, version: int) -> dict[str, str]:
+        """The tags of a version."""
+
+
+class MlflowRegistry:
+    """MLflow's registry, at the tracking URI.
+
+    Raises:
+        TrackingError: from every method, where MLflow refuses or is not reachable.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._uri = settings.tracking_uri
+        self._client, self._experiment = connect(settings)
+
+    def register(self, bundle: Path, *, model_name: str, tags: Mapping[str, str]) -> int:
+        """Log the bundle as a model of its classifier's run, and register that."""
+        sha256 = sha256_file(bundle / BundleReport.file_name)
+        run_id = self._run_id(BundleReport.open(bundle))
+        with tracking_errors(self._uri), exclusive(self._uri):
+            known = self._version_of(model_name, sha256)
+            if known is not None:
+                return known
+            with tempfile.TemporaryDirectory() as folder:
+                model = Path(folder, "model")
+                _save_model(bundle, model)
+                return self._create(model, run_id, model_name, {**tags, SHA_TAG: sha256})
+
+    def set_alias(self, model_name: str, alias: str, version: int) -> None:
+        """Point an alias to a version."""
+        with tracking_errors(self._uri), exclusive(self._uri):
+            self._client.set_registered_model_alias(model_name, alias, str(version))
+
+    def alias(self, model_name: str, alias: str) -> int | None:
+        """The version that an alias points to; None too where there is no such model."""
+        from mlflow.exceptions import MlflowException
+
+        with tracking_errors(self._uri):
+            try:
+                return int(self._client.get_model_version_by_alias(model_name, alias).version)
+            except MlflowException as error:
+                if error.error_code in UNKNOWN:
+                    return None
+                raise
+
+    def tags(self, model_name: str, version: int) -> dict[str, str]:
+        """The tags of a version."""
+        with tracking_errors(self._uri):
+            return dict(self._client.get_model_version(model_name, str(version)).tags)
+
+    def _version_of(self, model_name: str, sha256: str) -> int | None:
+        found: list[ModelVersion] = self._client.search_model_versions(
+            f"name = '{model_name}' and tag.{SHA_TAG} = '{sha256}'"
+        )
+        return min((int(one.version) for one in found), default=None)
+
+    def _run_id(self, report: BundleReport) -> str:
+        tracker = Tracker(self._settings)
+        return tracker.child(tracker.parent(run_name(self._settings, report)), report.name)
+
+    def _create(self, model: Path, run_id: str, model_name: str, tags: dict[str, str]) -> int:
+        logged = self._client.create_logged_model(self._experiment, name=model_name, source_run_id=run_id)
+        self._client.log_model_artifacts(logged.model_id, str(model))
+        self._client.finalize_logged_model(logged.model_id, "READY")
+        if not self._client.search_registered_models(f"name = '{model_name}'"):
+            self._client.create_registered_model(model_name)
+        created = self._client.create_model_version(
+            model_name, logged.artifact_location, run_id=run_id, tags=tags, model_id=logged.model_id
+        )
+        return int(created.version)
+
+
+def _save_model(bundle: Path, folder: Path) -> None:
+    """Write the bundle as an MLflow model that brings its own code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow warns of type hints in its own code
+        import mlflow.pyfunc
+
+        mlflow.pyfunc.save_model(
+            folder,
+            python_model=str(Path(__file__).with_name("pyfunc.py")),
+            artifacts={"bundle": str(bundle)},
+            code_paths=[str(PACKAGE)],
+            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+        )

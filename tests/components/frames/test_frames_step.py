@@ -1,0 +1,181 @@
+"""The frames step on real clips: exact, repeatable, resumed where it was killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.frames.step import run
+from reelflow.contracts import FramesReport
+from reelflow.errors import BundleError, DataError
+from reelflow.params import FramesParams
+from reelflow.stores.frames import FrameStore
+from reelflow.video.sample import uniform_indices
+from tests.videos import level, write_dataset, write_video
+
+PARAMS = FramesParams(count=5, jpeg_quality=95, shards=4, clip_timeout_s=60)
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Eight clips of 3 to 10 frames, in two classes."""
+    root = tmp_path / "clips"
+    paths = [write_video(root / f"class {n % 2}" / f"ä {n}.mp4", 3 + n) for n in range(8)]
+    write_dataset(tmp_path / "dataset", paths, root)
+    return tmp_path / "dataset"
+
+
+def noisy_dataset(folder: Path, clips: int) -> None:
+    root = folder / "clips"
+    paths = [write_video(root / "a" / f"{n}.mp4", 30, (320, 240), seed=n) for n in range(clips)]
+    write_dataset(folder / "dataset", paths, root)
+
+
+def params_file(folder: Path) -> Path:
+    """params.yaml with more, smaller shards."""
+    text = re.sub(r"shards: \d+", "shards: 12", Path("params.yaml").read_text())
+    (folder / "params.yaml").write_text(text)
+    return folder / "params.yaml"
+
+
+def start(folder: Path, frames: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "components.frames", "--dataset", str(folder / "dataset")]
+    command += ["--frames", str(frames), "--params", str(params_file(folder))]
+    environment = {**os.environ, "REELFLOW_EVENTS": str(folder / "events.jsonl")}
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def run_into(dataset: Path, frames: Path, params: FramesParams = PARAMS) -> FramesReport:
+    frames.mkdir(exist_ok=True)
+    return run(params, dataset=dataset, frames=frames)
+
+
+def test_every_clip_gives_its_uniform_frames(dataset, tmp_path):
+    report = run_into(dataset, tmp_path / "frames")
+    assert report.metrics["clips"] == 8
+    assert report.metrics["frames"] == 40
+    assert report.quarantined == ()
+    store = FrameStore(tmp_path / "frames")
+    assert store.report == report
+    found = sorted(
+        [round(float(frame.mean())) for frame in store.read(clip_id)] for clip_id in store.clip_ids
+    )
+    expected = sorted([level(index) for index in uniform_indices(3 + n, 5)] for n in range(8))
+    assert np.allclose(found, expected, atol=8)
+
+
+def test_the_same_clips_give_the_same_bytes(dataset, tmp_path):
+    for name in ("one", "two"):
+        run_into(dataset, tmp_path / name)
+    one, two = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two")
+    )
+    assert one == two
+
+
+def test_clips_that_changed_since_are_left_out(dataset, tmp_path):
+    write_video(tmp_path / "clips/class 0/ä 0.mp4", 9)
+    (tmp_path / "clips/class 1/ä 1.mp4").unlink()
+    report = run_into(dataset, tmp_path / "frames")
+    reasons = {rejected.path: rejected.reason for rejected in report.quarantined}
+    assert reasons == {
+        "class 0/ä 0.mp4": "its content changed since the dataset step",
+        "class 1/ä 1.mp4": "it is missing since the dataset step",
+    }
+    assert len(FrameStore(tmp_path / "frames").clip_ids) == 6
+
+
+def test_no_clip_left_is_an_error(dataset, tmp_path):
+    for path in (tmp_path / "clips").rglob("*.mp4"):
+        path.unlink()
+    with pytest.raises(DataError, match="no clip gave frames"):
+        run_into(dataset, tmp_path / "frames")
+    assert not (tmp_path / "frames/frames.json").exists()
+
+
+def test_a_dataset_that_is_not_whole_is_an_error(dataset, tmp_path):
+    (dataset / "dataset.json").unlink()
+    with pytest.raises(BundleError, match="has not finished"):
+        run_into(dataset, tmp_path / "frames")
+
+
+def test_only_shards_without_index_are_written_again(dataset, tmp_path):
+    frames = tmp_path / "frames"
+    report = run_into(dataset, frames)
+    first, *others = [frames / shard.file for shard in report.shards]
+    (frames / "frames.json").unlink()
+    first.with_suffix(".json").unlink()
+    before = {path: path.stat().st_ino for path in others}
+    written = first.stat().st_ino
+    assert run_into(dataset, frames) == report
+    assert {path: path.stat().st_ino for path in others} == before
+    assert first.stat().st_ino != written
+
+
+def test_a_killed_run_goes_on_and_writes_no_finished_shard_again(tmp_path):
+    noisy_dataset(tmp_path, 36)
+    killed = start(tmp_path, tmp_path / "frames")
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob(".frames-*.partial/shard-*.json"))) < 2:
+        assert time.monotonic() < deadline
+        assert killed.poll() is None, "it finished before it could be killed"
+        time.sleep(0.002)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert not (tmp_path / "frames").exists()
+    indexes = sorted(tmp_path.glob(".frames-*.partial/shard-*.json"))
+    finished = {
+        path.with_suffix(".tar").name: path.with_suffix(".tar").stat().st_mtime_ns for path in indexes
+    }
+    assert 2 <= len(finished) < 12
+
+    again = start(tmp_path, tmp_path / "frames")
+    assert again.wait(120) == 0, again.stderr.read()
+    again.communicate()
+    after = {name: (tmp_path / "frames" / name).stat().st_mtime_ns for name in finished}
+    assert after == finished
+    assert len(FrameStore(tmp_path / "frames").clip_ids) == 36
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system is not permitted here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(tmp_path, small_disk):
+    noisy_dataset(tmp_path, 4)
+    full = start(tmp_path, small_disk / "frames")
+    _, said = full.communicate(timeout=120)
+    assert full.returncode == 6
+    assert "the disk is full" in said
+    assert "Traceback" not in said
+    assert not (small_disk / "frames").exists()
+
+    subprocess.run(["mount", "-o", "remount,size=100m", str(small_disk)], check=True)
+    again = start(tmp_path, small_disk / "frames")
+    _, said = again.communicate(timeout=120)
+    assert again.returncode == 0, said
+    assert len(FrameStore(small_disk / "frames").clip_ids) == 4
+
+
+def test_a_read_only_disk_is_said(tmp_path, small_disk):
+    noisy_dataset(tmp_path, 2)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    refused = start(tmp_path, small_disk / "frames")
+    _, said = refused.communicate(timeout=120)
+    assert refused.returncode == 6
+    assert "read-only" in said
+    assert "Traceback" not in said

@@ -1,0 +1,83 @@
+"""Clips are dealt to shards by content, and shards hold nothing of the machine or the moment."""
+
+import tarfile
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.frames.extract import Extracted
+from components.frames.shards import assign_shards, whole_shard, write_shard
+from reelflow.contracts import Clip
+from reelflow.errors import ClipError
+from reelflow.files import sha256_text
+
+clip_counts = st.integers(0, 60)
+shard_counts = st.integers(1, 100)
+
+
+def a_clip(number: int) -> Clip:
+    sha256 = sha256_text(str(number))
+    return Clip(
+        clip_id=sha256[:16],
+        path=f"a/{number}.mp4",
+        label="a",
+        group="a",
+        split="train",
+        frame_count=1,
+        duration_s=1,
+        fps=1,
+        width=1,
+        height=1,
+        rotation=0,
+        codec="h264",
+        has_audio=False,
+        size_bytes=1,
+        sha256=sha256,
+    )
+
+
+@given(clip_counts, shard_counts, st.randoms())
+def test_every_clip_is_in_one_shard_whatever_the_order(clips, count, random):
+    dealt = [a_clip(number) for number in range(clips)]
+    shards = assign_shards(dealt, count)
+    random.shuffle(dealt)
+    assert assign_shards(dealt, count) == shards
+    ids = [clip.clip_id for members in shards.values() for clip in members]
+    assert sorted(ids) == sorted(clip.clip_id for clip in dealt)
+    assert all(members for members in shards.values())
+    assert len(shards) <= count
+
+
+@given(clip_counts, shard_counts)
+def test_a_clip_more_moves_no_other_clip(clips, count):
+    before = assign_shards([a_clip(number) for number in range(clips)], count)
+    after = assign_shards([a_clip(number) for number in range(clips + 1)], count)
+    for name, members in before.items():
+        assert {clip.clip_id for clip in members} <= {clip.clip_id for clip in after[name]}
+
+
+def test_a_shard_is_whole_when_its_index_fits(tmp_path):
+    tar = tmp_path / "shard-00000-of-00001.tar"
+    clips = [a_clip(1), a_clip(2)]
+    outcomes = [Extracted((b"one", b"two"), (4, 3)), ClipError("broken")]
+    assert whole_shard(tar, clips) is None
+    index = write_shard(tar, clips, outcomes)
+    assert whole_shard(tar, clips) == index
+    assert [rejected.reason for rejected in index.quarantined] == ["broken"]
+    assert whole_shard(tar, [*clips, a_clip(3)]) is None
+    tar.write_bytes(tar.read_bytes()[:-1])
+    assert whole_shard(tar, clips) is None
+
+
+def test_the_index_finds_what_tar_finds(tmp_path):
+    tar = tmp_path / "shard-00000-of-00001.tar"
+    content = {"one": b"1" * 700, "two": b"2" * 512}
+    index = write_shard(tar, [a_clip(1)], [Extracted(tuple(content.values()), (4, 3))])
+    raw = tar.read_bytes()
+    with tarfile.open(tar) as archive:
+        members = archive.getmembers()
+        assert [member.name for member in members] == list(index.members)
+        for member in members:
+            offset, size_bytes = index.members[member.name]
+            assert archive.extractfile(member).read() == raw[offset : offset + size_bytes]
+            assert (member.mtime, member.uid, member.gid, member.uname) == (0, 0, 0, "")

@@ -1,0 +1,219 @@
+"""The training step on made-up features."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from components.training.step import run
+from reelflow.contracts import TrainingReport
+from reelflow.errors import BundleError, DataError, ParamsError
+from reelflow.files import sha256_file
+from reelflow.nets.examples import load_splits
+from reelflow.nets.saved import load_head
+from reelflow.progress import watched_by
+from reelflow.steps import perform
+from tests import fake_features as fake
+
+QUICK = {"learning_rate": 0.003, "batch_size": 16, "epochs": 40, "patience": 40, "units": 8}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> dict[str, Path]:
+    dataset, features = fake.write_both(tmp_path_factory.mktemp("inputs"))
+    return {"dataset": dataset, "features": features}
+
+
+def train(folder: Path, inputs: dict[str, Path], head: str = "gru", **changes) -> TrainingReport:
+    folder.mkdir(parents=True, exist_ok=True)
+    return run(fake.training_params(**QUICK | changes), head=head, **inputs, model=folder)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, inputs) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    train(folder, inputs)
+    return folder
+
+
+def test_a_recurrent_head_learns_the_order_of_frames_and_a_single_frame_does_not(tmp_path, inputs, trained):
+    single = train(tmp_path / "single", inputs, "single_frame")
+    assert TrainingReport.open(trained).metrics["validation_accuracy"] >= 0.9
+    assert single.metrics["validation_accuracy"] <= 0.75
+
+
+def test_the_report_tells_what_was_done(trained, inputs):
+    report = TrainingReport.open(trained)
+    assert report.head == "gru"
+    assert report.labels == ("down", "up")
+    assert report.epochs_run == report.metrics["epochs"] == len(report.curves["train_loss"])
+    losses = report.curves["validation_loss"]
+    assert report.best_epoch == losses.index(min(losses)) + 1
+    assert report.metrics["validation_loss"] == min(losses)
+    assert (
+        report.metrics["validation_accuracy"] == report.curves["validation_accuracy"][report.best_epoch - 1]
+    )
+    gru, norm, dense, dense_norm, scores = 3 * (8 * 8 + 8 * 8 + 16), 16, 8 * 512 + 512, 1024, 1026
+    assert report.parameters == gru + norm + dense + dense_norm + scores
+
+
+def test_the_model_is_that_of_the_best_epoch(trained, inputs):
+    report = TrainingReport.open(trained)
+    validation = load_splits(**inputs, needed=())["validation"]
+    model = load_head(trained / "model.keras", sha256=report.model_sha256)
+    scores = model.predict_on_batch(validation.features(np.arange(len(validation.truth))))
+    right = scores[np.arange(len(scores)), validation.truth]
+    assert -np.log(right).mean() == pytest.approx(report.metrics["validation_loss"], rel=1e-4)
+
+
+def test_the_folder_holds_the_files_and_nothing_else(trained):
+    names = sorted(path.name for path in trained.iterdir())
+    assert names == ["curves.csv", "curves.png", "model.keras", "training.json"]
+    report = TrainingReport.open(trained)
+    assert sha256_file(trained / "model.keras") == report.model_sha256
+    rows = list(csv.DictReader((trained / "curves.csv").read_text().splitlines()))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, report.epochs_run + 1))
+    assert float(rows[3]["train_loss"]) == pytest.approx(report.curves["train_loss"][3], abs=1e-6)
+    assert (trained / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_training_stops_when_the_validation_loss_stalls_and_tells_every_epoch(tmp_path, inputs):
+    events = []
+    with watched_by(events.append):
+        report = train(tmp_path / "model", inputs, "single_frame", patience=2)
+    assert report.stopped_early
+    assert report.epochs_run == report.best_epoch + 2 < QUICK["epochs"]
+    epochs = [event for event in events if event["kind"] == "epoch"]
+    assert [event["epoch"] for event in epochs] == list(range(1, report.epochs_run + 1))
+    assert epochs[1]["validation_loss"] == report.curves["validation_loss"][1]
+    done = [(event["done"], event["total"]) for event in events if event["kind"] == "progress"]
+    assert done[0] == (0, QUICK["epochs"])
+    assert done[-1] == (report.epochs_run, report.epochs_run)
+
+
+def test_the_rate_falls_as_the_study_says(inputs):
+    from components.training.fit import compile_for_training
+    from reelflow.nets.heads import build_head
+
+    params = fake.training_params(learning_rate=0.1, decay=0.5)
+    network = build_head("single_frame", frames=5, dim=8, classes=2, params=params)
+    compile_for_training(network, params)
+    rates = []
+    for _ in range(3):
+        rates.append(float(network.optimizer.learning_rate))
+        network.train_on_batch(np.ones((2, 5, 8)), np.array([0, 1]))
+    assert rates == pytest.approx([0.1, 0.1 / 1.5, 0.1 / 2])
+
+
+def write_params(path: Path, **changes) -> Path:
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    document["training"] |= QUICK | changes
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, inputs, trained, monkeypatch):
+    monkeypatch.setenv("REELFLOW_EVENTS", str(tmp_path / "events.jsonl"))  # not to MLflow
+    params = write_params(tmp_path / "params.yaml", checkpoint_every_s=0)
+    model = tmp_path / "killed" / "model"
+    paths = {"dataset": inputs["dataset"], "features": inputs["features"], "model": model, "params": params}
+    options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
+    command = [sys.executable, "-m", "components.training", "--head", "gru", *options]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    wait_for_checkpoint(model.parent, 3, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not model.exists()
+
+    events = []
+    with watched_by(events.append):
+        perform(
+            run,
+            fake.training_params(**QUICK | {"checkpoint_every_s": 0}),
+            options={"head": "gru"},
+            inputs=inputs,
+            output={"model": model},
+        )
+    assert next(event["epoch"] for event in events if event["kind"] == "epoch") > 3
+    for path in trained.iterdir():
+        assert path.read_bytes() == (model / path.name).read_bytes(), path.name
+    assert not (model / "checkpoints").exists()
+
+
+def wait_for_checkpoint(store: Path, epoch: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.stderr.read()
+        found = [path.name for path in store.glob(".training-*.partial/checkpoints/*")]
+        if any(name.isdecimal() and int(name) >= epoch for name in found):
+            return
+        time.sleep(0.01)
+    raise AssertionError("no checkpoint in two minutes")
+
+
+def test_a_clip_without_features_is_left_out_with_a_notice(tmp_path, inputs):
+    clips = fake.make_clips(("down", "up"), fake.COUNTS)
+    features = fake.write_features(tmp_path / "features", clips[1:], ("down", "up"), fake.data_hash(clips))
+    events = []
+    with watched_by(events.append):
+        splits = load_splits(inputs["dataset"], features, ("train",))
+    assert len(splits["train"].clip_ids) == 2 * fake.COUNTS["train"] - 1
+    assert clips[0].clip_id not in splits["train"].clip_ids
+    assert "1 clips have no features" in events[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ({"train": 4, "validation": 0, "test": 2}, "no clips with features in the validation split"),
+        ({"train": 0, "validation": 2, "test": 2}, "no clips with features in the train split"),
+    ],
+)
+def test_an_empty_split_is_an_error(tmp_path, counts, message):
+    dataset, features = fake.write_both(tmp_path, counts=counts)
+    with pytest.raises(DataError, match=message):
+        train(tmp_path / "model", {"dataset": dataset, "features": features})
+
+
+def test_a_class_without_training_clips_is_named(tmp_path):
+    labels = ("down", "up", "Ünïcode class")
+    clips = [c for c in fake.make_clips(labels, fake.COUNTS) if c.label != labels[2] or c.split != "train"]
+    dataset = fake.write_dataset(tmp_path / "dataset", clips, labels)
+    features = fake.write_features(tmp_path / "features", clips, labels)
+    with pytest.raises(DataError, match="no clips to train on of Ünïcode class"):
+        train(tmp_path / "model", {"dataset": dataset, "features": features})
+
+
+def test_features_of_other_clips_are_refused(tmp_path, inputs):
+    clips = fake.make_clips(("down", "up"), fake.COUNTS)
+    features = fake.write_features(tmp_path / "features", clips, ("down", "up"), data="0" * 64)
+    with pytest.raises(BundleError, match="features of other clips"):
+        train(tmp_path / "model", inputs | {"features": features})
+
+
+def test_an_unknown_head_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(ParamsError, match="unknown head transformer"):
+        train(tmp_path / "model", {"dataset": tmp_path, "features": tmp_path}, "transformer")
+
+
+def test_a_rate_that_blows_up_is_explained(tmp_path, inputs):
+    with pytest.raises(ParamsError, match=r"lower training\.learning_rate"):
+        train(tmp_path / "model", inputs, "single_frame", learning_rate=1e30)
+
+
+def test_the_command_explains_bad_input_in_one_line(tmp_path):
+    command = [sys.executable, "-m", "components.training", "--head", "gru"]
+    paths = {"dataset": tmp_path / "none", "features": tmp_path / "none", "model": tmp_path / "model"}
+    options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
+    done = subprocess.run([*command, *options], capture_output=True, text=True)
+    assert done.returncode == BundleError.exit_code
+    assert done.stderr.startswith("error: ")
+    assert "does not exist" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,160 @@
+"""Small, valid reports for tests of what reads them."""
+
+from pathlib import Path
+
+from reelflow.contracts import (
+    BackboneSpec,
+    BundleReport,
+    ClassScores,
+    DatasetReport,
+    EvaluationReport,
+    Parity,
+    Preprocessing,
+    ReleaseReport,
+    Report,
+    Sampling,
+    TrainingReport,
+)
+from reelflow.files import write_text
+from reelflow.params import Section, load_params
+from reelflow.steps import PROVENANCE, Provenance
+
+HASH = "5f" * 32
+LABELS = ("falling", "rising")
+PARAMS = load_params(Path("params.yaml"))
+
+
+def backbone(name: str = "thumbnail") -> BackboneSpec:
+    how = Preprocessing(height=12, width=16, color="grey", resize="pil-bilinear", value_range=None)
+    return BackboneSpec(
+        name=name, preprocessing=how, dim=192, dtype="uint8", scale=1 / 255, weights_sha256=None
+    )
+
+
+def dataset_report(**changes: object) -> DatasetReport:
+    values = {
+        "metrics": {"clips": 20.0},
+        "source": "clips",
+        "generated": False,
+        "labels": LABELS,
+        "split_counts": {"train": 12, "validation": 2, "test": 6},
+        "groups": 4,
+        "dropped_classes": (),
+        "quarantined": (),
+        "data_hash": HASH,
+        "clips_sha256": HASH,
+    }
+    return DatasetReport.model_validate(values | changes)
+
+
+def training_report(head: str = "gru", **changes: object) -> TrainingReport:
+    values = {
+        "metrics": {"validation_loss": 0.4, "validation_accuracy": 0.9},
+        "curves": {
+            "train_loss": (0.9, 0.5, 0.3),
+            "validation_loss": (0.8, 0.6, 0.4),
+            "train_accuracy": (0.5, 0.7, 0.9),
+            "validation_accuracy": (0.5, 0.8, 0.9),
+        },
+        "data_hash": HASH,
+        "head": head,
+        "backbone": backbone(),
+        "frames": 5,
+        "labels": LABELS,
+        "best_epoch": 3,
+        "epochs_run": 3,
+        "stopped_early": False,
+        "seed": 1,
+        "parameters": 1234,
+        "model_sha256": HASH,
+    }
+    return TrainingReport.model_validate(values | changes)
+
+
+def evaluation_report(head: str = "gru", accuracy: float = 0.8, **changes: object) -> EvaluationReport:
+    """Ten test clips of two classes."""
+    wrong = round((1 - accuracy) * 10)
+    scores = ClassScores(label="falling", precision=0.9, recall=0.8, f1=0.85, support=5)
+    values = {
+        "metrics": {
+            "accuracy": accuracy,
+            "top5_accuracy": 1.0,
+            "macro_f1": accuracy,
+            "validation_accuracy": accuracy,
+            "validation_loss": 1 - accuracy,
+        },
+        "name": f"thumbnail-{head}",
+        "data_hash": HASH,
+        "training": training_report(head),
+        "labels": LABELS,
+        "top_k": 2,
+        "clip_ids": tuple(f"{index:016x}" for index in range(10)),
+        "truth": (0,) * 5 + (1,) * 5,
+        "confusion": ((5, 0), (wrong, 5 - wrong)),
+        "per_class": (scores, scores.model_copy(update={"label": "rising"})),
+        "averages": (
+            scores.model_copy(update={"label": "macro", "support": 10}),
+            scores.model_copy(update={"label": "weighted", "support": 10}),
+        ),
+        "scores_sha256": HASH,
+        "model_sha256": HASH,
+    }
+    return EvaluationReport.model_validate(values | changes)
+
+
+def bundle_report(**changes: object) -> BundleReport:
+    values = {
+        "metrics": {"agreement": 1.0},
+        "name": "thumbnail-gru",
+        "data_hash": HASH,
+        "labels": LABELS,
+        "sampling": Sampling(frames=5),
+        "backbone": backbone(),
+        "backbone_quantization": "none",
+        "head": "gru",
+        "head_quantization": "dynamic",
+        "parity": Parity(
+            clips=10,
+            agreement=1.0,
+            max_score_difference=0.002,
+            keras_accuracy=0.8,
+            litert_accuracy=0.8,
+        ),
+        "files": {},
+        "size_bytes": 2_000_000,
+    }
+    return BundleReport.model_validate(values | changes)
+
+
+def release_report(**changes: object) -> ReleaseReport:
+    values = {
+        "metrics": {"accuracy": 0.8},
+        "name": "thumbnail-gru",
+        "data_hash": HASH,
+        "model_name": "reelflow",
+        "version": 1,
+        "promoted": True,
+        "aliases": ("challenger", "champion"),
+        "gates": (),
+        "explanation": "promoted",
+    }
+    return ReleaseReport.model_validate(values | changes)
+
+
+def save_step(
+    folder: Path, report: Report, step: str, params: Section, options: dict[str, str] | None = None
+) -> Path:
+    """Save a report as a finished step leaves it, with its provenance."""
+    folder.mkdir(parents=True, exist_ok=True)
+    report.save(folder)
+    provenance = Provenance(
+        step=step,
+        options=options or {},
+        params=params.of_one_task(),
+        inputs={},
+        code="code",
+        libraries={},
+        python="3.11",
+    )
+    write_text(folder / PROVENANCE, provenance.to_json())
+    return folder

@@ -1,0 +1,65 @@
+"""What every backbone keeps to, and how one is chosen."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reelflow.backbones import BACKBONES, Backbone, load_backbone
+from reelflow.errors import ParamsError
+from reelflow.video.preprocess import preprocess
+
+CHEAP = ("mobilenet_v2_quant", "thumbnail")
+KERAS = ("inception_v3", "mobilenet_v2")
+
+
+@pytest.fixture(params=[*CHEAP, *(pytest.param(name, marks=pytest.mark.slow) for name in KERAS)])
+def backbone(request: pytest.FixtureRequest) -> Backbone:
+    if request.param in KERAS:
+        return load_backbone(request.param, "random", seed=1)
+    if request.param == "thumbnail":
+        return load_backbone("thumbnail", "imagenet", seed=1)
+    shared_data: Path = request.getfixturevalue("shared_data")
+    return load_backbone(request.param, str(shared_data / "weights"), seed=1)
+
+
+def test_codes_are_as_the_spec_says(backbone: Backbone) -> None:
+    spec = backbone.spec
+    frames = np.random.default_rng(0).integers(0, 256, (2, 40, 50, 3), np.uint8)
+    ready = preprocess(np.concatenate([frames, frames[:1]]), spec.preprocessing)
+    codes = backbone.embed(ready)
+    assert BACKBONES[spec.name]
+    assert codes.shape == (3, spec.dim)
+    assert codes.dtype == spec.dtype
+    np.testing.assert_array_equal(codes[2], codes[0])
+    assert (codes[1] != codes[0]).any()
+    np.testing.assert_array_equal(backbone.embed(ready), codes)
+
+
+def test_every_backbone_is_tested() -> None:
+    assert sorted(BACKBONES) == sorted(CHEAP + KERAS)
+
+
+def test_an_unknown_name_tells_the_known_ones() -> None:
+    with pytest.raises(ParamsError, match=r"'vgg'; choose one of inception_v3, .*, thumbnail"):
+        load_backbone("vgg", "imagenet", seed=1)
+
+
+def test_the_thumbnail_is_the_frame_itself() -> None:
+    thumbnail = load_backbone("thumbnail", "there is no such file", seed=1)
+    frames = np.arange(2 * 192, dtype=np.uint8).reshape(2, 12, 16, 1)
+    np.testing.assert_array_equal(thumbnail.embed(frames), frames.reshape(2, 192))
+    assert thumbnail.to_tflite("int8", frames) is None
+    assert thumbnail.spec.weights_sha256 is None
+
+
+def test_choosing_a_light_backbone_imports_no_tensorflow() -> None:
+    code = (
+        "import sys; from reelflow.backbones import load_backbone; import components.features.step\n"
+        "load_backbone('thumbnail', 'imagenet', seed=1)\n"
+        "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

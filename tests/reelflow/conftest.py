@@ -1,0 +1,15 @@
+"""Fixtures of the device's tests."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bundles import write_small_bundle
+
+
+@pytest.fixture(scope="session")
+def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole bundle, the thumbnail backbone with a random GRU; copy it before you change it."""
+    folder = tmp_path_factory.mktemp("bundle")
+    write_small_bundle(folder)
+    return folder

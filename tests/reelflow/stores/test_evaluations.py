@@ -1,0 +1,128 @@
+"""Candidates side by side: found, compared, refused."""
+
+from pathlib import Path
+
+import pytest
+
+from reelflow.contracts import BackboneSpec, EvaluationReport, Preprocessing, TrainingReport
+from reelflow.errors import BundleError
+from reelflow.stores.evaluations import best_candidate, link_folder, read_candidates
+
+BACKBONE = BackboneSpec(
+    name="thumbnail",
+    preprocessing=Preprocessing(height=2, width=4, color="grey", resize="pil-bilinear", value_range=None),
+    dim=8,
+    dtype="uint8",
+    scale=1 / 255,
+    weights_sha256=None,
+)
+
+
+def write(parent: Path, head: str, accuracy=0.5, loss=1.0, data="a", labels=("x", "y")) -> Path:
+    training = TrainingReport(
+        data_hash=data * 64,
+        head=head,
+        backbone=BACKBONE,
+        frames=5,
+        labels=labels,
+        best_epoch=1,
+        epochs_run=1,
+        stopped_early=False,
+        seed=1,
+        parameters=1,
+        model_sha256="0" * 64,
+    )
+    folder = parent / "candidates" / f"thumbnail-{head}"
+    folder.mkdir(parents=True)
+    EvaluationReport(
+        name=f"thumbnail-{head}",
+        data_hash=data * 64,
+        training=training,
+        labels=labels,
+        top_k=2,
+        clip_ids=(),
+        truth=(),
+        confusion=(),
+        per_class=(),
+        averages=(),
+        scores_sha256="0" * 64,
+        model_sha256="0" * 64,
+        metrics={"validation_accuracy": accuracy, "validation_loss": loss},
+    ).save(folder)
+    return folder
+
+
+def test_candidates_of_separate_evaluations_are_found_by_name(tmp_path):
+    write(tmp_path / "two", "lstm")
+    write(tmp_path / "one", "gru")
+    assert [found.name for found in read_candidates(tmp_path)] == ["thumbnail-gru", "thumbnail-lstm"]
+
+
+@pytest.mark.parametrize(
+    ("gru", "lstm", "best"),
+    [
+        ((0.9, 2.0), (0.8, 1.0), "thumbnail-gru"),
+        ((0.8, 2.0), (0.8, 1.0), "thumbnail-lstm"),
+        ((0.8, 1.0), (0.8, 1.0), "thumbnail-gru"),
+    ],
+)
+def test_the_best_has_the_highest_accuracy_then_the_lowest_loss_then_the_first_name(
+    tmp_path, gru, lstm, best
+):
+    write(tmp_path, "gru", *gru)
+    write(tmp_path, "lstm", *lstm)
+    assert best_candidate(read_candidates(tmp_path)).name == best
+
+
+def test_one_carried_along_counts_once_with_its_model(tmp_path):
+    write(tmp_path / "one", "gru")
+    kept = write(tmp_path / "two", "gru")
+    write(tmp_path / "three", "gru")
+    (kept / "model.keras").write_bytes(b"model")
+    (found,) = read_candidates(tmp_path)
+    assert found.model == kept / "model.keras"
+
+
+def test_two_of_one_name_that_differ_are_refused(tmp_path):
+    write(tmp_path / "one", "gru", 0.5)
+    write(tmp_path / "two", "gru", 0.6)
+    with pytest.raises(BundleError, match="differ"):
+        read_candidates(tmp_path)
+
+
+@pytest.mark.parametrize("other", [{"data": "b"}, {"labels": ("x", "z")}])
+def test_candidates_of_other_clips_are_refused(tmp_path, other):
+    write(tmp_path, "gru")
+    write(tmp_path, "lstm", **other)
+    with pytest.raises(BundleError, match="measured on other clips"):
+        read_candidates(tmp_path)
+
+
+def test_nothing_evaluated_is_an_error(tmp_path):
+    with pytest.raises(BundleError, match="no evaluated classifier below"):
+        read_candidates(tmp_path)
+
+
+def test_altered_scores_are_refused(tmp_path):
+    folder = write(tmp_path, "gru")
+    (candidate,) = read_candidates(tmp_path)
+    with pytest.raises(BundleError, match=r"scores\.npy"):
+        candidate.scores()
+    (folder / "scores.npy").write_bytes(b"other")
+    with pytest.raises(BundleError, match=r"scores\.npy"):
+        candidate.scores()
+
+
+def test_files_are_linked_and_copied_where_links_are_refused(tmp_path, monkeypatch):
+    source = write(tmp_path, "gru")
+    (source / ".left.tmp").write_text("hidden")
+    link_folder(source, tmp_path / "linked")
+    assert (tmp_path / "linked" / "evaluation.json").samefile(source / "evaluation.json")
+
+    def refuse(*_):
+        raise PermissionError("no hard links on this disk")
+
+    monkeypatch.setattr("os.link", refuse)
+    link_folder(source, tmp_path / "copied")
+    assert [path.name for path in (tmp_path / "copied").iterdir()] == ["evaluation.json"]
+    assert (tmp_path / "copied" / "evaluation.json").read_text() == (source / "evaluation.json").read_text()

@@ -1,0 +1,100 @@
+"""Reading features back: any order, and nothing but whole shards."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reelflow.backbones.thumbnail import SPEC
+from reelflow.contracts import FeatureShard, FeaturesReport
+from reelflow.errors import BundleError
+from reelflow.files import sha256_file
+from reelflow.stores.features import FeatureStore
+from tests.fake_frames import clip_ids
+
+IDS = clip_ids(9)
+
+
+def codes_of(clip_id: str) -> np.ndarray:
+    return np.random.default_rng(int(clip_id, 16)).integers(0, 256, (4, 6), np.uint8)
+
+
+def write(folder: Path, dtype: str = "uint8", sizes: tuple[int, ...] = (4, 1, 4)) -> Path:
+    folder.mkdir(exist_ok=True)
+    shards, start = [], 0
+    for number, size in enumerate(sizes):
+        ids = IDS[start : start + size]
+        start += size
+        path = folder / f"shard-{number}.npy"
+        np.save(path, np.stack([codes_of(clip_id) for clip_id in ids]).astype(dtype))
+        shards.append(FeatureShard(file=path.name, sha256=sha256_file(path), clip_ids=tuple(ids)))
+    spec = SPEC.model_copy(update={"dim": 6, "dtype": dtype, "scale": 0.5})
+    FeaturesReport(data_hash="0" * 64, backbone=spec, frames=4, shards=tuple(shards)).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
+    return FeatureStore(write(tmp_path_factory.mktemp("features")))
+
+
+@given(st.lists(st.sampled_from(IDS), max_size=20))
+def test_gathers_in_the_order_asked_for(store: FeatureStore, wanted: list[str]) -> None:
+    found = store.gather(wanted)
+    assert found.shape == (len(wanted), 4, 6)
+    assert found.dtype == np.uint8
+    for clip_id, codes in zip(wanted, found, strict=True):
+        np.testing.assert_array_equal(codes, codes_of(clip_id))
+
+
+def test_knows_its_clips_and_scale(store: FeatureStore) -> None:
+    assert store.clip_ids == tuple(IDS)
+    assert store.scale == 0.5
+
+
+def test_keeps_float16(tmp_path: Path) -> None:
+    assert FeatureStore(write(tmp_path, "float16")).gather(IDS[:2]).dtype == np.float16
+
+
+def test_a_clip_that_is_not_here_is_named(store: FeatureStore) -> None:
+    with pytest.raises(BundleError, match="ffffffffffffffff"):
+        store.gather([IDS[0], "f" * 16])
+
+
+def test_a_missing_shard_is_an_error(tmp_path: Path) -> None:
+    (write(tmp_path) / "shard-1.npy").unlink()
+    with pytest.raises(BundleError, match=r"shard-1\.npy"):
+        FeatureStore(tmp_path)
+
+
+@pytest.mark.parametrize("left_bytes", [0, 5, 100, 150])
+def test_a_truncated_shard_is_an_error(tmp_path: Path, left_bytes: int) -> None:
+    path = write(tmp_path) / "shard-0.npy"
+    path.write_bytes(path.read_bytes()[:left_bytes])
+    with pytest.raises(BundleError, match=r"shard-0\.npy"):
+        FeatureStore(tmp_path)
+
+
+@pytest.mark.parametrize("other", [np.zeros((4, 4, 7), np.uint8), np.zeros((4, 4, 6), np.float32)])
+def test_another_form_than_reported_is_an_error(tmp_path: Path, other: np.ndarray) -> None:
+    np.save(write(tmp_path) / "shard-0.npy", other)
+    with pytest.raises(BundleError, match="expected uint8"):
+        FeatureStore(tmp_path)
+
+
+def test_pickled_objects_are_not_unpacked(tmp_path: Path) -> None:
+    np.save(write(tmp_path) / "shard-0.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(BundleError, match=r"no whole \.npy"):
+        FeatureStore(tmp_path)
+
+
+def test_a_shard_outside_of_the_folder_is_not_read(tmp_path: Path) -> None:
+    folder = write(tmp_path / "inside")
+    report = FeaturesReport.open(folder)
+    shard = report.shards[0].model_copy(update={"file": "../shard-0.npy"})
+    (folder / "shard-0.npy").rename(tmp_path / "shard-0.npy")
+    report.model_copy(update={"shards": (shard, *report.shards[1:])}).save(folder)
+    with pytest.raises(BundleError, match="outside"):
+        FeatureStore(folder)

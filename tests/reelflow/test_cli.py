@@ -1,0 +1,124 @@
+"""The device's command: its lines, its JSON, its exit codes."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from reelflow import __version__
+from reelflow.cli import app
+from tests.bundles import LABELS, write_clip
+
+RUN = "from reelflow.cli import main; main()"
+
+
+def reelflow(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", RUN, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(tmp_path / "clip.mp4")
+
+
+def test_a_line_a_clip(small_bundle: Path, tmp_path: Path):
+    clips = [write_clip(tmp_path / f"{name}.mp4", seed=seed) for seed, name in enumerate("abc")]
+    done = reelflow("classify", small_bundle, *clips)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3
+    for line, path in zip(lines, clips, strict=True):
+        name, _, rest = line.partition(": ")
+        label, score, seconds, unit = rest.split()
+        assert name == str(path)
+        assert label in LABELS
+        assert 1 / 3 < float(score) <= 1
+        assert float(seconds.removeprefix("(")) > 0
+        assert unit == "s)"
+
+
+def test_json_lines(small_bundle: Path, clip: Path):
+    done = reelflow("classify", small_bundle, clip, clip, "--json", "--threads", 2)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(rows) == 2
+    for row in rows:
+        assert set(row) == {"clip", "label", "scores", "seconds"}
+        assert row["clip"] == str(clip)
+        assert list(row["scores"]) == list(LABELS)
+        assert row["label"] == max(row["scores"], key=row["scores"].get)
+        assert sum(row["scores"].values()) == pytest.approx(1, abs=1e-5)
+        assert isinstance(row["seconds"], float)
+
+
+def test_a_clip_that_cannot_be_decoded_stops_no_other(small_bundle: Path, clip: Path, tmp_path: Path):
+    text, empty, missing = tmp_path / "text.mp4", tmp_path / "empty.mp4", tmp_path / "missing.mp4"
+    text.write_text("this is no video\n" * 99)
+    empty.touch()
+    done = reelflow("classify", small_bundle, text, clip, empty, missing, tmp_path, clip, "--json")
+    assert done.returncode == 3
+    assert [json.loads(line)["clip"] for line in done.stdout.splitlines()] == [str(clip)] * 2
+    problems = done.stderr.splitlines()
+    assert [line.split(": ")[1] for line in problems] == [str(p) for p in (text, empty, missing, tmp_path)]
+    assert all(line.startswith("error: ") for line in problems)
+
+
+@pytest.mark.parametrize(
+    "name", ["Zeitlüpe 慢动作 🎥.mp4", "with  spaces.mp4", "-dash.mp4", "line\nend.mp4", "odd\udcff.mp4"]
+)
+def test_odd_names(small_bundle: Path, clip: Path, tmp_path: Path, name: str):
+    odd = Path(shutil.copy(clip, tmp_path / name))
+    done = reelflow("classify", small_bundle, "--json", "--", odd)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["clip"] == str(odd)
+    plain = reelflow("classify", small_bundle, "--", odd, tmp_path / f"no {name}")
+    assert plain.returncode == 3
+    assert len(plain.stdout.splitlines()) == len(plain.stderr.splitlines()) == 1
+
+
+def test_verify(small_bundle: Path):
+    done = reelflow("verify", small_bundle)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "thumbnail-gru, 3 classes" in done.stdout
+    assert "golden vectors: as expected" in done.stdout
+
+
+@pytest.mark.parametrize("command", [("verify",), ("classify", "clip.mp4")])
+def test_a_damaged_bundle_is_refused(small_bundle: Path, tmp_path: Path, command: tuple[str, ...]):
+    bundle = Path(shutil.copytree(small_bundle, tmp_path / "bundle"))
+    (bundle / "head.tflite").write_bytes(b"TFL3")
+    done = reelflow(command[0], bundle, *command[1:])
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr.startswith("error: ")
+    assert "head.tflite" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("classify",), ("classify", "x"), ("nonsense",), ("verify", "x", "--threads", "0")]
+)
+def test_a_wrong_command_line(arguments: tuple[str, ...]):
+    assert CliRunner().invoke(app, list(arguments)).exit_code == 2
+
+
+def test_version_and_help():
+    runner = CliRunner()
+    assert runner.invoke(app, ["--version"]).stdout == f"reelflow {__version__}\n"
+    for command in ([], ["classify"], ["verify"]):
+        assert "Exit codes: 0" in runner.invoke(app, [*command, "--help"]).stdout
+
+
+def test_start_is_quick():
+    """The command line itself imports neither numpy nor LiteRT nor PyAV."""
+    heavy = {"av", "numpy", "ai_edge_litert", "pydantic"}
+    code = f"import sys, reelflow.cli; print(sorted({heavy} & set(sys.modules)))"
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert time.perf_counter() - started < 10
