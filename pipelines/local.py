@@ -16,9 +16,12 @@ from rich.console import Console
 
 from pipelines.training import build, task_names
 from pipelines.view import View, open_view
+from reelflow.backbones import check_backbones
+from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import Document, Summary
-from reelflow.errors import ReelflowError, StepError, disk_errors
+from reelflow.errors import ParamsError, ReelflowError, StepError, WeightsError, disk_errors
 from reelflow.files import fingerprint, locked, replace_folder, sha256_text, write_text
+from reelflow.nets.heads import check_heads
 from reelflow.params import Params
 from reelflow.progress import Event
 from reelflow.settings import Settings
@@ -44,6 +47,7 @@ def run_local(params: Params, out: Path, console: Console) -> Summary:
     Raises:
         ReelflowError: a step failed; with that step's message and exit code.
     """
+    _check(params)
     out = out.absolute()
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -60,6 +64,17 @@ def run_local(params: Params, out: Path, console: Console) -> Summary:
         summary = _deliver(out, settings, started)
         write_text(out / "run.json", state.model_copy(update={"finished": True}).to_json())
         return summary
+
+
+def _check(params: Params) -> None:
+    """Refuse at once what a late step would refuse."""
+    check_backbones(params.features.backbones)
+    check_heads(params.training.heads)
+    if not Path(params.dataset.source).exists():
+        raise ParamsError(f"there is no {params.dataset.source}: name a folder of clips (--data)")
+    weights = params.features.weights
+    if weights not in KEYWORDS and not Path(weights).exists():
+        raise WeightsError(f"there is no {weights}: name a folder of weight files (--weights)")
 
 
 def _state(params: Params, out: Path) -> RunState:
@@ -109,7 +124,8 @@ def _run_pipeline(params: Params, out: Path, settings: Settings, console: Consol
         running = kfp_thread.submit(_run_kfp, params, out, log)
         failure, records = _watch(running, settings, position, view, recorder)
     if failure or (error := running.exception()):
-        finish_run(settings, "FAILED")
+        with contextlib.suppress(ReelflowError):  # the step's failure matters more
+            finish_run(settings, "FAILED")
         if failure is None:
             raise StepError(f"a step ended without saying why ({error}); its output is in {log_path}")
         problem = StepError(f"{failure['task']}: {failure['message']}")

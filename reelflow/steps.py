@@ -26,6 +26,7 @@ from reelflow.stores.tracking import record_folder
 
 PROVENANCE = "provenance.json"
 LIBRARIES = ("ai-edge-litert", "av", "keras", "numpy", "pillow", "scikit-learn", "tensorflow")
+SOURCES = (".py", ".j2", ".css")
 ROOT = Path(__file__).parent.parent
 
 
@@ -53,6 +54,7 @@ def perform(
     inputs: Mapping[str, Path],
     output: Mapping[str, Path],
     options: Mapping[str, str] | None = None,
+    reuse: bool = True,
 ) -> Report:
     """Run a step, or take over what an earlier attempt left, and tell who watches.
 
@@ -62,6 +64,7 @@ def perform(
         inputs: folders of earlier steps, or the clips' source, by argument name.
         output: the step's one output folder, by argument name.
         options: further strings, such as the head's name.
+        reuse: take over a whole output; not for a step that acts on the outside world.
 
     Raises:
         ReelflowError: whatever the step raises.
@@ -75,7 +78,7 @@ def perform(
         started = time.perf_counter()
         try:
             provenance = describe_step(step, params, inputs, options or {})
-            folder, reused = _finish(run, params, provenance, inputs, output, settings.work)
+            folder, reused = _finish(run, params, provenance, inputs, output, settings.work, reuse)
             report = _report_type(run).open(folder)
             if settings.events is None:
                 record_folder(settings, folder)
@@ -113,6 +116,7 @@ def _finish(
     inputs: Mapping[str, Path],
     output: Mapping[str, Path],
     work: Path | None,
+    reuse: bool,
 ) -> tuple[Path, bool]:
     """Make the output whole; returns its folder and whether it was whole before."""
     ((name, target),) = output.items()
@@ -121,7 +125,7 @@ def _finish(
     final = store / f"{provenance.step}-{provenance.key}" if work else target
     partial = store / f".{provenance.step}-{provenance.key}.partial"
     with locked(store / f".{provenance.step}-{provenance.key}.lock"), disk_errors(store):
-        reused = _is_whole(final, provenance)
+        reused = reuse and _is_whole(final, provenance)
         if not reused:
             partial.mkdir(parents=True, exist_ok=True)
             run(params, **provenance.options, **inputs, **{name: partial})
@@ -142,6 +146,11 @@ def paths(**artifacts: Any) -> dict[str, Path]:
     return {name: Path(artifact.path) for name, artifact in artifacts.items() if artifact}
 
 
+def where_it_exists(**values: str) -> dict[str, Path]:
+    """The values that are paths of something, by argument name: `imagenet` is none."""
+    return {name: Path(value) for name, value in values.items() if Path(value).exists()}
+
+
 def identity(path: Path) -> str:
     """What stands for an input: the hash of its report, or of its listing where it has none.
 
@@ -160,7 +169,8 @@ def identity(path: Path) -> str:
 @cache
 def code_hash(step: str) -> str:
     """Hash of the library's and the step's own source; of all steps for an empty name."""
-    sources = [*(ROOT / "reelflow").rglob("*.py"), *(ROOT / "components" / step).rglob("*.py")]
+    folders = (ROOT / "reelflow", ROOT / "components" / step)
+    sources = [file for folder in folders for file in folder.rglob("*") if file.suffix in SOURCES]
     rows = (f"{file.relative_to(ROOT)} {sha256_file(file)}" for file in sorted(sources))
     return sha256_text("\n".join(rows))
 

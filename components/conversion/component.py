@@ -14,7 +14,7 @@ def conversion(
     frames: dsl.Input[dsl.Dataset],
     evaluations: dsl.Input[dsl.Artifact],
     bundle: dsl.Output[dsl.Model],
-):  # type: ignore[no-untyped-def]
+) -> None:
     """Convert the best classifier to a TFLite bundle and measure its parity."""
     from components.conversion.step import run
     from reelflow.params import ConversionParams

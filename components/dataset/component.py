@@ -6,7 +6,7 @@ from components.images import image
 
 
 @dsl.component(base_image=image("dataset"), install_kfp_package=False)
-def dataset(params: str, source: str, dataset: dsl.Output[dsl.Dataset]):  # type: ignore[no-untyped-def]
+def dataset(params: str, source: str, dataset: dsl.Output[dsl.Dataset]) -> None:
     """Probe, quarantine and split the clips."""
     from pathlib import Path
 

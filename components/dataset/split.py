@@ -13,8 +13,8 @@ from random import Random
 from reelflow.contracts import Split
 from reelflow.errors import DataError
 
-TRIALS = 300
-WORK = 400_000
+MAX_TRIALS = 300
+MAX_GROUPS_PLACED = 100_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def split_by_group(
     groups = _classes_of_groups(members)
     totals = Counter(member.label for member in members)
     random = Random(seed)  # noqa: S311
-    trials = max(5, min(TRIALS, WORK // len(groups)))
+    trials = max(5, min(MAX_TRIALS, MAX_GROUPS_PLACED // len(groups)))
     (missing, _), best = min(
         (_assign(groups, totals, fractions, random) for _ in range(trials)), key=lambda trial: trial[0]
     )

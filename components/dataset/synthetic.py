@@ -9,7 +9,7 @@ which way time runs.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import av
 import numpy as np
@@ -18,7 +18,7 @@ import yaml
 from av.video.stream import VideoStream
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.dataset.source import Candidate
 from reelflow.errors import ClipError, ParamsError
@@ -43,6 +43,22 @@ class Recipe(Section):
     fps: int = Field(ge=1, le=120)
     frames: Range
     noise: Range
+
+    @model_validator(mode="after")
+    def _ranges_hold_something(self) -> Self:
+        shortest, longest = self.half_lengths
+        if not 1 <= shortest <= longest <= 5000:
+            raise ValueError(
+                f"frames: {list(self.frames)} holds no odd number from 3 to 9999 in rising order"
+            )
+        if self.noise[0] > self.noise[1]:
+            raise ValueError(f"noise: {list(self.noise)} must rise")
+        return self
+
+    @property
+    def half_lengths(self) -> tuple[int, int]:
+        """Frames before the middle one, of the shortest and the longest clip."""
+        return self.frames[0] // 2, (self.frames[1] - 1) // 2
 
 
 @dataclass(frozen=True)
@@ -138,9 +154,9 @@ def _scene(task: Task, pair: int) -> Scene:
     green = by_group.uniform((40, 80, 20), (90, 130, 70))
     purple = by_group.uniform((90, 20, 90), (140, 60, 140))
     colors = ((green, green), (red, blue), (purple, purple))[pair]
-    half_low, half_high = (recipe.frames[0]) // 2, (recipe.frames[1] - 1) // 2
+    shortest, longest = recipe.half_lengths
     return Scene(
-        frames=2 * int(by_clip.integers(half_low, half_high + 1)) + 1,
+        frames=2 * int(by_clip.integers(shortest, longest + 1)) + 1,
         center=(by_clip.uniform(-0.06, 0.06), by_clip.uniform(-0.04, 0.04)),
         radius=by_group.uniform(0.34, 0.40),
         start=by_group.uniform(0.0, 0.2),

@@ -13,7 +13,7 @@ def evaluation(
     model: dsl.Input[dsl.Model],
     evaluation: dsl.Output[dsl.Artifact],
     previous: dsl.Input[dsl.Artifact] = None,
-):  # type: ignore[no-untyped-def]
+) -> None:
     """Measure one classifier on the test clips, beside those evaluated before."""
     from components.evaluation.step import run
     from reelflow.params import EvaluationParams

@@ -8,7 +8,7 @@ import typer
 from components.features.step import run
 from reelflow.commandline import run_command
 from reelflow.params import load_params
-from reelflow.steps import perform
+from reelflow.steps import perform, where_it_exists
 
 
 def main(
@@ -19,14 +19,13 @@ def main(
     weights: Annotated[str, typer.Option(help="imagenet, random, a file, or a folder of files.")] = "",
 ) -> None:
     """Embed the frames of every clip with one frozen backbone."""
-    values = load_params(params)
-    if weights:
-        values = values.with_values(features={"weights": weights})
+    changes = {"weights": weights} if weights else {}
+    section = load_params(params).with_values(features=changes).features
     perform(
         run,
-        values.features,
+        section,
         options={"backbone": backbone},
-        inputs={"frames": frames},
+        inputs={"frames": frames} | where_it_exists(weights=section.weights),
         output={"features": features},
     )
 

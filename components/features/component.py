@@ -6,16 +6,19 @@ from components.images import image
 
 
 @dsl.component(base_image=image("features"), install_kfp_package=False)
-def features(params: str, backbone: str, frames: dsl.Input[dsl.Dataset], features: dsl.Output[dsl.Dataset]):  # type: ignore[no-untyped-def]
+def features(
+    params: str, backbone: str, frames: dsl.Input[dsl.Dataset], features: dsl.Output[dsl.Dataset]
+) -> None:
     """Embed every frame with one frozen backbone."""
     from components.features.step import run
     from reelflow.params import FeaturesParams
-    from reelflow.steps import paths, perform
+    from reelflow.steps import paths, perform, where_it_exists
 
+    section = FeaturesParams.model_validate_json(params)
     perform(
         run,
-        FeaturesParams.model_validate_json(params),
+        section,
         options={"backbone": backbone},
-        inputs=paths(frames=frames),
+        inputs=paths(frames=frames) | where_it_exists(weights=section.weights),
         output=paths(features=features),
     )

@@ -16,8 +16,17 @@ from reelflow.stores.frames import FrameStore
 from reelflow.video.preprocess import preprocess
 
 
-def run(params: FeaturesParams, *, backbone: str, frames: Path, features: Path) -> FeaturesReport:
+def run(
+    params: FeaturesParams, *, backbone: str, frames: Path, features: Path, weights: Path | None = None
+) -> FeaturesReport:
     """Embed the frames of every clip; shards that are whole are kept.
+
+    Args:
+        params: where the weights come from, unless `weights` names them.
+        backbone: its name.
+        frames: output of the frames step.
+        features: where the codes are written; `features.json` comes last.
+        weights: a file, or a folder of files.
 
     Raises:
         ParamsError: there is no such backbone.
@@ -26,7 +35,7 @@ def run(params: FeaturesParams, *, backbone: str, frames: Path, features: Path) 
         StorageError: the disk is full or read-only.
     """
     store = FrameStore(frames)
-    network = load_backbone(backbone, params.weights, seed=params.seed)
+    network = load_backbone(backbone, str(weights or params.weights), seed=params.seed)
     shards = _embed_shards(store, network, features)
     report = FeaturesReport(
         data_hash=store.report.data_hash,

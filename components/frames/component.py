@@ -6,7 +6,7 @@ from components.images import image
 
 
 @dsl.component(base_image=image("frames"), install_kfp_package=False)
-def frames(params: str, dataset: dsl.Input[dsl.Dataset], frames: dsl.Output[dsl.Dataset]):  # type: ignore[no-untyped-def]
+def frames(params: str, dataset: dsl.Input[dsl.Dataset], frames: dsl.Output[dsl.Dataset]) -> None:
     """Extract uniformly spread frames of every clip."""
     from components.frames.step import run
     from reelflow.params import FramesParams

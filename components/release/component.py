@@ -13,7 +13,7 @@ def release(
     evaluations: dsl.Input[dsl.Artifact],
     bundle: dsl.Input[dsl.Model],
     release: dsl.Output[dsl.Artifact],
-):  # type: ignore[no-untyped-def]
+) -> None:
     """Register the bundle and promote it if it passes the gates."""
     from components.release.step import run
     from reelflow.params import ReleaseParams
@@ -24,4 +24,5 @@ def release(
         ReleaseParams.model_validate_json(params),
         inputs=paths(dataset=dataset, frames=frames, evaluations=evaluations, bundle=bundle),
         output=paths(release=release),
+        reuse=False,
     )

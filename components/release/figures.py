@@ -10,7 +10,7 @@ import numpy as np
 LEVELS = 10  # shades of a confusion matrix
 MOST_NUMBERED = 24  # classes up to which every cell bears its number
 MAX_LABEL = 22  # characters
-CHARACTER = 6.6
+CHARACTER = 7.4
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ def training(
     dataset: dsl.Input[dsl.Dataset],
     features: dsl.Input[dsl.Dataset],
     model: dsl.Output[dsl.Model],
-):  # type: ignore[no-untyped-def]
+) -> None:
     """Train one head on one backbone's features."""
     from components.training.step import run
     from reelflow.params import TrainingParams

@@ -1,6 +1,6 @@
 """Frozen CNNs that embed frames: one file each, loaded by name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from types import MappingProxyType
 from typing import Protocol
@@ -49,6 +49,17 @@ class Backbone(Protocol):
         ...
 
 
+def check_backbones(names: Iterable[str]) -> None:
+    """See that every name is a backbone's.
+
+    Raises:
+        ParamsError: one is not.
+    """
+    unknown = sorted(set(names) - set(BACKBONES))
+    if unknown:
+        raise ParamsError(f"unknown backbone {', '.join(unknown)}; known ones are {', '.join(BACKBONES)}")
+
+
 def load_backbone(name: str, weights: str, *, seed: int) -> Backbone:
     """Load a backbone by name.
 
@@ -61,7 +72,6 @@ def load_backbone(name: str, weights: str, *, seed: int) -> Backbone:
         ParamsError: there is no such backbone.
         WeightsError: the weights are missing, altered, of another network, or not reachable.
     """
-    if name not in BACKBONES:
-        raise ParamsError(f"there is no backbone {name!r}; choose one of {', '.join(BACKBONES)}")
+    check_backbones([name])
     backbone: Backbone = import_module(BACKBONES[name]).load(weights, seed=seed)
     return backbone

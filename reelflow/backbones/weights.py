@@ -10,6 +10,8 @@ from pathlib import Path
 from reelflow.errors import WeightsError
 from reelflow.files import sha256_file
 
+KEYWORDS = ("imagenet", "random")
+
 
 @dataclass(frozen=True)
 class WeightFile:

@@ -64,9 +64,7 @@ class Network:
             self._interpreter.invoke()
             found: NDArray[np.generic] = self._interpreter.get_tensor(self._output)
         except LITERT_ERRORS as error:
-            raise BundleError(
-                f"LiteRT cannot run {self._path}: {_first_line(error)}"
-            ) from error
+            raise BundleError(f"LiteRT cannot run {self._path}: {_first_line(error)}") from error
         return found
 
 

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from reelflow import __version__
@@ -127,6 +128,7 @@ def _tags(report: Report) -> dict[str, str]:
     return tags
 
 
+@cache
 def _commit() -> str:
     """The checkout's commit, where there is one."""
     git = shutil.which("git")

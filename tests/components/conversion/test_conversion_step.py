@@ -206,7 +206,7 @@ def test_other_clips_are_refused(inputs: dict[str, Path], tmp_path: Path, change
         step.run(PARAMS, weights="random", seed="1", bundle=tmp_path / "bundle", **inputs | {changed: other})
 
 
-def EvaluationReport_hash(inputs: dict[str, Path]) -> str:
+def data_hash_of(inputs: dict[str, Path]) -> str:
     return EvaluationReport.open(inputs["evaluations"] / "candidates" / "thumbnail-gru").data_hash
 
 

@@ -33,7 +33,7 @@ def dataset(tmp_path):
 
 def noisy_dataset(folder: Path, clips: int) -> None:
     root = folder / "clips"
-    paths = [write_video(root / "a" / f"{n}.mp4", 30, (320, 240), seed=n) for n in range(clips)]
+    paths = [write_video(root / "a" / f"{n}.mp4", 12, (320, 240), seed=n) for n in range(clips)]
     write_dataset(folder / "dataset", paths, root)
 
 
@@ -119,7 +119,7 @@ def test_only_shards_without_index_are_written_again(dataset, tmp_path):
 
 
 def test_a_killed_run_goes_on_and_writes_no_finished_shard_again(tmp_path):
-    noisy_dataset(tmp_path, 36)
+    noisy_dataset(tmp_path, 24)
     killed = start(tmp_path, tmp_path / "frames")
     deadline = time.monotonic() + 60
     while len(list(tmp_path.glob(".frames-*.partial/shard-*.json"))) < 2:
@@ -140,7 +140,7 @@ def test_a_killed_run_goes_on_and_writes_no_finished_shard_again(tmp_path):
     again.communicate()
     after = {name: (tmp_path / "frames" / name).stat().st_mtime_ns for name in finished}
     assert after == finished
-    assert len(FrameStore(tmp_path / "frames").clip_ids) == 36
+    assert len(FrameStore(tmp_path / "frames").clip_ids) == 24
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(tmp_path, small_disk):
-    noisy_dataset(tmp_path, 4)
+    noisy_dataset(tmp_path, 2)
     full = start(tmp_path, small_disk / "frames")
     _, said = full.communicate(timeout=120)
     assert full.returncode == 6
@@ -168,7 +168,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(tmp_path, sm
     again = start(tmp_path, small_disk / "frames")
     _, said = again.communicate(timeout=120)
     assert again.returncode == 0, said
-    assert len(FrameStore(small_disk / "frames").clip_ids) == 4
+    assert len(FrameStore(small_disk / "frames").clip_ids) == 2
 
 
 def test_a_read_only_disk_is_said(tmp_path, small_disk):

@@ -11,7 +11,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from reelflow.backbones.inception_v3 import APPLICATION as INCEPTION
-from reelflow.backbones.keras_application import KerasBackbone, load_application
+from reelflow.backbones.keras_application import Application, KerasBackbone, load_application
 from reelflow.backbones.mobilenet_v2 import APPLICATION as MOBILENET
 from reelflow.contracts import BackboneSpec, Preprocessing
 from reelflow.errors import ParamsError, WeightsError
@@ -162,8 +162,9 @@ def test_converting_prints_nothing(tiny: KerasBackbone, capsys: pytest.CaptureFi
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("application", [MOBILENET, INCEPTION], ids=lambda one: one.name)
-def test_the_whole_networks_convert(application) -> None:
+def test_the_whole_networks_convert(application: Application) -> None:
     backbone = load_application(application, "random", seed=1)
     pictures = frames(application.side, 2)
     expected = backbone.embed(pictures).astype(np.float32)
@@ -175,4 +176,4 @@ def test_the_whole_networks_convert(application) -> None:
         interpreter.set_tensor(source["index"], to_input(pictures[:1], backbone.spec.preprocessing))
         interpreter.invoke()
         difference = np.abs(interpreter.get_tensor(result["index"])[0] - expected[0]).max()
-        assert difference <= tolerance * expected.max()
+        assert difference <= tolerance * expected.max(), quantization

@@ -1,0 +1,244 @@
+"""The dataset step on real files: what it keeps, what it leaves out, what it refuses."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from components.dataset.step import run
+from reelflow.contracts import DatasetReport
+from reelflow.errors import DataError
+from reelflow.params import DatasetParams, load_params
+from reelflow.stores.clips import read_clips
+from tests.videos import write_video
+
+SMALL = (
+    "seed: 3\ngroups: 4\nclips_per_group: 1\nwidth: 64\nheight: 48\nfps: 15\nframes: [9, 13]\nnoise: [1, 3]\n"
+)
+
+
+def params_for(source: Path, **changes) -> DatasetParams:
+    return load_params(Path("params.yaml")).with_values(dataset={"source": str(source), **changes}).dataset
+
+
+def run_on(source: Path, dataset: Path, **changes) -> DatasetReport:
+    dataset.mkdir(exist_ok=True)
+    return run(params_for(source, **changes), source=source, dataset=dataset)
+
+
+def command(source: Path, dataset: Path, *options: str) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "components.dataset",
+        "--source",
+        str(source),
+        "--dataset",
+        str(dataset),
+        *options,
+    ]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "REELFLOW_EVENTS": str(folder / "events.jsonl")}
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Two classes of five clips, each a group of its own."""
+    root = tmp_path / "clips"
+    for label in ("run ä", "走る"):
+        for number in range(5):
+            write_video(root / label / f"clip\n{number}.mp4", 3, seed=number + 10 * len(label))
+    return root
+
+
+def reasons_of(report: DatasetReport) -> dict[str, str]:
+    return {rejected.path: rejected.reason for rejected in report.quarantined}
+
+
+def test_a_folder_becomes_a_data_set(source, tmp_path):
+    report = run_on(source, tmp_path / "dataset")
+    clips = read_clips(tmp_path / "dataset")
+    assert report == DatasetReport.open(tmp_path / "dataset")
+    assert report.labels == ("run ä", "走る")
+    assert (report.source, report.generated, report.quarantined) == (str(source), False, ())
+    assert sum(report.split_counts.values()) == len(clips) == report.metrics["clips"] == 10
+    assert {(clip.label, clip.split) for clip in clips} == {
+        (label, split) for label in report.labels for split in ("train", "validation", "test")
+    }
+    assert all((report.clips_root(tmp_path / "dataset") / clip.path).is_file() for clip in clips)
+    assert {path.name for path in (tmp_path / "dataset").iterdir()} == {
+        "clips.parquet",
+        "clips_per_class.png",
+        "dataset.json",
+        "table.csv",
+    }
+
+
+def test_the_same_clips_give_the_same_report_and_other_clips_another_hash(source, tmp_path):
+    one = run_on(source, tmp_path / "one")
+    assert run_on(source, tmp_path / "two") == one
+    (source / "run ä" / "clip\n0.mp4").rename(source / "run ä" / "clip\n00.mp4")
+    assert run_on(source, tmp_path / "renamed").clips_sha256 != one.clips_sha256
+    write_video(source / "run ä" / "more.mp4", 4, seed=99)
+    assert run_on(source, tmp_path / "more").data_hash != one.data_hash
+
+
+def test_what_cannot_be_used_is_left_out_with_its_reason(source, tmp_path):
+    bad = source / "run ä"
+    (bad / "text.mp4").write_text("not a clip")
+    (bad / "zero.mp4").touch()
+    (bad / "link.mp4").symlink_to("nowhere")
+    shutil.copy(bad / "clip\n1.mp4", bad / "copy.mp4")
+    report = run_on(source, tmp_path / "dataset")
+    reasons = reasons_of(report)
+    assert reasons["run ä/text.mp4"].startswith("it is no video")
+    assert reasons["run ä/zero.mp4"] == "the file is empty"
+    assert reasons["run ä/link.mp4"] == "it is missing, or no regular file"
+    assert reasons["run ä/copy.mp4"] == "same content as run ä/clip\n1.mp4"
+    assert report.metrics["clips"] == 10
+    assert report.metrics["quarantined"] == 4
+
+
+def test_a_clip_in_two_classes_is_an_error_that_names_both(source, tmp_path):
+    shutil.copy(source / "run ä" / "clip\n1.mp4", source / "走る" / "twin.mp4")
+    with pytest.raises(DataError) as refused:
+        run_on(source, tmp_path / "dataset")
+    assert "run ä/clip\n1.mp4 (run ä) and 走る/twin.mp4 (走る)" in str(refused.value)
+    assert not (tmp_path / "dataset/dataset.json").exists()
+
+
+def test_nothing_usable_is_an_error_with_the_first_reason(tmp_path):
+    (tmp_path / "clips/a").mkdir(parents=True)
+    (tmp_path / "clips/a/1.mp4").touch()
+    with pytest.raises(
+        DataError, match=r"none of 1 clips can be used; the first one: a/1\.mp4: the file is empty"
+    ):
+        run_on(tmp_path / "clips", tmp_path / "dataset")
+
+
+def test_a_class_of_one_clip_is_an_error_or_dropped(source, tmp_path):
+    write_video(source / "lonely/1.mp4", 3, seed=77)
+    with pytest.raises(DataError, match=r"lonely: 1 clip\(s\) in 1 group\(s\)"):
+        run_on(source, tmp_path / "dataset")
+    report = run_on(source, tmp_path / "dataset", drop_small_classes=True)
+    assert report.dropped_classes == ("lonely",)
+    assert report.labels == ("run ä", "走る")
+    assert report.metrics["clips"] == 10
+
+
+def test_a_class_whose_clips_are_all_broken_is_named(source, tmp_path):
+    (source / "broken").mkdir()
+    (source / "broken/1.mp4").touch()
+    with pytest.raises(DataError, match=r"broken: 0 clip\(s\)"):
+        run_on(source, tmp_path / "dataset")
+
+
+def test_a_recipe_becomes_a_data_set_with_its_clips(tmp_path):
+    (tmp_path / "small.yaml").write_text(SMALL)
+    report = run_on(tmp_path / "small.yaml", tmp_path / "dataset")
+    assert report.generated
+    assert report.clips_root(tmp_path / "dataset") == tmp_path / "dataset" / "clips"
+    assert (report.metrics["clips"], report.groups, len(report.labels)) == (24, 4, 6)
+    for clip in read_clips(tmp_path / "dataset"):
+        assert (tmp_path / "dataset/clips" / clip.path).stat().st_size == clip.size_bytes
+
+
+def test_a_killed_run_goes_on_with_what_it_found(tmp_path):
+    text = SMALL.replace("clips_per_group: 1", "clips_per_group: 5").replace("groups: 4", "groups: 5")
+    (tmp_path / "small.yaml").write_text(text)
+    arguments = command(tmp_path / "small.yaml", tmp_path / "dataset")
+    killed = subprocess.Popen(arguments, env=environment(tmp_path))
+    deadline = time.monotonic() + 60
+    while len(drawn := list(tmp_path.glob(".dataset-*.partial/clips/*/*.mp4"))) < 10:
+        assert time.monotonic() < deadline
+        assert killed.poll() is None
+        time.sleep(0.005)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "dataset").exists()
+    before = {path.relative_to(path.parents[1]): path.stat().st_mtime_ns for path in drawn}
+    subprocess.run(arguments, env=environment(tmp_path), check=True)
+    after = {path: (tmp_path / "dataset/clips" / path).stat().st_mtime_ns for path in before}
+    assert after == before
+    assert DatasetReport.open(tmp_path / "dataset").metrics["clips"] == 150
+
+
+def test_clips_that_were_probed_are_not_probed_again(source, tmp_path):
+    dataset = tmp_path / "dataset"
+    write_video(source / "lonely/1.mp4", 3, seed=77)
+    with pytest.raises(DataError):
+        run_on(source, dataset)
+    notes = (dataset / ".probed.jsonl").read_text()
+    assert len([line for line in notes.splitlines() if line]) == 11
+    (dataset / ".probed.jsonl").write_text(notes.replace('"mpeg4"', '"noted"') + '\n{"cut')
+    run_on(source, dataset, drop_small_classes=True)
+    assert {clip.codec for clip in read_clips(dataset)} == {"noted"}
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "said"),
+    [
+        (lambda folder: folder / "missing", 5, "does not exist"),
+        (lambda folder: folder, 3, "holds no clips"),
+        (lambda folder: _write(folder / "wrong.yaml", "seed: -1"), 2, "wrong.yaml is no recipe"),
+    ],
+)
+def test_bad_sources_end_in_one_message_and_a_code(tmp_path, make, code, said):
+    folder = tmp_path / "source"
+    folder.mkdir()
+    arguments = command(make(folder), tmp_path / "dataset")
+    ended = subprocess.run(arguments, env=environment(tmp_path), capture_output=True, text=True, check=False)
+    assert ended.returncode == code
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "dataset").exists()
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_the_flag_drops_small_classes(source, tmp_path):
+    write_video(source / "lonely/1.mp4", 3, seed=77)
+    arguments = command(source, tmp_path / "dataset", "--drop-small-classes")
+    subprocess.run(arguments, env=environment(tmp_path), check=True)
+    assert DatasetReport.open(tmp_path / "dataset").dropped_classes == ("lonely",)
+
+
+def test_ucf101_as_it_lies_here(shared_data, tmp_path):
+    lists = {split: str(shared_data / f"ucf101_splits/{split}list01.txt") for split in ("train", "test")}
+    with pytest.raises(DataError, match=r"Punch: 0 clip\(s\) in 0 group\(s\) in the train list"):
+        run_on(shared_data / "clips/ucf101", tmp_path / "dataset", split_lists=lists)
+    report = run_on(shared_data / "clips/ucf101", tmp_path / "dataset", drop_small_classes=True)
+    assert report.labels == ("Punch", "YoYo")
+    assert len(report.dropped_classes) == 4
+    assert (report.metrics["clips"], report.groups) == (87, 17)
+
+
+def test_ut_interaction_keeps_its_sequences_whole(shared_data, tmp_path):
+    report = run_on(shared_data / "clips/ut_interaction", tmp_path / "dataset")
+    clips = read_clips(tmp_path / "dataset")
+    assert report.quarantined == ()
+    assert (len(clips), report.groups, len(report.labels)) == (108, 18, 6)
+    assert len({(clip.group, clip.split) for clip in clips}) == 18
+    rows = (tmp_path / "dataset/table.csv").read_text()
+    assert re.search(r"clips,108\n", rows)
+    assert json.loads((tmp_path / "dataset/dataset.json").read_text())["schema_version"] == 1
+
+
+@pytest.mark.slow
+def test_surveillance_fight_is_usable(shared_data, tmp_path):
+    report = run_on(shared_data / "clips/surveillance_fight", tmp_path / "dataset")
+    assert report.quarantined == ()
+    assert report.metrics["clips"] == 239
+    assert report.labels == ("fight", "no_fight")

@@ -1,0 +1,92 @@
+"""Command lines end with one message and an exit code."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import typer
+
+from reelflow.commandline import run_command, silenced_stderr
+from reelflow.errors import ReelflowError
+
+
+def errors() -> list[type[ReelflowError]]:
+    found = [ReelflowError]
+    for error in found:
+        found += error.__subclasses__()
+    return found
+
+
+@pytest.mark.parametrize("error", errors())
+@pytest.mark.parametrize("as_app", [False, True])
+def test_an_error_becomes_a_message_and_its_exit_code(
+    error: type[ReelflowError],
+    as_app: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def main() -> None:
+        raise error("what was found")
+
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    monkeypatch.setattr(sys, "argv", ["step"])
+    with pytest.raises(SystemExit) as ended:
+        run_command(app if as_app else main)
+    assert ended.value.code == error.exit_code
+    assert capsys.readouterr() == ("", "error: what was found\n")
+
+
+def test_success_and_wrong_options(monkeypatch: pytest.MonkeyPatch):
+    def main(folder: str) -> None:
+        assert folder == "x"
+
+    for arguments, code in ((["x"], 0), ([], 2), (["x", "--none"], 2)):
+        monkeypatch.setattr(sys, "argv", ["step", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            run_command(main)
+        assert ended.value.code == code
+
+
+def test_an_interruption_leaves_no_traceback():
+    code = (
+        "import time\n"
+        "from reelflow.commandline import run_command\n"
+        "def main() -> None:\n"
+        "    print('ready', flush=True)\n"
+        "    time.sleep(60)\n"
+        "run_command(main)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, problems = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in problems
+
+
+def test_native_lines_are_dropped_and_later_ones_are_not(capfd: pytest.CaptureFixture[str]):
+    with silenced_stderr():
+        os.write(2, b"INFO: native\n")
+    os.write(2, b"later\n")
+    assert capfd.readouterr().err == "later\n"
+
+
+def test_a_step_without_its_inputs_says_so(tmp_path):
+    options = [f"--{name}={tmp_path / name}" for name in ("dataset", "frames", "evaluations", "bundle")]
+    done = subprocess.run(
+        [sys.executable, "-m", "components.conversion", *options],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"},
+    )
+    assert done.returncode == 5
+    assert f"{tmp_path / 'dataset'} does not exist" in done.stderr
+    assert "Traceback" not in done.stderr
