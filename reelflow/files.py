@@ -36,7 +36,7 @@ def atomic(path: Path) -> Iterator[Path]:
             yield partial
             with partial.open("rb") as file:
                 os.fsync(file.fileno())
-            os.replace(partial, path)
+            partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
 
@@ -77,7 +77,7 @@ def replace_folder(partial: Path, final: Path) -> None:
         final.unlink()
     elif final.exists():
         shutil.rmtree(final)
-    os.replace(partial, final)
+    partial.replace(final)
 
 
 def fingerprint(path: Path) -> str:

@@ -54,6 +54,7 @@ class EventFile:
         self._last = 0.0
 
     def __call__(self, event: Event) -> None:
+        """Append one event."""
         if event["kind"] == "progress" and event["done"] < event["total"]:
             if event["time"] - self._last < 0.2:
                 return
@@ -75,8 +76,9 @@ class Line:
         self._redraws = sys.stderr.isatty()
 
     def __call__(self, event: Event) -> None:
+        """Show a notice, or how far the step is."""
         if event["kind"] == "notice":
-            print(event["message"], file=sys.stderr, flush=True)
+            self._write(event["message"] + "\n")
         if event["kind"] != "progress":
             return
         if not event["done"]:
@@ -88,7 +90,11 @@ class Line:
         text = describe(event["done"], event["total"], event["unit"], event["time"] - self._started)
         end = "\n" if finished or not self._redraws else ""
         start = "\r\033[K" if self._redraws else ""
-        print(f"{start}{text}", end=end, file=sys.stderr, flush=True)
+        self._write(f"{start}{text}{end}")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def describe(done: int, total: int, unit: str, elapsed_s: float) -> str:

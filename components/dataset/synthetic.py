@@ -48,9 +48,7 @@ class Recipe(Section):
     def _ranges_hold_something(self) -> Self:
         shortest, longest = self.half_lengths
         if not 1 <= shortest <= longest <= 5000:
-            raise ValueError(
-                f"frames: {list(self.frames)} holds no odd number from 3 to 9999 in rising order"
-            )
+            raise ValueError(f"frames: {list(self.frames)} must rise and hold an odd number, 3 to 9999")
         if self.noise[0] > self.noise[1]:
             raise ValueError(f"noise: {list(self.noise)} must rise")
         return self

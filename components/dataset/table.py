@@ -69,6 +69,7 @@ def draw_clips_per_class(clips: Sequence[Clip], path: Path) -> None:
     """
     from matplotlib import colormaps
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     labels = sorted({clip.label for clip in clips})
     bins = _bins(clips)
@@ -84,7 +85,7 @@ def draw_clips_per_class(clips: Sequence[Clip], path: Path) -> None:
     axes.set_yticks(range(len(labels)), names, fontsize=8, parse_math=False)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.set_xlabel("clips")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(title="duration", loc="outside right upper", fontsize=8, frameon=False)
     with atomic(path) as partial, warnings.catch_warnings():

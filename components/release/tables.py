@@ -17,7 +17,8 @@ def write_tables(
 ) -> None:
     """Write `summary.json`, `metrics.json`, `curves.csv` (a row an epoch), `confusion.csv` (a row a clip)."""
     write_text(folder / "summary.json", summarise(ranked, bundle, outcome).to_json())
-    write_text(folder / "metrics.json", json.dumps(outcome.metrics, indent=2, sort_keys=True) + "\n")
+    metrics = {candidate.name: candidate.report.metrics for candidate in ranked} | {"bundle": outcome.metrics}
+    write_text(folder / "metrics.json", json.dumps(metrics, indent=2, sort_keys=True) + "\n")
     curves = chosen.report.training.curves
     columns = [curves[name] for name in CURVES]
     epochs = ((epoch, *values) for epoch, values in enumerate(zip(*columns, strict=True), start=1))

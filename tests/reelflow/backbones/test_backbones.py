@@ -43,7 +43,7 @@ def test_every_backbone_is_tested() -> None:
 
 
 def test_an_unknown_name_tells_the_known_ones() -> None:
-    with pytest.raises(ParamsError, match=r"'vgg'; choose one of inception_v3, .*, thumbnail"):
+    with pytest.raises(ParamsError, match=r"vgg; known ones are inception_v3, .*, thumbnail"):
         load_backbone("vgg", "imagenet", seed=1)
 
 
