@@ -74,6 +74,7 @@ class StepError(ReelflowError):
 DISK_ADVICE = {
     errno.ENOSPC: "the disk is full: free some space and run the same command again",
     errno.EDQUOT: "the disk quota is used up: free some space and run the same command again",
+    errno.EFBIG: "the file is larger than allowed here: raise the limit or choose another output folder",
     errno.EROFS: "the file system is read-only: choose another output folder",
     errno.EACCES: "permission denied: choose another output folder or change its owner",
     errno.EPERM: "not permitted: choose another output folder or change its owner",

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from reelflow.errors import disk_errors
 
+TEMPORARY = ".*.tmp"
+
 
 def sha256_file(path: Path) -> str:
     """Hex sha256 of a file's content."""

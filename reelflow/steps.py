@@ -18,7 +18,7 @@ from typing import Any
 
 from reelflow.contracts import Document, Report
 from reelflow.errors import BundleError, ReelflowError, disk_errors
-from reelflow.files import fingerprint, locked, replace_folder, sha256_file, sha256_text, write_text
+from reelflow.files import TEMPORARY, fingerprint, locked, replace_folder, sha256_file, sha256_text, write_text
 from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
 from reelflow.settings import Settings
@@ -128,6 +128,8 @@ def _finish(
         reused = reuse and _is_whole(final, provenance)
         if not reused:
             partial.mkdir(parents=True, exist_ok=True)
+            for torn in partial.rglob(TEMPORARY):
+                torn.unlink()
             run(params, **provenance.options, **inputs, **{name: partial})
             write_text(partial / PROVENANCE, provenance.to_json())
             replace_folder(partial, final)

@@ -1,11 +1,13 @@
 """Fixtures that every test may use."""
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.workplace import ROOT, Workplace
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +17,35 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder} (set REELFLOW_SHARED_DATA)")
     return folder
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Workplace:
+    return Workplace(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workplace, Path, str]:
+    """A finished run: its workplace, its folder, and what it printed."""
+    place = Workplace(tmp_path_factory.mktemp("small-run"))
+    done = place.run(place.folder / "out")
+    assert done.returncode == 0, done.stdout
+    return place, place.folder / "out", done.stdout
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the project's own files, under git, as a user has it."""
+    target = tmp_path / "checkout"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    subprocess.run(["git", "init", "-q"], cwd=target, check=True)
+    return target

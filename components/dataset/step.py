@@ -43,7 +43,6 @@ def run(params: DatasetParams, *, source: Path, dataset: Path) -> DatasetReport:
         if candidate.path in result.splits
     ]
     quarantined = [*rejected, *broken, *duplicates, *result.rejected]
-    (dataset / NOTES).unlink(missing_ok=True)
     return _write(params, clips, quarantined, result, generated=generated, dataset=dataset)
 
 
@@ -109,6 +108,7 @@ def _write(
         clips_sha256=sha256_file(dataset / CLIPS),
         metrics=_metrics(clips, len(quarantined)),
     )
+    (dataset / NOTES).unlink(missing_ok=True)
     report.save(dataset)
     return report
 

@@ -39,7 +39,7 @@ def test_dvc_repro_gives_the_metrics_of_the_pipeline(checkout, repro, small_run)
 
     assert "up to date" in repro("repro")
     metrics = json.loads(repro("metrics", "show", "--json"))
-    shown = metrics[""]["data"][os.path.join("artifacts", "release", "metrics.json")]["data"]
+    shown = metrics[""]["data"]["artifacts/release/metrics.json"]["data"]
     assert shown["thumbnail-gru"]["accuracy"] == pytest.approx(
         next(row["accuracy"] for row in by_pipeline["rows"] if row["head"] == "gru")
     )

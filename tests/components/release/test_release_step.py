@@ -120,7 +120,9 @@ def test_the_summary_has_a_row_for_each_candidate_the_chosen_one_first(tmp_path)
 
 def test_dvc_finds_metrics_curves_and_confusion(made, tmp_path):
     released(made, tmp_path)
-    assert json.loads((tmp_path / "metrics.json").read_text())["accuracy"] == 0.8
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert set(metrics) == {"bundle", "thumbnail-gru", "thumbnail-lstm", "thumbnail-single_frame"}
+    assert metrics["bundle"]["accuracy"] == 0.8
     with (tmp_path / "curves.csv").open() as file:
         curves = list(csv.DictReader(file))
     assert [row["epoch"] for row in curves] == ["1", "2", "3"]

@@ -1,15 +1,13 @@
-"""A small but whole run of the pipeline, once a session, and ways to start others."""
+"""A place to run the pipeline on small generated clips."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 SMALL = {
     "dataset": {"validation": 0.2, "test": 0.3},
     "frames": {"count": 6, "shards": 3},
@@ -62,35 +60,3 @@ class Workplace:
         process = self.start(out, *arguments)
         output, _ = process.communicate(timeout=280)
         return subprocess.CompletedProcess(process.args, process.returncode, output)
-
-
-@pytest.fixture
-def workplace(tmp_path: Path) -> Workplace:
-    return Workplace(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workplace, Path, str]:
-    """A finished run: its workplace, its folder, and what it printed."""
-    place = Workplace(tmp_path_factory.mktemp("small-run"))
-    done = place.run(place.folder / "out")
-    assert done.returncode == 0, done.stdout
-    return place, place.folder / "out", done.stdout
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A copy of the project's own files, under git, as a user has it."""
-    target = tmp_path / "checkout"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
-    subprocess.run(["git", "init", "-q"], cwd=target, check=True)
-    return target

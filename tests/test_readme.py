@@ -1,0 +1,149 @@
+"""Every command of the README works as it stands there."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.workplace import ROOT
+
+BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+RUN_BY_CI = {"make test"}
+ON_A_DEVICE = {
+    "reelflow verify out/bundle",
+    "reelflow classify out/bundle clip.mp4",
+    "reelflow classify out/bundle clip.mp4 --json",
+}
+QUICK = ON_A_DEVICE | {"python -m pipelines compile --output build/training.yaml"}
+IN_A_CLONE = {
+    "make run",
+    "make run DATA=clips OUT=out/mine",
+    "make run DATA=clips WEIGHTS=weights OUT=out/mobilenet",
+    "make repro",
+    "make ui",
+}
+
+
+def commands() -> set[str]:
+    blocks = BLOCK.findall((ROOT / "README.md").read_text())
+    return {line for block in blocks for line in block.splitlines() if line}
+
+
+def test_every_command_is_run_by_a_test():
+    assert commands() == RUN_BY_CI | QUICK | IN_A_CLONE
+
+
+@pytest.fixture
+def place(checkout, small_run) -> Path:
+    """A checkout in which a run has finished."""
+    _, out, _ = small_run
+    shutil.copytree(out / "bundle", checkout / "out" / "bundle")
+    clips = next((out / "work").glob("dataset-*")) / "clips"
+    shutil.copy(next(clips.rglob("*.mp4")), checkout / "clip.mp4")
+    return checkout
+
+
+def shell(command: str, folder: Path, timeout_s: float = 120) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        command.split(), cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout_s
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", sorted(QUICK))
+def test_a_quick_command(place, command):
+    printed = shell(command, place)
+    assert printed
+    if command.endswith("--json"):
+        assert set(json.loads(printed)) == {"clip", "label", "scores", "seconds"}
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory, shared_data) -> Path:
+    """A clean clone of what is committed, with clips and weights as the README names them."""
+    folder = tmp_path_factory.mktemp("clone") / "reelflow"
+    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
+    (folder / "clips").symlink_to(shared_data / "clips" / "ut_interaction")
+    (folder / "weights").symlink_to(shared_data / "weights")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_two_minute_promise_of_make_run(clone):
+    make("make run", clone)  # sets everything up, which may take as long as it takes
+    summary = json.loads((clone / "out" / "summary.json").read_text())
+    accuracy = {row["head"]: row["accuracy"] for row in summary["rows"]}
+    assert accuracy["gru"] >= accuracy["single_frame"] + 0.30
+    assert abs(summary["parity"]["keras_accuracy"] - summary["parity"]["litert_accuracy"]) <= 1 / 36
+    assert (clone / "out" / "report.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("command", "out", "backbone"),
+    [
+        ("make run DATA=clips OUT=out/mine", "out/mine", "thumbnail"),
+        ("make run DATA=clips WEIGHTS=weights OUT=out/mobilenet", "out/mobilenet", "mobilenet_v2_quant"),
+    ],
+)
+def test_own_clips(clone, command, out, backbone):
+    make(command, clone)
+    summary = json.loads((clone / out / "summary.json").read_text())
+    assert {row["backbone"] for row in summary["rows"]} == {backbone}
+    assert len(summary["labels"]) == 6
+    parity = summary["parity"]
+    assert abs(parity["keras_accuracy"] - parity["litert_accuracy"]) * parity["clips"] <= 1.001
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_repro_twice(clone):
+    make("make repro", clone)
+    assert "up to date" in make("make repro", clone)
+
+
+@pytest.mark.slow
+def test_the_ui_opens(clone):
+    process = subprocess.Popen(["make", "ui"], cwd=clone, env=clean_environment(), start_new_session=True)
+    try:
+        assert b"MLflow" in fetch("http://127.0.0.1:5000/")
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=60)
+
+
+def fetch(url: str) -> bytes:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return answer.read()
+        except OSError:
+            assert time.monotonic() < deadline, "make ui does not answer"
+            time.sleep(0.5)
+
+
+def make(command: str, folder: Path) -> str:
+    done = subprocess.run(
+        command.split(), cwd=folder, env=clean_environment(), capture_output=True, text=True, timeout=1700
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without what a test runner or an MLflow user has set."""
+    unwanted = ("MLFLOW_", "REELFLOW_", "MAKE", "MFLAGS", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
