@@ -18,7 +18,15 @@ from typing import Any
 
 from reelflow.contracts import Document, Report
 from reelflow.errors import BundleError, ReelflowError, disk_errors
-from reelflow.files import TEMPORARY, fingerprint, locked, replace_folder, sha256_file, sha256_text, write_text
+from reelflow.files import (
+    TEMPORARY,
+    fingerprint,
+    locked,
+    replace_folder,
+    sha256_file,
+    sha256_text,
+    write_text,
+)
 from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
 from reelflow.settings import Settings
