@@ -11,6 +11,7 @@ from components.release.step import run
 from reelflow.contracts import BundleReport, Parity, ReleaseReport, Summary
 from reelflow.errors import BundleError
 from reelflow.params import ReleaseParams, load_params
+from reelflow.stores.evaluations import read_candidates
 from tests.fake_registry import MemoryRegistry
 from tests.fake_run import FakeRun, write_run
 
@@ -121,7 +122,7 @@ def test_the_summary_has_a_row_for_each_candidate_the_chosen_one_first(tmp_path)
 def test_dvc_finds_metrics_curves_and_confusion(made, tmp_path):
     released(made, tmp_path)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert set(metrics) == {"bundle", "thumbnail-gru", "thumbnail-lstm", "thumbnail-single_frame"}
+    assert set(metrics) == {"bundle", *(candidate.name for candidate in read_candidates(made.evaluations))}
     assert metrics["bundle"]["accuracy"] == 0.8
     with (tmp_path / "curves.csv").open() as file:
         curves = list(csv.DictReader(file))
