@@ -59,6 +59,6 @@ $(BIN)/uv: requirements/uv.txt
 	@touch $(BIN)/uv
 
 $(VENV)/run $(VENV)/dev: $(VENV)/%: requirements/%.txt pyproject.toml $(BIN)/uv
-	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/$*.txt
+	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/$*.txt
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 import time
@@ -18,8 +19,8 @@ from pipelines.training import build, task_names
 from pipelines.view import View, open_view
 from reelflow.backbones import check_backbones
 from reelflow.backbones.weights import KEYWORDS
-from reelflow.contracts import Document, Summary
-from reelflow.errors import ParamsError, ReelflowError, StepError, WeightsError, disk_errors
+from reelflow.contracts import BundleReport, Document, Summary
+from reelflow.errors import ParamsError, ReelflowError, StepError, StorageError, WeightsError, disk_errors
 from reelflow.files import fingerprint, locked, replace_folder, sha256_text, write_text
 from reelflow.nets.heads import check_heads
 from reelflow.params import Params
@@ -49,6 +50,7 @@ def run_local(params: Params, out: Path, console: Console) -> Summary:
     """
     _check(params)
     out = out.absolute()
+    _check_place(params, out)
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     with locked(out / ".lock"):
@@ -75,6 +77,18 @@ def _check(params: Params) -> None:
     weights = params.features.weights
     if weights not in KEYWORDS and not Path(weights).exists():
         raise WeightsError(f"there is no {weights}: name a folder of weight files (--weights)")
+
+
+def _check_place(params: Params, out: Path) -> None:
+    """Refuse an output folder in which results and the user's own files would mix."""
+    source = Path(params.dataset.source).resolve()
+    if source.is_dir() and out.resolve().is_relative_to(source):
+        raise ParamsError(f"{out} lies in the clips' folder {source}: choose another output folder (--out)")
+    bundle = out / "bundle"
+    if bundle.exists() and not (bundle / BundleReport.file_name).is_file():
+        raise StorageError(
+            f"{bundle} is no bundle and is left as it is: choose another output folder (--out)"
+        )
 
 
 def _state(params: Params, out: Path) -> RunState:
@@ -114,7 +128,7 @@ def _settings(state: RunState, out: Path) -> Settings:
 def _run_pipeline(params: Params, out: Path, settings: Settings, console: Console) -> None:
     log_path = out / "work" / "logs" / f"{settings.run_name}.log"
     with (
-        log_path.open("a", encoding="utf-8") as log,
+        _open_log(log_path) as log,
         ThreadPoolExecutor(1) as kfp_thread,
         ThreadPoolExecutor(1) as recorder,
         _no_orphans(),
@@ -134,6 +148,18 @@ def _run_pipeline(params: Params, out: Path, settings: Settings, console: Consol
     for record in records:
         record.result()
     finish_run(settings, "FINISHED")
+
+
+@contextlib.contextmanager
+def _open_log(path: Path) -> Iterator[IO[str]]:
+    """The file for kfp's own output; where it cannot be written, the step's failure still matters more."""
+    logging.raiseExceptions = False
+    log = path.open("a", encoding="utf-8")
+    try:
+        yield log
+    finally:
+        with contextlib.suppress(OSError):
+            log.close()
 
 
 def _run_kfp(params: Params, out: Path, log: IO[str]) -> None:
@@ -175,7 +201,11 @@ def _read_events(path: Path | None, position: int) -> tuple[list[Event], int]:
         file.seek(position)
         content = file.read()
     whole = content[: content.rfind(b"\n") + 1]
-    return [json.loads(line) for line in whole.splitlines()], position + len(whole)
+    events: list[Event] = []
+    for line in whole.splitlines():
+        with contextlib.suppress(ValueError):  # a full disk cuts lines short
+            events.append(json.loads(line))
+    return events, position + len(whole)
 
 
 @contextlib.contextmanager

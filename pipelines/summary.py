@@ -14,9 +14,9 @@ def print_summary(summary: Summary, out: Path, console: Console) -> None:
     console.print(_table(summary))
     console.print(summary.explanation, highlight=False, markup=False)
     console.print(_times(summary), highlight=False)
-    console.print(f"report  {out / 'report.html'}", highlight=False, soft_wrap=True)
-    console.print(f"bundle  {out / 'bundle'}", highlight=False, soft_wrap=True)
-    console.print(f"figures {out / 'summary.json'}", highlight=False, soft_wrap=True)
+    console.print(f"report  {out / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"bundle  {out / 'bundle'}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"figures {out / 'summary.json'}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _table(summary: Summary) -> Table:
@@ -38,6 +38,6 @@ def _times(summary: Summary) -> str:
     own_s = sum(summary.seconds.values())
     slowest = max(summary.seconds, key=lambda task: summary.seconds[task])
     return (
-        f"steps took {own_s:.0f} s of {summary.wall_seconds:.0f} s; "
+        f"{own_s:.0f} s of work in the steps, {summary.wall_seconds:.0f} s since the start; "
         f"the longest was {slowest} with {summary.seconds[slowest]:.0f} s"
     )

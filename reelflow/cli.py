@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reelflow import __version__
-from reelflow.commandline import run_command, silenced_stderr
+from reelflow.commandline import printable, run_command, silenced_stderr
 from reelflow.errors import ClipError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def classify(
             found = classifier.classify(Path(clip))
         except ClipError as error:
             failed = True
-            typer.echo(f"error: {_printable(clip)}: {error}", err=True)
+            typer.echo(f"error: {printable(clip)}: {error}", err=True)
         else:
             typer.echo(_json_line(clip, found) if as_json else _text_line(clip, found))
     if failed:
@@ -108,9 +108,6 @@ def _json_line(clip: str, found: "Classification") -> str:
 
 
 def _text_line(clip: str, found: "Classification") -> str:
-    return f"{_printable(clip)}: {found.label} {found.scores[found.label]:.3f} ({found.seconds:.3f} s)"
-
-
-def _printable(text: str) -> str:
-    """One line, whatever the text holds."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return (
+        f"{printable(clip)}: {printable(found.label)} {found.scores[found.label]:.3f} ({found.seconds:.3f} s)"
+    )

@@ -10,18 +10,34 @@ import typer
 
 from reelflow.errors import ReelflowError
 
+INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
+LAYOUT = "\n\t"
+
 
 def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
     """Run a typer command, or a plain function as one; exit codes stand in `reelflow.errors`."""
     try:
         _as_app(command)(standalone_mode=True)
     except ReelflowError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"error: {printable(str(error), keep=LAYOUT)}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on where it was", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            print("stopped; the same command goes on where it was", file=sys.stderr)  # noqa: T201
+        raise
     sys.exit(0)
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """The text without what would steer a terminal: names of files may hold anything.
+
+    Args:
+        text: to show.
+        keep: what stays as it is, besides printable letters.
+    """
+    return "".join(
+        letter if letter.isprintable() or letter in keep else ascii(letter)[1:-1] for letter in text
+    )
 
 
 @contextmanager

@@ -46,6 +46,8 @@ class Document(BaseModel):
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError as error:
             raise BundleError(f"{path} is missing: the step that writes it has not finished") from error
+        except OSError as error:
+            raise BundleError(f"{path} cannot be read: {error.strerror}") from error
         except pydantic.ValidationError as error:
             raise BundleError(f"{path} is no valid {cls.__name__}: {error}") from error
 
@@ -143,7 +145,7 @@ class FramesReport(Report):
     file_name: ClassVar[str] = "frames.json"
 
     data_hash: Sha256
-    count: int = Field(description="frames a clip")
+    count: int = Field(ge=1, le=1000, description="frames a clip")
     jpeg_quality: int
     shards: tuple[FrameShard, ...]
     quarantined: tuple[Rejected, ...]
@@ -187,7 +189,7 @@ class FeaturesReport(Report):
 
     data_hash: Sha256
     backbone: BackboneSpec
-    frames: int = Field(description="frames a clip")
+    frames: int = Field(ge=1, le=1000, description="frames a clip")
     shards: tuple[FeatureShard, ...]
 
 
@@ -223,7 +225,7 @@ class EvaluationReport(Report):
     """`evaluation.json`: one classifier on the test clips.
 
     Beside it: `scores.npy` `(test clips, classes) float32`, the model and the figures. `metrics`
-    holds accuracy, top_k_accuracy, macro_f1, and validation_accuracy and validation_loss, by which
+    holds accuracy, top5_accuracy (of top_k classes), macro_f1, and validation_accuracy and validation_loss, by which
     the best of several is chosen: the test clips choose nothing.
     """
 

@@ -77,6 +77,10 @@ DISK_ADVICE = {
     errno.EFBIG: "the file is larger than allowed here: raise the limit or choose another output folder",
     errno.EROFS: "the file system is read-only: choose another output folder",
     errno.EACCES: "permission denied: choose another output folder or change its owner",
+    errno.ENOTDIR: "a part of the path is a file, no folder: choose another output folder",
+    errno.EEXIST: "a part of the path is a file, no folder: choose another output folder",
+    errno.ENAMETOOLONG: "the name is too long: choose a shorter output folder",
+    errno.EIO: "the disk failed: choose another output folder",
     errno.EPERM: "not permitted: choose another output folder or change its owner",
 }
 

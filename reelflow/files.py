@@ -20,8 +20,8 @@ def sha256_file(path: Path) -> str:
 
 
 def sha256_text(text: str) -> str:
-    """Hex sha256 of a text in UTF-8."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Hex sha256 of a text in UTF-8; names of files may hold other bytes too."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 @contextmanager

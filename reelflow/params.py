@@ -1,16 +1,21 @@
 """params.yaml, typed: one section a step. Values stand in the YAML file, types and bounds here."""
 
 from pathlib import Path
+from reprlib import Repr
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from reelflow.errors import ParamsError
+from reelflow.yaml_file import read_yaml
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Size = Annotated[int, Field(ge=1, le=65536)]
+FOUND = Repr()  # a few lines of YAML can hold millions of values
+FOUND.maxlevel, FOUND.maxstring, FOUND.maxother = 2, 100, 100
 
 
 class Section(BaseModel):
@@ -20,7 +25,7 @@ class Section(BaseModel):
         unrolled: the list from which one task each is made; a task depends on its own item alone.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     unrolled: ClassVar[str] = ""
 
@@ -50,7 +55,7 @@ class DatasetParams(Section):
     test: float = Field(gt=0, lt=1, description="fraction of all clips; unused with split_lists")
     drop_small_classes: bool = Field(description="drop classes too small for the split")
     clip_timeout_s: float = Field(gt=0, description="seconds after which a clip is given up")
-    seed: int = Field(ge=0)
+    seed: Seed
 
     @model_validator(mode="after")
     def _leaves_clips_to_train(self) -> Self:
@@ -75,7 +80,7 @@ class FeaturesParams(Section):
 
     backbones: Names
     weights: str = Field(min_length=1, description="imagenet, random, a file, or a folder of files")
-    seed: int = Field(ge=0, description="of random weights")
+    seed: Seed = Field(description="of random weights")
 
 
 class TrainingParams(Section):
@@ -84,26 +89,26 @@ class TrainingParams(Section):
     unrolled: ClassVar[str] = "heads"
 
     heads: Names
-    units: Annotated[int, Field(ge=1)] | None = Field(description="of the recurrent layer; null = dim")
-    dense_units: int = Field(ge=1)
+    units: Size | None = Field(description="of the recurrent layer; null = dim")
+    dense_units: Size
     input_dropout: float = Field(ge=0, lt=1)
     dropout: float = Field(ge=0, lt=1)
     leaky_slope: float = Field(ge=0)
     learning_rate: float = Field(gt=0)
     decay: float = Field(ge=0, description="lr / (1 + decay * step)")
-    batch_size: int = Field(ge=1)
-    epochs: int = Field(ge=1)
-    patience: int = Field(ge=1, description="epochs without a better validation loss")
+    batch_size: Size
+    epochs: int = Field(ge=1, le=1_000_000)
+    patience: int = Field(ge=1, le=1_000_000, description="epochs without a better validation loss")
     checkpoint_every_s: float = Field(ge=0)
-    seed: int = Field(ge=0)
+    seed: Seed
 
 
 class EvaluationParams(Section):
     """What is measured on the test clips."""
 
-    top_k: int = Field(ge=1)
+    top_k: Size
     chosen_classes: tuple[str, ...] = Field(description="classes of the small confusion matrix")
-    batch_size: int = Field(ge=1)
+    batch_size: Size
 
 
 class ConversionParams(Section):
@@ -111,8 +116,8 @@ class ConversionParams(Section):
 
     head: Literal["float32", "float16", "dynamic"]
     backbone: Literal["float32", "float16", "int8"] = Field(description="of float backbones")
-    calibration_clips: int = Field(ge=1)
-    golden_clips: int = Field(ge=1)
+    calibration_clips: Size
+    golden_clips: Size
 
 
 class ReleaseParams(Section):
@@ -155,10 +160,10 @@ def load_params(path: Path) -> Params:
         ParamsError: the file is missing, is no YAML, or holds a wrong name or value.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = read_yaml(path)
     except OSError as error:
         raise ParamsError(f"{path}: {error.strerror}; name an existing params file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ParamsError(f"{path} is no valid YAML: {error}") from error
     if not isinstance(document, dict):
         raise ParamsError(f"{path} holds no sections; expected {', '.join(Params.model_fields)}")
@@ -169,13 +174,14 @@ def _validated(document: dict[str, Any], where: str) -> Params:
     try:
         return Params.model_validate(document)
     except pydantic.ValidationError as error:
-        raise ParamsError(_explain(error, where)) from error
+        raise ParamsError(explain(error, where)) from error
 
 
-def _explain(error: pydantic.ValidationError, where: str) -> str:
+def explain(error: pydantic.ValidationError, where: str) -> str:
+    """Every value to correct, a line each, under a line that starts with `where`."""
     lines = [f"{where}: {error.error_count()} value(s) to correct"]
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"])
-        found = "" if problem["type"] == "missing" else f" (found {problem['input']!r})"
+        found = "" if problem["type"] == "missing" else f" (found {FOUND.repr(problem['input'])})"
         lines.append(f"  {name}: {problem['msg']}{found}")
     return "\n".join(lines)

@@ -22,7 +22,7 @@ class Settings(BaseSettings):
         weights_cache: `REELFLOW_WEIGHTS_CACHE`; where downloaded weights are kept.
     """
 
-    model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, env_ignore_empty=True)
 
     tracking_uri: str = Field(
         default_factory=lambda: f"sqlite:///{Path.cwd() / 'mlflow.db'}",

@@ -11,13 +11,14 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from reelflow.contracts import Document, Report
-from reelflow.errors import BundleError, ReelflowError, disk_errors
+from reelflow.errors import BundleError, ReelflowError, StorageError, disk_errors
 from reelflow.files import (
     TEMPORARY,
     fingerprint,
@@ -135,6 +136,7 @@ def _finish(
     with locked(store / f".{provenance.step}-{provenance.key}.lock"), disk_errors(store):
         reused = reuse and _is_whole(final, provenance)
         if not reused:
+            _check_replaceable(final, provenance.step)
             partial.mkdir(parents=True, exist_ok=True)
             for torn in partial.rglob(TEMPORARY):
                 torn.unlink()
@@ -170,7 +172,8 @@ def identity(path: Path) -> str:
     if not path.exists():
         raise BundleError(f"{path} does not exist: run the step that writes it, or correct the path")
     reports = {kind.file_name for kind in Report.__subclasses__()}
-    found = sorted(file for file in path.rglob("*.json") if file.name in reports) if path.is_dir() else []
+    files = path.rglob("*.json") if path.is_dir() else ()
+    found = sorted(file for file in files if file.name in reports and file.is_file())
     if not found:
         return fingerprint(path)
     return sha256_text("".join(sha256_file(file) for file in found))
@@ -205,6 +208,20 @@ def _is_whole(folder: Path, provenance: Provenance) -> bool:
         return Provenance.read(folder / PROVENANCE) == provenance
     except BundleError:
         return False
+
+
+def _check_replaceable(folder: Path, step: str) -> None:
+    """Refuse to put an output in the place of anything but an older output of the same step."""
+    if folder.is_symlink() or not folder.exists():
+        return
+    with suppress(BundleError):
+        if Provenance.read(folder / PROVENANCE).step == step:
+            return
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise StorageError(
+            f"{folder} is no output of the {step} step and is left as it is: "
+            "choose another output folder, or remove it"
+        )
 
 
 def _link(target: Path, final: Path) -> None:

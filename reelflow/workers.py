@@ -7,12 +7,13 @@ import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from reelflow.errors import ClipError
+from reelflow.errors import ClipError, StepError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,6 +34,9 @@ def in_processes(
 
     Yields:
         What `work` returned, or the reason why the clip is left out. Other errors are raised.
+
+    Raises:
+        StepError: no process can be started.
     """
     workers = os.cpu_count() or 1
     context = multiprocessing.get_context("forkserver")
@@ -46,6 +50,8 @@ def in_processes(
         while futures:
             yield _outcome(futures.popleft(), timeout_s)
             futures.extend(pool.schedule(work, [item], timeout=timeout_s) for item in islice(waiting, 1))
+    except BrokenProcessPool as error:
+        raise StepError(f"no process for the clips could be started: {error.__cause__ or error}") from error
     finally:
         pool.stop()
         pool.join()

@@ -39,7 +39,7 @@ def find_candidates(source: Path) -> tuple[list[Candidate], list[Rejected]]:
     if not source.is_dir():
         raise DataError(f"{source} is no folder: expected {source}/<class>/<clip>")
     files, rejected = _readable_names(_files_of_classes(source))
-    if (source / GROUPS).is_file():
+    if os.path.lexists(source / GROUPS):
         candidates = _read_groups(source)
         listed = {candidate.path for candidate in candidates}
         rejected += [
@@ -108,6 +108,8 @@ def _explain_groups(candidates: list[Candidate]) -> None:
 def _read_groups(source: Path) -> list[Candidate]:
     """Labels and groups from `groups.csv`; a listed file that is missing is found out later."""
     path = source / GROUPS
+    if not path.is_file():
+        raise DataError(f"{path} is no file that can be read: put the CSV file there, or remove it")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -131,4 +133,6 @@ def _candidate(row: dict[str, str | None], where: str) -> Candidate:
     path = PurePosixPath(candidate.path)
     if path.is_absolute() or ".." in path.parts:
         raise DataError(f"{where}: {candidate.path} leads out of the folder; paths must stay inside it")
+    if "\0" in candidate.path:
+        raise DataError(f"{where}: {candidate.path!r} is no path: it holds a zero byte")
     return Candidate(path.as_posix(), candidate.label, candidate.group)

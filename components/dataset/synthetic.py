@@ -14,7 +14,6 @@ from typing import Annotated, Self
 import av
 import numpy as np
 import pydantic
-import yaml
 from av.video.stream import VideoStream
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
@@ -23,9 +22,10 @@ from pydantic import Field, model_validator
 from components.dataset.source import Candidate
 from reelflow.errors import ClipError, ParamsError
 from reelflow.files import atomic
-from reelflow.params import Section
+from reelflow.params import Section, explain
 from reelflow.progress import track
 from reelflow.workers import in_processes
+from reelflow.yaml_file import read_yaml
 
 PAIRS = (("growing", "shrinking"), ("red_to_blue", "blue_to_red"), ("circle_to_square", "square_to_circle"))
 CLIP_TIMEOUT_S = 120
@@ -109,10 +109,12 @@ def read_recipe(path: Path) -> Recipe:
         ParamsError: it is missing, no YAML, or holds a wrong name or value.
     """
     try:
-        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Recipe.model_validate(read_yaml(path))
     except OSError as error:
         raise ParamsError(f"{path}: {error.strerror}; name an existing recipe or a folder") from error
-    except (yaml.YAMLError, UnicodeDecodeError, pydantic.ValidationError) as error:
+    except pydantic.ValidationError as error:
+        raise ParamsError(explain(error, f"{path} is no recipe of clips")) from error
+    except ValueError as error:
         raise ParamsError(f"{path} is no recipe of clips: {error}") from error
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_NUMBERED = 30  # classes up to which every cell bears its number
+MAX_LABEL = 40
 MEASURES = (("precision", "tab:blue"), ("recall", "tab:orange"), ("f1", "tab:green"))
 
 
@@ -62,8 +63,9 @@ def _font_size(classes: int) -> float:
 
 
 def _plain(labels: Sequence[str]) -> list[str]:
-    """Labels that matplotlib takes literally, not as formulas."""
-    return [label.replace("$", r"\$") for label in labels]
+    """Labels that fit beside a figure, and that matplotlib takes literally, not as formulas."""
+    short = [label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + "…" for label in labels]
+    return [label.replace("$", r"\$") for label in short]
 
 
 def _number(axes: Any, matrix: NDArray[Any], top: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from components.evaluation import measures
 from components.evaluation.files import write_figures, write_tables
 from components.evaluation.measures import Scores
-from reelflow.contracts import ClassScores, EvaluationReport, FeaturesReport, TrainingReport
+from reelflow.contracts import ClassScores, DatasetReport, EvaluationReport, FeaturesReport, TrainingReport
 from reelflow.errors import BundleError, ParamsError
 from reelflow.files import atomic, sha256_file
 from reelflow.nets.examples import Examples, load_splits
@@ -52,7 +52,7 @@ def run(
         BundleError: an input is damaged, or they do not belong together.
     """
     training = TrainingReport.open(model)
-    _check_belongs(training, features)
+    _check_belongs(training, dataset, features)
     _check_chosen(params, training)
     splits = load_splits(dataset, features, ("validation", "test"))
     network = load_head(model / MODEL, sha256=training.model_sha256)
@@ -104,13 +104,16 @@ def _measure(
     )
 
 
-def _check_belongs(training: TrainingReport, features: Path) -> None:
+def _check_belongs(training: TrainingReport, dataset: Path, features: Path) -> None:
     found = FeaturesReport.open(features)
-    if (found.data_hash, found.backbone) != (training.data_hash, training.backbone):
+    trained_on = (training.data_hash, training.backbone, training.frames)
+    if (found.data_hash, found.backbone, found.frames) != trained_on:
         raise BundleError(
             f"the model was trained on other features ({training.backbone.name}) than {features} holds "
             f"({found.backbone.name}): train on these, or name those"
         )
+    if DatasetReport.open(dataset).labels != training.labels:
+        raise BundleError(f"the model was trained on other classes than {dataset} has: train it again")
 
 
 def _check_chosen(params: EvaluationParams, training: TrainingReport) -> None:

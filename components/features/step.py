@@ -58,6 +58,7 @@ def _embed_shards(store: FrameStore, network: Backbone, features: Path) -> list[
             report_progress(done, total, "clips")
             shard = finished_shard(features, source, network.spec)
             if shard is None:
+                store.check(source)
                 outcomes = pool.map(lambda clip_id: _embed(store, network, clip_id), source.clip_ids)
                 codes = _collect(outcomes, len(source.clip_ids), store, network, done)
                 shard = write_shard(features, source, network.spec, codes)

@@ -71,6 +71,6 @@ def _extract_all(
     done = total - len(clips)
     report_progress(done, total, "clips")
     for outcome in in_processes(extract, tasks, timeout_s=params.clip_timeout_s):
-        yield outcome
         done += 1
         report_progress(done, total, "clips")
+        yield outcome

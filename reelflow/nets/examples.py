@@ -50,7 +50,7 @@ def load_splits(dataset: Path, features: Path, needed: Sequence[Split]) -> dict[
     """The examples of every split. Clips that have no features, given up on the way, are left out.
 
     Raises:
-        BundleError: the features are those of another data set.
+        BundleError: the features are those of another data set, or it contradicts itself.
         DataError: a needed split has no clips.
     """
     report, store = DatasetReport.open(dataset), FeatureStore(features)
@@ -63,6 +63,8 @@ def load_splits(dataset: Path, features: Path, needed: Sequence[Split]) -> dict[
     if len(usable) < len(clips):
         emit("notice", message=f"{len(clips) - len(usable)} clips have no features and are left out")
     places = {label: place for place, label in enumerate(report.labels)}
+    if {clip.label for clip in clips} != places.keys():
+        raise BundleError(f"{dataset} names other classes than its clips have: run the dataset step again")
     splits: dict[Split, Examples] = {}
     for split in SPLITS:
         chosen = [clip for clip in usable if clip.split == split]

@@ -52,9 +52,14 @@ def load_head(path: Path, *, sha256: str | None = None) -> "keras.Model":
     try:
         if sha256 is not None and (found := sha256_file(path)) != sha256:
             raise BundleError(f"{path} has sha256 {found}, its report says {sha256}: run its training again")
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
         raise BundleError(f"{path} is no Keras model that can be loaded safely: {error}") from error
+    if not isinstance(model, keras.Model):
+        raise BundleError(
+            f"{path} holds a {type(model).__name__}, expected a Keras model: run its training again"
+        )
+    return model
 
 
 def _normalise(raw: Path, target: Path) -> None:

@@ -61,5 +61,5 @@ def read_clips(dataset: Path) -> list[Clip]:
         return [Clip.model_validate(row) for row in pq.read_table(path).to_pylist()]
     except FileNotFoundError as error:
         raise BundleError(f"{path} is missing: run the dataset step again") from error
-    except (pa.ArrowException, pydantic.ValidationError) as error:
+    except (OSError, pa.ArrowException, pydantic.ValidationError) as error:
         raise BundleError(f"{path} is no table of clips: {error}") from error

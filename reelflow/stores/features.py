@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from reelflow.contracts import FeatureShard, FeaturesReport
 from reelflow.errors import BundleError
+from reelflow.files import sha256_file
 
 Codes = NDArray[np.uint8] | NDArray[np.float16]
 
@@ -68,7 +69,7 @@ def map_shard(folder: Path, shard: FeatureShard, report: FeaturesReport) -> Code
     """Memory-map one shard, `(clips, frames, dim)`.
 
     Raises:
-        BundleError: it is missing, or not of the form that the report tells.
+        BundleError: it is missing, altered, or not of the form that the report tells.
     """
     path = folder / shard.file
     if path.parent != folder:
@@ -83,4 +84,6 @@ def map_shard(folder: Path, shard: FeatureShard, report: FeaturesReport) -> Code
             f"{path} is {codes.dtype} {codes.shape}, expected {report.backbone.dtype} {expected}: "
             "run the features step again"
         )
+    if sha256_file(path) != shard.sha256:
+        raise BundleError(f"{path} has been altered since it was written: run the features step again")
     return codes

@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from reelflow.contracts import Document, FrameShard, FramesReport, Rejected, Sha256
 from reelflow.errors import BundleError
+from reelflow.files import sha256_file
 from reelflow.video.decode import MAX_PIXELS
 
 MAX_JPEG_BYTES = 256 * 1024 * 1024
@@ -68,6 +69,16 @@ class FrameStore:
 
     def __contains__(self, clip_id: object) -> bool:
         return clip_id in self._shard_of
+
+    def check(self, shard: FrameShard) -> None:
+        """See that a shard holds what was written, byte by byte.
+
+        Raises:
+            BundleError: it does not.
+        """
+        path = self._folder / shard.file
+        if sha256_file(path) != shard.sha256:
+            raise BundleError(f"{path} has been altered since it was written: run the frames step again")
 
     def read(self, clip_id: str) -> NDArray[np.uint8]:
         """Decode a clip's frames.

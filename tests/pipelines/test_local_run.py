@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.local import _read_events
 from pipelines.training import task_names
 from reelflow.contracts import Summary
 from reelflow.params import load_params
@@ -154,9 +155,26 @@ def test_bad_input_ends_with_a_clear_error(workplace, case):
     assert not list(workplace.folder.glob("out/summary.json"))
 
 
+def test_results_never_mix_with_the_users_own_files(workplace):
+    clips, own = workplace.folder / "clips", workplace.folder / "own"
+    (clips / "only").mkdir(parents=True)
+    done = workplace.run(clips / "out", "--data", clips)
+    assert (done.returncode, "lies in the clips' folder" in done.stdout.replace("\n", " ")) == (2, True)
+    (own / "bundle").mkdir(parents=True)
+    (own / "bundle" / "letter").write_text("dear")
+    done = workplace.run(own, "--data", clips)
+    assert (done.returncode, "is no bundle" in done.stdout.replace("\n", " ")) == (6, True)
+    assert (own / "bundle" / "letter").read_text() == "dear"
+
+
 def test_the_message_of_a_failed_step_reaches_the_user(workplace):
     (workplace.folder / "clips" / "only").mkdir(parents=True)
     done = workplace.run(workplace.folder / "out", "--data", workplace.folder / "clips")
     assert done.returncode == 3, done.stdout
     assert "error: dataset:" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_an_event_that_a_full_disk_cut_short_is_passed_over(tmp_path):
+    (tmp_path / "events.jsonl").write_text('{"kind": "star{"kind": "started"}\n{"kind": "finished"}\n{"ki')
+    assert _read_events(tmp_path / "events.jsonl", 0) == ([{"kind": "finished"}], 55)

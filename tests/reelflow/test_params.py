@@ -31,6 +31,8 @@ def test_the_default_file_is_valid():
         ("conversion", {"head": "int4"}, ["conversion.head", "'float32', 'float16' or 'dynamic'"]),
         ("dataset", {"test": 0.95}, ["validation + test must stay below 1"]),
         ("release", {"model_name": "a b/c"}, ["release.model_name"]),
+        ("training", {"learning_rate": float("inf")}, ["training.learning_rate", "finite"]),
+        ("training", {"seed": 2**32}, ["training.seed", "less than 4294967296"]),
     ],
 )
 def test_a_wrong_value_is_named_with_what_was_found(tmp_path, section, values, words):
@@ -42,13 +44,32 @@ def test_a_wrong_value_is_named_with_what_was_found(tmp_path, section, values, w
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("", "no sections"), ("- 1\n", "no sections"), ("a: [", "no valid YAML"), ("frames: {}\n", "dataset")],
+    [
+        ("", "no sections"),
+        ("- 1\n", "no sections"),
+        ("a: [", "no valid YAML"),
+        ("frames: {}\n", "dataset"),
+        ("a: 1\na: 2\n", "a stands twice"),
+        ("a: " + "9" * 5000, "no valid YAML"),
+        ("a: 2020-99-99", "no valid YAML"),
+        ("[" * 20_000, "nested too deeply"),
+        ("#" * 2_000_000, "more than 1048576 bytes"),
+    ],
 )
 def test_a_file_that_holds_no_params_is_explained(tmp_path, content, words):
     path = tmp_path / "params.yaml"
     path.write_text(content)
     with pytest.raises(ParamsError, match=words):
         load_params(path)
+
+
+def test_values_that_refer_to_each_other_a_million_times_are_shown_in_short(tmp_path):
+    lists = [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9)}]" for i in range(1, 20)]
+    path = tmp_path / "params.yaml"
+    path.write_text("\n".join(["l0: &l0 [x]", *lists]))
+    with pytest.raises(ParamsError, match="not permitted") as caught:
+        load_params(path)
+    assert len(str(caught.value)) < 10_000
 
 
 def test_a_missing_file_is_explained(tmp_path):

@@ -95,8 +95,9 @@ def test_work_keeps_outcomes_and_outputs_are_links(tmp_path, source, monkeypatch
 
 def test_an_output_of_other_provenance_is_replaced(tmp_path, source):
     out = tmp_path / "out"
-    out.mkdir()
+    perform(make_run([]), source, out)
     (out / "stale").write_text("left by somebody")
+    (source / "clip").write_text("two")
     perform(make_run([]), source, out)
     assert sorted(path.name for path in out.iterdir()) == ["frames.json", "payload", "provenance.json"]
 
@@ -104,6 +105,30 @@ def test_an_output_of_other_provenance_is_replaced(tmp_path, source):
 def test_a_missing_input_is_explained(tmp_path):
     with pytest.raises(BundleError, match="does not exist: run the step that writes it"):
         perform(make_run([]), tmp_path / "absent", tmp_path / "out")
+
+
+@pytest.mark.parametrize("place", ["folder", "file", "other step", "below a file"])
+def test_what_no_step_wrote_is_never_replaced(tmp_path, source, place):
+    out = tmp_path / "mine"
+    if place == "folder":
+        out.mkdir()
+        (out / "letter").write_text("dear")
+    elif place == "other step":
+        perform(make_run([]), source, out)
+        provenance = out / steps.PROVENANCE
+        provenance.write_text(provenance.read_text().replace('"step": "frames"', '"step": "dataset"'))
+    else:
+        out.write_text("dear")
+    kept = sorted(out.rglob("*"))
+    with pytest.raises(StorageError, match="choose another output folder"):
+        perform(make_run([]), source, out / "below" if place == "below a file" else out)
+    assert sorted(out.rglob("*")) == kept
+    assert out.is_dir() or out.read_text() == "dear"
+
+
+def test_an_input_whose_report_is_a_folder_is_described(tmp_path, source):
+    (source / "dataset.json").mkdir()
+    assert steps.identity(source)
 
 
 def test_a_full_disk_is_a_storage_error(tmp_path, source):

@@ -98,6 +98,7 @@ def test_files_that_groups_csv_does_not_list_are_left_out(tmp_path):
         ("path,label,group\n/etc/passwd,a,g\n", "leads out of the folder"),
         ("path,label,group\nx/1.mp4,a,g\nx/1.mp4,b,g\n", "line 3: x/1.mp4 is listed twice"),
         ("path,label,group\n", "holds no clips"),
+        ("path,label,group\nx/\0.mp4,a,g\n", "is no path: it holds a zero byte"),
     ],
 )
 def test_a_wrong_groups_csv_is_an_error_that_says_where(tmp_path, text, said):
@@ -111,6 +112,13 @@ def test_a_groups_csv_in_another_encoding_is_an_error(tmp_path):
     touch(tmp_path, "x/1.mp4")
     (tmp_path / "groups.csv").write_bytes("path,label,group\nx/ä.mp4,a,g\n".encode("latin-1"))
     with pytest.raises(DataError, match="no CSV file in UTF-8"):
+        find_candidates(tmp_path)
+
+
+def test_a_groups_csv_that_is_no_file_is_never_passed_over(tmp_path):
+    touch(tmp_path, "x/1.mp4")
+    (tmp_path / "groups.csv").symlink_to("gone.csv")
+    with pytest.raises(DataError, match="no file that can be read"):
         find_candidates(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from components.evaluation.step import run
-from reelflow.contracts import EvaluationReport
+from reelflow.contracts import DatasetReport, EvaluationReport
 from reelflow.errors import BundleError, DataError, ParamsError
 from reelflow.files import sha256_file
 from reelflow.nets.examples import load_splits
@@ -151,6 +152,22 @@ def test_a_model_of_other_features_is_refused(tmp_path, inputs, models):
         run(PARAMS, **inputs | {"features": features}, model=models["gru"], evaluation=tmp_path)
 
 
+def test_a_model_of_other_classes_is_refused(tmp_path, inputs):
+    model = fake.write_model(tmp_path / "model", inputs["features"], ("left", "right"), "gru")
+    with pytest.raises(BundleError, match="trained on other classes"):
+        run(PARAMS, **inputs, model=model, evaluation=make(tmp_path / "out"))
+
+
+def test_a_data_set_that_contradicts_itself_is_refused(tmp_path, inputs, models):
+    dataset = shutil.copytree(inputs["dataset"], tmp_path / "dataset")
+    report = DatasetReport.open(dataset)
+    report.model_copy(update={"labels": ("down", "left")}).save(dataset)
+    model = fake.write_model(tmp_path / "model", inputs["features"], ("down", "left"), "gru")
+    changed = inputs | {"dataset": dataset}
+    with pytest.raises(BundleError, match="other classes than its clips have"):
+        run(PARAMS, **changed, model=model, evaluation=make(tmp_path / "out"))
+
+
 def test_an_altered_model_is_refused(tmp_path, inputs, models):
     model = make(tmp_path / "model")
     for path in models["gru"].iterdir():
@@ -160,11 +177,15 @@ def test_an_altered_model_is_refused(tmp_path, inputs, models):
         run(PARAMS, **inputs, model=model, evaluation=make(tmp_path / "out"))
 
 
-def test_the_command_chains_evaluations(tmp_path, inputs, models, chain, monkeypatch):
+def test_the_command_chains_evaluations_without_a_word_of_tensorflow(
+    tmp_path, inputs, models, chain, monkeypatch
+):
     monkeypatch.setenv("REELFLOW_EVENTS", str(tmp_path / "events.jsonl"))  # not to MLflow
     paths = inputs | {"model": models["lstm"], "previous": chain[0], "evaluation": tmp_path / "out"}
     options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
-    subprocess.run([sys.executable, "-m", "components.evaluation", *options], check=True)
+    command = [sys.executable, "-m", "components.evaluation", *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert EvaluationReport.open(tmp_path / "out") == EvaluationReport.open(chain[1])
     assert read_candidates(tmp_path / "out")[0].report == read_candidates(chain[1])[0].report
 

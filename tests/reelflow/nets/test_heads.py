@@ -1,7 +1,9 @@
 """What holds for every head."""
 
+import json
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -111,13 +113,6 @@ def test_checking_names_does_not_import_tensorflow():
     assert done.stdout.strip() == "[]"
 
 
-def test_tensorflow_starts_without_a_word():
-    code = "from reelflow.nets.runtime import seed_everything as s; s(1); import keras; keras.ops.ones(2)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr == ""
-    assert done.stdout == ""
-
-
 def test_a_file_other_than_the_reports_is_refused(tmp_path):
     save_head(build("single_frame"), tmp_path / "model.keras")
     with pytest.raises(BundleError, match="its report says"):
@@ -137,6 +132,20 @@ def test_files_that_are_no_model_are_refused(tmp_path):
         load_head(tmp_path / "cut.keras", sha256=digest)
     with pytest.raises(BundleError, match="no Keras model"):
         load_head(tmp_path / "cut.keras")
+
+
+def test_a_layer_alone_is_no_model(tmp_path):
+    save_head(build("single_frame"), tmp_path / "model.keras")
+    with (
+        zipfile.ZipFile(tmp_path / "model.keras") as whole,
+        zipfile.ZipFile(tmp_path / "l.keras", "w") as layer,
+    ):
+        for name in whole.namelist():
+            config = {"module": "keras.layers", "class_name": "Dense", "config": {"units": 1}}
+            content = json.dumps(config | {"registered_name": None})
+            layer.writestr(name, content if name == "config.json" else whole.read(name))
+    with pytest.raises(BundleError, match="holds a Dense, expected a Keras model"):
+        load_head(tmp_path / "l.keras")
 
 
 def test_a_model_that_brings_code_is_refused(tmp_path):

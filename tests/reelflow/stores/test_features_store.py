@@ -84,6 +84,15 @@ def test_another_form_than_reported_is_an_error(tmp_path: Path, other: np.ndarra
         FeatureStore(tmp_path)
 
 
+def test_altered_codes_are_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path) / "shard-0.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match=r"shard-0\.npy has been altered"):
+        FeatureStore(tmp_path)
+
+
 def test_pickled_objects_are_not_unpacked(tmp_path: Path) -> None:
     np.save(write(tmp_path) / "shard-0.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(BundleError, match=r"no whole \.npy"):
