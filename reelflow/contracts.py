@@ -225,8 +225,9 @@ class EvaluationReport(Report):
     """`evaluation.json`: one classifier on the test clips.
 
     Beside it: `scores.npy` `(test clips, classes) float32`, the model and the figures. `metrics`
-    holds accuracy, top5_accuracy (of top_k classes), macro_f1, and validation_accuracy and validation_loss, by which
-    the best of several is chosen: the test clips choose nothing.
+    holds accuracy, top5_accuracy (with as many classes as top_k says), macro_f1, and
+    validation_accuracy and validation_loss, by which the best of several is chosen: the test clips
+    choose nothing.
     """
 
     file_name: ClassVar[str] = "evaluation.json"
