@@ -28,7 +28,7 @@ ui: $(VENV)/run ## Open MLflow on the runs so far
 	$(BIN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
 test: $(VENV)/dev ## Run the ordinary tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 test-slow test-browser: test-%: $(VENV)/dev ## Run the tests of one marker
 	$(if $(filter browser,$*),command -v chromium >/dev/null || { apt-get update && apt-get install -y chromium; })

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reelflow.files import locked
 from tests.workplace import ROOT, Workplace
 
 
@@ -26,11 +27,17 @@ def workplace(tmp_path: Path) -> Workplace:
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workplace, Path, str]:
-    """A finished run: its workplace, its folder, and what it printed."""
-    place = Workplace(tmp_path_factory.mktemp("small-run"))
-    done = place.run(place.folder / "out")
-    assert done.returncode == 0, done.stdout
-    return place, place.folder / "out", done.stdout
+    """A finished run: its workplace, its folder, and what it printed. Test workers share one."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "small-run"
+    folder.mkdir(exist_ok=True)
+    with locked(folder / ".lock"):
+        printed, place = folder / "printed.txt", Workplace(folder)
+        if not printed.exists():
+            done = place.run(folder / "out")
+            assert done.returncode == 0, done.stdout
+            printed.write_text(done.stdout)
+    return place, folder / "out", printed.read_text()
 
 
 @pytest.fixture

@@ -14,8 +14,6 @@ import pytest
 
 from tests.workplace import ROOT
 
-pytestmark = pytest.mark.xdist_group("small_run")
-
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 RUN_BY_CI = {"make test"}
 ON_A_DEVICE = {

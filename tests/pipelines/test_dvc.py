@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("small_run")
-
 
 @pytest.fixture
 def repro(checkout, small_run):

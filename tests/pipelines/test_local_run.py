@@ -14,10 +14,7 @@ from pipelines.training import task_names
 from reelflow.contracts import Summary
 from reelflow.params import load_params
 
-pytestmark = [
-    pytest.mark.xdist_group("small_run"),
-    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
 
 def read_events(out: Path) -> list[dict]:
