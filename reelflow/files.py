@@ -1,10 +1,11 @@
 """Files that are whole or absent: atomic writes, hashes, folders that appear by rename."""
 
+import csv
 import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,6 +62,18 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     with atomic(path) as partial:
         partial.write_bytes(content)
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a whole table, or none; lines end as in Unix files.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    with atomic(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(header)
+        table.writerows(rows)
 
 
 @contextmanager

@@ -1,7 +1,5 @@
 """The data set at a glance, as papers print it: a table of properties and a chart of clips per class."""
 
-import csv
-import io
 import statistics
 import warnings
 from collections import Counter, defaultdict
@@ -9,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reelflow.contracts import SPLITS, Clip
-from reelflow.files import atomic, write_text
+from reelflow.files import atomic, write_csv
 
 EDGES_S = (1, 2, 3, 5, 7, 10, 15, 20, 30, 60)
 MAX_NAME = 40
@@ -21,11 +19,7 @@ def write_table(clips: Sequence[Clip], path: Path) -> None:
     Raises:
         StorageError: the disk is full or read-only.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("property", "value"))
-    writer.writerows(table_rows(clips))
-    write_text(path, text.getvalue())
+    write_csv(path, ("property", "value"), table_rows(clips))
 
 
 def table_rows(clips: Sequence[Clip]) -> list[tuple[str, str]]:

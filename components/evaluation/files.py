@@ -1,8 +1,7 @@
 """The tables and figures of an evaluation."""
 
-import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from components.evaluation.figures import draw_confusion, draw_per_class
 from components.evaluation.measures import Scores, most_confused
 from reelflow.contracts import EvaluationReport
-from reelflow.files import atomic, write_text
+from reelflow.files import write_csv, write_text
 
 FEW_CLASSES = 6  # up to which the whole confusion matrix is small enough
 
@@ -20,10 +19,10 @@ def write_tables(report: EvaluationReport, scores: Scores, folder: Path) -> None
     write_text(folder / "metrics.json", json.dumps(report.metrics, indent=2, sort_keys=True) + "\n")
     measured = ((row.label, row.precision, row.recall, row.f1, row.support) for row in report.per_class)
     rows = ((label, *(f"{value:.4f}" for value in values), support) for label, *values, support in measured)
-    _write_csv(folder / "per_class.csv", ("label", "precision", "recall", "f1", "support"), rows)
+    write_csv(folder / "per_class.csv", ("label", "precision", "recall", "f1", "support"), rows)
     pairs = zip(report.truth, scores.argmax(axis=1), strict=True)
     names = ((report.labels[actual], report.labels[predicted]) for actual, predicted in pairs)
-    _write_csv(folder / "confusion.csv", ("actual", "predicted"), names)
+    write_csv(folder / "confusion.csv", ("actual", "predicted"), names)
 
 
 def write_figures(report: EvaluationReport, chosen: Sequence[str], folder: Path) -> None:
@@ -39,10 +38,3 @@ def write_figures(report: EvaluationReport, chosen: Sequence[str], folder: Path)
         part = matrix[np.ix_(places, places)]  # (chosen, chosen)
         draw_confusion(part, chosen, f"{report.name}, some classes", folder / "confusion_chosen.png")
     draw_per_class(report.per_class, report.name, folder / "per_class.png")
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with atomic(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(header)
-        table.writerows(rows)

@@ -1,12 +1,11 @@
 """The run's figures as files: `summary.json`, and what `dvc metrics` and `dvc plots` show."""
 
-import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from reelflow.contracts import BundleReport, ReleaseReport, Summary, SummaryRow
-from reelflow.files import atomic, write_text
+from reelflow.files import write_csv, write_text
 from reelflow.stores.evaluations import Candidate
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
@@ -22,11 +21,11 @@ def write_tables(
     curves = chosen.report.training.curves
     columns = [curves[name] for name in CURVES]
     epochs = ((epoch, *values) for epoch, values in enumerate(zip(*columns, strict=True), start=1))
-    _write_csv(folder / "curves.csv", ("epoch", *CURVES), epochs)
+    write_csv(folder / "curves.csv", ("epoch", *CURVES), epochs)
     labels = chosen.report.labels
     pairs = zip(chosen.report.truth, chosen.scores().argmax(axis=1), strict=True)
     names = ((labels[actual], labels[predicted]) for actual, predicted in pairs)
-    _write_csv(folder / "confusion.csv", ("actual", "predicted"), names)
+    write_csv(folder / "confusion.csv", ("actual", "predicted"), names)
 
 
 def summarise(ranked: Sequence[Candidate], bundle: BundleReport, outcome: ReleaseReport) -> Summary:
@@ -52,10 +51,3 @@ def _row(candidate: Candidate) -> SummaryRow:
         macro_f1=metrics["macro_f1"],
         test_clips=len(candidate.report.truth),
     )
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with atomic(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(header)
-        table.writerows(rows)

@@ -1,19 +1,17 @@
 """The curves of a training as a table and as a picture."""
 
-import csv
 from pathlib import Path
 
 from components.training.history import CURVES, History
-from reelflow.files import atomic
+from reelflow.files import atomic, write_csv
 
 
 def write_table(history: History, path: Path) -> None:
     """One row an epoch, as `dvc plots` reads it."""
-    with atomic(path) as partial, partial.open("w", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(("epoch", *CURVES))
-        for epoch, row in enumerate(history.rows, start=1):
-            table.writerow((epoch, *(f"{row[name]:.6f}" for name in CURVES)))
+    rows = (
+        (epoch, *(f"{row[name]:.6f}" for name in CURVES)) for epoch, row in enumerate(history.rows, start=1)
+    )
+    write_csv(path, ("epoch", *CURVES), rows)
 
 
 def draw(history: History, title: str, path: Path) -> None:
