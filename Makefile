@@ -11,6 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 RUN_OPTIONS = --params "$(PARAMS)" --out "$(OUT)" \
 	$(if $(DATA),--data "$(DATA)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") \
 	$(if $(BACKBONES),--backbones "$(BACKBONES)") $(if $(HEADS),--heads "$(HEADS)") \
+	$(if $(PROTOCOL),--protocol "$(PROTOCOL)") $(if $(MODEL),--model "$(MODEL)") \
 	$(if $(DROP_SMALL_CLASSES),--drop-small-classes)
 
 .PHONY: help run repro ui test test-slow test-browser check lock clean
@@ -18,7 +19,7 @@ RUN_OPTIONS = --params "$(PARAMS)" --out "$(OUT)" \
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
-run: $(VENV)/run ## Run the pipeline: DATA= WEIGHTS= OUT= BACKBONES= HEADS= PARAMS= DROP_SMALL_CLASSES=1
+run: $(VENV)/run ## Run the pipeline: DATA= WEIGHTS= OUT= BACKBONES= HEADS= PROTOCOL= MODEL= PARAMS= DROP_SMALL_CLASSES=1
 	@$(BIN)/python -m pipelines run $(RUN_OPTIONS)
 
 repro: $(VENV)/run ## Run the same steps as DVC stages

@@ -1,9 +1,10 @@
 """`python -m pipelines`: build, run and compare pipelines."""
 
+import re
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -14,6 +15,8 @@ from reelflow.params import Params, load_params
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 
 ParamsFile = Annotated[Path, typer.Option(help="The params file.")]
+DEFAULT_MODEL = "reelflow"
+NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 DEFAULT_WEIGHTS_BACKBONE = "mobilenet_v2_quant"
 
 
@@ -24,6 +27,8 @@ def run(
     out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("out"),
     backbones: Annotated[str, typer.Option(help="Comma-separated backbones.")] = "",
     heads: Annotated[str, typer.Option(help="Comma-separated heads.")] = "",
+    protocol: Annotated[str, typer.Option(help="How clips are held out, as group_kfold(5).")] = "",
+    model: Annotated[str, typer.Option(help="Name in the registry; else after the clips' folder.")] = "",
     params: ParamsFile = Path("params.yaml"),
     drop_small_classes: Annotated[
         bool, typer.Option("--drop-small-classes", help="Drop classes too small to split.")
@@ -35,7 +40,8 @@ def run(
 
     console = Console(file=sys.stdout)  # kfp's own output is redirected while it runs
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    chosen = choose(load_params(params), data, weights, backbones, heads, drop_small_classes)
+    chosen = choose(load_params(params), data, weights, backbones, heads, drop_small_classes, protocol)
+    chosen = with_model_name(chosen, data, model)
     print_summary(run_local(chosen, out, console), out, console)
 
 
@@ -52,6 +58,82 @@ def compile_(
     Console().print(f"wrote {output}")
 
 
+@app.command()
+def compare_reports(
+    a: Annotated[Path, typer.Argument(help="A per-class report: label,precision,recall,f1,support.")],
+    b: Annotated[Path, typer.Argument(help="Another one, of the same classes.")],
+    accuracy_a: Annotated[str, typer.Option(help="Accuracy published with A, from 0 to 1.")] = "",
+    accuracy_b: Annotated[str, typer.Option(help="Accuracy published with B, from 0 to 1.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+) -> None:
+    """Count the metrics and classes in which one per-class report is higher than another."""
+    from pipelines.compare import compare_files
+    from pipelines.compare_view import print_comparison
+
+    found = compare_files(a, b, accuracy_a, accuracy_b)
+    if as_json:
+        print(found.to_json(), end="")
+    else:
+        print_comparison(found, Console())
+
+
+@app.command()
+def reproduce(
+    study: Annotated[Literal["study-a"], typer.Argument(help="The study.")],  # noqa: ARG001
+    data: Annotated[Path, typer.Option(help="UCF101: DIR/<Class>/v_*.avi, or DIR/UCF-101/<Class>/v_*.avi.")],
+    split: Annotated[int, typer.Option(min=1, max=3, help="Which of the official lists.")] = 1,
+    lists: Annotated[Path | None, typer.Option(help="Folder of the official lists.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Folder of weight files; else a download.")] = None,
+    backbones: Annotated[str, typer.Option(help="Comma-separated backbones.")] = "",
+    heads: Annotated[str, typer.Option(help="Comma-separated heads.")] = "",
+    validation: Annotated[
+        Literal["group", "random"], typer.Option(help="Validation clips: by whole groups, or clip by clip.")
+    ] = "group",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Limit of epochs.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Folder of the study's own tables.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("out/reproduction"),
+    params: ParamsFile = Path("params.study-a.yaml"),
+) -> None:
+    """Run a study with its own values on UCF101, and write its tables beside ours."""
+    from pipelines import reproduce as reproduction
+    from pipelines.study_a.published import Published
+
+    console = Console(file=sys.stdout)  # kfp's own output is redirected while it runs
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    published = Published.read(reference)
+    choice = reproduction.Choice(
+        *(data, lists, split, validation, weights), tuple(_names(backbones)), tuple(_names(heads)), epochs
+    )
+    chosen = choice.within(load_params(params))
+    page = reproduction.reproduce(reproduction.Request(chosen, split, published), out, console)
+    console.print(f"tables  {page}", highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def sweep(
+    data: Annotated[Path | None, typer.Option(help="Folder of clips: DIR/<class>/<clip>.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Folder of weight files.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("out/sweep"),
+    space: Annotated[Path, typer.Option(help="What to choose from.")] = Path("sweep.yaml"),
+    trials: Annotated[int | None, typer.Option(min=1, max=1000, help="Trials of each study.")] = None,
+    protocol: Annotated[str, typer.Option(help="How clips are held out from the search.")] = "",
+    backbones: Annotated[str, typer.Option(help="Comma-separated backbones.")] = "",
+    params: ParamsFile = Path("params.yaml"),
+) -> None:
+    """Search for the best head and values; the accuracy reported is of clips that the search never saw."""
+    from pipelines.sweep.driver import run_sweep
+    from pipelines.sweep.space import load_space
+    from pipelines.sweep.view import print_report
+
+    console = Console()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    chosen = choose(
+        load_params(params), data, weights, backbones, "", drop_small_classes=False, protocol=protocol
+    )
+    found = load_space(space, chosen, trials)
+    print_report(run_sweep(chosen, found, out, console), out, console)
+
+
 def choose(
     params: Params,
     data: Path | None,
@@ -59,6 +141,7 @@ def choose(
     backbones: str,
     heads: str,
     drop_small_classes: bool,
+    protocol: str = "",
 ) -> Params:
     """The params with what the command line says in their place.
 
@@ -72,7 +155,22 @@ def choose(
     if backbones or weights:
         features["backbones"] = _names(backbones) or [DEFAULT_WEIGHTS_BACKBONE]
     training = {"heads": _names(heads)} if heads else {}
-    return params.with_values(dataset=dataset, features=features, training=training)
+    evaluation = {"protocol": protocol} if protocol else {}
+    return params.with_values(dataset=dataset, features=features, training=training, evaluation=evaluation)
+
+
+def with_model_name(params: Params, data: Path | None, model: str) -> Params:
+    """The params with a name of its own in the registry for other clips than the default ones.
+
+    A champion of other classes is never replaced, so that data sets under one name would block each other.
+
+    Raises:
+        ParamsError: the name cannot be one in the registry.
+    """
+    if not model and (data is None or params.release.model_name != DEFAULT_MODEL):
+        return params
+    name = model or f"{DEFAULT_MODEL}-{NO_NAME.sub('-', data.absolute().name if data else '')}"
+    return params.with_values(release={"model_name": name})
 
 
 def _names(text: str) -> list[str]:

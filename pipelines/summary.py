@@ -3,15 +3,17 @@
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from reelflow.contracts import Summary
+from reelflow.contracts import Summary, SummaryRow
 
 
 def print_summary(summary: Summary, out: Path, console: Console) -> None:
     """Print what was measured, what became of it, and what to open."""
     console.print()
     console.print(_table(summary))
+    console.print(_floors(summary), highlight=False)
     console.print(summary.explanation, highlight=False, markup=False)
     console.print(_times(summary), highlight=False)
     console.print(f"report  {out / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
@@ -20,18 +22,31 @@ def print_summary(summary: Summary, out: Path, console: Console) -> None:
 
 
 def _table(summary: Summary) -> Table:
-    clips = summary.rows[0].test_clips
-    caption = f"on {clips} test clips, {len(summary.labels)} classes; chosen on the validation clips: ★"
-    table = Table(caption=caption, caption_justify="left")
+    caption = (
+        f"on {summary.rows[0].test_clips} test clips, protocol {summary.protocol}, "
+        f"{len(summary.labels)} classes; [95 % interval by group]; chosen on the validation clips: ★"
+    )
+    table = Table(caption=escape(caption), caption_justify="left")
     for name in ("", "backbone", "head"):
         table.add_column(name)
     for name in ("accuracy", "top-5", "macro F1"):
         table.add_column(name, justify="right")
     for row in summary.rows:
         mark = "★" if f"{row.backbone}-{row.head}" == summary.chosen else ""
-        figures = (f"{value:.3f}" for value in (row.accuracy, row.top5_accuracy, row.macro_f1))
-        table.add_row(mark, row.backbone, row.head, *figures)
+        figures = (f"{row.top5_accuracy:.3f}", f"{row.macro_f1:.3f}")
+        table.add_row(mark, row.backbone, row.head, escape(_accuracy(row)), *figures)
     return table
+
+
+def _accuracy(row: SummaryRow) -> str:
+    """As `0.767 [0.60, 0.90]`."""
+    return f"{row.accuracy:.3f} [{row.accuracy_interval.low:.2f}, {row.accuracy_interval.high:.2f}]"
+
+
+def _floors(summary: Summary) -> str:
+    """As `shortcut floors: metadata 0.56, thumbnails 0.41`."""
+    floors = ", ".join(f"{name} {accuracy:.2f}" for name, accuracy in summary.floors.items())
+    return f"shortcut floors: {floors or 'not measured'}"
 
 
 def _times(summary: Summary) -> str:

@@ -1,6 +1,7 @@
 """The training pipeline: clips in, a verified and released bundle out.
 
 Backbones and heads are unrolled from the params into named tasks when the pipeline is built.
+Floors and trainings hold out the same clips, by the protocol that the evaluation section names.
 Evaluations form a chain: each carries along those before it, so that conversion gets all of them
 through one artifact (docs/adr/0002-evaluations-form-a-chain.md).
 """
@@ -14,6 +15,7 @@ from components.conversion.component import conversion
 from components.dataset.component import dataset
 from components.evaluation.component import evaluation
 from components.features.component import features
+from components.floors.component import floors
 from components.frames.component import frames
 from components.release.component import release
 from components.training.component import training
@@ -31,6 +33,7 @@ def task_names(params: Params) -> list[str]:
     return [
         "dataset",
         "frames",
+        "floors",
         *(f"features {backbone}" for backbone in params.features.backbones),
         *(f"training {name}" for name in names),
         *(f"evaluation {name}" for name in names),
@@ -46,17 +49,26 @@ def build(params: Params) -> Any:
     def pipeline() -> None:
         data = _named(dataset, "dataset", params.dataset, source=params.dataset.source).output
         stills = _named(frames, "frames", params.frames, dataset=data).output
+        least = _named(
+            floors,
+            "floors",
+            params.floors,
+            protocol=params.evaluation.protocol,
+            dataset=data,
+            frames=stills,
+        ).output
         embedded = {
             backbone: _named(
                 features,
                 f"features {backbone}",
                 params.features.narrowed_to(backbone),
                 backbone=backbone,
+                dataset=data,
                 frames=stills,
             ).output
             for backbone in params.features.backbones
         }
-        last = _train_and_evaluate(params, data, embedded)
+        last = _train_and_evaluate(params, data, least, embedded)
         common = {"dataset": data, "frames": stills, "evaluations": last}
         best = _named(
             conversion,
@@ -71,15 +83,17 @@ def build(params: Params) -> Any:
     return pipeline
 
 
-def _train_and_evaluate(params: Params, data: Any, embedded: dict[str, Any]) -> Any:
+def _train_and_evaluate(params: Params, data: Any, least: Any, embedded: dict[str, Any]) -> Any:
     """Unroll trainings and the chain of evaluations; returns the chain's end."""
     last: dict[str, Any] = {}
     for backbone, head in pairs(params):
         name = f"{backbone}-{head}"
         inputs = {"dataset": data, "features": embedded[backbone]}
         section = params.training.narrowed_to(head)
-        model = _named(training, f"training {name}", section, head=head, **inputs).output
-        task = _named(evaluation, f"evaluation {name}", params.evaluation, model=model, **inputs, **last)
+        how = {"head": head, "protocol": params.evaluation.protocol}
+        model = _named(training, f"training {name}", section, **how, **inputs).output
+        inputs |= {"model": model, "floors": least}
+        task = _named(evaluation, f"evaluation {name}", params.evaluation, **inputs, **last)
         last = {"previous": task.output}
     return last["previous"]
 

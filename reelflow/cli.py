@@ -9,15 +9,17 @@ import typer
 
 from reelflow import __version__
 from reelflow.commandline import printable, run_command, silenced_stderr
-from reelflow.errors import ClipError
+from reelflow.errors import ClipError, ParamsError
 
 if TYPE_CHECKING:
+    from reelflow.contracts import BundleReport
     from reelflow.edge.bundle import Bundle
     from reelflow.edge.classifier import Classification
+    from reelflow.edge.timeline import Timeline
 
 EXIT_CODES = (
     "Exit codes: 0 all went well; 2 a wrong command line; 3 a clip cannot be decoded, the others are "
-    "classified; 5 the bundle is damaged, or not trusted on this device."
+    "classified; 5 the bundle is damaged, or not trusted on this device; 6 a file cannot be written."
 )
 DEFAULT_THREADS = min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
 
@@ -60,7 +62,10 @@ def classify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
     threads: Threads = DEFAULT_THREADS,
 ) -> None:
-    """Say what each clip shows: one line a clip with its label, its score and the time it took."""
+    """Say what each clip shows: one line a clip with its label, its score and the time it took.
+
+    Where the score is too low for an answer, the line says unsure and names the best guess.
+    """
     from reelflow.edge.classifier import Classifier
 
     checked = _open(bundle)
@@ -80,6 +85,40 @@ def classify(
 
 
 @app.command(epilog=EXIT_CODES)
+def timeline(
+    bundle: BundleFolder,
+    video: Annotated[str, typer.Argument(metavar="VIDEO", help="A video of any length.")],
+    as_json: Annotated[bool, typer.Option("--json", help="The whole as JSON on stdout.")] = False,
+    out: Annotated[
+        list[Path] | None, typer.Option(help="Write a picture (.svg) or a document (.json); may be repeated.")
+    ] = None,
+    window: Annotated[
+        float | None, typer.Option(min=0.1, max=3600, help="Seconds; by default as the clips of training.")
+    ] = None,
+    threads: Threads = DEFAULT_THREADS,
+) -> None:
+    """Say what a long video shows, in time: one line a segment with its start, end, label and score."""
+    from reelflow.edge.classifier import Classifier
+    from reelflow.edge.timeline import make_timeline
+
+    _check_outputs(out or [])
+    checked = _open(bundle)
+    with silenced_stderr():
+        classifier = Classifier(checked, threads=threads)
+    try:
+        found = make_timeline(classifier, Path(video), window)
+    except ClipError as error:
+        raise ClipError(f"{printable(video)}: {error}") from error
+    if as_json:
+        typer.echo(found.to_json(), nl=False)
+    else:
+        for segment in found.segments:
+            answer = _answer(segment.best_guess, segment.score, rejected=segment.label is None)
+            typer.echo(f"{segment.start_s:9.2f} s {segment.end_s:9.2f} s  {answer}")
+    _write_timeline(found, out or [])
+
+
+@app.command(epilog=EXIT_CODES)
 def verify(bundle: BundleFolder, threads: Threads = DEFAULT_THREADS) -> None:
     """Check a bundle's files, and that this device computes what the bundle promises."""
     from reelflow.edge.selftest import self_test
@@ -93,7 +132,7 @@ def verify(bundle: BundleFolder, threads: Threads = DEFAULT_THREADS) -> None:
         f"  {report.name}, {len(report.labels)} classes, {report.sampling.frames} frames a clip\n"
         f"  {len(report.files)} files, {report.size_bytes / 1e6:.2f} MB: as listed\n"
         f"  golden vectors: as expected on this device\n"
-        f"  accuracy on {report.parity.clips} test clips: {report.parity.litert_accuracy:.4f}"
+        f"  {_accuracy(report)}"
     )
 
 
@@ -103,11 +142,43 @@ def _open(folder: Path) -> "Bundle":
     return open_bundle(folder)
 
 
+def _accuracy(report: "BundleReport") -> str:
+    if report.parity.seen:
+        return f"accuracy on clips that were held out: {report.accuracy:.4f}"
+    return f"accuracy on {report.parity.clips} test clips: {report.parity.litert_accuracy:.4f}"
+
+
+def _check_outputs(paths: list[Path]) -> None:
+    for path in paths:
+        if path.suffix not in (".svg", ".json"):
+            raise ParamsError(f"--out {path} ends in {path.suffix!r}, expected .svg or .json: rename it")
+
+
+def _write_timeline(found: "Timeline", paths: list[Path]) -> None:
+    from reelflow.edge.drawing import draw
+    from reelflow.files import write_text
+
+    for path in paths:
+        write_text(path, draw(found) if path.suffix == ".svg" else found.to_json())
+
+
 def _json_line(clip: str, found: "Classification") -> str:
-    return json.dumps({"clip": clip, "label": found.label, "scores": found.scores, "seconds": found.seconds})
+    return json.dumps(
+        {
+            "clip": clip,
+            "label": found.label,
+            "rejected": found.rejected,
+            "scores": found.scores,
+            "seconds": found.seconds,
+        }
+    )
 
 
 def _text_line(clip: str, found: "Classification") -> str:
-    return (
-        f"{printable(clip)}: {printable(found.label)} {found.scores[found.label]:.3f} ({found.seconds:.3f} s)"
-    )
+    answer = _answer(found.label, found.score, rejected=found.rejected)
+    return f"{printable(clip)}: {answer} ({found.seconds:.3f} s)"
+
+
+def _answer(label: str, score: float, *, rejected: bool) -> str:
+    told = f"{printable(label)} {score:.3f}"
+    return f"unsure (best guess {told})" if rejected else told

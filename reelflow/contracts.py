@@ -122,6 +122,7 @@ class DatasetReport(Report):
     groups: int
     dropped_classes: tuple[str, ...]
     quarantined: tuple[Rejected, ...]
+    notes: tuple[str, ...] = Field(default=(), description="what sets the split apart from the given lists")
     data_hash: Sha256 = Field(description="of every clip's content, label, group and split")
     clips_sha256: Sha256 = Field(description="of clips.parquet")
 
@@ -145,7 +146,8 @@ class FramesReport(Report):
     file_name: ClassVar[str] = "frames.json"
 
     data_hash: Sha256
-    count: int = Field(ge=1, le=1000, description="frames a clip")
+    count: int = Field(ge=1, le=1000, description="frames a clip, as a head sees them")
+    oversample: Literal[1, 3, 5, 7, 9] = Field(default=1, description="frames kept for each of these")
     jpeg_quality: int
     shards: tuple[FrameShard, ...]
     quarantined: tuple[Rejected, ...]
@@ -175,9 +177,13 @@ class BackboneSpec(Document):
 
 
 class FeatureShard(Document):
-    """One `.npy` of codes, `(clips, frames, dim)` in C order."""
+    """One `.npy` of one view's codes, `(clips, frames, dim)` in C order.
+
+    A view is a file of its own, so that a further one is added without touching the others.
+    """
 
     file: str
+    view: str = "plain"
     sha256: Sha256
     clip_ids: tuple[str, ...]
 
@@ -190,18 +196,72 @@ class FeaturesReport(Report):
     data_hash: Sha256
     backbone: BackboneSpec
     frames: int = Field(ge=1, le=1000, description="frames a clip")
-    shards: tuple[FeatureShard, ...]
+    views: tuple[str, ...] = Field(default=("plain",), description="of each clip; plain comes first")
+    shards: tuple[FeatureShard, ...] = Field(description="view by view; each has the same clips, in order")
+
+
+class Scored(Document):
+    """Scores of clips that the scoring model was not trained on, unless said otherwise.
+
+    The file beside the report is `(clips, classes) float32`, probabilities.
+    """
+
+    file: str
+    sha256: Sha256
+    clip_ids: tuple[str, ...] = Field(description="its rows")
+    truth: tuple[int, ...] = Field(description="class index a clip")
+    folds: tuple[int, ...] = Field(description="a clip's fold: its place in `folds`")
+
+
+class Fold(Document):
+    """One train/validation/test cut of a protocol, and what came of it."""
+
+    name: str
+    train_clips: int
+    validation_clips: int
+    test_clips: int
+    best_epoch: int = Field(default=1, description="1 for models without epochs")
+
+
+class Floor(Document):
+    """A shortcut: what a classifier reaches that sees next to nothing of a clip."""
+
+    name: Literal["metadata", "thumbnails"]
+    scored: Scored
+
+
+class FloorsReport(Report):
+    """`floors.json`: shortcut floors on the same folds as every classifier of the run."""
+
+    file_name: ClassVar[str] = "floors.json"
+
+    data_hash: Sha256
+    protocol: str
+    labels: tuple[str, ...]
+    floors: tuple[Floor, ...]
 
 
 class TrainingReport(Report):
-    """`training.json`: one head, trained; the model is `model.keras` beside it."""
+    """`training.json`: one head, trained; the model to deploy is `model.keras` beside it.
+
+    By `holdout` it is trained on the train clips. By any other protocol it is trained on all clips,
+    and the scores come from one further model a fold: `test` holds every tested clip once, scored
+    by the model of the fold that held it out.
+    """
 
     file_name: ClassVar[str] = "training.json"
 
     data_hash: Sha256
+    protocol: str
+    folds: tuple[Fold, ...]
+    validation: Scored = Field(description="by which the best is chosen, and scores are calibrated")
+    test: Scored
+    deployed: Scored = Field(description="the model to deploy, on the clips that parity is checked on")
     head: str
     backbone: BackboneSpec
     frames: int
+    views: tuple[str, ...] = Field(default=("plain",), description="that scores come from")
+    beside: bool = Field(default=False, description="the head sees all views at once; else scores are means")
     labels: tuple[str, ...]
     best_epoch: int = Field(ge=1)
     epochs_run: int = Field(ge=1)
@@ -219,6 +279,46 @@ class ClassScores(Document):
     recall: float
     f1: float
     support: int
+
+
+class Interval(Document):
+    """A 95 % interval, from resampling whole groups."""
+
+    low: float
+    high: float
+
+
+class Bin(Document):
+    """Clips whose best score lies in one range, for a reliability plot."""
+
+    clips: int
+    confidence: float = Field(description="mean best score")
+    accuracy: float
+
+
+class Calibration(Document):
+    """What scores mean. Both numbers were fitted on validation clips, and measured on test clips."""
+
+    temperature: float = Field(gt=0, description="scores become score ** (1 / temperature), normalised")
+    error_before: float = Field(description="expected calibration error of the scores as they come")
+    error: float = Field(description="expected calibration error of the scaled scores")
+    bins: tuple[Bin, ...] = Field(description="of the scaled scores, in equal ranges from 0 to 1")
+    reject_below: float = Field(ge=0, le=1, description="a best score under this is no answer")
+    target: float = Field(description="accuracy asked of accepted clips")
+    target_met: bool = Field(description="on the validation clips")
+    accepted: float = Field(description="fraction of test clips")
+    accepted_accuracy: float = Field(description="on the accepted test clips; 0 if there are none")
+
+
+class FloorComparison(Document):
+    """A classifier against a shortcut floor, on the same clips."""
+
+    name: Literal["metadata", "thumbnails"]
+    accuracy: float
+    interval: Interval
+    difference: float = Field(description="the classifier's accuracy less the floor's")
+    difference_interval: Interval = Field(description="by a paired group bootstrap")
+    clearly_above: bool = Field(description="the interval of the difference lies above 0")
 
 
 class EvaluationReport(Report):
@@ -239,6 +339,10 @@ class EvaluationReport(Report):
     top_k: int
     clip_ids: tuple[str, ...] = Field(description="the rows of scores.npy")
     truth: tuple[int, ...] = Field(description="class index a test clip")
+    groups: tuple[str, ...] = Field(description="group a test clip")
+    intervals: dict[str, Interval] = Field(description="of accuracy, top5_accuracy and macro_f1")
+    calibration: Calibration
+    floors: tuple[FloorComparison, ...]
     confusion: tuple[tuple[int, ...], ...] = Field(description="rows are true classes")
     per_class: tuple[ClassScores, ...]
     averages: tuple[ClassScores, ...] = Field(description="macro and support-weighted")
@@ -251,12 +355,24 @@ class Sampling(Document):
 
     frames: int = Field(ge=1, le=1000)
     method: Literal["uniform-centres"] = "uniform-centres"
+    views: tuple[str, ...] = Field(default=("plain",), max_length=32)
+    beside: bool = Field(default=False, description="the head sees all views at once; else scores are means")
+    clip_s: float = Field(default=0.0, ge=0, description="median duration of the training clips")
+
+    def width(self, dim: int) -> int:
+        """Dimensions of a frame as the head takes it, of a backbone with `dim`."""
+        return dim * len(self.views) if self.beside else dim
 
 
 class Parity(Document):
-    """The bundle on LiteRT against the Keras model, over the whole test set."""
+    """The bundle on LiteRT against the Keras model.
+
+    By `holdout` on the test clips. Other protocols leave no clip that the deployed model has not
+    seen: parity is checked on all clips, and the two accuracies are no estimate of anything.
+    """
 
     clips: int
+    seen: bool = Field(default=False, description="the model was trained on these clips")
     agreement: float = Field(description="fraction of clips with the same top-1")
     max_score_difference: float
     keras_accuracy: float
@@ -289,6 +405,9 @@ class BundleReport(Report):
     backbone_quantization: Literal["none", "uint8", "float32", "float16", "int8"]
     head: str
     head_quantization: Literal["float32", "float16", "dynamic"]
+    accuracy: float = Field(default=0.0, description="on clips that were held out, by the evaluation")
+    temperature: float = Field(default=1.0, gt=0, le=100, description="of `Calibration`")
+    reject_below: float = Field(default=0.0, ge=0, le=1, description="of `Calibration`")
     parity: Parity
     files: dict[str, BundleFile]
     size_bytes: int = Field(description="of all files together")
@@ -303,6 +422,25 @@ class Gate(Document):
     passed: bool
 
 
+class Comparison(Document):
+    """Challenger against champion on the same test clips."""
+
+    champion: str
+    champion_version: int
+    clips: int
+    groups: int
+    accuracy: float
+    champion_accuracy: float
+    difference: float
+    difference_interval: Interval = Field(description="by a paired group bootstrap")
+    only_challenger: int = Field(description="clips that only the challenger names correctly")
+    only_champion: int = Field(description="clips that only the champion names correctly")
+    p_value: float = Field(description="of McNemar's exact test, two-sided")
+    size_ratio: float = Field(description="the challenger's size over the champion's")
+    champion_may_know: bool = Field(description="the champion may have been trained on these clips")
+    verdict: Literal["better", "equal", "worse"]
+
+
 class ReleaseReport(Report):
     """`release.json`: what became of the bundle in the registry."""
 
@@ -315,6 +453,7 @@ class ReleaseReport(Report):
     promoted: bool
     aliases: tuple[str, ...] = Field(description="that point to this version now")
     gates: tuple[Gate, ...]
+    comparison: Comparison | None = Field(default=None, description="null without another champion")
     explanation: str
 
 
@@ -324,6 +463,7 @@ class SummaryRow(Document):
     backbone: str
     head: str
     accuracy: float
+    accuracy_interval: Interval
     top5_accuracy: float
     macro_f1: float
     test_clips: int
@@ -334,6 +474,8 @@ class Summary(Document):
 
     rows: tuple[SummaryRow, ...] = Field(description="the chosen one first")
     chosen: str = Field(description="<backbone>-<head>, by validation accuracy")
+    protocol: str
+    floors: dict[str, float] = Field(description="accuracy of each shortcut floor")
     labels: tuple[str, ...]
     data_hash: Sha256
     parity: Parity

@@ -5,9 +5,10 @@ from reprlib import Repr
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
 from reelflow.errors import ParamsError
+from reelflow.protocols import Protocol
 from reelflow.yaml_file import read_yaml
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -43,6 +44,9 @@ class SplitLists(Section):
 
     train: str
     test: str
+    incomplete: Literal["refuse", "cut"] = Field(
+        default="refuse", description="classes of which one list has too few clips: an error, or cut by group"
+    )
 
 
 class DatasetParams(Section):
@@ -67,20 +71,39 @@ class DatasetParams(Section):
 class FramesParams(Section):
     """Which frames of a clip are kept, and how."""
 
-    count: int = Field(ge=1, le=1000, description="frames a clip")
+    count: int = Field(ge=1, le=1000, description="frames a clip, as a head sees them")
+    oversample: Literal[1, 3, 5, 7, 9] = Field(description="frames kept for each of these, for time views")
     jpeg_quality: int = Field(ge=50, le=100)
     shards: int = Field(ge=1, le=100_000)
     clip_timeout_s: float = Field(gt=0, description="seconds after which a clip is given up")
 
 
+class FinetuneParams(Section):
+    """Further training of a float backbone's last blocks, before it embeds the frames."""
+
+    blocks: int = Field(ge=0, le=100, description="last blocks that learn; 0 leaves the backbone frozen")
+    epochs: int = Field(ge=1, le=10_000)
+    learning_rate: float = Field(gt=0)
+    batch_size: Size = Field(description="frames")
+
+
 class FeaturesParams(Section):
-    """Which frozen networks embed the frames."""
+    """Which networks embed the frames, and which views of them."""
 
     unrolled: ClassVar[str] = "backbones"
 
     backbones: Names
     weights: str = Field(min_length=1, description="imagenet, random, a file, or a folder of files")
-    seed: Seed = Field(description="of random weights")
+    views: Names = Field(description="names in reelflow.video.views; plain comes first")
+    finetune: FinetuneParams
+    seed: Seed = Field(description="of random weights and of fine-tuning")
+
+
+class FloorsParams(Section):
+    """The shortcut floors: classifiers that see next to nothing of a clip."""
+
+    thumbnail_frames: int = Field(ge=1, le=100, description="thumbnails a clip")
+    seed: Seed
 
 
 class TrainingParams(Section):
@@ -91,6 +114,22 @@ class TrainingParams(Section):
     heads: Names
     units: Size | None = Field(description="of the recurrent layer; null = dim")
     dense_units: Size
+    motion: bool = Field(description="append differences between neighbouring frames to the features")
+    segments: int = Field(ge=1, le=1000, description="of segment_linear: equal parts of a clip")
+    centered: bool = Field(description="of segment_linear: a clip's mean is taken off; only change counts")
+    penalties: tuple[PositiveFloat, ...] = Field(
+        min_length=1, description="of segment_linear: L2 strengths to choose from by inner cross-validation"
+    )
+    weight_decay: float = Field(ge=0, lt=1, description="of AdamW; 0 is the study's Adam")
+    label_smoothing: float = Field(ge=0, lt=1)
+    views: Literal["sample", "average", "beside"] = Field(
+        description="training draws one a clip; scores are also means over them; or a head sees all at once"
+    )
+    teacher: tuple[str, ...] = Field(
+        description="models whose mean scores are learnt: training folders, runs:/ or models:/ URIs"
+    )
+    teacher_weight: Fraction = Field(description="of the teacher's scores against the labels")
+    teacher_temperature: float = Field(gt=0, le=100)
     input_dropout: float = Field(ge=0, lt=1)
     dropout: float = Field(ge=0, lt=1)
     leaky_slope: float = Field(ge=0)
@@ -104,11 +143,22 @@ class TrainingParams(Section):
 
 
 class EvaluationParams(Section):
-    """What is measured on the test clips."""
+    """By which protocol clips are held out, and what is measured on them."""
+
+    protocol: str = Field(
+        description="holdout, group_kfold(K), leave_one_group_out, or cross_set(PREFIX of the train groups)"
+    )
+    resamples: int = Field(ge=100, le=1_000_000, description="of groups, for intervals")
+    reject_target: Fraction = Field(description="accuracy asked of clips that are not rejected")
+    seed: Seed = Field(description="of the resamples")
 
     top_k: Size
     chosen_classes: tuple[str, ...] = Field(description="classes of the small confusion matrix")
-    batch_size: Size
+
+    @field_validator("protocol")
+    @classmethod
+    def _is_a_protocol(cls, text: str) -> str:
+        return str(Protocol.parse(text))
 
 
 class ConversionParams(Section):
@@ -128,6 +178,7 @@ class ReleaseParams(Section):
     min_agreement: Fraction
     max_accuracy_drop: Fraction = Field(description="Keras accuracy less LiteRT accuracy")
     max_size_mb: float = Field(gt=0)
+    require_above_floors: bool = Field(description="promote only what is clearly above its shortcut floors")
 
 
 class Params(Section):
@@ -136,6 +187,7 @@ class Params(Section):
     dataset: DatasetParams
     frames: FramesParams
     features: FeaturesParams
+    floors: FloorsParams
     training: TrainingParams
     evaluation: EvaluationParams
     conversion: ConversionParams
@@ -172,9 +224,16 @@ def load_params(path: Path) -> Params:
 
 def _validated(document: dict[str, Any], where: str) -> Params:
     try:
-        return Params.model_validate(document)
+        params = Params.model_validate(document)
     except pydantic.ValidationError as error:
         raise ParamsError(explain(error, where)) from error
+    if params.features.finetune.blocks and params.evaluation.protocol != "holdout":
+        raise ParamsError(
+            f"{where}: features.finetune.blocks is {params.features.finetune.blocks} and evaluation.protocol "
+            f"is {params.evaluation.protocol}: a backbone that learns would see the labels of clips that are "
+            "held out in turn; set the protocol to holdout, or the blocks to 0"
+        )
+    return params
 
 
 def explain(error: pydantic.ValidationError, where: str) -> str:

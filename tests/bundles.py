@@ -2,6 +2,7 @@
 
 import zlib
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -30,12 +31,19 @@ class RandomFrames:
 
 
 def random_head(
-    name: str, *, frames: int, dim: int, classes: int, params: TrainingParams = TRAINING, seed: int = 1
+    name: str,
+    *,
+    frames: int,
+    dim: int,
+    classes: int,
+    params: TrainingParams = TRAINING,
+    views: int = 1,
+    seed: int = 1,
 ):
     """A Keras head whose every weight is random, batch norm's averages too."""
     from reelflow.nets.heads import build_head
 
-    model = build_head(name, frames=frames, dim=dim, classes=classes, params=params)
+    model = build_head(name, frames=frames, dim=dim, classes=classes, params=params, views=views)
     chance = np.random.default_rng(seed)
     model.set_weights(
         [
@@ -48,29 +56,45 @@ def random_head(
     return model
 
 
-def write_small_bundle(folder: Path, *, head: str = "gru") -> BundleReport:
-    """A whole bundle: the thumbnail backbone and a random head of three classes."""
+def write_small_bundle(folder: Path, *, head: str = "gru", **changes: Any) -> BundleReport:
+    """A whole bundle: the thumbnail backbone and a random head of three classes.
+
+    Args:
+        folder: where it is written.
+        head: name of the head.
+        changes: further values of `bundle.json`.
+    """
+    from reelflow.backbones.thumbnail import SPEC
+
+    model = random_head(head, frames=FRAMES, dim=SPEC.dim, classes=len(LABELS))
+    return write_bundle(folder, model, LABELS, frames=FRAMES, head=head, **changes)
+
+
+def write_bundle(
+    folder: Path, model: Any, labels: tuple[str, ...], *, frames: int, head: str = "any", **changes: Any
+) -> BundleReport:
+    """A whole bundle: the thumbnail backbone and a Keras head."""
     from components.conversion.head import convert_head
     from components.conversion.manifest import finish_bundle
     from reelflow.backbones.thumbnail import SPEC
 
-    model = random_head(head, frames=FRAMES, dim=SPEC.dim, classes=len(LABELS))
     write_bytes(folder / HEAD, convert_head(model, "dynamic"))
     parity = Parity(clips=9, agreement=1, max_score_difference=0, keras_accuracy=1, litert_accuracy=1)
-    draft = BundleReport(
-        name=f"thumbnail-{head}",
-        data_hash=HASH,
-        labels=LABELS,
-        sampling=Sampling(frames=FRAMES),
-        backbone=SPEC,
-        backbone_quantization="none",
-        head=head,
-        head_quantization="dynamic",
-        parity=parity,
-        files={},
-        size_bytes=0,
-    )
-    return finish_bundle(draft, folder, 2, ("a", "b", "c"), RandomFrames())
+    values: dict[str, Any] = {
+        "name": f"thumbnail-{head}",
+        "data_hash": HASH,
+        "labels": labels,
+        "sampling": Sampling(frames=frames, clip_s=1.0),
+        "backbone": SPEC,
+        "backbone_quantization": "none",
+        "head": head,
+        "head_quantization": "dynamic",
+        "parity": parity,
+        "files": {},
+        "size_bytes": 0,
+    }
+    draft = BundleReport.model_validate(values | changes)
+    return finish_bundle(draft, folder, 2, ("a", "b", "c"), RandomFrames(frames))
 
 
 def write_clip(path: Path, frames: int = 12, seed: int = 1) -> Path:

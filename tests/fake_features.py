@@ -15,6 +15,7 @@ from reelflow.contracts import (
     DatasetReport,
     FeatureShard,
     FeaturesReport,
+    Fold,
     Preprocessing,
     Split,
     TrainingReport,
@@ -24,7 +25,9 @@ from reelflow.nets.heads import build_head
 from reelflow.nets.runtime import seed_everything
 from reelflow.nets.saved import save_head
 from reelflow.params import TrainingParams, load_params
-from reelflow.stores.clips import write_clips
+from reelflow.stores.clips import read_clips, write_clips
+from reelflow.stores.features import FeatureStore
+from reelflow.stores.scored import write_scored
 
 FRAMES, DIM = 5, 8
 COUNTS: dict[Split, int] = {"train": 32, "validation": 12, "test": 16}  # clips a class
@@ -97,14 +100,23 @@ def codes_of(clip: Clip, labels: tuple[str, ...]) -> np.ndarray:
     return np.clip(sequence[:: -1 if place % 2 else 1], 0, 255).astype(np.uint8)
 
 
-def write_features(folder: Path, clips: list[Clip], labels: tuple[str, ...], data: str | None = None) -> Path:
+def write_features(
+    folder: Path,
+    clips: list[Clip],
+    labels: tuple[str, ...],
+    data: str | None = None,
+    views: tuple[str, ...] = ("plain",),
+) -> Path:
+    """Codes of every view, the plain ones first; view i is the plain one, i levels darker."""
     folder.mkdir(parents=True)
     shards = []
-    for number, part in enumerate((clips[::2], clips[1::2])):
-        name = f"codes-{number}.npy"
-        np.save(folder / name, np.stack([codes_of(clip, labels) for clip in part]))
-        ids = tuple(clip.clip_id for clip in part)
-        shards.append(FeatureShard(file=name, sha256=sha256_file(folder / name), clip_ids=ids))
+    for place, view in enumerate(views):
+        for number, part in enumerate((clips[::2], clips[1::2])):
+            path = folder / f"codes-{number}.{view}.npy"
+            plain = np.stack([codes_of(clip, labels) for clip in part])
+            np.save(path, np.maximum(plain, place) - np.uint8(place))
+            ids = tuple(clip.clip_id for clip in part)
+            shards.append(FeatureShard(file=path.name, view=view, sha256=sha256_file(path), clip_ids=ids))
     FeaturesReport(
         data_hash=data or data_hash(clips),
         backbone=BackboneSpec(
@@ -118,6 +130,7 @@ def write_features(folder: Path, clips: list[Clip], labels: tuple[str, ...], dat
             weights_sha256=None,
         ),
         frames=FRAMES,
+        views=views,
         shards=tuple(shards),
     ).save(folder)
     return folder
@@ -133,14 +146,48 @@ def write_both(
     )
 
 
-def write_model(folder: Path, features: Path, labels: tuple[str, ...], head: str, seed: int = 1) -> Path:
-    """A training folder with an untrained head."""
+def write_model(
+    folder: Path,
+    features: Path,
+    labels: tuple[str, ...],
+    head: str,
+    seed: int = 1,
+    dataset: Path | None = None,
+) -> Path:
+    """A training folder by holdout with an untrained head and its scores.
+
+    Args:
+        dataset: the clips' folder, by default `dataset` beside the features.
+    """
     seed_everything(seed)
-    params, found = training_params(units=4, dense_units=16, seed=seed), FeaturesReport.open(features)
+    params, store = training_params(units=4, dense_units=16, seed=seed), FeatureStore(features)
+    found = store.report
     network = build_head(head, frames=FRAMES, dim=DIM, classes=len(labels), params=params)
     folder.mkdir(parents=True)
+    clips = read_clips(dataset or features.parent / "dataset")
+    classes = sorted({clip.label for clip in clips})
+    scored = {}
+    for split in COUNTS:
+        ids = [clip.clip_id for clip in clips if clip.split == split]
+        truth = [classes.index(clip.label) for clip in clips if clip.split == split]
+        codes = store.gather(ids).astype(np.float32) * np.float32(store.scale)
+        scores = network.predict_on_batch(codes) if ids else np.empty((0, len(labels)))
+        scored[split] = write_scored(folder, split, scores, ids, truth)
+    (folder / "train.npy").unlink()
     TrainingReport(
         data_hash=found.data_hash,
+        protocol="holdout",
+        folds=(
+            Fold(
+                name="holdout",
+                train_clips=len(scored["train"].clip_ids),
+                validation_clips=len(scored["validation"].clip_ids),
+                test_clips=len(scored["test"].clip_ids),
+            ),
+        ),
+        validation=scored["validation"],
+        test=scored["test"],
+        deployed=scored["test"],
         head=head,
         backbone=found.backbone,
         frames=found.frames,
@@ -151,5 +198,6 @@ def write_model(folder: Path, features: Path, labels: tuple[str, ...], head: str
         seed=seed,
         parameters=1,
         model_sha256=save_head(network, folder / "model.keras"),
+        metrics={"validation_accuracy": 0.5, "validation_loss": 0.7, "epochs": 1},
     ).save(folder)
     return folder

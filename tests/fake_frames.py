@@ -18,17 +18,24 @@ def clip_ids(count: int) -> list[str]:
 
 
 def write_frames(
-    folder: Path, clips: int, *, shards: int = 2, count: int = 3, size: tuple[int, int] = (40, 30)
+    folder: Path,
+    clips: int,
+    *,
+    shards: int = 2,
+    count: int = 3,
+    size: tuple[int, int] = (40, 30),
+    oversample: int = 1,
 ) -> FramesReport:
-    """Deal `clips` clips of `count` noisy frames to shards; every second clip is wider."""
+    """Deal `clips` clips of `count * oversample` noisy frames to shards; every second clip is wider."""
     folder.mkdir(parents=True)
-    ids = clip_ids(clips)
+    ids, kept = clip_ids(clips), count * oversample
     report = FramesReport(
         data_hash=DATA_HASH,
         count=count,
+        oversample=oversample,
         jpeg_quality=95,
         shards=tuple(
-            _write_shard(folder, f"shard-{number:05d}-of-{shards:05d}", ids[number::shards], count, size)
+            _write_shard(folder, f"shard-{number:05d}-of-{shards:05d}", ids[number::shards], kept, size)
             for number in range(shards)
         ),
         quarantined=(),

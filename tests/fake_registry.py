@@ -1,25 +1,43 @@
 """A model registry in memory: the same interface and rules as `MlflowRegistry`."""
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
 from reelflow.contracts import BundleReport
 from reelflow.files import sha256_file
-from reelflow.stores.registry import SHA_TAG
+from reelflow.stores.evaluations import Candidate
+from reelflow.stores.registry import (
+    EVALUATION,
+    EVALUATION_TAG,
+    SHA_TAG,
+    keep_evaluation,
+    open_evaluation,
+)
 
 
 class MemoryRegistry:
+    """Its files lie in a temporary folder that goes with it."""
+
     def __init__(self) -> None:
         self._versions: dict[str, list[dict[str, str]]] = {}
         self._aliases: dict[tuple[str, str], int] = {}
+        self._files = Path(tempfile.mkdtemp(prefix="registry-"))
+        weakref.finalize(self, shutil.rmtree, self._files)
 
-    def register(self, bundle: Path, *, model_name: str, tags: Mapping[str, str]) -> int:
+    def register(
+        self, bundle: Path, *, model_name: str, tags: Mapping[str, str], evaluation: Path | None = None
+    ) -> int:
         sha256 = sha256_file(bundle / BundleReport.file_name)
         versions = self._versions.setdefault(model_name, [])
         for number, known in enumerate(versions, start=1):
             if known[SHA_TAG] == sha256:
                 return number
-        versions.append({**tags, SHA_TAG: sha256})
+        kept = self._kept(model_name, len(versions) + 1)
+        shutil.copytree(bundle, kept / "bundle")
+        versions.append({**tags, SHA_TAG: sha256} | keep_evaluation(evaluation, kept / EVALUATION))
         return len(versions)
 
     def set_alias(self, model_name: str, alias: str, version: int) -> None:
@@ -30,3 +48,20 @@ class MemoryRegistry:
 
     def tags(self, model_name: str, version: int) -> dict[str, str]:
         return dict(self._versions[model_name][version - 1])
+
+    def bundle(self, model_name: str, version: int, folder: Path) -> Path:
+        return Path(shutil.copytree(self._kept(model_name, version) / "bundle", folder / "bundle"))
+
+    def evaluation(self, model_name: str, version: int, folder: Path) -> Candidate | None:
+        sha256 = self.tags(model_name, version).get(EVALUATION_TAG)
+        if sha256 is None:
+            return None
+        kept = self._kept(model_name, version) / EVALUATION
+        return open_evaluation(Path(shutil.copytree(kept, folder / EVALUATION)), sha256)
+
+    def forget_evaluation(self, model_name: str, version: int) -> None:
+        """Make a version as those are that were registered before evaluations were kept."""
+        del self._versions[model_name][version - 1][EVALUATION_TAG]
+
+    def _kept(self, model_name: str, version: int) -> Path:
+        return self._files / model_name / str(version)

@@ -4,15 +4,23 @@ from pathlib import Path
 
 from reelflow.contracts import (
     BackboneSpec,
+    Bin,
     BundleReport,
+    Calibration,
     ClassScores,
     DatasetReport,
     EvaluationReport,
+    Floor,
+    FloorComparison,
+    FloorsReport,
+    Fold,
+    Interval,
     Parity,
     Preprocessing,
     ReleaseReport,
     Report,
     Sampling,
+    Scored,
     TrainingReport,
 )
 from reelflow.files import write_text
@@ -47,6 +55,26 @@ def dataset_report(**changes: object) -> DatasetReport:
     return DatasetReport.model_validate(values | changes)
 
 
+def clip_ids(count: int = 10) -> tuple[str, ...]:
+    return tuple(f"{index:016x}" for index in range(count))
+
+
+def scored(name: str = "test", clips: int = 10, folds: int = 1) -> Scored:
+    """Scores of clips of two classes, first the ones, then the others; no file is behind them."""
+    return Scored(
+        file=f"{name}.npy",
+        sha256=HASH,
+        clip_ids=clip_ids(clips),
+        truth=tuple(int(row >= clips / 2) for row in range(clips)),
+        folds=tuple(row % folds for row in range(clips)),
+    )
+
+
+def made_up_folds(protocol: str = "holdout", folds: int = 1) -> tuple[Fold, ...]:
+    names = ["holdout"] if protocol == "holdout" else [f"fold {number + 1}" for number in range(folds)]
+    return tuple(Fold(name=n, train_clips=12, validation_clips=2, test_clips=6, best_epoch=3) for n in names)
+
+
 def training_report(head: str = "gru", **changes: object) -> TrainingReport:
     values = {
         "metrics": {"validation_loss": 0.4, "validation_accuracy": 0.9},
@@ -57,6 +85,11 @@ def training_report(head: str = "gru", **changes: object) -> TrainingReport:
             "validation_accuracy": (0.5, 0.8, 0.9),
         },
         "data_hash": HASH,
+        "protocol": "holdout",
+        "folds": made_up_folds(),
+        "validation": scored("validation", 2),
+        "test": scored(),
+        "deployed": scored(),
         "head": head,
         "backbone": backbone(),
         "frames": 5,
@@ -69,6 +102,56 @@ def training_report(head: str = "gru", **changes: object) -> TrainingReport:
         "model_sha256": HASH,
     }
     return TrainingReport.model_validate(values | changes)
+
+
+def interval(accuracy: float, width: float = 0.1) -> Interval:
+    return Interval(low=round(max(0.0, accuracy - width), 6), high=round(min(1.0, accuracy + width), 6))
+
+
+def calibration(**changes: object) -> Calibration:
+    values = {
+        "temperature": 1.7,
+        "error_before": 0.21,
+        "error": 0.06,
+        "bins": (
+            *(Bin(clips=0, confidence=0, accuracy=0) for _ in range(5)),
+            Bin(clips=2, confidence=0.55, accuracy=0.5),
+            Bin(clips=2, confidence=0.64, accuracy=0.5),
+            Bin(clips=0, confidence=0, accuracy=0),
+            Bin(clips=4, confidence=0.84, accuracy=0.75),
+            Bin(clips=2, confidence=0.97, accuracy=1.0),
+        ),
+        "reject_below": 0.61,
+        "target": 0.9,
+        "target_met": True,
+        "accepted": 0.7,
+        "accepted_accuracy": 0.857,
+    }
+    return Calibration.model_validate(values | changes)
+
+
+def floor_comparison(name: str, accuracy: float, of: float, *, clearly_above: bool) -> FloorComparison:
+    """A classifier of accuracy `of` against a floor."""
+    low = 0.05 if clearly_above else -0.05
+    return FloorComparison(
+        name=name,
+        accuracy=accuracy,
+        interval=interval(accuracy),
+        difference=of - accuracy,
+        difference_interval=Interval(low=low, high=max(of - accuracy, low) + 0.15),
+        clearly_above=clearly_above,
+    )
+
+
+def floors_report(**changes: object) -> FloorsReport:
+    values = {
+        "metrics": {"metadata_accuracy": 0.5, "thumbnails_accuracy": 0.4},
+        "data_hash": HASH,
+        "protocol": "holdout",
+        "labels": LABELS,
+        "floors": tuple(Floor(name=name, scored=scored(name)) for name in ("metadata", "thumbnails")),
+    }
+    return FloorsReport.model_validate(values | changes)
 
 
 def evaluation_report(head: str = "gru", accuracy: float = 0.8, **changes: object) -> EvaluationReport:
@@ -88,8 +171,19 @@ def evaluation_report(head: str = "gru", accuracy: float = 0.8, **changes: objec
         "training": training_report(head),
         "labels": LABELS,
         "top_k": 2,
-        "clip_ids": tuple(f"{index:016x}" for index in range(10)),
+        "clip_ids": clip_ids(),
         "truth": (0,) * 5 + (1,) * 5,
+        "groups": tuple(f"group {row % 5}" for row in range(10)),
+        "intervals": {
+            "accuracy": interval(accuracy),
+            "top5_accuracy": interval(1.0),
+            "macro_f1": interval(accuracy),
+        },
+        "calibration": calibration(),
+        "floors": (
+            floor_comparison("metadata", 0.5, accuracy, clearly_above=True),
+            floor_comparison("thumbnails", 0.4, accuracy, clearly_above=True),
+        ),
         "confusion": ((5, 0), (wrong, 5 - wrong)),
         "per_class": (scores, scores.model_copy(update={"label": "rising"})),
         "averages": (
@@ -113,6 +207,9 @@ def bundle_report(**changes: object) -> BundleReport:
         "backbone_quantization": "none",
         "head": "gru",
         "head_quantization": "dynamic",
+        "accuracy": 0.8,
+        "temperature": 1.7,
+        "reject_below": 0.61,
         "parity": Parity(
             clips=10,
             agreement=1.0,

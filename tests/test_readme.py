@@ -20,10 +20,21 @@ ON_A_DEVICE = {
     "reelflow verify out/bundle",
     "reelflow classify out/bundle clip.mp4",
     "reelflow classify out/bundle clip.mp4 --json",
+    "reelflow timeline out/bundle clip.mp4 --out timeline.svg",
 }
-QUICK = ON_A_DEVICE | {"python -m pipelines compile --output build/training.yaml"}
+QUICK = ON_A_DEVICE | {
+    "python -m pipelines compile --output build/training.yaml",
+    "python -m pipelines compare-reports inception.csv mobilenet.csv",
+}
+SEARCH = "python -m pipelines sweep --data clips --trials 20"
+REPRODUCTION = (
+    "python -m pipelines reproduce study-a --data UCF-101 --weights weights --backbones mobilenet_v2_quant"
+)
 IN_A_CLONE = {
+    SEARCH,
+    REPRODUCTION,
     "make run",
+    "make run DATA=clips PROTOCOL=leave_one_group_out HEADS=segment_linear OUT=out/folds",
     "make run DATA=clips OUT=out/mine",
     "make run DATA=clips WEIGHTS=weights OUT=out/mobilenet",
     "make repro",
@@ -47,6 +58,9 @@ def place(checkout, small_run) -> Path:
     shutil.copytree(out / "bundle", checkout / "out" / "bundle")
     clips = next((out / "work").glob("dataset-*")) / "clips"
     shutil.copy(next(clips.rglob("*.mp4")), checkout / "clip.mp4")
+    for name, precision in (("inception", 0.9), ("mobilenet", 0.8)):
+        table = f"label,precision,recall,f1,support\nPunch,{precision},0.7,0.8,39\nYoYo,0.6,0.6,0.6,36\n"
+        (checkout / f"{name}.csv").write_text(table)
     return checkout
 
 
@@ -65,7 +79,8 @@ def test_a_quick_command(place, command):
     printed = shell(command, place)
     assert printed
     if command.endswith("--json"):
-        assert set(json.loads(printed)) == {"clip", "label", "scores", "seconds"}
+        found = json.loads(printed)
+        assert set(found) == {"clip", "label", "score", "rejected", "scores", "seconds"}
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +89,8 @@ def clone(tmp_path_factory, shared_data) -> Path:
     folder = tmp_path_factory.mktemp("clone") / "reelflow"
     subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
     (folder / "clips").symlink_to(shared_data / "clips" / "ut_interaction")
+    (folder / "UCF-101").symlink_to(shared_data / "clips" / "ucf101")
+    (folder / "ucfTrainTestlist").symlink_to(shared_data / "ucf101_splits")
     (folder / "weights").symlink_to(shared_data / "weights")
     return folder
 
@@ -109,6 +126,31 @@ def test_own_clips(clone, command, out, backbone):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
+def test_folds_of_own_clips(clone):
+    make("make run DATA=clips PROTOCOL=leave_one_group_out HEADS=segment_linear OUT=out/folds", clone)
+    summary = json.loads((clone / "out" / "folds" / "summary.json").read_text())
+    (row,) = summary["rows"]
+    assert (summary["protocol"], row["test_clips"]) == ("leave_one_group_out", 108)
+    assert row["accuracy_interval"]["low"] < row["accuracy"] < row["accuracy_interval"]["high"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("command", "shorter", "result"),
+    [
+        (SEARCH, "--trials 3", "out/sweep/best.yaml"),
+        (REPRODUCTION, "--epochs 2 --heads single_frame", "out/reproduction/study-a/study-a.md"),
+    ],
+)
+def test_long_commands_made_shorter(clone, command, shorter, result):
+    make("make .venv/run", clone)
+    printed = make(f".venv/bin/{command} {shorter}", clone)
+    assert (clone / result).is_file(), printed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_repro_twice(clone):
     make("make repro", clone)
     assert "up to date" in make("make repro", clone)
@@ -137,7 +179,12 @@ def fetch(url: str) -> bytes:
 
 def make(command: str, folder: Path) -> str:
     done = subprocess.run(
-        command.split(), cwd=folder, env=clean_environment(), capture_output=True, text=True, timeout=1700
+        command.split(),
+        cwd=folder,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=1700,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

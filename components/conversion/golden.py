@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.conversion.parity import Frames
 from reelflow.edge.classifier import Classifier
+from reelflow.edge.clips import Frames
 from reelflow.files import atomic
 from reelflow.video.preprocess import preprocess
 

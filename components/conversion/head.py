@@ -42,5 +42,11 @@ def _with_batch_of_one(model: "keras.Model") -> "keras.Model":
 
 def _without_dropout(layer: Any) -> Any:
     """The layer as it is at inference: dropout's seed would become a variable of the graph."""
-    config = layer.get_config()
-    return type(layer).from_config(config | ({"dropout": 0.0} if "dropout" in config else {}))
+    return type(layer).from_config(_no_dropout(layer.get_config()))
+
+
+def _no_dropout(config: Any) -> Any:
+    """A layer's configuration with `dropout` 0, also in the layers that it holds (a bidirectional GRU's)."""
+    if isinstance(config, dict):
+        return {name: 0.0 if name == "dropout" else _no_dropout(value) for name, value in config.items()}
+    return config

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from components.conversion.golden import write_golden
-from components.conversion.parity import Frames
 from reelflow.contracts import BundleFile, BundleReport
 from reelflow.edge.bundle import Bundle, open_bundle
 from reelflow.edge.classifier import Classifier
+from reelflow.edge.clips import Frames
 from reelflow.edge.selftest import self_test
 from reelflow.files import sha256_file
 
@@ -20,7 +20,7 @@ def finish_bundle(
         draft: the manifest, but for its files and metrics.
         folder: the bundle, with its networks.
         golden_clips: how many clips become golden vectors: the first by id.
-        clip_ids: test clips.
+        clip_ids: clips to choose from.
         frames: of the clips.
 
     Raises:
@@ -43,6 +43,6 @@ def _with_files(draft: BundleReport, folder: Path) -> BundleReport:
         for path in paths
     }
     size_bytes = sum(file.size_bytes for file in files.values())
-    parity = draft.parity.model_dump(exclude={"schema_version", "clips"})
+    parity = draft.parity.model_dump(exclude={"schema_version", "clips", "seen"})
     metrics = {name: float(value) for name, value in parity.items()} | {"size_bytes": float(size_bytes)}
     return draft.model_copy(update={"files": files, "size_bytes": size_bytes, "metrics": metrics})

@@ -32,7 +32,7 @@ def write_head(params: ConversionParams, candidate: Candidate, bundle: Path) -> 
     Raises:
         BundleError: the model is not the one that was evaluated, or cannot run on a device.
     """
-    model = load_head(candidate.folder / "model.keras", sha256=candidate.report.model_sha256)
+    model = load_head(candidate.model, sha256=candidate.report.model_sha256)
     with _quiet():
         network = convert_head(model, params.head)
     check_operators(network, HEAD)

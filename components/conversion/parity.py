@@ -1,59 +1,19 @@
-"""Parity: what LiteRT makes of every test clip, against what Keras made of it."""
-
-import os
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+"""Parity: what LiteRT makes of clips, against what Keras made of them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from components.conversion.reference import Reference
 from reelflow.contracts import Parity
-from reelflow.edge.classifier import Classifier
-from reelflow.progress import track
 
 
-class Frames(Protocol):
-    """Gives the frames of a clip; several threads may ask at once."""
-
-    def read(self, clip_id: str) -> NDArray[np.uint8]:
-        """RGB frames `(frames, height, width, 3)`."""
-        ...
-
-
-def litert_scores(
-    load: Callable[[], Classifier], clip_ids: Sequence[str], frames: Frames, *, workers: int | None = None
-) -> NDArray[np.float32]:
-    """Classify clips as a device does, from their frames on.
-
-    Args:
-        load: gives a classifier of its own to each worker.
-        clip_ids: at least one clip.
-        frames: of the clips.
-        workers: threads; as many as there are cores by default.
-
-    Returns:
-        Probabilities `(clips, classes) float32`.
-    """
-    own = threading.local()
-
-    def score(clip_id: str) -> NDArray[np.float32]:
-        if not hasattr(own, "classifier"):
-            own.classifier = load()
-        scores: NDArray[np.float32] = own.classifier.scores_from_frames(frames.read(clip_id))
-        return scores
-
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        return np.stack(list(track(pool.map(score, clip_ids), len(clip_ids), "clips")))
-
-
-def compare(keras: NDArray[np.float32], litert: NDArray[np.float32], truth: Sequence[int]) -> Parity:
-    """Compare two sets of probabilities `(clips, classes)` for clips whose class index is `truth`."""
+def compare(reference: Reference, litert: NDArray[np.float32]) -> Parity:
+    """Compare two sets of raw scores, probabilities `(clips, classes)` before the temperature."""
+    keras, right = reference.scores, np.asarray(reference.truth)
     keras_top, litert_top = keras.argmax(axis=1), litert.argmax(axis=1)
-    right = np.asarray(truth)
     return Parity(
         clips=len(right),
+        seen=reference.seen,
         agreement=float(np.mean(keras_top == litert_top)),
         max_score_difference=float(np.abs(keras - litert).max()),
         keras_accuracy=float(np.mean(keras_top == right)),

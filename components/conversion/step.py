@@ -2,19 +2,24 @@
 
 import shutil
 from pathlib import Path
+from statistics import median
 
 from components.conversion.manifest import finish_bundle
 from components.conversion.networks import Quantization, write_backbone, write_head
-from components.conversion.parity import compare, litert_scores
+from components.conversion.parity import compare
+from components.conversion.reference import read_reference
 from reelflow.backbones import Backbone, load_backbone
 from reelflow.contracts import BackboneSpec, BundleReport, DatasetReport, Parity, Sampling
 from reelflow.edge.bundle import Bundle
 from reelflow.edge.classifier import Classifier
+from reelflow.edge.clips import litert_scores
 from reelflow.errors import BundleError
 from reelflow.nets.runtime import prepare
 from reelflow.params import ConversionParams
 from reelflow.progress import emit
-from reelflow.stores.evaluations import Candidate, best_candidate, read_candidates
+from reelflow.protocols import Protocol
+from reelflow.stores.clips import read_clips
+from reelflow.stores.evaluations import BACKBONE_WEIGHTS, Candidate, best_candidate, read_candidates
 from reelflow.stores.frames import FrameStore
 
 NOT_MEASURED = Parity(clips=0, agreement=0, max_score_difference=0, keras_accuracy=0, litert_accuracy=0)
@@ -51,13 +56,15 @@ def run(
         candidate, {dataset: DatasetReport.open(dataset).data_hash, frames: store.report.data_hash}
     )
     prepare()
-    backbone = _load_backbone(candidate.report.training.backbone, weights, seed)
+    backbone = _load_backbone(candidate.report.training.backbone, weights, seed, candidate.folder)
     emit("notice", message=f"converting {candidate.report.name}, the best on the validation clips")
     shutil.rmtree(bundle, ignore_errors=True)
     write_head(params, candidate, bundle)
     quantization = write_backbone(params, backbone, dataset, store, bundle)
-    draft = _draft(params, candidate, quantization)
-    measured = draft.model_copy(update={"parity": _parity(draft, candidate, store, bundle)})
+    draft = _draft(params, candidate, quantization, _clip_s(candidate, dataset))
+    reference = read_reference(candidate, backbone, store)
+    found = litert_scores(lambda: Classifier(Bundle(bundle, draft)), reference.clip_ids, store)
+    measured = draft.model_copy(update={"parity": compare(reference, found)})
     return finish_bundle(measured, bundle, params.golden_clips, candidate.report.clip_ids, store)
 
 
@@ -71,35 +78,46 @@ def _check_same_clips(candidate: Candidate, found: dict[Path, str]) -> None:
             )
 
 
-def _load_backbone(expected: BackboneSpec, weights: str, seed: str) -> Backbone:
-    backbone = load_backbone(expected.name, weights, seed=int(seed))
+def _load_backbone(expected: BackboneSpec, weights: str, seed: str, folder: Path) -> Backbone:
+    """The backbone that made the features; weights of its own lie in the candidate's folder, if any."""
+    own = folder / BACKBONE_WEIGHTS
+    source = str(own) if own.is_file() else weights
+    backbone = load_backbone(expected.name, source, seed=int(seed))
     if backbone.spec != expected:
         raise BundleError(
             f"the features come from {expected.name} with weights {expected.weights_sha256}, but "
-            f"{weights} gives {backbone.spec.weights_sha256}: name the same weights, or run features again"
+            f"{source} gives {backbone.spec.weights_sha256}: name the same weights, or run features again"
         )
     return backbone
 
 
-def _draft(params: ConversionParams, candidate: Candidate, quantization: Quantization) -> BundleReport:
+def _clip_s(candidate: Candidate, dataset: Path) -> float:
+    """Median duration of the clips that the model was trained on: all of them, unless by `holdout`."""
+    is_holdout = Protocol.parse(candidate.report.training.protocol).kind == "holdout"
+    clips = [clip for clip in read_clips(dataset) if clip.split == "train" or not is_holdout]
+    return round(median(clip.duration_s for clip in clips), 3)
+
+
+def _draft(
+    params: ConversionParams, candidate: Candidate, quantization: Quantization, clip_s: float
+) -> BundleReport:
     """The manifest, but for what is known once everything else is written."""
-    training = candidate.report.training
+    training, calibration = candidate.report.training, candidate.report.calibration
     return BundleReport(
         name=candidate.report.name,
         data_hash=candidate.report.data_hash,
         labels=training.labels,
-        sampling=Sampling(frames=training.frames),
+        sampling=Sampling(
+            frames=training.frames, views=training.views, beside=training.beside, clip_s=clip_s
+        ),
         backbone=training.backbone,
         backbone_quantization=quantization,
         head=training.head,
         head_quantization=params.head,
+        accuracy=candidate.report.metrics["accuracy"],
+        temperature=calibration.temperature,
+        reject_below=calibration.reject_below,
         parity=NOT_MEASURED,
         files={},
         size_bytes=0,
     )
-
-
-def _parity(draft: BundleReport, candidate: Candidate, frames: FrameStore, bundle: Path) -> Parity:
-    """Compare the networks in `bundle` with Keras on every test clip."""
-    found = litert_scores(lambda: Classifier(Bundle(bundle, draft)), candidate.report.clip_ids, frames)
-    return compare(candidate.scores(), found, candidate.report.truth)

@@ -1,15 +1,22 @@
 """The cut that params ask for: by group or clip by clip, over all clips or within given lists."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from textwrap import shorten
+from typing import Literal
 
+from components.dataset.given import Parts, explain_apart, parts_of, presence
 from components.dataset.lists import read_lists
-from components.dataset.split import Member, split_by_group
 from reelflow.contracts import SPLITS, Rejected, Split
 from reelflow.errors import DataError
 from reelflow.params import DatasetParams
 from reelflow.progress import emit
+from reelflow.splits import Member, split_by_group
+
+WHOLE: Mapping[str, int] = {"all": 3}
+LISTED: Mapping[str, int] = {"train": 2, "test": 1}
+LONGEST_NOTICE = 400
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,24 @@ class Cut:
     splits: dict[str, Split]
     dropped_classes: tuple[str, ...]
     rejected: tuple[Rejected, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is cut how: clips of the given lists under `train` and `test`, clips to cut freely under `all`.
+
+    Attributes:
+        small: classes that cannot be in every split, and what they have.
+        needed: what a class needs, by part.
+        unit: of `needed`.
+    """
+
+    parts: Parts
+    small: dict[str, str]
+    needed: Mapping[str, int]
+    unit: Literal["clips", "groups"]
+    notes: tuple[str, ...] = ()
 
 
 def cut(members: Sequence[Member], labels: Collection[str], params: DatasetParams) -> Cut:
@@ -34,30 +59,54 @@ def cut(members: Sequence[Member], labels: Collection[str], params: DatasetParam
         ParamsError: a list cannot be read.
     """
     given = read_lists(params.split_lists) if params.split_lists else {}
-    listed = [member for member in members if not given or member.path in given]
+    plan = _plan(members, labels, given, params)
+    if plan.small and not params.drop_small_classes:
+        raise DataError(_explain(plan))
+    for note in plan.notes:
+        emit("notice", message=shorten(note, LONGEST_NOTICE, placeholder=" ... (see dataset.json)"))
+    _check_classes_left(labels, plan.small)
+    splits = _splits(plan, params)
     unlisted = [member.path for member in members if given and member.path not in given]
-    rejected = [Rejected(path=path, reason="it is in neither split list") for path in unlisted]
-    parts = _parts(listed, given)
-    needed = {"train": 2, "test": 1} if given else {"all": 3}
-    small = _too_small(parts, labels, needed, params)
-    if small and not params.drop_small_classes:
-        raise DataError(_explain(small, needed, params))
-    for name in parts:
-        parts[name] = [member for member in parts[name] if member.label not in small]
-    _check_classes_left(labels, small)
-    splits = _cut_train(parts, params) if given else _split(parts["all"], _fractions(params), params)
-    return Cut(splits, tuple(small), tuple(rejected))
+    rejected = tuple(Rejected(path=path, reason="it is in neither split list") for path in unlisted)
+    return Cut(splits, tuple(plan.small), rejected, plan.notes)
 
 
-def _parts(members: Sequence[Member], given: dict[str, Split]) -> dict[str, list[Member]]:
-    """All clips, or the given train and test clips."""
-    if not given:
-        return {"all": list(members)}
-    parts = {name: [member for member in members if given[member.path] == name] for name in ("train", "test")}
-    straddling = {m.group for m in parts["train"]} & {m.group for m in parts["test"]}
-    if straddling:
-        emit("notice", message=f"{len(straddling)} group(s) stand in both lists: their clips may leak")
-    return parts
+def _plan(
+    members: Sequence[Member], labels: Collection[str], given: Mapping[str, Split], params: DatasetParams
+) -> Plan:
+    parts = parts_of(members, given) if given else {"all": list(members)}
+    needed = LISTED if given else WHOLE
+    unit: Literal["clips", "groups"] = "clips" if params.split == "random" else "groups"
+    small = _too_small(parts, labels, needed, unit)
+    notes = presence(parts, given) if given else ()
+    if small and params.split_lists and params.split_lists.incomplete == "cut":
+        return _set_apart(parts, set(small), notes)
+    return Plan(_without(parts, small), small, needed, unit, notes)
+
+
+def _set_apart(parts: Parts, incomplete: set[str], notes: tuple[str, ...]) -> Plan:
+    """Classes that do not fit the lists are cut freely, always by whole groups."""
+    apart = [member for part in parts.values() for member in part if member.label in incomplete]
+    small = _too_small({"all": apart}, incomplete, WHOLE, "groups")
+    notes = (*notes, *explain_apart(parts, incomplete - set(small)))
+    freely = _without({"all": apart}, small)
+    return Plan(_without(parts, incomplete) | freely, small, WHOLE, "groups", notes)
+
+
+def _without(parts: Parts, labels: Collection[str]) -> Parts:
+    return {
+        name: [member for member in members if member.label not in labels] for name, members in parts.items()
+    }
+
+
+def _splits(plan: Plan, params: DatasetParams) -> dict[str, Split]:
+    splits: dict[str, Split] = {}
+    if plan.parts.get("train"):
+        splits |= _cut_train(plan.parts, params)
+    if freely := plan.parts.get("all"):
+        by_clip = params.split == "random" and not params.split_lists
+        splits |= _split(freely, _fractions(params), params.seed, by_clip=by_clip)
+    return splits
 
 
 def _fractions(params: DatasetParams) -> dict[Split, float]:
@@ -65,7 +114,7 @@ def _fractions(params: DatasetParams) -> dict[Split, float]:
     return dict(zip(SPLITS, (train, params.validation, params.test), strict=True))
 
 
-def _cut_train(parts: dict[str, list[Member]], params: DatasetParams) -> dict[str, Split]:
+def _cut_train(parts: Parts, params: DatasetParams) -> dict[str, Split]:
     """Validation clips out of the given train clips; the fraction counts all clips."""
     train, test = parts["train"], parts["test"]
     validation = params.validation * (len(train) + len(test)) / len(train)
@@ -73,20 +122,21 @@ def _cut_train(parts: dict[str, list[Member]], params: DatasetParams) -> dict[st
         raise DataError(
             f"dataset.validation, {params.validation} of all clips, leaves nothing of the train list"
         )
-    splits = _split(train, {"train": 1 - validation, "validation": validation}, params)
+    fractions: dict[Split, float] = {"train": 1 - validation, "validation": validation}
+    splits = _split(train, fractions, params.seed, by_clip=params.split == "random")
     return {**splits, **{member.path: "test" for member in test}}
 
 
 def _split(
-    members: Sequence[Member], fractions: dict[Split, float], params: DatasetParams
+    members: Sequence[Member], fractions: dict[Split, float], seed: int, *, by_clip: bool
 ) -> dict[str, Split]:
-    if params.split == "random":
+    if by_clip:
         members = [replace(member, group=member.path) for member in members]
-    return split_by_group(members, fractions, params.seed)
+    return split_by_group(members, fractions, seed)
 
 
 def _too_small(
-    parts: dict[str, list[Member]], labels: Collection[str], needed: dict[str, int], params: DatasetParams
+    parts: Parts, labels: Collection[str], needed: Mapping[str, int], unit: Literal["clips", "groups"]
 ) -> dict[str, str]:
     """Classes that cannot be in every split, and what they have."""
     small: dict[str, list[str]] = defaultdict(list)
@@ -96,21 +146,20 @@ def _too_small(
             groups[member.label].append(member.group)
         for label in sorted(labels):
             clips, distinct = len(groups[label]), len(set(groups[label]))
-            if (clips if params.split == "random" else distinct) < least:
+            if (clips if unit == "clips" else distinct) < least:
                 where = "" if name == "all" else f" in the {name} list"
                 small[label].append(f"{clips} clip(s) in {distinct} group(s){where}")
     return {label: "; ".join(small[label]) for label in sorted(small)}
 
 
-def _explain(small: dict[str, str], needed: dict[str, int], params: DatasetParams) -> str:
-    unit = "clips" if params.split == "random" else "groups"
+def _explain(plan: Plan) -> str:
     least = " and ".join(
-        f"{count}" + ("" if name == "all" else f" in {name}") for name, count in needed.items()
+        f"{count}" + ("" if name == "all" else f" in {name}") for name, count in plan.needed.items()
     )
-    lines = [f"  {label}: {found}" for label, found in small.items()]
+    lines = [f"  {label}: {found}" for label, found in plan.small.items()]
     return (
-        f"{len(small)} class(es) are too small to be in train, validation and test; each needs at least "
-        f"{least} {unit}:\n"
+        f"{len(plan.small)} class(es) are too small to be in train, validation and test; each needs at least "
+        f"{least} {plan.unit}:\n"
         + "\n".join(lines)
         + "\nAdd clips, or drop these classes with --drop-small-classes"
     )

@@ -9,7 +9,6 @@ from components.dataset.cut import Cut, cut
 from components.dataset.duplicates import drop_duplicates
 from components.dataset.probing import NOTES, Probed, probe_all
 from components.dataset.source import Candidate, find_candidates
-from components.dataset.split import Member
 from components.dataset.synthetic import generate
 from components.dataset.table import draw_clips_per_class, write_table
 from reelflow.contracts import SPLITS, Clip, DatasetReport, Rejected
@@ -17,6 +16,7 @@ from reelflow.errors import ClipError, DataError
 from reelflow.files import sha256_file, sha256_text
 from reelflow.params import DatasetParams
 from reelflow.progress import emit
+from reelflow.splits import Member
 from reelflow.stores.clips import CLIPS, write_clips
 
 RECIPES = (".yaml", ".yml")
@@ -104,6 +104,7 @@ def _write(
         groups=len({clip.group for clip in clips}),
         dropped_classes=result.dropped_classes,
         quarantined=tuple(quarantined),
+        notes=result.notes,
         data_hash=_data_hash(clips),
         clips_sha256=sha256_file(dataset / CLIPS),
         metrics=_metrics(clips, len(quarantined)),

@@ -11,6 +11,7 @@ def evaluation(
     dataset: dsl.Input[dsl.Dataset],
     features: dsl.Input[dsl.Dataset],
     model: dsl.Input[dsl.Model],
+    floors: dsl.Input[dsl.Artifact],
     evaluation: dsl.Output[dsl.Artifact],
     previous: dsl.Input[dsl.Artifact] = None,
 ) -> None:
@@ -22,6 +23,6 @@ def evaluation(
     perform(
         run,
         EvaluationParams.model_validate_json(params),
-        inputs=paths(dataset=dataset, features=features, model=model, previous=previous),
+        inputs=paths(dataset=dataset, features=features, model=model, floors=floors, previous=previous),
         output=paths(evaluation=evaluation),
     )

@@ -1,4 +1,4 @@
-"""Confusion matrices and per-class bars, readable for two classes and for a hundred."""
+"""Confusion matrices, per-class bars and reliability, readable for two classes and for a hundred."""
 
 import warnings
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reelflow.contracts import ClassScores
+from reelflow.contracts import Calibration, ClassScores
 from reelflow.files import atomic
 
 if TYPE_CHECKING:
@@ -49,6 +49,30 @@ def draw_per_class(rows: Sequence[ClassScores], title: str, path: Path) -> None:
     axes.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5), title=f"{title}: class (clips)")
     axes.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside lower center", ncols=len(MEASURES))
+    _save(figure, path)
+
+
+def draw_reliability(calibration: Calibration, title: str, path: Path) -> None:
+    """How often clips of about one best score are right, against that score; and how many there are."""
+    figure = _figure(6, 6)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    bins = calibration.bins
+    starts, width = np.arange(len(bins)) / len(bins), 1 / len(bins)
+    above.bar(starts, [row.accuracy for row in bins], width, align="edge", edgecolor="white", label="right")
+    above.plot(
+        (0, 1), (0, 1), color="black", linestyle="--", linewidth=1, label="scores that mean what they say"
+    )
+    filled = [row for row in bins if row.clips]
+    places = [row.confidence for row in filled], [row.accuracy for row in filled]
+    above.plot(*places, "o", color="tab:orange", label="mean score of a range")
+    below.bar(starts, [row.clips for row in bins], width, align="edge", edgecolor="white")
+    if calibration.reject_below:
+        for axes in (above, below):
+            axes.axvline(calibration.reject_below, color="tab:red", label="below: no answer")
+    error = f"expected calibration error {calibration.error:.3f}, {calibration.error_before:.3f} unscaled"
+    above.set(ylim=(0, 1.04), ylabel="fraction right", title=f"{_plain([title])[0]}\n{error}")
+    below.set(xlim=(0, 1), ylabel="clips", xlabel=f"best score, temperature {calibration.temperature:.2f}")
+    figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     _save(figure, path)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.evaluation.figures import draw_confusion, draw_per_class
+from components.evaluation.figures import draw_confusion, draw_per_class, draw_reliability
 from components.evaluation.measures import Scores, most_confused
 from reelflow.contracts import EvaluationReport
 from reelflow.files import write_csv, write_text
@@ -26,7 +26,7 @@ def write_tables(report: EvaluationReport, scores: Scores, folder: Path) -> None
 
 
 def write_figures(report: EvaluationReport, chosen: Sequence[str], folder: Path) -> None:
-    """Confusion matrices, raw, by true class, and of the chosen classes; bars a class."""
+    """Confusion matrices, raw, by true class, and of the chosen classes; bars a class; reliability."""
     matrix = np.array(report.confusion)  # (classes, classes)
     support = np.maximum(matrix.sum(axis=1, keepdims=True), 1)  # (classes, 1)
     draw_confusion(matrix, report.labels, report.name, folder / "confusion.png")
@@ -38,3 +38,4 @@ def write_figures(report: EvaluationReport, chosen: Sequence[str], folder: Path)
         part = matrix[np.ix_(places, places)]  # (chosen, chosen)
         draw_confusion(part, chosen, f"{report.name}, some classes", folder / "confusion_chosen.png")
     draw_per_class(report.per_class, report.name, folder / "per_class.png")
+    draw_reliability(report.calibration, report.name, folder / "reliability.png")

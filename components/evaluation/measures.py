@@ -16,8 +16,14 @@ MOST_CONFUSED = 5
 
 def top_k_accuracy(scores: Scores, truth: Truth, k: int) -> float:
     """The fraction of clips whose class is among the `k` highest of its scores `(clips, classes)`."""
+    return float(is_in_top_k(scores, truth, k).mean())
+
+
+def is_in_top_k(scores: Scores, truth: Truth, k: int) -> NDArray[np.bool_]:
+    """Whether each clip's class is among the `k` highest of its scores, `(clips,)`."""
     best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return float(np.mean((best == truth[:, None]).any(axis=1)))
+    found: NDArray[np.bool_] = (best == truth[:, None]).any(axis=1)
+    return found
 
 
 def cross_entropy(scores: Scores, truth: Truth) -> float:

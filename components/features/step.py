@@ -1,84 +1,139 @@
-"""The features step: one frozen backbone's codes of every frame, in shards that training maps."""
+"""The features step: one backbone's codes of every frame, in shards that training maps."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from components.features.shards import finished_shard, write_shard
+from components.features.finetune import finetune
+from components.features.shards import finished_shard, origin_of, take_over, write_shard
 from reelflow.backbones import Backbone, Codes, load_backbone
-from reelflow.contracts import FeatureShard, FeaturesReport
+from reelflow.contracts import FeatureShard, FeaturesReport, FrameShard
 from reelflow.params import FeaturesParams
 from reelflow.progress import report as report_progress
+from reelflow.stores.evaluations import BACKBONE_WEIGHTS
 from reelflow.stores.frames import FrameStore
 from reelflow.video.preprocess import preprocess
+from reelflow.video.views import VIEWS, check_views, offset_of
 
 
 def run(
-    params: FeaturesParams, *, backbone: str, frames: Path, features: Path, weights: Path | None = None
+    params: FeaturesParams,
+    *,
+    backbone: str,
+    frames: Path,
+    features: Path,
+    dataset: Path | None = None,
+    weights: Path | None = None,
 ) -> FeaturesReport:
-    """Embed the frames of every clip; shards that are whole are kept.
+    """Embed every view of the frames of every clip, by a network that was fine-tuned before if asked for.
+
+    Shards that are whole are kept, and those of runs into folders beside this one are taken over; so are
+    fine-tuned weights.
 
     Args:
-        params: where the weights come from, unless `weights` names them.
+        params: the views, whether to fine-tune, and where the weights come from, unless `weights` names
+            them.
         backbone: its name.
         frames: output of the frames step.
         features: where the codes are written; `features.json` comes last.
+        dataset: output of the dataset step; needed for fine-tuning.
         weights: a file, or a folder of files.
 
     Raises:
-        ParamsError: there is no such backbone.
+        ParamsError: there is no such backbone or view, the frames for a view were not kept, or
+            fine-tuning cannot be done as asked.
         WeightsError: its weights are missing, altered, of another network, or not reachable.
         BundleError: the frames' folder is not whole.
         StorageError: the disk is full or read-only.
     """
     store = FrameStore(frames)
+    check_views(params.views, store.report.oversample)
     network = load_backbone(backbone, str(weights or params.weights), seed=params.seed)
-    shards = _embed_shards(store, network, features)
+    metrics, curves = {}, {}
+    if params.finetune.blocks:
+        tuning = finetune(params, network, dataset=dataset, store=store, features=features)
+        metrics, curves = tuning.metrics, tuning.curves
+        network = load_backbone(backbone, str(features / BACKBONE_WEIGHTS), seed=params.seed)
     report = FeaturesReport(
         data_hash=store.report.data_hash,
         backbone=network.spec,
         frames=store.report.count,
-        shards=tuple(shards),
-        metrics={"clips": len(store.clip_ids), "frames": len(store.clip_ids) * store.report.count},
+        views=params.views,
+        shards=_embed_shards(Work(store, network, params.views, features)),
+        metrics={
+            "clips": len(store.clip_ids),
+            "frames": len(store.clip_ids) * store.report.count,
+            "views": len(params.views),
+            **metrics,
+        },
+        curves=curves,
     )
     report.save(features)
     return report
 
 
-def _embed_shards(store: FrameStore, network: Backbone, features: Path) -> list[FeatureShard]:
-    """Embed shard by shard; decoding, resizing and the networks run in threads, one a core."""
+@dataclass(frozen=True)
+class Work:
+    """What is embedded, by what, and where the codes go."""
+
+    store: FrameStore
+    network: Backbone
+    views: tuple[str, ...]
+    features: Path
+
+
+def _embed_shards(work: Work) -> tuple[FeatureShard, ...]:
+    """The shards of every view; decoding, resizing and the networks run in threads, one a core."""
     finished: list[FeatureShard] = []
-    done, total = 0, len(store.clip_ids)
+    done, total = 0, len(work.store.clip_ids)
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        for source in store.shards:
+        for source in work.store.shards:
             report_progress(done, total, "clips")
-            shard = finished_shard(features, source, network.spec)
-            if shard is None:
-                store.check(source)
-                outcomes = pool.map(lambda clip_id: _embed(store, network, clip_id), source.clip_ids)
-                codes = _collect(outcomes, len(source.clip_ids), store, network, done)
-                shard = write_shard(features, source, network.spec, codes)
-            finished.append(shard)
+            finished += _finish_shard(work, source, pool, done)
             done += len(source.clip_ids)
     finally:
         pool.shutdown(cancel_futures=True)
     report_progress(done, total, "clips")
-    return finished
+    return tuple(sorted(finished, key=lambda shard: work.views.index(shard.view)))
 
 
-def _embed(store: FrameStore, network: Backbone, clip_id: str) -> Codes:
-    """Codes of one clip, `(frames, dim)`."""
-    return network.embed(preprocess(store.read(clip_id), network.spec.preprocessing))
+def _finish_shard(work: Work, source: FrameShard, pool: ThreadPoolExecutor, done: int) -> list[FeatureShard]:
+    """Every view of a shard of frames; only those that no run has finished are embedded."""
+    origins = [origin_of(source, work.network.spec, view) for view in work.views]
+    found = [finished_shard(work.features, origin) or take_over(work.features, origin) for origin in origins]
+    missing = [origin for origin, shard in zip(origins, found, strict=True) if shard is None]
+    made: list[FeatureShard] = []
+    if missing:
+        work.store.check(source)
+        views = [origin.view for origin in missing]
+        outcomes = pool.map(lambda clip_id: _embed(work, views, clip_id), source.clip_ids)
+        codes = _collect(outcomes, (len(views), len(source.clip_ids)), work, done)
+        made = [write_shard(work.features, *pair) for pair in zip(missing, codes, strict=True)]
+    return [shard for shard in found if shard] + made
 
 
-def _collect(outcomes: Iterable[Codes], clips: int, store: FrameStore, network: Backbone, done: int) -> Codes:
-    """Put a shard's codes together, `(clips, frames, dim)`."""
-    codes: Codes = np.empty((clips, store.report.count, network.spec.dim), network.spec.dtype)
+def _embed(work: Work, views: Sequence[str], clip_id: str) -> Codes:
+    """Codes of one clip, `(views, frames, dim)`; each frame is decoded once."""
+    spec = work.network.spec
+    codes: Codes = np.empty((len(views), work.store.report.count, spec.dim), spec.dtype)
+    for offset in {offset_of(view) for view in views}:
+        frames = work.store.read(clip_id, offset)
+        for place, view in enumerate(views):
+            if offset_of(view) == offset:
+                codes[place] = work.network.embed(preprocess(VIEWS[view](frames), spec.preprocessing))
+    return codes
+
+
+def _collect(outcomes: Iterable[Codes], shape: tuple[int, int], work: Work, done: int) -> Codes:
+    """Put a shard's codes together, `(views, clips, frames, dim)`; `shape` is `(views, clips)`."""
+    spec = work.network.spec
+    codes: Codes = np.empty((*shape, work.store.report.count, spec.dim), spec.dtype)
     for row, outcome in enumerate(outcomes):
-        codes[row] = outcome
-        report_progress(done + row + 1, len(store.clip_ids), "clips")
+        codes[:, row] = outcome
+        report_progress(done + row + 1, len(work.store.clip_ids), "clips")
     return codes

@@ -34,7 +34,7 @@ def extract(task: tuple[Path, Clip, FramesParams]) -> Extracted:
         raise ClipError("it is missing since the dataset step")
     if sha256_file(path) != clip.sha256:
         raise ClipError("its content changed since the dataset step")
-    frames = sample_frames(path, params.count, expected_frames=clip.frame_count)
+    frames = sample_frames(path, params.count * params.oversample, expected_frames=clip.frame_count)
     height, width = frames.shape[1:3]
     return Extracted(tuple(_jpeg(frame, params.jpeg_quality) for frame in frames), (width, height))
 

@@ -34,12 +34,13 @@ def run(params: FramesParams, *, dataset: Path, frames: Path) -> FramesReport:
     report = FramesReport(
         data_hash=source.data_hash,
         count=params.count,
+        oversample=params.oversample,
         jpeg_quality=params.jpeg_quality,
         shards=tuple(describe_shard(file, index) for file, index in indexes.items()),
         quarantined=quarantined,
         metrics={
             "clips": clips,
-            "frames": clips * params.count,
+            "frames": clips * params.count * params.oversample,
             "quarantined": len(quarantined),
             "shards": len(indexes),
             "size_bytes": sum(index.size_bytes for index in indexes.values()),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reelflow.contracts import Bin
+
 LEVELS = 10  # shades of a confusion matrix
 MOST_NUMBERED = 24  # classes up to which every cell bears its number
 MAX_LABEL = 22  # characters
@@ -85,6 +87,60 @@ def ticks(top: float) -> list[float]:
     magnitude = 10 ** math.floor(math.log10(top / 5))
     step = next(factor * magnitude for factor in (1, 2, 5, 10) if factor * magnitude * 5 >= top * 0.999)
     return [round(count * step, 9) for count in range(math.floor(top / step + 1e-9) + 1)]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """Clips of one range of scores: place, radius, and what a reader sees on pointing at it."""
+
+    x: float
+    y: float
+    radius: float
+    title: str
+
+
+@dataclass(frozen=True)
+class ReliabilityChart:
+    """Accuracy over score; a classifier that keeps its word has every dot on the diagonal."""
+
+    dots: tuple[Dot, ...]
+    rows: tuple[tuple[float, str], ...]
+    columns: tuple[tuple[float, str], ...]
+
+    width = 352
+    height = 300
+    left = 52
+    right = 26
+    top = 14
+    bottom = 46
+
+    @classmethod
+    def x(cls, score: float) -> float:
+        """Place of a score from 0 to 1."""
+        return round(cls.left + (cls.width - cls.left - cls.right) * score, 1)
+
+    @classmethod
+    def y(cls, accuracy: float) -> float:
+        """Place of an accuracy from 0 to 1; 0 stands at the bottom edge."""
+        return round(cls.height - cls.bottom - (cls.height - cls.bottom - cls.top) * accuracy, 1)
+
+
+def reliability_chart(bins: Sequence[Bin]) -> ReliabilityChart:
+    """Lay out a reliability plot; a dot's area grows with its clips, empty ranges have none."""
+    most = max((one.clips for one in bins), default=0)
+    scale = [(value, f"{100 * value:.0f} %") for value in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    return ReliabilityChart(
+        dots=tuple(_dot(one, most) for one in bins if one.clips),
+        rows=tuple((ReliabilityChart.y(value), text) for value, text in scale),
+        columns=tuple((ReliabilityChart.x(value), text) for value, text in scale),
+    )
+
+
+def _dot(one: Bin, most: int) -> Dot:
+    clips = f"{one.clips} clip{'s' if one.clips != 1 else ''}"
+    title = f"{clips}: scores of {100 * one.confidence:.0f} % on average, {100 * one.accuracy:.0f} % right"
+    radius = round(max(3.0, 14 * math.sqrt(one.clips / most)), 1)
+    return Dot(ReliabilityChart.x(one.confidence), ReliabilityChart.y(one.accuracy), radius, title)
 
 
 @dataclass(frozen=True)

@@ -1,50 +1,32 @@
-"""The gates between `challenger` and `champion`, and the outcome in words."""
+"""The gates between `challenger` and `champion`."""
 
 from collections.abc import Sequence
 
-from reelflow.contracts import BundleReport, Gate
+from reelflow.contracts import BundleReport, FloorComparison, Gate
 from reelflow.params import ReleaseParams
 
 MEANINGS = {
-    "min_accuracy": "accuracy on LiteRT",
+    "min_accuracy": "accuracy on clips that were held out",
     "min_agreement": "agreement with Keras",
     "max_accuracy_drop": "accuracy lost in conversion",
     "max_size_mb": "size of the bundle",
+    "require_above_floors": "least lead over a shortcut floor, noise taken off",
 }
 
 
-def check_gates(params: ReleaseParams, bundle: BundleReport) -> tuple[Gate, ...]:
+def check_gates(
+    params: ReleaseParams, bundle: BundleReport, floors: Sequence[FloorComparison]
+) -> tuple[Gate, ...]:
     """Every gate, named after its limit in params.yaml."""
     parity = bundle.parity
     found = {
-        "min_accuracy": parity.litert_accuracy,
+        "min_accuracy": bundle.accuracy if parity.seen else parity.litert_accuracy,
         "min_agreement": parity.agreement,
         "max_accuracy_drop": parity.keras_accuracy - parity.litert_accuracy,
         "max_size_mb": bundle.size_bytes / 1e6,
     }
-    return tuple(_gate(name, round(value, 9), getattr(params, name)) for name, value in found.items())
-
-
-def explain(
-    bundle: BundleReport, model_name: str, version: int, gates: Sequence[Gate], champion: int | None
-) -> str:
-    """What became of a version, and why.
-
-    Args:
-        bundle: what was registered.
-        model_name: of the registry.
-        version: of the bundle.
-        gates: all of them.
-        champion: the version that is champion now.
-    """
-    failed = [gate for gate in gates if not gate.passed]
-    if not failed:
-        return f"{bundle.name} is the champion of {model_name} (version {version}): it passes every gate."
-    reasons = "; ".join(_reason(gate) for gate in failed)
-    return f"{bundle.name} (version {version} of {model_name}) is not promoted: {reasons}. " + {
-        None: "There is no champion yet.",
-        version: "It stays champion from an earlier release.",
-    }.get(champion, f"Version {champion} stays champion.")
+    gates = [_gate(name, round(value, 9), getattr(params, name)) for name, value in found.items()]
+    return (*gates, *([_floors_gate(floors)] if params.require_above_floors else []))
 
 
 def amount(gate: Gate, value: float) -> str:
@@ -54,7 +36,14 @@ def amount(gate: Gate, value: float) -> str:
 
 def bound(gate: Gate) -> str:
     """The limit in words, as `at least 50 %`."""
-    return f"at {'least' if gate.name.startswith('min') else 'most'} {amount(gate, gate.limit)}"
+    least = {"min": "at least", "max": "at most"}.get(gate.name[:3], "more than")
+    return f"{least} {amount(gate, gate.limit)}"
+
+
+def reason(gate: Gate) -> str:
+    """Why a gate is not passed."""
+    found = amount(gate, gate.found)
+    return f"{MEANINGS[gate.name]} is {found}, and release.{gate.name} asks for {bound(gate)}"
 
 
 def _gate(name: str, found: float, limit: float) -> Gate:
@@ -62,6 +51,8 @@ def _gate(name: str, found: float, limit: float) -> Gate:
     return Gate(name=name, found=found, limit=limit, passed=passed)
 
 
-def _reason(gate: Gate) -> str:
-    found = amount(gate, gate.found)
-    return f"{MEANINGS[gate.name]} is {found}, and release.{gate.name} asks for {bound(gate)}"
+def _floors_gate(floors: Sequence[FloorComparison]) -> Gate:
+    """Clearly above every floor: the lowest end of the intervals of the differences lies above 0."""
+    lowest = min((floor.difference_interval.low for floor in floors), default=0.0)
+    passed = bool(floors) and all(floor.clearly_above for floor in floors)
+    return Gate(name="require_above_floors", found=round(lowest, 9), limit=0.0, passed=passed)

@@ -13,9 +13,18 @@ from typing import Any
 
 from components.release.figures import CurveChart, MatrixChart, confusions, curve_chart, matrix_chart
 from components.release.gates import MEANINGS, amount, bound
+from components.release.sections import trust
 from components.release.stills import strips
+from components.release.words import points, signed_span, span
 from reelflow import __version__
-from reelflow.contracts import BundleReport, Clip, DatasetReport, FramesReport, Rejected, ReleaseReport
+from reelflow.contracts import (
+    BundleReport,
+    Clip,
+    DatasetReport,
+    FramesReport,
+    Rejected,
+    ReleaseReport,
+)
 from reelflow.errors import BundleError
 from reelflow.files import write_text
 from reelflow.params import ReleaseParams
@@ -72,6 +81,7 @@ def write_report(run: Run, folder: Path) -> None:
     environment.filters["percent"] = lambda value: f"{100 * value:.1f}\u00a0%"
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     environment.globals.update(meanings=MEANINGS, bound=bound, amount=amount)
+    environment.globals.update(span=span, signed_span=signed_span, points=points)
     page = environment.get_template("report.html.j2").render(_contents(run))
     write_text(folder / "report.html", page)
 
@@ -79,16 +89,19 @@ def write_report(run: Run, folder: Path) -> None:
 def _contents(run: Run) -> dict[str, Any]:
     clips = {clip.clip_id: clip for clip in read_clips(run.dataset)}
     chosen = run.candidates[0]
+    dataset = DatasetReport.open(run.dataset)
     return {
+        **trust(run.candidates, run.outcome),
         "run": run,
         "chosen": chosen.report,
         "right": sum(row[place] for place, row in enumerate(chosen.report.confusion)),
         "guess": max(sum(row) for row in chosen.report.confusion) / len(chosen.report.truth),
         "test_groups": _groups(clips, chosen),
-        "leaked_groups": _groups(clips, chosen) & {c.group for c in clips.values() if c.split == "train"},
+        "leaked_groups": _leaked(clips, chosen),
         "figures": [_figures(candidate) for candidate in run.candidates],
         "strips": strips(chosen, clips, FrameStore(run.frames)),
-        "dataset": DatasetReport.open(run.dataset),
+        "dataset": dataset,
+        "notes": getattr(dataset, "notes", ()),
         "table": _table(run.dataset / "table.csv"),
         "clips_per_class": _png(run.dataset / "clips_per_class.png"),
         "quarantined": _quarantined(run),
@@ -100,6 +113,13 @@ def _contents(run: Run) -> dict[str, Any]:
 
 def _groups(clips: dict[str, Clip], candidate: Candidate) -> set[str]:
     return {clips[clip_id].group for clip_id in candidate.report.clip_ids if clip_id in clips}
+
+
+def _leaked(clips: dict[str, Clip], candidate: Candidate) -> set[str]:
+    """Groups that were both tested and trained on; protocols with folds leave none."""
+    if candidate.report.training.protocol != "holdout":
+        return set()
+    return _groups(clips, candidate) & {clip.group for clip in clips.values() if clip.split == "train"}
 
 
 def _figures(candidate: Candidate) -> Figures:
@@ -142,10 +162,14 @@ def _quarantined(run: Run) -> list[Rejected]:
 
 def _provenances(run: Run) -> list[Provenance]:
     """Of the steps whose folders bear it."""
+    chosen = run.candidates[0].folder
+    files = [folder / PROVENANCE for folder in (run.dataset, run.frames)]
+    files += [chosen / f"{step}.{PROVENANCE}" for step in ("features", "training")]
+    files += [folder / PROVENANCE for folder in (run.evaluations, run.bundle)]
     found = []
-    for folder in (run.dataset, run.frames, run.evaluations, run.bundle):
+    for file in files:
         try:
-            found.append(Provenance.read(folder / PROVENANCE))
+            found.append(Provenance.read(file))
         except BundleError:
             continue
     return found

@@ -1,12 +1,15 @@
 """Register the bundle, promote it if it passes the gates, and report on the whole run."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from components.release.gates import check_gates, explain
+from components.release.champion import Incomparable, compare_with_champion, replaces
+from components.release.gates import check_gates
 from components.release.report import Run, write_report
 from components.release.tables import write_tables
-from reelflow.contracts import BundleReport, DatasetReport, FramesReport, ReleaseReport
+from components.release.words import explain
+from reelflow.contracts import BundleReport, Comparison, DatasetReport, FramesReport, ReleaseReport
 from reelflow.edge.bundle import open_bundle
 from reelflow.errors import BundleError
 from reelflow.params import ReleaseParams
@@ -19,6 +22,16 @@ CHALLENGER, CHAMPION = "challenger", "champion"
 HEADLINES = ("accuracy", "top5_accuracy", "macro_f1")
 
 
+@dataclass(frozen=True)
+class Challenger:
+    """What is released: a bundle and its folder, its evaluation, and the frames of its test clips."""
+
+    bundle: BundleReport
+    folder: Path
+    evaluation: Candidate
+    frames: Path
+
+
 def run(
     params: ReleaseParams,
     *,
@@ -29,7 +42,10 @@ def run(
     release: Path,
     registry: Registry | None = None,
 ) -> ReleaseReport:
-    """Register a bundle as `challenger`, and as `champion` if it passes every gate.
+    """Register a bundle as `challenger`; as `champion` too if it passes the gates and beats the last one.
+
+    It beats the last champion if it is better on the same test clips beyond noise, or equal and
+    smaller. A champion that knows other classes, or cannot be compared, stays.
 
     Args:
         params: the model's name and the gates.
@@ -47,8 +63,8 @@ def run(
     converted = open_bundle(bundle).report
     ranked = _ranked(read_candidates(evaluations), converted)
     _check_same_data(converted, ranked, dataset, frames)
-    metrics = _metrics(ranked[0], converted)
-    outcome = _promote(params, converted, metrics, bundle, registry or default_registry())
+    made = Challenger(converted, bundle, ranked[0], frames)
+    outcome = _release(params, made, registry or default_registry())
     emit("notice", message=outcome.explanation)
     write_tables(release, ranked[0], ranked, converted, outcome)
     write_report(Run(dataset, frames, evaluations, bundle, ranked, converted, outcome, params), release)
@@ -99,17 +115,17 @@ def _metrics(chosen: Candidate, bundle: BundleReport) -> dict[str, float]:
     }
 
 
-def _promote(
-    params: ReleaseParams, bundle: BundleReport, metrics: dict[str, float], folder: Path, registry: Registry
-) -> ReleaseReport:
-    """Register the bundle and move the aliases."""
-    name = params.model_name
+def _release(params: ReleaseParams, made: Challenger, registry: Registry) -> ReleaseReport:
+    """Register the bundle, compare it with the champion, and move the aliases."""
+    name, bundle, metrics = params.model_name, made.bundle, _metrics(made.evaluation, made.bundle)
     tags = {"classifier": bundle.name, "data_hash": bundle.data_hash}
     tags |= {metric: f"{value:.6g}" for metric, value in metrics.items()}
-    version = registry.register(folder, model_name=name, tags=tags)
+    version = registry.register(made.folder, model_name=name, tags=tags, evaluation=made.evaluation.folder)
     registry.set_alias(name, CHALLENGER, version)
-    gates = check_gates(params, bundle)
-    promoted = all(gate.passed for gate in gates)
+    gates = check_gates(params, bundle, made.evaluation.report.floors)
+    against = _compare(name, version, made, registry)
+    beats = against is None or (isinstance(against, Comparison) and replaces(against))
+    promoted = beats and all(gate.passed for gate in gates)
     if promoted:
         registry.set_alias(name, CHAMPION, version)
     champion = registry.alias(name, CHAMPION)
@@ -121,6 +137,17 @@ def _promote(
         promoted=promoted,
         aliases=(CHALLENGER, CHAMPION) if champion == version else (CHALLENGER,),
         gates=gates,
-        explanation=explain(bundle, name, version, gates, champion),
+        comparison=against if isinstance(against, Comparison) else None,
+        explanation=explain(bundle, name, version, gates, against, champion),
         metrics=metrics,
     )
+
+
+def _compare(
+    model_name: str, version: int, made: Challenger, registry: Registry
+) -> Comparison | Incomparable | None:
+    """The challenger against another version that is champion; None if there is none."""
+    champion = registry.alias(model_name, CHAMPION)
+    if champion is None or champion == version:
+        return None
+    return compare_with_champion(made.evaluation, made.bundle, registry, model_name, champion, made.frames)

@@ -33,6 +33,8 @@ def summarise(ranked: Sequence[Candidate], bundle: BundleReport, outcome: Releas
     return Summary(
         rows=tuple(_row(candidate) for candidate in ranked),
         chosen=bundle.name,
+        protocol=ranked[0].report.training.protocol,
+        floors={floor.name: floor.accuracy for floor in ranked[0].report.floors},
         labels=bundle.labels,
         data_hash=bundle.data_hash,
         parity=bundle.parity,
@@ -47,6 +49,7 @@ def _row(candidate: Candidate) -> SummaryRow:
         backbone=candidate.report.training.backbone.name,
         head=candidate.report.training.head,
         accuracy=metrics["accuracy"],
+        accuracy_interval=candidate.report.intervals["accuracy"],
         top5_accuracy=metrics["top5_accuracy"],
         macro_f1=metrics["macro_f1"],
         test_clips=len(candidate.report.truth),

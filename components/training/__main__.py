@@ -7,25 +7,29 @@ import typer
 
 from components.training.step import run
 from reelflow.commandline import run_command
+from reelflow.nets.heads import HEADS
 from reelflow.params import load_params
 from reelflow.steps import perform
+from reelflow.stores.teachers import gathered
 
 
 def main(
-    head: Annotated[str, typer.Option(help="gru, lstm or single_frame")],
+    head: Annotated[str, typer.Option(help=", ".join(HEADS))],
     dataset: Annotated[Path, typer.Option(help="folder of the dataset step")],
     features: Annotated[Path, typer.Option(help="folder of the features step")],
     model: Annotated[Path, typer.Option(help="folder to write")],
     params: Annotated[Path, typer.Option(help="values of the run")] = Path("params.yaml"),
 ) -> None:
     """Train one head on one backbone's features."""
-    perform(
-        run,
-        load_params(params).training,
-        options={"head": head},
-        inputs={"dataset": dataset, "features": features},
-        output={"model": model},
-    )
+    chosen = load_params(params)
+    with gathered(chosen.training.teacher) as teachers:
+        perform(
+            run,
+            chosen.training,
+            options={"head": head, "protocol": chosen.evaluation.protocol},
+            inputs={"dataset": dataset, "features": features} | teachers,
+            output={"model": model},
+        )
 
 
 if __name__ == "__main__":

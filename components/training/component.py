@@ -9,6 +9,7 @@ from components.images import image
 def training(
     params: str,
     head: str,
+    protocol: str,
     dataset: dsl.Input[dsl.Dataset],
     features: dsl.Input[dsl.Dataset],
     model: dsl.Output[dsl.Model],
@@ -17,11 +18,14 @@ def training(
     from components.training.step import run
     from reelflow.params import TrainingParams
     from reelflow.steps import paths, perform
+    from reelflow.stores.teachers import gathered
 
-    perform(
-        run,
-        TrainingParams.model_validate_json(params),
-        options={"head": head},
-        inputs=paths(dataset=dataset, features=features),
-        output=paths(model=model),
-    )
+    section = TrainingParams.model_validate_json(params)
+    with gathered(section.teacher) as teachers:
+        perform(
+            run,
+            section,
+            options={"head": head, "protocol": protocol},
+            inputs=paths(dataset=dataset, features=features) | teachers,
+            output=paths(model=model),
+        )

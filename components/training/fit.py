@@ -1,101 +1,152 @@
-"""The epochs of a training, each decided by the seed and its number alone."""
+"""Training by epochs, each decided by the seed, the fold's number and its own number alone."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from components.training.checkpoint import Arrays, Checkpoints, State
+from components.training.cuts import Cut
+from components.training.graph import Scorer, Stepper, scorer
 from components.training.history import Figures, History
+from components.training.objective import Scores, distributions, measure
+from components.training.outcome import Outcome, Tally
 from reelflow.errors import ParamsError
-from reelflow.nets.examples import Examples
+from reelflow.nets.examples import Examples, Rows, batches
 from reelflow.nets.runtime import reseed
 from reelflow.params import TrainingParams
-from reelflow.progress import emit, report
+from reelflow.progress import emit
+
+SCORED_AT_ONCE = 128  # clips
 
 
-def compile_for_training(network: Any, params: TrainingParams) -> None:
-    """The study's loss and optimiser: cross-entropy, Adam with lr / (1 + decay * step)."""
-    import keras
+class EpochLearner:
+    """Trains a network by epochs; every training begins with the same weights.
 
-    rate = keras.optimizers.schedules.InverseTimeDecay(params.learning_rate, 1, params.decay)
-    network.compile(
-        optimizer=keras.optimizers.Adam(rate),
-        loss="sparse_categorical_crossentropy",  # of class indices, the same as of one-hot rows
-        metrics=["accuracy"],
-        jit_compile=False,  # Keras cannot compile its recurrent layers with XLA
-    )
-    network.optimizer.build(network.trainable_variables)
-
-
-def fit(
-    network: Any, train: Examples, validation: Examples, params: TrainingParams, checkpoints: Checkpoints
-) -> tuple[History, Arrays]:
-    """Train until the validation loss stalls, from the newest checkpoint if there is one.
-
-    Returns:
-        The figures of every epoch, and the weights after the best one.
-
-    Raises:
-        ParamsError: the loss is no number any more.
+    Args:
+        network: as it was built.
+        examples: all clips.
+        params: optimiser and schedule.
+        views: places of the views whose mean scores count.
+        teacher: scores to learn from, `(rows, views, classes)`, if any.
+        folder: for checkpoints.
+        tally: is told of every epoch.
     """
-    history, best = _restore(network, checkpoints)
-    report(history.epochs, params.epochs, "epochs")
-    while history.epochs < params.epochs and not history.is_stalled(params.patience):
-        epoch = history.epochs + 1
-        figures = _epoch(network, train, validation, params, epoch)
-        history.rows.append(figures)
-        if history.best_epoch == epoch:
-            best = network.get_weights()
-        if checkpoints.due:
-            checkpoints.save(State(history, [variable.numpy() for variable in _variables(network)], best))
-        emit("epoch", head=network.name, epoch=epoch, **figures)
-        report(epoch, params.epochs, "epochs")
-    report(history.epochs, history.epochs, "epochs")
-    return history, best
 
+    def __init__(
+        self,
+        network: Any,
+        examples: Examples,
+        params: TrainingParams,
+        views: tuple[int, ...],
+        teacher: Scores | None,
+        folder: Path,
+        tally: Tally,
+    ) -> None:
+        self.network, self._examples, self._params = network, examples, params
+        self._views, self._teacher, self._folder, self._tally = views, teacher, folder, tally
+        self._step, self._scorer = Stepper(network, params, is_taught=teacher is not None), scorer(network)
+        self._initial = self._values()
 
-def _epoch(
-    network: Any, train: Examples, validation: Examples, params: TrainingParams, epoch: int
-) -> Figures:
-    reseed(network, params.seed, epoch)
-    order = np.random.default_rng((params.seed, epoch)).permutation(len(train.clip_ids))
-    trained = _pass(network.train_on_batch, train, train.batches(params.batch_size, order))
-    validated = _pass(network.test_on_batch, validation, validation.batches(params.batch_size))
-    if not all(map(math.isfinite, (trained["loss"], validated["loss"]))):
-        raise ParamsError(
-            f"the loss is no number any more after epoch {epoch}: lower training.learning_rate, "
-            f"now {params.learning_rate}"
+    def fold(self, cut: Cut) -> Outcome:
+        """Train until the validation loss stalls; keep the weights of the best epoch.
+
+        Raises:
+            ParamsError: the loss is no number any more.
+        """
+        history = self._train(cut, self._params.epochs)
+        if history.is_stalled(self._params.patience):
+            stopped = f"stopped after epoch {history.epochs}; epoch {history.best_epoch} is kept"
+            emit("notice", message=f"{cut.name}: {stopped}")
+        validation, test = (
+            score(self._scorer, self._examples, rows, self._views) for rows in (cut.validation, cut.test)
         )
-    return {
-        "train_loss": trained["loss"],
-        "train_accuracy": trained["accuracy"],
-        "validation_loss": validated["loss"],
-        "validation_accuracy": validated["accuracy"],
-    }
+        return Outcome(history, cut.validation, validation, test)
+
+    def deploy(self, cut: Cut, epochs: int) -> None:
+        """Train for so many epochs.
+
+        Raises:
+            ParamsError: the loss is no number any more.
+        """
+        self._train(cut, epochs)
+
+    def _train(self, cut: Cut, epochs: int) -> History:
+        """Go on from the newest checkpoint; the network then has the weights to keep."""
+        checkpoints = Checkpoints(self._folder / str(cut.number), self._params.checkpoint_every_s)
+        history, best = self._restore(cut, checkpoints)
+        self._tally.tell(history.epochs, epochs)
+        is_validated = len(cut.validation) > 0
+        while history.epochs < epochs and not (is_validated and history.is_stalled(self._params.patience)):
+            figures = self._epoch(cut, history.epochs + 1)
+            history.rows.append(figures)
+            if not is_validated or history.best_epoch == history.epochs:
+                best = self.network.get_weights()
+            if checkpoints.due:
+                checkpoints.save(State(history, self._values(), best))
+            emit("epoch", head=self.network.name, fold=cut.name, epoch=history.epochs, **figures)
+            self._tally.tell(history.epochs, epochs)
+        self._tally.finish(history.epochs)
+        self.network.set_weights(best)
+        return history
+
+    def _epoch(self, cut: Cut, epoch: int) -> Figures:
+        seed = cut.seed(self._params.seed, epoch)
+        reseed(self.network, *seed)
+        figures = self._learn(cut, np.random.default_rng(seed))
+        if len(cut.validation):
+            scores = score(self._scorer, self._examples, cut.validation, self._views)
+            loss, accuracy = measure(scores, self._examples.truth[cut.validation])
+            figures |= {"validation_loss": loss, "validation_accuracy": accuracy}
+        if not all(map(math.isfinite, figures.values())):
+            raise ParamsError(
+                f"{cut.name}: the loss is no number any more after epoch {epoch}: "
+                f"lower training.learning_rate, now {self._params.learning_rate}"
+            )
+        return figures
+
+    def _learn(self, cut: Cut, chance: np.random.Generator) -> Figures:
+        """See every clip once, in any order and view; the mean figures, a clip counting the same in each."""
+        loss = accuracy = 0.0
+        places, views = draw(len(cut.train), len(self._examples.views), chance)
+        for batch in batches(np.arange(len(places)), self._params.batch_size):
+            rows, seen = cut.train[places[batch]], views[batch]
+            figures = self._step(self._examples.features(rows, seen), self._targets(rows, seen))
+            loss, accuracy = loss + figures[0] * len(rows), accuracy + figures[1] * len(rows)
+        return {"train_loss": loss / len(places), "train_accuracy": accuracy / len(places)}
+
+    def _targets(self, rows: Rows, views: Rows) -> Scores:
+        teacher = None if self._teacher is None else self._teacher[rows, views]
+        return distributions(self._examples.truth[rows], len(self._examples.labels), self._params, teacher)
+
+    def _values(self) -> Arrays:
+        return [variable.numpy() for variable in self._variables()]
+
+    def _variables(self) -> list[Any]:
+        return [*self.network.weights, *self._step.optimizer.variables]
+
+    def _restore(self, cut: Cut, checkpoints: Checkpoints) -> tuple[History, Arrays]:
+        state = checkpoints.newest()
+        values = self._initial if state is None else state.variables
+        for variable, value in zip(self._variables(), values, strict=True):
+            variable.assign(value)
+        if state is None:
+            return History(), self.network.get_weights()
+        emit("notice", message=f"{cut.name}: going on after epoch {state.history.epochs}")
+        return state.history, state.best
 
 
-def _pass(on_batch: Any, examples: Examples, batches: list[NDArray[np.int64]]) -> Figures:
-    """Run over all batches; the means of their figures, a clip counting the same in each."""
-    sums = {"loss": 0.0, "accuracy": 0.0}
-    for rows in batches:
-        figures = on_batch(examples.features(rows), examples.truth[rows], return_dict=True)
-        for name in sums:
-            sums[name] += float(figures[name]) * len(rows)
-    clips = sum(map(len, batches))
-    return {name: total / clips for name, total in sums.items()}
+def draw(clips: int, views: int, chance: np.random.Generator) -> tuple[Rows, Rows]:
+    """An order of so many clips, and the view that each is seen in, in this order."""
+    order = chance.permutation(clips)
+    return order, chance.integers(views, size=clips) if views > 1 else np.zeros(clips, np.int64)
 
 
-def _variables(network: Any) -> list[Any]:
-    return [*network.weights, *network.optimizer.variables]
-
-
-def _restore(network: Any, checkpoints: Checkpoints) -> tuple[History, Arrays]:
-    state = checkpoints.newest()
-    if state is None:
-        return History(), network.get_weights()
-    for variable, value in zip(_variables(network), state.variables, strict=True):
-        variable.assign(value)
-    emit("notice", message=f"going on after epoch {state.history.epochs}")
-    return state.history, state.best
+def score(network: Scorer, examples: Examples, rows: Rows, views: tuple[int, ...]) -> Scores:
+    """Scores of some rows, means over views: `(n, classes) float32`."""
+    total = np.zeros((len(rows), len(examples.labels)), np.float32)
+    for view in views:
+        parts = [network(examples.features(part, view)) for part in batches(rows, SCORED_AT_ONCE)]
+        total += np.concatenate(parts) if parts else 0
+    return total / np.float32(len(views))

@@ -1,5 +1,6 @@
 """The figures of every epoch, and what follows from them: the best epoch and when to stop."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,18 +12,22 @@ Figures = dict[str, float]
 
 @dataclass
 class History:
-    """One dict of figures an epoch, by the names in `CURVES`; epochs count from 1."""
+    """One dict of figures an epoch, by the names in `CURVES`; epochs count from 1.
+
+    A training without validation clips has no figures of them.
+    """
 
     rows: list[Figures] = field(default_factory=list)
 
     @classmethod
     def from_table(cls, table: NDArray[np.float64]) -> "History":
-        """From `(epochs, curves)`, in the order of `CURVES`."""
-        return cls([dict(zip(CURVES, row, strict=True)) for row in table.tolist()])
+        """From `(epochs, curves)`, in the order of `CURVES`; NaN stands for what was not measured."""
+        rows = (zip(CURVES, row, strict=True) for row in table.tolist())
+        return cls([{name: value for name, value in row if not math.isnan(value)} for row in rows])
 
     def to_table(self) -> NDArray[np.float64]:
-        """As `(epochs, curves)`, in the order of `CURVES`."""
-        return np.array([[row[name] for name in CURVES] for row in self.rows])
+        """As `from_table` reads it."""
+        return np.array([[row.get(name, math.nan) for name in CURVES] for row in self.rows])
 
     @property
     def epochs(self) -> int:
@@ -34,11 +39,6 @@ class History:
         """The first epoch with the lowest validation loss; 0 before the first."""
         losses = [row["validation_loss"] for row in self.rows]
         return losses.index(min(losses)) + 1 if losses else 0
-
-    @property
-    def best(self) -> Figures:
-        """The figures of the best epoch."""
-        return self.rows[self.best_epoch - 1]
 
     def is_stalled(self, patience: int) -> bool:
         """Whether the last `patience` epochs brought no better validation loss."""

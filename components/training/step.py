@@ -1,98 +1,145 @@
-"""Train one head on one backbone's features."""
+"""Train one head on one backbone's features, once for every fold of a protocol."""
 
-from collections import Counter
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from components.training.checkpoint import Arrays, Checkpoints
-from components.training.curves import draw, write_table
-from components.training.fit import compile_for_training, fit
-from components.training.history import History
+from components.training.cuts import Cut, all_rows, cut_rows, parse_protocol
+from components.training.fit import EpochLearner, score
+from components.training.graph import scorer
+from components.training.linear import LinearLearner
+from components.training.outcome import Kept, Learner, Outcome, Tally
+from components.training.results import Result, middle, write_results
+from components.training.teaching import check_teaching, teach
 from reelflow.contracts import TrainingReport
-from reelflow.errors import DataError
-from reelflow.nets.examples import Examples, load_splits
-from reelflow.nets.heads import build_head, check_heads
-from reelflow.nets.runtime import reseed, seed_everything
-from reelflow.nets.saved import save_head
+from reelflow.errors import ParamsError
+from reelflow.nets.examples import Examples, load_examples
+from reelflow.nets.heads import build_head, check_heads, is_linear
+from reelflow.nets.runtime import seed_everything
 from reelflow.params import TrainingParams
 from reelflow.progress import emit
+from reelflow.stores.evaluations import BACKBONE_WEIGHTS
+from reelflow.video.views import is_spatial
+
+WORK = "checkpoints"
 
 
-def run(params: TrainingParams, *, head: str, dataset: Path, features: Path, model: Path) -> TrainingReport:
-    """Train until the validation loss stalls; keep the weights of the best epoch.
+def run(
+    params: TrainingParams,
+    *,
+    head: str,
+    protocol: str,
+    dataset: Path,
+    features: Path,
+    model: Path,
+    teachers: Path | None = None,
+) -> TrainingReport:
+    """Train on every fold, score what each holds out, and leave one model to deploy.
+
+    By `holdout` that is the one fold's model. By any other protocol it is trained on all clips, for
+    the median of the epochs that the folds' early stopping found.
 
     Args:
         params: optimiser, schedule and sizes.
         head: a name in `reelflow.nets.heads.HEADS`.
+        protocol: by which clips are held out, as `reelflow.protocols.Protocol` writes it.
         dataset: folder of the dataset step.
         features: folder of the features step.
-        model: the output; holds `model.keras`, `curves.csv`, `curves.png` and `training.json`.
+        model: the output; holds `model.keras`, `curves.csv`, `curves.png`, scores and `training.json`.
+        teachers: the models of `params.teacher`, as `reelflow.stores.teachers.gathered` lays them out.
 
     Raises:
-        ParamsError: unknown head, or the loss is no number any more.
-        DataError: no clips to validate on, or a class without clips to train on.
-        BundleError: an input is damaged, or the features are those of other clips.
+        ParamsError: unknown head or protocol, a protocol that allows no teacher, or the loss is no
+            number any more.
+        DataError: a fold has no clips to train or validate on, or a class none to train on.
+        BundleError: an input is damaged, the features are those of other clips, or a teacher does not fit.
     """
     check_heads([head])
-    splits = load_splits(dataset, features, ("train", "validation"))
-    train = splits["train"]
-    _check_every_class(train)
-    seed_everything(params.seed)
-    network = _build(head, train, params)
-    compile_for_training(network, params)
-    checkpoints = Checkpoints(model / "checkpoints", params.checkpoint_every_s)
-    history, weights = fit(network, train, splits["validation"], params, checkpoints)
-    report = _write(head, train, params, history, weights, model)
-    checkpoints.remove()
-    return report
-
-
-def _check_every_class(train: Examples) -> None:
-    counts = Counter(train.truth.tolist())
-    empty = [label for place, label in enumerate(train.labels) if not counts[place]]
-    if empty:
-        raise DataError(
-            f"no clips to train on of {', '.join(empty)}: add clips of these classes, or drop the classes"
+    scheme = parse_protocol(protocol)
+    if scheme.kind != "holdout" and (features / BACKBONE_WEIGHTS).is_file():
+        raise ParamsError(
+            f"the backbone of {features} was fine-tuned on clips that {scheme} holds out: take the "
+            "protocol holdout, or features of a frozen backbone (features.finetune.blocks: 0)"
         )
-
-
-def _build(head: str, train: Examples, params: TrainingParams) -> Any:
-    found = train.store.report
-    return build_head(
-        head, frames=found.frames, dim=found.backbone.dim, classes=len(train.labels), params=params
+    check_teaching(params, scheme, teachers)
+    examples, clips = load_examples(dataset, features)
+    examples = replace(examples, beside=_is_beside(params, examples))
+    cuts = cut_rows(examples, clips, scheme)
+    views = averaged_views(params, examples)
+    is_holdout = scheme.kind == "holdout"
+    tally = Tally(len(cuts) + (not is_holdout), 1 if is_linear(head) else params.epochs)
+    learner = _learner(params, head, examples, cuts[0], teachers, views, model / WORK, tally)
+    if is_holdout:
+        outcomes, deployed = [learner.fold(cuts[0])], None
+    else:
+        outcomes = _all_folds(learner, cuts, Kept(model / WORK), tally)
+        epochs = outcomes[middle(outcomes)].history.best_epoch
+        whole = all_rows(examples, len(cuts))
+        learner.deploy(whole, epochs)
+        deployed = score(scorer(learner.network), examples, whole.train, views)
+    report = write_results(
+        Result(str(scheme), cuts, outcomes, learner.network, views, deployed), examples, params, model
     )
-
-
-def _write(
-    head: str, train: Examples, params: TrainingParams, history: History, weights: Arrays, model: Path
-) -> TrainingReport:
-    found = train.store.report
-    stopped_early = history.is_stalled(params.patience)
-    if stopped_early:
-        emit("notice", message=f"stopped after epoch {history.epochs}; epoch {history.best_epoch} is kept")
-    network = _build(head, train, params)  # without the optimiser
-    network.set_weights(weights)
-    reseed(network, params.seed)
-    write_table(history, model / "curves.csv")
-    draw(history, f"{found.backbone.name}, {head}", model / "curves.png")
-    report = TrainingReport(
-        data_hash=found.data_hash,
-        head=head,
-        backbone=found.backbone,
-        frames=found.frames,
-        labels=train.labels,
-        best_epoch=history.best_epoch,
-        epochs_run=history.epochs,
-        stopped_early=stopped_early,
-        seed=params.seed,
-        parameters=sum(variable.numpy().size for variable in network.trainable_variables),
-        model_sha256=save_head(network, model / "model.keras"),
-        metrics={
-            "validation_accuracy": history.best["validation_accuracy"],
-            "validation_loss": history.best["validation_loss"],
-            "epochs": history.epochs,
-        },
-        curves=history.curves(),
-    )
-    report.save(model)
+    shutil.rmtree(model / WORK, ignore_errors=True)
     return report
+
+
+def _is_beside(params: TrainingParams, examples: Examples) -> bool:
+    foreign = [name for name in examples.views if not is_spatial(name)]
+    if params.views == "beside" and foreign:
+        raise ParamsError(
+            f"training.views is beside and the features hold {', '.join(foreign)}, which no device computes "
+            "from a clip's frames: leave these out of features.views, or draw them (sample)"
+        )
+    return params.views == "beside"
+
+
+def averaged_views(params: TrainingParams, examples: Examples) -> tuple[int, ...]:
+    """Places of the views whose mean scores count: those that a device can compute, or the plain one."""
+    spatial = (place for place, name in enumerate(examples.views) if is_spatial(name))
+    return tuple(spatial) if params.views == "average" else (0,)
+
+
+def _learner(
+    params: TrainingParams,
+    head: str,
+    examples: Examples,
+    cut: Cut,
+    teachers: Path | None,
+    views: tuple[int, ...],
+    work: Path,
+    tally: Tally,
+) -> Learner:
+    teacher = None
+    if teachers and is_linear(head):
+        emit("notice", message=f"{head} is fitted to the labels alone: the teacher is not used")
+    elif teachers:
+        teacher = teach(teachers, examples, cut)
+    seed_everything(params.seed)
+    network = _build(head, examples, params)
+    if is_linear(head):
+        return LinearLearner(network, examples, params, views, tally)
+    return EpochLearner(network, examples, params, views, teacher, work, tally)
+
+
+def _all_folds(learner: Learner, cuts: Sequence[Cut], kept: Kept, tally: Tally) -> list[Outcome]:
+    """Every fold's outcome, those of an attempt that was killed taken over."""
+    outcomes = []
+    for cut in cuts:
+        outcome = kept.read(cut.number)
+        if outcome:
+            tally.finish(outcome.history.epochs)
+        else:
+            outcome = learner.fold(cut)
+            kept.write(cut.number, outcome)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _build(head: str, examples: Examples, params: TrainingParams) -> Any:
+    found, classes = examples.store.report, len(examples.labels)
+    views = len(found.views) if examples.beside else 1
+    dim = found.backbone.dim
+    return build_head(head, frames=found.frames, dim=dim, classes=classes, params=params, views=views)

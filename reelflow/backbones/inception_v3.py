@@ -18,6 +18,7 @@ APPLICATION = Application(
         size_bytes=96_112_376,
     ),
     without_top=f"{NAME}_notop.h5",
+    before_blocks=tuple(f"mixed{number}" for number in range(9, -1, -1)),
 )
 
 

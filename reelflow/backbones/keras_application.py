@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reelflow.backbones.weights import WeightFile, find_weights
+from reelflow.backbones.dequantised import fill
+from reelflow.backbones.weights import WeightFile, check, find_weights, save_keras_weights
 from reelflow.contracts import BackboneSpec, Preprocessing
 from reelflow.errors import ParamsError, WeightsError
 from reelflow.files import sha256_file
+from reelflow.nets.runtime import prepare
+from reelflow.progress import emit
 from reelflow.video.preprocess import to_input
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ class Application:
         dim: of the feature.
         published: weights with the classifier on top, pinned.
         without_top: Keras's name of the file without it, also looked for in a folder.
+        before_blocks: layers that the last block begins after, the last two, ...; for fine-tuning.
+        quantised: a TFLite file of the same network, taken from a folder that holds no other.
     """
 
     name: str
@@ -45,16 +50,20 @@ class Application:
     dim: int
     published: WeightFile
     without_top: str
+    before_blocks: tuple[str, ...]
+    quantised: WeightFile | None = None
 
 
 class KerasBackbone:
     """One network for all threads, one call at a time: TensorFlow spreads each over all cores."""
 
-    def __init__(self, network: "keras.Model", spec: BackboneSpec) -> None:
+    def __init__(
+        self, network: "keras.Model", spec: BackboneSpec, before_blocks: tuple[str, ...] = ()
+    ) -> None:
         import tensorflow as tf
 
         self.spec = spec
-        self._network = network
+        self._network, self._before_blocks = network, before_blocks
         self._lock = threading.Lock()
         shape = (None, *network.input_shape[1:])
         self._run = tf.function(network, input_signature=[tf.TensorSpec(shape, tf.float32)])
@@ -74,6 +83,38 @@ class KerasBackbone:
             f"{self.spec.name} gives features that are no number or exceed float16: "
             "the weights are damaged or of another network; name the right file"
         )
+
+    def split(self, blocks: int) -> tuple["KerasBackbone", "keras.Model"]:
+        """Cut the network before its last blocks.
+
+        Args:
+            blocks: how many, 1 or more.
+
+        Returns:
+            The first part, whose codes are feature maps `(n, height, width, channels) float16`, and the
+            rest, which maps them to features and shares its weights with this network.
+
+        Raises:
+            ParamsError: the network has fewer blocks.
+        """
+        import keras
+
+        if blocks > len(self._before_blocks):
+            raise ParamsError(
+                f"features.finetune.blocks is {blocks}, but {self.spec.name} has {len(self._before_blocks)} "
+                "blocks that can learn: take fewer"
+            )
+        cut = self._network.get_layer(self._before_blocks[blocks - 1]).output
+        first = KerasBackbone(keras.Model(self._network.input, cut), self.spec)
+        return first, keras.Model(cut, self._network.output)
+
+    def save_weights(self, path: Path) -> None:
+        """Write Keras's file of weights, `.weights.h5`; the same weights give the same bytes.
+
+        Raises:
+            StorageError: the disk is full or read-only.
+        """
+        save_keras_weights(self._network, path)
 
     def to_tflite(self, quantization: str, calibration: NDArray[np.uint8]) -> bytes:
         """Convert for one frame a call, float32 in and out, as `Backbone.to_tflite` says."""
@@ -110,13 +151,20 @@ class KerasBackbone:
 def load_application(application: Application, weights: str, *, seed: int) -> KerasBackbone:
     """Build the network and give it its weights.
 
+    Of a folder the Keras file is taken; where there is none, the quantised file, with a notice.
+
     Raises:
         WeightsError: as `find_weights`; or the file is damaged, or of another network.
     """
+    prepare()
     if weights == "random":
         network = _random(application, seed)
-        return KerasBackbone(network, _spec(application, _sha256_of(network)))
-    path = find_weights(weights, application.published, [application.without_top])
+        return _backbone(application, network, _sha256_of(network))
+    quantised = application.quantised
+    others = [application.without_top, *([quantised.name] if quantised else [])]
+    path = find_weights(weights, application.published, others)
+    if quantised and path.suffix == ".tflite":
+        return _backbone(application, _dequantised(application, path, quantised), sha256_file(path))
     try:
         network = _loaded(application, path)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -124,7 +172,11 @@ def load_application(application: Application, weights: str, *, seed: int) -> Ke
             f"{path} holds no weights of {application.name} ({_first_line(error)}); expected a file as "
             f"{application.published.name} or {application.without_top}"
         ) from error
-    return KerasBackbone(network, _spec(application, sha256_file(path)))
+    return _backbone(application, network, sha256_file(path))
+
+
+def _backbone(application: Application, network: "keras.Model", weights_sha256: str) -> KerasBackbone:
+    return KerasBackbone(network, _spec(application, weights_sha256), application.before_blocks)
 
 
 def _spec(application: Application, weights_sha256: str) -> BackboneSpec:
@@ -167,6 +219,15 @@ def _loaded(application: Application, path: Path) -> "keras.Model":
     network = _build(application, top=top)
     network.load_weights(path)
     return keras.Model(network.input, network.get_layer("predictions").input) if top else network
+
+
+def _dequantised(application: Application, path: Path, published: WeightFile) -> "keras.Model":
+    if path.name == published.name:
+        check(path, published)
+    network = _build(application, top=False)
+    fill(network, path)
+    emit("notice", message=f"{application.name}: float weights dequantised from {path.name}")
+    return network
 
 
 def _has_top(path: Path) -> bool:

@@ -1,7 +1,12 @@
-"""MobileNetV2 1.0 in float (Keras, ImageNet)."""
+"""MobileNetV2 1.0 in float (Keras, ImageNet).
+
+Where Keras's weights are not to be had, a folder with the quantised network's file does: its weights are
+those of the same architecture, in float again.
+"""
 
 from reelflow.backbones import Backbone
 from reelflow.backbones.keras_application import Application, load_application
+from reelflow.backbones.mobilenet_v2_quant import FILE as QUANTISED
 from reelflow.backbones.weights import WeightFile
 
 NAME = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224"
@@ -18,6 +23,25 @@ APPLICATION = Application(
         size_bytes=14_536_120,
     ),
     without_top=f"{NAME}_no_top.h5",
+    before_blocks=(
+        "block_15_add",
+        "block_14_add",
+        "block_13_project_BN",
+        "block_12_add",
+        "block_11_add",
+        "block_10_project_BN",
+        "block_9_add",
+        "block_8_add",
+        "block_7_add",
+        "block_6_project_BN",
+        "block_5_add",
+        "block_4_add",
+        "block_3_project_BN",
+        "block_2_add",
+        "block_1_project_BN",
+        "expanded_conv_project_BN",
+    ),
+    quantised=QUANTISED,
 )
 
 

@@ -1,14 +1,19 @@
-"""Where a backbone's weights come from: a file, a folder of files, or a pinned download.
+"""Where a backbone's weights come from: a file, a folder of files, or a pinned download; and writing them.
 
 Nothing is ever put in the place of weights that are missing.
 """
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from reelflow.errors import WeightsError
-from reelflow.files import sha256_file
+from reelflow.files import atomic, sha256_file
+
+if TYPE_CHECKING:
+    import keras
 
 KEYWORDS = ("imagenet", "random")
 
@@ -68,6 +73,33 @@ def check(path: Path, published: WeightFile) -> None:
             f"({published.size_bytes} bytes): the copy is damaged or another version; fetch it again from "
             f"{published.url}, or rename it if it is your own"
         )
+
+
+def save_keras_weights(network: "keras.Model", path: Path) -> None:
+    """Write Keras's file of weights, `.weights.h5`; the same weights give the same bytes.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    with tempfile.TemporaryDirectory() as folder, atomic(path) as partial:
+        named = Path(folder, "by_keras.weights.h5")  # no other ending will do for Keras
+        network.save_weights(named)
+        _copy_without_attributes(named, partial)
+
+
+def _copy_without_attributes(source: Path, target: Path) -> None:
+    """Copy an HDF5 file; its attributes name layers, which Keras numbers anew in every process."""
+    import h5py  # type: ignore[import-untyped]
+
+    with h5py.File(source) as old, h5py.File(target, "w") as new:
+
+        def copy(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                new.create_dataset(name, data=item[()])
+            else:
+                new.create_group(name)
+
+        old.visititems(copy)
 
 
 def _in_folder(folder: Path, names: Sequence[str]) -> Path:

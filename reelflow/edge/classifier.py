@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,28 @@ from numpy.typing import NDArray
 from reelflow.edge.bundle import BACKBONE, HEAD, Bundle
 from reelflow.edge.runtime import Network
 from reelflow.errors import BundleError
+from reelflow.measures.scaling import scale_scores
 from reelflow.video.decode import sample_frames
 from reelflow.video.preprocess import preprocess, to_input
+from reelflow.video.views import PLAIN, VIEWS, is_spatial
+
+
+class Answer(NamedTuple):
+    """The best class of some scores.
+
+    Attributes:
+        label: the most probable class.
+        score: its probability.
+        rejected: the score is too low for an answer: `label` is the best guess.
+    """
+
+    label: str
+    score: float
+    rejected: bool
+
+    def same_as(self, other: "Answer") -> bool:
+        """Whether both say the same, however sure."""
+        return (self.label, self.rejected) == (other.label, other.rejected)
 
 
 @dataclass(frozen=True)
@@ -21,12 +42,16 @@ class Classification:
     Attributes:
         clip: its path, as it was given.
         label: the most probable class.
+        score: its probability.
+        rejected: the score is too low for an answer: `label` is the best guess.
         scores: probability of every class.
         seconds: from opening the clip to the scores.
     """
 
     clip: str
     label: str
+    score: float
+    rejected: bool
     scores: dict[str, float]
     seconds: float
 
@@ -52,6 +77,7 @@ class Classifier:
         has_network = self.report.backbone_quantization != "none"
         self._backbone = Network(bundle.path(BACKBONE), threads=threads) if has_network else None
         self._head = Network(bundle.path(HEAD), threads=threads)
+        self._check_views()
         self._check_backbone()
         self._check_head()
 
@@ -63,29 +89,51 @@ class Classifier:
         """
         started = time.perf_counter()
         frames = sample_frames(clip, self.report.sampling.frames)
-        scores = self.scores_from_frames(frames)
+        scores = self.calibrated(self.scores_from_frames(frames))
         return Classification(
             clip=str(clip),
-            label=self.report.labels[int(scores.argmax())],
+            **self.answer(scores)._asdict(),
             scores=dict(zip(self.report.labels, scores.tolist(), strict=True)),
             seconds=time.perf_counter() - started,
         )
 
+    def answer(self, scores: NDArray[np.floating]) -> Answer:
+        """What calibrated scores `(classes,)` say."""
+        best = int(scores.argmax())
+        score = float(scores[best])
+        return Answer(self.report.labels[best], score, rejected=score < self.report.reject_below)
+
+    def calibrated(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Raw scores `(classes,)` at the bundle's temperature, so that they tell how often they are right."""
+        scaled: NDArray[np.float32] = scale_scores(scores[None], self.report.temperature)[0]  # (1, classes)
+        return scaled
+
     def scores_from_frames(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities `(classes,) float32` of RGB frames `(frames, height, width, 3)`."""
-        return self.scores_from_features(self.codes_from_frames(frames))
+        """Raw scores `(classes,) float32` of RGB frames `(frames, height, width, 3)`, from all views."""
+        sampling = self.report.sampling
+        views = (PLAIN,) if sampling.beside else sampling.views
+        scores = [self.scores_from_features(self.codes_from_frames(VIEWS[name](frames))) for name in views]
+        mean: NDArray[np.float32] = np.mean(
+            scores, axis=0, dtype=np.float32
+        )  # (views, classes) -> (classes,)
+        return mean
 
     def codes_from_frames(self, frames: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Codes `(frames, dim)` of RGB frames `(frames, height, width, 3)` of any size."""
-        how = self.report.backbone.preprocessing
-        return np.stack([self._embed(preprocess(frame[None], how)) for frame in frames])
+        """Codes `(frames, width)`, as the head takes them, of RGB frames `(frames, h, w, 3)` of any size.
+
+        As wide as the backbone's, times the views where the head sees them side by side.
+        """
+        sampling, how = self.report.sampling, self.report.backbone.preprocessing
+        views = [VIEWS[name](frames) for name in (sampling.views if sampling.beside else (PLAIN,))]
+        parts = [np.stack([self._embed(preprocess(one[None], how)) for one in view]) for view in views]
+        return np.concatenate(parts, axis=-1)
 
     def codes_from_preprocessed(self, frames: NDArray[np.uint8]) -> NDArray[np.generic]:
         """Codes `(frames, dim)` of frames `(frames, height, width, channels)` in the backbone's size."""
         return np.stack([self._embed(frame[None]) for frame in frames])
 
     def scores_from_features(self, codes: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Probabilities `(classes,) float32` of codes `(frames, dim)`.
+        """Raw scores `(classes,) float32` of codes `(frames, width)`: probabilities, as the head gives them.
 
         Raises:
             BundleError: the head gives no finite probabilities.
@@ -105,6 +153,16 @@ class Classifier:
         found = self._backbone(to_input(frame, self.report.backbone.preprocessing))
         return found.reshape(-1).astype(self.report.backbone.dtype)  # (1, dim) -> (dim,)
 
+    def _check_views(self) -> None:
+        views = self.report.sampling.views
+        if foreign := sorted(name for name in views if not is_spatial(name)):
+            raise BundleError(
+                f"the bundle names the views {', '.join(foreign)}, which this reelflow does not compute: "
+                "install the version that made it, or train with other views"
+            )
+        if not views:
+            raise BundleError("the bundle names no view of a clip, expected plain at least: export it again")
+
     def _check_backbone(self) -> None:
         spec = self.report.backbone
         how = spec.preprocessing
@@ -120,7 +178,8 @@ class Classifier:
         _expect(f"{BACKBONE}'s output", found, (spec.dim, given))
 
     def _check_head(self) -> None:
-        features = (1, self.report.sampling.frames, self.report.backbone.dim)
+        sampling = self.report.sampling
+        features = (1, sampling.frames, sampling.width(self.report.backbone.dim))
         scores = (1, len(self.report.labels))
         head = self._head
         _expect(f"{HEAD}'s input", (head.input_shape, head.input_dtype.name), (features, "float32"))

@@ -56,7 +56,7 @@ def _test_backbone(bundle: Bundle, classifier: Classifier) -> None:
 
 def _test_head(bundle: Bundle, classifier: Classifier) -> None:
     report = bundle.report
-    shape = (report.sampling.frames, report.backbone.dim)
+    shape = (report.sampling.frames, report.sampling.width(report.backbone.dim))
     features = _golden(bundle, "features", shape, report.backbone.dtype)
     golden = _golden(bundle, "scores", (len(report.labels),), "float32", rows=len(features))
     expected: NDArray[np.float32] = golden.astype(np.float32)

@@ -1,4 +1,7 @@
-"""The clips of a split as a network sees them: batches of float32 features and class indices."""
+"""Clips as a network sees them: batches of float32 features and class indices.
+
+Folds are rows of the same `Examples`; what fits into memory is read once for all of them.
+"""
 
 import math
 from collections.abc import Sequence
@@ -8,50 +11,93 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reelflow.contracts import SPLITS, DatasetReport, Split
-from reelflow.errors import BundleError, DataError
+from reelflow.contracts import Clip, DatasetReport
+from reelflow.errors import BundleError
 from reelflow.progress import emit
 from reelflow.stores.clips import read_clips
-from reelflow.stores.features import FeatureStore
+from reelflow.stores.features import Codes, FeatureStore
+
+MOST_BYTES = 1024**3  # of codes in memory; more stay in their files
+
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Examples:
-    """The clips of one split.
+    """All clips that have features; a row is a clip's place.
 
     Attributes:
-        store: codes of every clip, memory-mapped.
+        store: the features.
         labels: the classes' names; a name's place is its class index.
-        clip_ids: the clips of this split.
-        truth: class index a clip, `(clips,) int64`.
+        clips: by row, those of every split.
+        truth: class index a row, `(rows,) int64`.
+        codes: `(rows, views, frames, dim)`, or None if they are too many for memory.
+        beside: all views of a clip stand side by side, as one.
     """
 
     store: FeatureStore
     labels: tuple[str, ...]
-    clip_ids: tuple[str, ...]
-    truth: NDArray[np.int64]
+    clips: tuple[Clip, ...]
+    truth: Rows
+    codes: Codes | None
+    beside: bool = False
 
-    def batches(self, size: int, order: NDArray[np.int64] | None = None) -> list[NDArray[np.int64]]:
-        """Rows of evenly filled batches of at most `size`; each is `(n,)`.
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Names of the views of each clip, the plain one first; that alone where all stand side by side."""
+        return self.store.report.views[:1] if self.beside else self.store.report.views
 
-        Evenly, because a batch norm learns nothing from a last batch of one clip.
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Group a row."""
+        return tuple(clip.group for clip in self.clips)
+
+    def rows_of(self, clips: Sequence[Clip]) -> Rows:
+        """The rows of those clips that have features, in the order given."""
+        places = {clip.clip_id: row for row, clip in enumerate(self.clips)}
+        return np.array([places[clip.clip_id] for clip in clips if clip.clip_id in places], np.int64)
+
+    def ids_of(self, rows: Rows) -> tuple[str, ...]:
+        """The clip ids of some rows."""
+        return tuple(self.clips[row].clip_id for row in rows)
+
+    def features(self, rows: Rows, views: Rows | int = 0) -> NDArray[np.float32]:
+        """Features of some rows, `(n, frames, dim) float32`; views that stand side by side are one wide one.
+
+        Args:
+            rows: whose; one may come several times.
+            views: place of the view, one for all or one a row.
         """
-        rows = np.arange(len(self.clip_ids)) if order is None else order
-        return np.array_split(rows, math.ceil(len(rows) / size))
-
-    def features(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Features of some rows, `(n, frames, dim) float32`."""
-        codes = self.store.gather([self.clip_ids[row] for row in rows])
+        if self.beside:
+            every = [self._codes_of(rows, view) for view in range(len(self.store.report.views))]
+            codes: NDArray[np.generic] = np.concatenate(every, axis=-1)
+        else:
+            codes = self._codes_of(rows, views)
         features: NDArray[np.float32] = codes.astype(np.float32) * np.float32(self.store.scale)
         return features
 
+    def _codes_of(self, rows: Rows, views: Rows | int) -> Codes:
+        """Codes `(n, frames, dim)` of one view a row."""
+        if self.codes is not None:
+            codes: Codes = self.codes[rows, views]
+            return codes
+        each = np.broadcast_to(np.asarray(views), rows.shape)
+        return self.store.gather(self.ids_of(rows), each.tolist())
 
-def load_splits(dataset: Path, features: Path, needed: Sequence[Split]) -> dict[Split, Examples]:
-    """The examples of every split. Clips that have no features, given up on the way, are left out.
+
+def batches(rows: Rows, size: int) -> list[Rows]:
+    """Cut into evenly filled batches of at most `size`.
+
+    Evenly, because a batch norm learns nothing from a last batch of one clip.
+    """
+    return np.array_split(rows, math.ceil(len(rows) / size)) if len(rows) else []
+
+
+def load_examples(dataset: Path, features: Path, most_bytes: int = MOST_BYTES) -> tuple[Examples, list[Clip]]:
+    """The examples, and all clips of the data set: those without features, given up on the way, too.
 
     Raises:
         BundleError: the features are those of another data set, or it contradicts itself.
-        DataError: a needed split has no clips.
     """
     report, store = DatasetReport.open(dataset), FeatureStore(features)
     if report.data_hash != store.report.data_hash:
@@ -59,18 +105,24 @@ def load_splits(dataset: Path, features: Path, needed: Sequence[Split]) -> dict[
             f"{features} holds the features of other clips than {dataset}: run the features step"
         )
     clips, known = read_clips(dataset), set(store.clip_ids)
-    usable = [clip for clip in clips if clip.clip_id in known]
+    usable = tuple(clip for clip in clips if clip.clip_id in known)
     if len(usable) < len(clips):
         emit("notice", message=f"{len(clips) - len(usable)} clips have no features and are left out")
     places = {label: place for place, label in enumerate(report.labels)}
     if {clip.label for clip in clips} != places.keys():
         raise BundleError(f"{dataset} names other classes than its clips have: run the dataset step again")
-    splits: dict[Split, Examples] = {}
-    for split in SPLITS:
-        chosen = [clip for clip in usable if clip.split == split]
-        truth = np.array([places[clip.label] for clip in chosen], dtype=np.int64)
-        splits[split] = Examples(store, report.labels, tuple(clip.clip_id for clip in chosen), truth)
-    for split in needed:
-        if not splits[split].clip_ids:
-            raise DataError(f"no clips with features in the {split} split: add clips or cut it otherwise")
-    return splits
+    truth = np.array([places[clip.label] for clip in usable], np.int64)
+    return Examples(store, report.labels, usable, truth, _codes(store, usable, most_bytes)), clips
+
+
+def _codes(store: FeatureStore, clips: Sequence[Clip], most_bytes: int) -> Codes | None:
+    """Everything in memory, `(clips, views, frames, dim)`, or None."""
+    found = store.report
+    shape = (len(clips), len(found.views), found.frames, found.backbone.dim)
+    if math.prod(shape) * np.dtype(found.backbone.dtype).itemsize > most_bytes:
+        return None
+    codes: Codes = np.empty(shape, found.backbone.dtype)
+    ids = [clip.clip_id for clip in clips]
+    for view in range(len(found.views)):
+        codes[:, view] = store.gather(ids, [view] * len(ids))
+    return codes

@@ -21,6 +21,8 @@ from reelflow.files import sha256_file
 CANDIDATES = "candidates"
 MODEL = "model.keras"
 SCORES = "scores.npy"
+BACKBONE_WEIGHTS = "backbone.weights.h5"
+"""Of a fine-tuned backbone; the features step writes it, and it goes where the model goes."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Candidate:
     def model(self) -> Path:
         """The model's file; kept for the best candidate at least."""
         return self.folder / MODEL
+
+    @property
+    def backbone_weights(self) -> Path:
+        """The fine-tuned backbone's file; it exists beside the model if the backbone was fine-tuned."""
+        return self.folder / BACKBONE_WEIGHTS
 
     def scores(self) -> NDArray[np.float32]:
         """Probabilities `(test clips, classes) float32`.
@@ -104,8 +111,13 @@ def _check_same_test(candidates: Sequence[Candidate]) -> None:
     first = candidates[0].report
     for candidate in candidates[1:]:
         report = candidate.report
-        if (report.data_hash, report.labels) != (first.data_hash, first.labels):
+        if _test_of(report) != _test_of(first):
             raise BundleError(
-                f"{report.name} was measured on other clips ({report.data_hash[:12]}) than {first.name} "
-                f"({first.data_hash[:12]}): evaluate both on the same data set"
+                f"{report.name} was measured on other clips ({report.data_hash[:12]}, "
+                f"{report.training.protocol}) than {first.name} ({first.data_hash[:12]}, "
+                f"{first.training.protocol}): evaluate both on the same data set, by the same protocol"
             )
+
+
+def _test_of(report: EvaluationReport) -> tuple[str, tuple[str, ...], str]:
+    return report.data_hash, report.labels, report.training.protocol

@@ -24,10 +24,11 @@ class FeatureStore:
         """
         self.report = FeaturesReport.open(folder)
         self._folder = folder
-        self._shards = [map_shard(folder, shard, self.report) for shard in self.report.shards]
+        parts = _parts_of_views(folder, self.report)
+        self._shards = [[map_shard(folder, shard, self.report) for shard in part] for part in parts]
         self._place = {
             clip_id: (number, row)
-            for number, shard in enumerate(self.report.shards)
+            for number, shard in enumerate(parts[0])
             for row, clip_id in enumerate(shard.clip_ids)
         }
 
@@ -37,32 +38,64 @@ class FeatureStore:
         return tuple(self._place)
 
     @property
+    def views(self) -> tuple[str, ...]:
+        """The views of every clip; the first is the plain one."""
+        return self.report.views
+
+    @property
     def scale(self) -> float:
         """A feature, float32, is its code times this."""
         return self.report.backbone.scale
 
-    def gather(self, clip_ids: Sequence[str]) -> Codes:
-        """Read the codes of clips, in the order asked for.
+    def gather(
+        self, clip_ids: Sequence[str], views: Sequence[int] | NDArray[np.integer] | None = None
+    ) -> Codes:
+        """Read the codes of clips, in the order asked for; only the views asked for are read.
+
+        Args:
+            clip_ids: the clips.
+            views: a clip's view, its place in `self.views`; the plain one of all by default.
 
         Returns:
             `(clips, frames, dim)`, uint8 or float16 as stored.
 
         Raises:
             BundleError: the features of a clip are not here.
+            ValueError: `views` holds no place in `self.views` for each clip.
         """
+        self._check_clips(clip_ids)
+        wanted = np.zeros(len(clip_ids), np.intp) if views is None else np.asarray(views, np.intp)
+        if len(wanted) != len(clip_ids) or not np.isin(wanted, range(len(self.views))).all():
+            raise ValueError(f"views must name one of {self.views} by its place for each clip, got {views}")
+        spec = self.report.backbone
+        codes: Codes = np.empty((len(clip_ids), self.report.frames, spec.dim), spec.dtype)
+        places = np.array([self._place[clip_id] for clip_id in clip_ids], np.intp).reshape(-1, 2)
+        sources = wanted * len(self._shards[0]) + places[:, 0]
+        for source in np.unique(sources):
+            here = sources == source
+            view, number = divmod(int(source), len(self._shards[0]))
+            codes[here] = self._shards[view][number][places[here, 1]]
+        return codes
+
+    def _check_clips(self, clip_ids: Sequence[str]) -> None:
         missing = [clip_id for clip_id in clip_ids if clip_id not in self._place]
         if missing:
             raise BundleError(
                 f"{self._folder} holds no features of {len(missing)} clip(s), the first is {missing[0]}: "
                 "run the features step again"
             )
-        spec = self.report.backbone
-        codes: Codes = np.empty((len(clip_ids), self.report.frames, spec.dim), spec.dtype)
-        places = np.array([self._place[clip_id] for clip_id in clip_ids], np.intp).reshape(-1, 2)
-        for number, shard in enumerate(self._shards):
-            here = places[:, 0] == number
-            codes[here] = shard[places[here, 1]]
-        return codes
+
+
+def _parts_of_views(folder: Path, report: FeaturesReport) -> list[list[FeatureShard]]:
+    """The shards of each view; every view has the same clips in the same places."""
+    parts = [[shard for shard in report.shards if shard.view == view] for view in report.views]
+    clips = [[shard.clip_ids for shard in part] for part in parts]
+    if not parts or sum(map(len, parts)) != len(report.shards) or any(part != clips[0] for part in clips):
+        raise BundleError(
+            f"{folder / report.file_name} names other shards than one a view of the same clips, "
+            f"views {', '.join(report.views)}: run the features step again"
+        )
+    return parts
 
 
 def map_shard(folder: Path, shard: FeatureShard, report: FeaturesReport) -> Codes:

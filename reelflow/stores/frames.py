@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +54,7 @@ class FrameStore:
         """
         self.report = FramesReport.open(folder)
         self._folder = folder
-        self._indexes = {shard.file: _open_index(folder, shard, self.report.count) for shard in self.shards}
+        self._indexes = {shard.file: _open_index(folder, shard, self.report) for shard in self.shards}
         self._shard_of = {clip_id: shard.file for shard in self.shards for clip_id in shard.clip_ids}
 
     @property
@@ -80,41 +80,55 @@ class FrameStore:
         if sha256_file(path) != shard.sha256:
             raise BundleError(f"{path} has been altered since it was written: run the frames step again")
 
-    def read(self, clip_id: str) -> NDArray[np.uint8]:
-        """Decode a clip's frames.
+    def read(self, clip_id: str, offset: int = 0) -> NDArray[np.uint8]:
+        """Decode a clip's frames, and no others.
+
+        Args:
+            clip_id: the clip.
+            offset: in time, among the `oversample` frames that were kept for each plain one: 0 gives
+                the plain frames, 1 those kept next after them, -1 those next before.
 
         Returns:
             `(count, height, width, 3) uint8`, RGB.
 
         Raises:
-            BundleError: the clip is not here, or its frames are damaged.
+            BundleError: the clip or the offset is not here, or the frames are damaged.
         """
         if clip_id not in self._shard_of:
             raise BundleError(f"{self._folder} holds no frames of clip {clip_id}: run the frames step again")
+        middle, count = self.report.oversample // 2, self.report.count
+        if abs(offset) > middle:
+            raise BundleError(
+                f"{self._folder} holds frames at offsets {-middle} to {middle}, asked for {offset}: "
+                "run the frames step with a larger frames.oversample"
+            )
+        places = range(middle + offset, count * self.report.oversample, self.report.oversample)
         shard = self._shard_of[clip_id]
         width, height = self._indexes[shard].sizes[clip_id]
-        frames = np.empty((self.report.count, height, width, 3), np.uint8)
-        for row, jpeg in enumerate(self._jpegs(shard, clip_id)):
-            frames[row] = _decode(jpeg, (width, height), f"{shard}: {member_name(clip_id, row)}")
+        frames = np.empty((count, height, width, 3), np.uint8)
+        names = [member_name(clip_id, place) for place in places]
+        for row, jpeg in enumerate(self._jpegs(shard, names)):
+            frames[row] = _decode(jpeg, (width, height), f"{shard}: {names[row]}")
         return frames
 
-    def _jpegs(self, shard: str, clip_id: str) -> Iterator[bytes]:
+    def _jpegs(self, shard: str, names: Iterable[str]) -> Iterator[bytes]:
         members = self._indexes[shard].members
         with (self._folder / shard).open("rb", buffering=0) as tar:
-            for frame in range(self.report.count):
-                offset, size_bytes = members[member_name(clip_id, frame)]
-                tar.seek(offset)
+            for name in names:
+                start, size_bytes = members[name]
+                tar.seek(start)
                 yield tar.read(size_bytes)
 
 
-def _open_index(folder: Path, shard: FrameShard, count: int) -> ShardIndex:
+def _open_index(folder: Path, shard: FrameShard, report: FramesReport) -> ShardIndex:
     """Read a shard's index and check it against the report and the tar."""
     tar = folder / shard.file
     if tar.parent != folder or not tar.is_file():
         raise BundleError(f"{tar} is missing: run the frames step again")
     index = ShardIndex.read(index_path(tar))
     same = index.sha256 == shard.sha256 and index.size_bytes == shard.size_bytes == tar.stat().st_size
-    expected = {member_name(clip_id, frame) for clip_id in shard.clip_ids for frame in range(count)}
+    places = range(report.count * report.oversample)
+    expected = {member_name(clip_id, place) for clip_id in shard.clip_ids for place in places}
     same = same and index.sizes.keys() == set(shard.clip_ids) and index.members.keys() == expected
     if not same:
         raise BundleError(

@@ -12,10 +12,12 @@ from mlflow.pyfunc import PythonModel
 
 
 class Prediction(pydantic.BaseModel):
-    """What a clip shows; scores by label."""
+    """What a clip shows; scores by label. Where `rejected`, the label is a guess and no answer."""
 
     clip: str
     label: str
+    score: float
+    rejected: bool
     scores: dict[str, float]
 
 
@@ -36,7 +38,12 @@ class ClipClassifier(PythonModel):  # type: ignore[misc]
             ClipError: a clip cannot be decoded.
         """
         found = [self.classifier.classify(Path(clip)) for clip in model_input]
-        return [Prediction(clip=one.clip, label=one.label, scores=one.scores) for one in found]
+        return [
+            Prediction(
+                clip=one.clip, label=one.label, score=one.score, rejected=one.rejected, scores=one.scores
+            )
+            for one in found
+        ]
 
 
 mlflow.models.set_model(ClipClassifier())

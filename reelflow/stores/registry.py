@@ -1,8 +1,11 @@
 """The model registry: versions of bundles, and the aliases that devices follow.
 
-`MlflowRegistry` is the real one; whatever implements `Registry` may stand in for it.
+A version keeps the evaluation of its classifier beside the bundle, so that a later one can be
+compared with it clip by clip. `MlflowRegistry` is the real one; whatever implements `Registry` may
+stand in for it.
 """
 
+import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -10,9 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from reelflow.contracts import BundleReport
+from reelflow.contracts import BundleReport, EvaluationReport
+from reelflow.errors import BundleError
 from reelflow.files import sha256_file
 from reelflow.settings import Settings
+from reelflow.stores.evaluations import SCORES, Candidate
 from reelflow.stores.mlflow_client import connect, exclusive, tracking_errors
 from reelflow.stores.tracker import Tracker
 from reelflow.stores.tracking import run_name
@@ -21,6 +26,9 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 SHA_TAG = "bundle_sha256"
+EVALUATION_TAG = "evaluation_sha256"  # only of versions that came with their evaluation
+EVALUATION = "evaluation"
+EVALUATION_FILES = (EvaluationReport.file_name, SCORES)
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such model; no such alias
 PACKAGE = Path(__file__).parent.parent
 REQUIREMENTS = ("ai-edge-litert", "av", "mlflow", "numpy", "pydantic")
@@ -29,8 +37,17 @@ REQUIREMENTS = ("ai-edge-litert", "av", "mlflow", "numpy", "pydantic")
 class Registry(Protocol):
     """Versions of a model are numbered from 1 and never change; aliases point to one version each."""
 
-    def register(self, bundle: Path, *, model_name: str, tags: Mapping[str, str]) -> int:
-        """The version that holds this bundle; a new one unless the same bundle is registered."""
+    def register(
+        self, bundle: Path, *, model_name: str, tags: Mapping[str, str], evaluation: Path | None = None
+    ) -> int:
+        """The version that holds this bundle; a new one unless the same bundle is registered.
+
+        Args:
+            bundle: folder of the bundle.
+            model_name: of the registry.
+            tags: of a new version.
+            evaluation: folder of the classifier's evaluation, to keep with a new version.
+        """
 
     def set_alias(self, model_name: str, alias: str, version: int) -> None:
         """Point an alias to a version, away from whichever it pointed to."""
@@ -40,6 +57,33 @@ class Registry(Protocol):
 
     def tags(self, model_name: str, version: int) -> dict[str, str]:
         """The tags of a version."""
+
+    def bundle(self, model_name: str, version: int, folder: Path) -> Path:
+        """Fetch a version's bundle.
+
+        Args:
+            model_name: of the registry.
+            version: of the model.
+            folder: to download to.
+
+        Returns:
+            The bundle's folder; not checked yet.
+
+        Raises:
+            BundleError: the version holds no bundle.
+        """
+
+    def evaluation(self, model_name: str, version: int, folder: Path) -> Candidate | None:
+        """Fetch the evaluation that a version was registered with; None if there was none.
+
+        Args:
+            model_name: of the registry.
+            version: of the model.
+            folder: to download to.
+
+        Raises:
+            BundleError: it is damaged, or of another version of reelflow.
+        """
 
 
 class MlflowRegistry:
@@ -54,7 +98,9 @@ class MlflowRegistry:
         self._uri = settings.tracking_uri
         self._client, self._experiment = connect(settings)
 
-    def register(self, bundle: Path, *, model_name: str, tags: Mapping[str, str]) -> int:
+    def register(
+        self, bundle: Path, *, model_name: str, tags: Mapping[str, str], evaluation: Path | None = None
+    ) -> int:
         """Log the bundle as a model of its classifier's run, and register that."""
         sha256 = sha256_file(bundle / BundleReport.file_name)
         run_id = self._run_id(BundleReport.open(bundle))
@@ -65,7 +111,8 @@ class MlflowRegistry:
             with tempfile.TemporaryDirectory() as folder:
                 model = Path(folder, "model")
                 _save_model(bundle, model)
-                return self._create(model, run_id, model_name, {**tags, SHA_TAG: sha256})
+                own = {SHA_TAG: sha256} | keep_evaluation(evaluation, model / EVALUATION)
+                return self._create(model, run_id, model_name, {**tags, **own})
 
     def set_alias(self, model_name: str, alias: str, version: int) -> None:
         """Point an alias to a version."""
@@ -88,6 +135,32 @@ class MlflowRegistry:
         """The tags of a version."""
         with tracking_errors(self._uri):
             return dict(self._client.get_model_version(model_name, str(version)).tags)
+
+    def bundle(self, model_name: str, version: int, folder: Path) -> Path:
+        """Fetch a version's bundle."""
+        found = list(self._fetch(model_name, version, "artifacts", folder).iterdir())
+        if len(found) != 1 or not found[0].is_dir():
+            raise BundleError(
+                f"version {version} of {model_name} holds {len(found)} artifacts, expected one bundle: "
+                "it was not registered by the release step"
+            )
+        return found[0]
+
+    def evaluation(self, model_name: str, version: int, folder: Path) -> Candidate | None:
+        """Fetch the evaluation that a version was registered with."""
+        sha256 = self.tags(model_name, version).get(EVALUATION_TAG)
+        if sha256 is None:
+            return None
+        found = self._fetch(model_name, version, EVALUATION, folder)
+        return open_evaluation(found, sha256)
+
+    def _fetch(self, model_name: str, version: int, what: str, folder: Path) -> Path:
+        from mlflow.artifacts import download_artifacts
+
+        with tracking_errors(self._uri):  # a models:/ URI would be looked up at MLflow's default address
+            model = self._client.get_model_version_download_uri(model_name, str(version))
+            found = download_artifacts(f"{model}/{what}", dst_path=str(folder), tracking_uri=self._uri)
+        return Path(found)
 
     def _version_of(self, model_name: str, sha256: str) -> int | None:
         found: list[ModelVersion] = self._client.search_model_versions(
@@ -124,3 +197,25 @@ def _save_model(bundle: Path, folder: Path) -> None:
             code_paths=[str(PACKAGE)],
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         )
+
+
+def keep_evaluation(evaluation: Path | None, target: Path) -> dict[str, str]:
+    """Copy what a comparison needs of an evaluation; returns the version's tag, if there is one."""
+    if evaluation is None:
+        return {}
+    target.mkdir(parents=True)
+    for name in EVALUATION_FILES:
+        shutil.copyfile(evaluation / name, target / name)
+    return {EVALUATION_TAG: sha256_file(target / EvaluationReport.file_name)}
+
+
+def open_evaluation(folder: Path, sha256: str) -> Candidate:
+    """Read a kept evaluation.
+
+    Raises:
+        BundleError: it is not the one that was kept, or of another version of reelflow.
+    """
+    path = folder / EvaluationReport.file_name
+    if not path.is_file() or sha256_file(path) != sha256:
+        raise BundleError(f"{path.name} in the registry is not what was kept with the version")
+    return Candidate(folder, EvaluationReport.open(folder))

@@ -12,6 +12,7 @@ from reelflow.contracts import (
     DatasetReport,
     EvaluationReport,
     FeaturesReport,
+    FloorsReport,
     FramesReport,
     ReleaseReport,
     Report,
@@ -23,6 +24,7 @@ from reelflow.stores.tracker import Tracker, flatten
 REPORTS: Mapping[str, type[Report]] = {
     "dataset": DatasetReport,
     "frames": FramesReport,
+    "floors": FloorsReport,
     "features": FeaturesReport,
     "training": TrainingReport,
     "evaluation": EvaluationReport,
@@ -67,9 +69,9 @@ def record_folder(settings: Settings, folder: Path) -> None:
     step = provenance.step
     report = REPORTS[step].open(folder)
     classifier = classifier_of(report)
-    what = ".".join([step, *(() if classifier else provenance.options.values())])
+    what = f"{step}.{report.backbone.name}" if isinstance(report, FeaturesReport) else step
     params = flatten(provenance.params, step) | {f"{what}.key": provenance.key}
-    if classifier:
+    if what == step:  # the option of features is their name
         params |= flatten(provenance.options, step)
 
     tracker = Tracker(settings)
@@ -114,7 +116,7 @@ def _artifacts(step: str, what: str, folder: Path) -> dict[Path, str]:
         return {folder: "bundle"}
     artifacts = dict.fromkeys(sorted(folder.glob("*.png")), f"figures/{what}")
     kept = {
-        "training": {"model.keras": "model"},
+        "training": {"model.keras": "model", "training.json": "model"},  # a teacher needs both
         "release": {"report.html": "report", "summary.json": "report"},
     }
     artifacts |= {folder / name: where for name, where in kept.get(step, {}).items()}

@@ -63,10 +63,10 @@ def probe(path: Path) -> VideoFacts:
     Raises:
         ClipError: the clip cannot be used; the message is the reason alone.
     """
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         times: list[int] = []
         frame_count = 0
-        for frame in _frames(container, stream):
+        for frame in decoded(container, stream):
             if frame_count == 0:
                 rotation = _rotation(frame)
                 width, height = _displayed_size(frame)
@@ -108,23 +108,22 @@ def sample_frames(path: Path, count: int, *, expected_frames: int | None = None)
 
 def _decode_chosen(path: Path, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], int]:
     """The frames at `indices`, and how many there are; rows past the clip's end stay empty."""
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         total = 0
-        for frame in _frames(container, stream):
+        for frame in decoded(container, stream):
             if total == 0:
-                width, height, rotation = frame.width, frame.height, _rotation(frame)
-                shown_width, shown_height = _displayed_size(frame)
-                chosen = np.empty((len(indices), shown_height, shown_width, 3), np.uint8)
+                form = form_of(frame)
+                width, height = _displayed_size(frame)
+                chosen = np.empty((len(indices), height, width, 3), np.uint8)
             rows = np.flatnonzero(indices == total)
             if rows.size:
-                image = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
-                chosen[rows] = np.rot90(image, -rotation // 90)
+                chosen[rows] = upright(frame, form)
             total += 1
         return chosen, total
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a clip and its first moving stream; whatever FFmpeg refuses becomes a `ClipError`."""
     try:
         if not path.is_file():
@@ -155,7 +154,7 @@ def _moving_stream(container: InputContainer) -> VideoStream:
     return stream
 
 
-def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     """Every frame that decodes; at the end the clip is refused if too much was damaged."""
     found = damaged = 0
     for packet in _packets(container, stream):
@@ -189,13 +188,25 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator["av.Pac
 
 
 def _count_packets(path: Path) -> int:
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         return max(1, sum(packet is not None for packet in _packets(container, stream)))
 
 
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise ClipError(f"its frames are too large: {width} x {height}, at most {MAX_PIXELS} pixels")
+
+
+def form_of(frame: VideoFrame) -> tuple[int, int, int]:
+    """Width and height as coded, and rotation: those of a video's first frame are those of all."""
+    return frame.width, frame.height, _rotation(frame)
+
+
+def upright(frame: VideoFrame, form: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """The frame as `(height, width, 3) uint8`, RGB."""
+    width, height, rotation = form
+    image = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
+    return np.rot90(image, -rotation // 90)
 
 
 def _rotation(frame: VideoFrame) -> int:

@@ -1,17 +1,22 @@
 """The device's command: its lines, its JSON, its exit codes."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from typer.testing import CliRunner
 
 from reelflow import __version__
 from reelflow.cli import app
+from reelflow.contracts import Sampling
+from reelflow.edge.bundle import open_bundle
 from tests.bundles import LABELS, write_clip
 
 RUN = "from reelflow.cli import main; main()"
@@ -49,7 +54,8 @@ def test_json_lines(small_bundle: Path, clip: Path):
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) == 2
     for row in rows:
-        assert set(row) == {"clip", "label", "scores", "seconds"}
+        assert set(row) == {"clip", "label", "rejected", "scores", "seconds"}
+        assert row["rejected"] is False
         assert row["clip"] == str(clip)
         assert list(row["scores"]) == list(LABELS)
         assert row["label"] == max(row["scores"], key=row["scores"].get)
@@ -80,6 +86,65 @@ def test_odd_names(small_bundle: Path, clip: Path, tmp_path: Path, name: str):
     plain = reelflow("classify", small_bundle, "--", odd, tmp_path / f"no {name}")
     assert plain.returncode == 3
     assert len(plain.stdout.splitlines()) == len(plain.stderr.splitlines()) == 1
+    drawn = reelflow("timeline", small_bundle, "--out", tmp_path / "t.svg", "--json", "--", odd)
+    assert (drawn.returncode, drawn.stderr) == (0, "")
+    ET.parse(tmp_path / "t.svg")
+
+
+def test_a_rejected_clip_is_unsure_and_no_error(small_bundle: Path, clip: Path, tmp_path: Path):
+    bundle = Path(shutil.copytree(small_bundle, tmp_path / "bundle"))
+    open_bundle(bundle).report.model_copy(update={"reject_below": 1.0}).save(bundle)
+    told = reelflow("classify", bundle, clip)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert re.search(r": unsure \(best guess (grow|shrink|spin) 0\.\d{3}\) \(", told.stdout)
+    row = json.loads(reelflow("classify", bundle, clip, "--json").stdout)
+    assert row["rejected"] is True
+    assert row["label"] in LABELS
+    spoken = reelflow("timeline", bundle, clip)
+    assert (spoken.returncode, spoken.stderr) == (0, "")
+    assert "unsure (best guess" in spoken.stdout
+
+
+def test_timeline_has_a_line_a_segment_and_leaves_files(small_bundle: Path, clip: Path, tmp_path: Path):
+    picture, document = tmp_path / "new" / "timeline.svg", tmp_path / "timeline.json"
+    done = reelflow("timeline", small_bundle, clip, "--out", picture, "--out", document)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r" +0\.00 s +0\.48 s  (grow|shrink|spin) [01]\.\d{3}\n", done.stdout)
+    assert ET.parse(picture).getroot().tag.endswith("svg")
+    printed = reelflow("timeline", small_bundle, clip, "--json").stdout
+    assert printed == document.read_text()
+    assert json.loads(printed)["video"] == str(clip)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(("--out", "x.png"), "expected .svg or .json"), (("--window", "0"), "--window")],
+)
+def test_timeline_refuses(small_bundle: Path, clip: Path, arguments: Any, message: str):
+    done = reelflow("timeline", small_bundle, clip, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+def test_timeline_is_told_before_it_cannot_be_written(small_bundle: Path, clip: Path):
+    done = reelflow("timeline", small_bundle, clip, "--out", clip / "below.svg")
+    assert (done.returncode, len(done.stdout.splitlines())) == (6, 1)
+    assert done.stderr.startswith("error: cannot write")
+
+
+def test_timeline_of_no_video_or_without_a_window(small_bundle: Path, clip: Path, tmp_path: Path):
+    (tmp_path / "text.mp4").write_text("this is no video\n" * 99)
+    done = reelflow("timeline", small_bundle, tmp_path / "text.mp4")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"error: {tmp_path / 'text.mp4'}: it is no video")
+
+    bundle = Path(shutil.copytree(small_bundle, tmp_path / "bundle"))
+    report = open_bundle(bundle).report
+    report.model_copy(update={"sampling": Sampling(frames=report.sampling.frames)}).save(bundle)
+    done = reelflow("timeline", bundle, clip)
+    assert done.returncode == 2
+    assert "--window SECONDS" in done.stderr
+    assert reelflow("timeline", bundle, clip, "--window", "2").returncode == 0
 
 
 def test_verify(small_bundle: Path):
@@ -89,7 +154,7 @@ def test_verify(small_bundle: Path):
     assert "golden vectors: as expected" in done.stdout
 
 
-@pytest.mark.parametrize("command", [("verify",), ("classify", "clip.mp4")])
+@pytest.mark.parametrize("command", [("verify",), ("classify", "clip.mp4"), ("timeline", "clip.mp4")])
 def test_a_damaged_bundle_is_refused(small_bundle: Path, tmp_path: Path, command: tuple[str, ...]):
     bundle = Path(shutil.copytree(small_bundle, tmp_path / "bundle"))
     (bundle / "head.tflite").write_bytes(b"TFL3")
@@ -101,7 +166,15 @@ def test_a_damaged_bundle_is_refused(small_bundle: Path, tmp_path: Path, command
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("classify",), ("classify", "x"), ("nonsense",), ("verify", "x", "--threads", "0")]
+    "arguments",
+    [
+        (),
+        ("classify",),
+        ("classify", "x"),
+        ("timeline", "x"),
+        ("nonsense",),
+        ("verify", "x", "--threads", "0"),
+    ],
 )
 def test_a_wrong_command_line(arguments: tuple[str, ...]):
     assert CliRunner().invoke(app, list(arguments)).exit_code == 2
@@ -110,7 +183,7 @@ def test_a_wrong_command_line(arguments: tuple[str, ...]):
 def test_version_and_help():
     runner = CliRunner()
     assert runner.invoke(app, ["--version"]).stdout == f"reelflow {__version__}\n"
-    for command in ([], ["classify"], ["verify"]):
+    for command in ([], ["classify"], ["timeline"], ["verify"]):
         assert "Exit codes: 0" in runner.invoke(app, [*command, "--help"]).stdout
 
 

@@ -87,3 +87,11 @@ def test_a_task_depends_on_its_own_item_alone():
     more = params.with_values(training={"heads": ["gru", "tcn"]})
     assert params.training.of_one_task() == more.training.of_one_task()
     assert params.training.narrowed_to("gru") == more.training.narrowed_to("gru")
+
+
+def test_a_backbone_learns_by_holdout_alone(tmp_path):
+    finetune = yaml.safe_load(DEFAULTS.read_text())["features"]["finetune"] | {"blocks": 2}
+    params = load_params(changed(tmp_path, "features", finetune=finetune))
+    for protocol in ("group_kfold(5)", "leave_one_group_out", "cross_set(set1)"):
+        with pytest.raises(ParamsError, match="set the protocol to holdout, or the blocks to 0"):
+            params.with_values(evaluation={"protocol": protocol})

@@ -2,7 +2,8 @@
 
 A head's module has `summarise(features, params)`, from the features of all frames
 `(batch, frames, dim) float32` to one vector a clip `(batch, anything)`. The classifier behind it is
-the same for all. Importing this module does not import TensorFlow.
+the same for all but the linear ones, which `reelflow.nets.linear` fits instead of training them.
+Importing this module does not import TensorFlow.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,17 @@ HEADS: Mapping[str, str] = {
     "gru": "reelflow.nets.heads.gru",
     "lstm": "reelflow.nets.heads.lstm",
     "single_frame": "reelflow.nets.heads.single_frame",
+    "bigru": "reelflow.nets.heads.bigru",
+    "attention": "reelflow.nets.heads.attention",
+    "tcn": "reelflow.nets.heads.tcn",
+    "segment_linear": "reelflow.nets.heads.segment_linear",
 }
+LINEAR = frozenset({"segment_linear"})
+
+
+def is_linear(head: str) -> bool:
+    """Whether `reelflow.nets.linear.fit_linear` fits this head, in place of epochs."""
+    return head in LINEAR
 
 
 def check_heads(names: Iterable[str]) -> None:
@@ -34,8 +45,13 @@ def check_heads(names: Iterable[str]) -> None:
         raise ParamsError(f"unknown head {', '.join(unknown)}; known heads are {', '.join(HEADS)}")
 
 
-def build_head(name: str, *, frames: int, dim: int, classes: int, params: TrainingParams) -> "keras.Model":
-    """Build an untrained head, `(batch, frames, dim) float32` to `(batch, classes) float32` softmax.
+def build_head(
+    name: str, *, frames: int, dim: int, classes: int, params: TrainingParams, views: int = 1
+) -> "keras.Model":
+    """Build an untrained head, `(batch, frames, views * dim) float32` to `(batch, classes) float32` softmax.
+
+    With `params.motion` it sees, behind every feature, its difference to the frame before. Where
+    several views stand side by side in a feature, it sees the largest change over them instead.
 
     Raises:
         ParamsError: there is no head of this name.
@@ -44,8 +60,29 @@ def build_head(name: str, *, frames: int, dim: int, classes: int, params: Traini
     prepare()
     import keras
 
-    from reelflow.nets.heads.classifier import classify
+    from reelflow.nets.heads.classifier import classify, score
+    from reelflow.nets.heads.motion import append_differences
+    from reelflow.nets.heads.views import largest_change
 
-    features = keras.Input((frames, dim), name="features")
-    summary = import_module(HEADS[name]).summarise(features, params)
-    return keras.Model(features, classify(summary, classes, params), name=name)
+    features = keras.Input((frames, views * dim), name="features")
+    summarise = import_module(HEADS[name]).summarise
+    if views > 1:
+        params = params.model_copy(update={"motion": False})
+    seen = append_differences(features) if params.motion else features
+    if is_linear(name):
+        scores = score(summarise(seen, params, views), classes)
+    else:
+        seen = largest_change(features, views) if views > 1 else seen
+        scores = classify(summarise(seen, params), classes, params)
+    model = keras.Model(features, scores, name=name)
+    _name_operations(model)
+    return model
+
+
+def _name_operations(model: "keras.Model") -> None:
+    """Name what is no layer by its place; Keras counts through the whole process, and files would differ."""
+    from keras import layers
+
+    for place, operation in enumerate(model.operations):
+        if not isinstance(operation, layers.Layer):
+            operation.name = f"{type(operation).__name__.lower()}_{place}"

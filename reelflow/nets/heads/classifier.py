@@ -1,4 +1,4 @@
-"""The end of every head: dense, batch norm, leaky ReLU, dropout, dense, softmax."""
+"""The end of every head: dense, batch norm, leaky ReLU, dropout, dense, softmax; or the last two alone."""
 
 from keras import KerasTensor, layers
 
@@ -11,4 +11,9 @@ def classify(summary: KerasTensor, classes: int, params: TrainingParams) -> Kera
     hidden = layers.BatchNormalization(name="dense_norm")(hidden)
     hidden = layers.LeakyReLU(params.leaky_slope, name="leaky_relu")(hidden)
     hidden = layers.Dropout(params.dropout, name="dropout")(hidden)
-    return layers.Dense(classes, activation="softmax", name="scores")(hidden)
+    return score(hidden, classes)
+
+
+def score(summary: KerasTensor, classes: int) -> KerasTensor:
+    """A linear model: from one vector a clip to class scores `(batch, classes)` that sum to 1."""
+    return layers.Dense(classes, activation="softmax", name="scores")(summary)

@@ -2,11 +2,12 @@
 
 from keras import KerasTensor, layers
 
+from reelflow.nets.heads.motion import frame_dim
 from reelflow.params import TrainingParams
 
 
 def summarise(features: KerasTensor, params: TrainingParams) -> KerasTensor:
     """The last output over `(batch, frames, dim)`, normalised: `(batch, units)`."""
-    units = params.units or features.shape[-1]
+    units = params.units or frame_dim(features, params)
     last = layers.GRU(units, dropout=params.input_dropout, name="gru")(features)
     return layers.BatchNormalization(name="gru_norm")(last)

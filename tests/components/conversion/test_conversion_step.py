@@ -2,11 +2,12 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from components.conversion import step
+from components.conversion import reference, step
 from components.frames.extract import Extracted, _jpeg
 from components.frames.shards import assign_shards, describe_shard, write_shard
 from reelflow.backbones import Backbone, load_backbone
@@ -20,8 +21,10 @@ from reelflow.files import sha256_file
 from reelflow.nets.saved import save_head
 from reelflow.params import load_params
 from reelflow.progress import watched_by
+from reelflow.stores.evaluations import BACKBONE_WEIGHTS
 from reelflow.stores.frames import FrameStore
 from reelflow.video.preprocess import preprocess
+from reelflow.video.views import VIEWS
 from tests import fake_features, fake_reports
 from tests.bundles import FRAMES, RandomFrames, random_head
 
@@ -52,7 +55,14 @@ def write_frames(folder: Path, clips: list[Clip]) -> Path:
 
 
 def write_evaluation(
-    folder: Path, head: str, clips: list[Clip], frames: Path, backbone: Backbone, validation_accuracy: float
+    folder: Path,
+    head: str,
+    clips: list[Clip],
+    frames: Path,
+    backbone: Backbone,
+    validation_accuracy: float,
+    protocol: str = "holdout",
+    views: tuple[str, ...] = ("plain",),
 ) -> None:
     """A candidate as the evaluation step leaves it: a random head, and what Keras makes of the clips."""
     spec = backbone.spec
@@ -62,11 +72,27 @@ def write_evaluation(
     model_sha256 = save_head(model, target / "model.keras")
     test = sorted((clip for clip in clips if clip.split == "test"), key=lambda clip: clip.path)
     store = FrameStore(frames)
-    codes = np.stack([backbone.embed(preprocess(store.read(c.clip_id), spec.preprocessing)) for c in test])
-    scores = model(codes.astype(np.float32) * np.float32(spec.scale), training=False).numpy()
-    np.save(target / "scores.npy", scores)
+    by_view = []
+    for view in views:
+        stills = (VIEWS[view](store.read(clip.clip_id)) for clip in test)
+        codes = np.stack([backbone.embed(preprocess(still, spec.preprocessing)) for still in stills])
+        by_view.append(model(codes.astype(np.float32) * np.float32(spec.scale), training=False).numpy())
+    np.save(target / "scores.npy", np.mean(by_view, axis=0, dtype=np.float32))
+    deployed = fake_reports.scored().model_copy(
+        update={
+            "clip_ids": tuple(clip.clip_id for clip in clips),
+            "truth": tuple(LABELS.index(clip.label) for clip in clips),
+        }
+    )
     training = fake_reports.training_report(
-        head, backbone=spec, frames=FRAMES, labels=LABELS, model_sha256=model_sha256
+        head,
+        backbone=spec,
+        frames=FRAMES,
+        labels=LABELS,
+        model_sha256=model_sha256,
+        protocol=protocol,
+        views=views,
+        deployed=deployed,
     )
     fake_reports.evaluation_report(
         head,
@@ -74,7 +100,7 @@ def write_evaluation(
         data_hash=fake_features.data_hash(clips),
         training=training,
         labels=LABELS,
-        metrics={"validation_accuracy": validation_accuracy, "validation_loss": 1.0},
+        metrics={"accuracy": 0.7, "validation_accuracy": validation_accuracy, "validation_loss": 1.0},
         clip_ids=tuple(clip.clip_id for clip in test),
         truth=tuple(LABELS.index(clip.label) for clip in test),
         scores_sha256=sha256_file(target / "scores.npy"),
@@ -82,14 +108,19 @@ def write_evaluation(
     ).save(target)
 
 
-def write_inputs(folder: Path, backbone: Backbone, counts: dict[Split, int] = COUNTS) -> dict[str, Path]:
+def write_inputs(
+    folder: Path, backbone: Backbone, counts: dict[Split, int] = COUNTS, **evaluation: Any
+) -> dict[str, Path]:
     """Folders of the dataset, frames and evaluation steps; the GRU is the best on validation."""
-    clips = fake_features.make_clips(LABELS, counts)
+    clips = [
+        clip.model_copy(update={"duration_s": {"train": 4.0, "validation": 5.0, "test": 6.0}[clip.split]})
+        for clip in fake_features.make_clips(LABELS, counts)
+    ]
     dataset = fake_features.write_dataset(folder / "dataset", clips, LABELS)
     frames = write_frames(folder / "frames", clips)
     evaluations = folder / "evaluations"
-    write_evaluation(evaluations, "gru", clips, frames, backbone, 0.9)
-    write_evaluation(evaluations, "single_frame", clips, frames, backbone, 0.8)
+    write_evaluation(evaluations, "gru", clips, frames, backbone, 0.9, **evaluation)
+    write_evaluation(evaluations, "single_frame", clips, frames, backbone, 0.8, **evaluation)
     return {"dataset": dataset, "frames": frames, "evaluations": evaluations}
 
 
@@ -110,6 +141,14 @@ def test_the_best_on_validation_becomes_the_bundle(bundle: Path):
     assert (report.name, report.head, report.head_quantization) == ("thumbnail-gru", "gru", "dynamic")
     assert (report.backbone, report.backbone_quantization) == (SPEC, "none")
     assert (report.labels, report.sampling.frames) == (LABELS, FRAMES)
+
+
+def test_the_bundle_says_what_its_scores_mean(bundle: Path):
+    report, evaluated = open_bundle(bundle).report, fake_reports.calibration()
+    assert (report.temperature, report.reject_below) == (evaluated.temperature, evaluated.reject_below)
+    assert report.accuracy == 0.7, "the evaluation's, whatever parity's clips say"
+    assert report.sampling.clip_s == 4.0, "of the training clips alone"
+    assert not report.parity.seen
 
 
 def test_the_bundle_is_whole_and_tests_itself(bundle: Path):
@@ -133,6 +172,33 @@ def test_parity_is_that_of_every_test_clip(bundle: Path, inputs: dict[str, Path]
     assert parity.agreement == (keras.argmax(1) == litert.argmax(1)).mean()
     assert parity.litert_accuracy == (litert.argmax(1) == evaluation.truth).mean()
     assert opened.report.metrics["agreement"] == parity.agreement
+
+
+def test_parity_is_of_raw_scores_averaged_over_views(tmp_path: Path):
+    inputs = write_inputs(tmp_path, Thumbnail(), views=("plain", "flip"))
+    report = step.run(PARAMS, weights="imagenet", seed="1", bundle=tmp_path / "bundle", **inputs)
+    assert report.sampling.views == ("plain", "flip")
+    assert report.temperature != 1
+    assert 0 < report.parity.max_score_difference < 0.02
+    classifier, frames = Classifier(open_bundle(tmp_path / "bundle")), RandomFrames().read("any")
+    both = [
+        classifier.scores_from_features(classifier.codes_from_frames(view))
+        for view in (frames, frames[:, :, ::-1])
+    ]
+    assert np.abs(both[0] - both[1]).max() > 0.001, "the views must tell different things"
+    np.testing.assert_allclose(classifier.scores_from_frames(frames), np.mean(both, axis=0), atol=1e-6)
+
+
+def test_without_clips_held_out_parity_is_that_of_seen_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    inputs = write_inputs(tmp_path, Thumbnail(), protocol="group_kfold(2)")
+    monkeypatch.setattr(reference, "MAX_SEEN_CLIPS", 12)
+    report = step.run(PARAMS, weights="imagenet", seed="1", bundle=tmp_path / "bundle", **inputs)
+    assert (report.parity.seen, report.parity.clips) == (True, 12)
+    assert 0 < report.parity.max_score_difference < 0.02
+    assert report.parity.agreement == 1
+    assert report.parity.keras_accuracy == report.parity.litert_accuracy
+    assert report.accuracy == 0.7
+    assert report.sampling.clip_s == 6.0, "the median of all clips: 6 of 4 s, 2 of 5 s, 10 of 6 s"
 
 
 def test_golden_clips_are_the_first_by_id(bundle: Path, inputs: dict[str, Path]):
@@ -246,11 +312,22 @@ def test_a_bundle_that_fails_its_own_test_is_not_delivered(
         step.run(PARAMS, weights="random", seed="1", bundle=tmp_path / "bundle", **inputs)
 
 
-def test_weights_must_be_those_of_the_features(shared_data: Path):
+@pytest.mark.slow
+def test_a_candidate_brings_the_weights_of_a_backbone_that_was_trained_too(tmp_path: Path):
+    published = load_backbone("mobilenet_v2", "random", seed=7)
+    own = tmp_path / BACKBONE_WEIGHTS
+    published._network.save_weights(own)  # type: ignore[attr-defined]
+    expected = published.spec.model_copy(update={"weights_sha256": sha256_file(own)})
+    found = step._load_backbone(expected, "/nowhere", "1", tmp_path)
+    frame = np.random.default_rng(1).integers(0, 256, (1, 224, 224, 3), np.uint8)
+    np.testing.assert_array_equal(found.embed(frame), published.embed(frame))
+
+
+def test_weights_must_be_those_of_the_features(shared_data: Path, tmp_path: Path):
     spec = load_backbone("mobilenet_v2_quant", str(shared_data / "weights"), seed=1).spec
     other = spec.model_copy(update={"weights_sha256": "ab" * 32})
-    step._load_backbone(spec, str(shared_data / "weights"), "1")
+    step._load_backbone(spec, str(shared_data / "weights"), "1", tmp_path)
     with pytest.raises(BundleError, match="name the same weights"):
-        step._load_backbone(other, str(shared_data / "weights"), "1")
+        step._load_backbone(other, str(shared_data / "weights"), "1", tmp_path)
     with pytest.raises(WeightsError):
-        step._load_backbone(spec, "/nowhere", "1")
+        step._load_backbone(spec, "/nowhere", "1", tmp_path)

@@ -5,10 +5,10 @@ from collections import Counter
 import pytest
 
 from components.dataset.cut import cut
-from components.dataset.split import Member
 from reelflow.errors import DataError, ParamsError
 from reelflow.params import DatasetParams
 from reelflow.progress import watched_by
+from reelflow.splits import Member
 
 PARAMS = DatasetParams(
     source="clips",
@@ -41,6 +41,7 @@ def with_lists(folder, train, test, **changes):
     (folder / "train.txt").write_bytes("".join(f"{path} 1\r\n" for path in train).encode())
     (folder / "test.txt").write_bytes("".join(f"{path}\r\n" for path in test).encode())
     lists = {"train": str(folder / "train.txt"), "test": str(folder / "test.txt")}
+    lists |= {"incomplete": changes.pop("incomplete", "refuse")}
     return PARAMS.model_validate({**PARAMS.model_dump(), "split_lists": lists, **changes})
 
 
@@ -118,6 +119,97 @@ def test_a_class_that_is_in_one_list_alone_is_named(tmp_path):
     test = [member.path for member in members if member.path not in train]
     with pytest.raises(DataError, match=r"Punch: 0 clip\(s\) in 0 group\(s\) in the train list"):
         cut(members, labels_of(members), with_lists(tmp_path, train, test))
+
+
+def partial_copy(folder, **changes):
+    """Lists of three classes; Punch stands in the test list alone, Dive is one clip of many listed."""
+    members = ucf101()
+    first_groups = {f"YoYo_g{group:02d}" for group in range(1, 5)}
+    test = [member.path for member in members if member.label == "Punch" or member.group in first_groups]
+    train = [member.path for member in members if member.path not in test]
+    dive = [f"Dive/v_Dive_g{group:02d}_c01.avi" for group in range(1, 6)]
+    params = with_lists(folder, [*train, *dive[:3]], [*test, *dive[3:], "Swim/v_Swim_g01_c01.avi"], **changes)
+    return [*members, Member(dive[0], "Dive", "Dive_g01")], params
+
+
+@pytest.mark.parametrize("split", ["group", "random"])
+def test_classes_that_the_lists_do_not_suffice_for_are_cut_by_group(tmp_path, split):
+    members, params = partial_copy(tmp_path, incomplete="cut", drop_small_classes=True, split=split)
+    with watched_by((notices := []).append):
+        result = cut(members, labels_of(members), params)
+    assert result.dropped_classes == ("Dive",)
+    kept = [member for member in members if member.label != "Dive"]
+    assert result.splits.keys() == {member.path for member in kept}
+    yoyo = {m.group for m in kept if m.label == "YoYo" and result.splits[m.path] == "test"}
+    assert yoyo == {f"YoYo_g{group:02d}" for group in range(1, 5)}  # as listed
+    punch = Counter(result.splits[member.path] for member in kept if member.label == "Punch")
+    assert punch == {"train": 32, "validation": 4, "test": 12}  # near 62, 10 and 28 % of 48 in groups of 4
+    assert len({(m.group, result.splits[m.path]) for m in kept if m.label == "Punch"}) == 12
+    assert result.notes == (
+        "97 of 102 listed clips are at hand and usable; there is none of 1 of the 4 classes",
+        "classes at hand in part: Dive 1 of 5",
+        "1 class(es) lack clips in one of the lists and are cut by whole groups instead (Punch: 48 clips, "
+        "all in the test list): figures that these classes take part in cannot be compared with figures on "
+        "the lists",
+    )
+    said = [notice["message"] for notice in notices]
+    assert said == [*result.notes, "classes dropped as too small: Dive"]
+
+
+def test_classes_too_small_to_be_cut_are_refused_with_what_they_have(tmp_path):
+    members, params = partial_copy(tmp_path, incomplete="cut")
+    with pytest.raises(DataError) as refused:
+        cut(members, labels_of(members), params)
+    assert "1 class(es) are too small" in str(refused.value)
+    assert "each needs at least 3 groups" in str(refused.value)
+    assert "Dive: 1 clip(s) in 1 group(s)\n" in str(refused.value)
+    assert "Punch" not in str(refused.value)
+
+
+def test_all_classes_may_be_cut_freely(tmp_path):
+    members = ucf101()
+    train = [member.path for member in members if member.label == "YoYo"]
+    test = [member.path for member in members if member.label == "Punch"]
+    result = cut(members, labels_of(members), with_lists(tmp_path, train, test, incomplete="cut"))
+    assert {(m.label, result.splits[m.path]) for m in members} == {
+        (label, split) for label in ("Punch", "YoYo") for split in ("train", "validation", "test")
+    }
+    assert "YoYo: 48 clips, all in the train list" in result.notes[0]
+
+
+def test_a_whole_copy_is_cut_as_listed_without_a_note(tmp_path):
+    members = ucf101()
+    test = [member.path for member in members if member.group[-2:] in ("01", "02", "03")]
+    train = [member.path for member in members if member.path not in test]
+    found = [
+        cut(members, labels_of(members), with_lists(tmp_path, train, test, incomplete=incomplete))
+        for incomplete in ("refuse", "cut")
+    ]
+    assert found[0] == found[1]
+    assert found[0].notes == ()
+
+
+def test_a_long_note_is_cut_short_on_the_screen_alone(tmp_path):
+    members = ucf101([f"Class{number:03d}" for number in range(40)], groups=4, clips=2)
+    listed = [member.path for member in members] + [
+        member.path.replace("_c01", "_c09") for member in members if "_c01" in member.path
+    ]
+    test = [path for path in listed if "_g01" in path]
+    params = with_lists(tmp_path, [path for path in listed if path not in test], test)
+    with watched_by((notices := []).append):
+        result = cut(members, labels_of(members), params)
+    assert result.notes[1].count(" 8 of 12") == 40
+    assert len(notices[1]["message"]) <= 400
+    assert notices[1]["message"].endswith("(see dataset.json)")
+
+
+def test_lists_of_another_folder_are_pointed_out(tmp_path):
+    members = [Member(f"UCF-101/{m.path}", m.label, m.group) for m in ucf101()]
+    params = with_lists(tmp_path, ["YoYo/a.avi"], ["YoYo/b.avi"], incomplete="cut")
+    with pytest.raises(
+        DataError, match=r"none of 96 clips stands in the split lists; the first clip is UCF-101/"
+    ):
+        cut(members, labels_of(members), params)
 
 
 def test_lists_that_leave_no_train_clips_are_refused(tmp_path):

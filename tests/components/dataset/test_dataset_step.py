@@ -225,6 +225,25 @@ def test_ucf101_as_it_lies_here(shared_data, tmp_path):
     assert (report.metrics["clips"], report.groups) == (87, 17)
 
 
+def test_ucf101_as_it_lies_here_by_the_lists(shared_data, tmp_path):
+    lists = {split: str(shared_data / f"ucf101_splits/{split}list01.txt") for split in ("train", "test")}
+    report = run_on(
+        shared_data / "clips/ucf101",
+        tmp_path / "dataset",
+        split_lists={**lists, "incomplete": "cut"},
+        drop_small_classes=True,
+    )
+    clips = read_clips(tmp_path / "dataset")
+    assert report == DatasetReport.open(tmp_path / "dataset")
+    assert (report.labels, len(report.dropped_classes), len(clips)) == (("Punch", "YoYo"), 4, 87)
+    assert "there is none of 95 of the 101 classes" in report.notes[0]
+    assert "Punch: 25 clips, all in the test list" in report.notes[-1]
+    listed = set(Path(lists["test"]).read_text().split())
+    yoyo = [clip for clip in clips if clip.label == "YoYo"]
+    assert all((clip.split == "test") == (clip.path in listed) for clip in yoyo)
+    assert len({(clip.group, clip.split) for clip in clips}) == 17
+
+
 def test_ut_interaction_keeps_its_sequences_whole(shared_data, tmp_path):
     report = run_on(shared_data / "clips/ut_interaction", tmp_path / "dataset")
     clips = read_clips(tmp_path / "dataset")

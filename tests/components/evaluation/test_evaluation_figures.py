@@ -5,8 +5,9 @@ import struct
 import numpy as np
 import pytest
 
-from components.evaluation.figures import draw_confusion, draw_per_class
+from components.evaluation.figures import draw_confusion, draw_per_class, draw_reliability
 from reelflow.contracts import ClassScores
+from tests.fake_reports import calibration
 
 
 def size(path) -> tuple[int, int]:
@@ -35,6 +36,12 @@ def test_per_class_bars_are_large_enough_to_read(tmp_path, classes):
     width, height = size(tmp_path / "per_class.png")
     assert height > 18 * classes
     assert width == 960
+
+
+@pytest.mark.parametrize("reject_below", [0.0, 0.6])
+def test_reliability_is_drawn_with_and_without_a_threshold(tmp_path, reject_below):
+    draw_reliability(calibration(reject_below=reject_below), "a $b$", tmp_path / "reliability.png")
+    assert size(tmp_path / "reliability.png") == (720, 720)
 
 
 def test_labels_in_any_script_and_with_dollars_are_drawn(tmp_path):

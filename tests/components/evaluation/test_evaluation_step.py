@@ -1,4 +1,4 @@
-"""The evaluation step on made-up features and untrained heads."""
+"""The evaluation step on made-up scores."""
 
 import csv
 import json
@@ -11,30 +11,35 @@ import numpy as np
 import pytest
 
 from components.evaluation.step import run
-from reelflow.contracts import DatasetReport, EvaluationReport
+from reelflow.contracts import DatasetReport, EvaluationReport, FloorsReport, TrainingReport
 from reelflow.errors import BundleError, DataError, ParamsError
 from reelflow.files import sha256_file
-from reelflow.nets.examples import load_splits
-from reelflow.nets.saved import load_head
-from reelflow.params import EvaluationParams
-from reelflow.stores.evaluations import best_candidate, read_candidates
+from reelflow.params import EvaluationParams, load_params
+from reelflow.stores.evaluations import BACKBONE_WEIGHTS, best_candidate, read_candidates
 from tests import fake_features as fake
+from tests import fake_scores
 
 LABELS = ("down", "up")
-PARAMS = EvaluationParams(top_k=5, chosen_classes=(), batch_size=10)
-HEADS = ("gru", "lstm", "single_frame")
+PARAMS = load_params(Path("params.yaml")).evaluation.model_copy(update={"resamples": 200})
+HEADS = {"gru": 0.7, "lstm": 0.9, "single_frame": 0.8}  # accuracy on the validation clips
+RIGHT = 26 / 32
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory) -> dict[str, Path]:
-    dataset, features = fake.write_both(tmp_path_factory.mktemp("inputs"))
-    return {"dataset": dataset, "features": features}
+    folder = tmp_path_factory.mktemp("inputs")
+    dataset, features = fake.write_both(folder)
+    floors = fake_scores.write_floors(folder / "floors", dataset)
+    return {"dataset": dataset, "features": features, "floors": floors}
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory, inputs) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("models")
-    return {head: fake.write_model(folder / head, inputs["features"], LABELS, head) for head in HEADS}
+    return {
+        head: write_training(folder / head, inputs, head, right=RIGHT, validated=validated)
+        for head, validated in HEADS.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -48,25 +53,39 @@ def chain(tmp_path_factory, inputs, models) -> list[Path]:
     return folders
 
 
-def test_scores_and_metrics_are_those_of_the_model(chain, inputs, models):
-    report = EvaluationReport.open(chain[0])
-    splits = load_splits(**inputs, needed=())
-    network = load_head(models["gru"] / "model.keras")
-    expected = {}
-    for split in ("validation", "test"):
-        examples = splits[split]
-        scores = network.predict_on_batch(examples.features(np.arange(len(examples.truth))))
-        expected[split] = (scores, np.mean(scores.argmax(axis=1) == examples.truth))
+def write_training(folder: Path, inputs: dict[str, Path], head: str = "gru", **how) -> Path:
+    return fake_scores.write_training(folder, inputs["dataset"], inputs["features"], head, **how)
+
+
+def evaluate(folder: Path, inputs: dict[str, Path], params: EvaluationParams = PARAMS, **how):
+    """Train with made-up scores and evaluate."""
+    model = write_training(folder / "model", inputs, **how)
+    return run(params, **inputs, model=model, evaluation=make(folder / "out"))
+
+
+def make(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_scores_and_metrics_are_those_that_training_left(chain, models):
+    report, training = EvaluationReport.open(chain[0]), TrainingReport.open(models["gru"])
     scores = np.load(chain[0] / "scores.npy")
     assert scores.dtype == np.float32
     assert sha256_file(chain[0] / "scores.npy") == report.scores_sha256
-    np.testing.assert_allclose(scores, expected["test"][0], atol=1e-6)
-    assert report.metrics["accuracy"] == expected["test"][1]
-    assert report.metrics["validation_accuracy"] == expected["validation"][1]
-    assert report.metrics["weighted_recall"] == pytest.approx(report.metrics["accuracy"])
-    assert report.clip_ids == splits["test"].clip_ids
-    assert report.truth == tuple(splits["test"].truth)
-    assert np.trace(np.array(report.confusion)) == report.metrics["accuracy"] * len(report.truth)
+    np.testing.assert_array_equal(scores, np.load(models["gru"] / "test.npy"))
+    assert report.metrics["accuracy"] == RIGHT
+    assert report.metrics["validation_accuracy"] == pytest.approx(0.7, abs=0.03)
+    assert report.metrics["validation_loss"] > 0
+    assert report.metrics["weighted_recall"] == pytest.approx(RIGHT)
+    assert (report.clip_ids, report.truth) == (training.test.clip_ids, training.test.truth)
+    assert np.trace(np.array(report.confusion)) == 26
+
+
+def test_groups_are_those_of_the_clips(chain):
+    report = EvaluationReport.open(chain[0])
+    assert len(report.groups) == len(report.clip_ids) == 32
+    assert set(report.groups) == {f"test{number}" for number in range(16)}
 
 
 def test_top_k_is_as_many_as_there_are_classes(chain):
@@ -91,20 +110,36 @@ def test_the_tables_tell_what_the_report_tells(chain):
         assert tuple(pairs.count((actual, predicted)) for predicted in LABELS) == row
 
 
-def test_candidates_are_carried_along_and_only_the_best_model(chain, models):
+def test_candidates_are_carried_along_and_only_the_best_model(chain):
+    heads = list(HEADS)
     for length, folder in enumerate(chain, start=1):
         candidates = read_candidates(folder)
-        assert [found.name for found in candidates] == sorted(f"thumbnail-{head}" for head in HEADS[:length])
+        assert [found.name for found in candidates] == sorted(f"thumbnail-{head}" for head in heads[:length])
         best = best_candidate(candidates)
+        assert best.name == ("thumbnail-gru" if length == 1 else "thumbnail-lstm")
         assert [found.name for found in candidates if found.model.is_file()] == [best.name]
         assert sha256_file(best.model) == best.report.model_sha256
-        assert best.report.metrics["validation_accuracy"] == max(
-            found.report.metrics["validation_accuracy"] for found in candidates
-        )
         for found in candidates:
             assert len(found.scores()) == len(found.report.clip_ids)
             assert (found.folder / "confusion.png").is_file()
+            assert not found.backbone_weights.exists()
     assert EvaluationReport.open(chain[-1]).name == "thumbnail-single_frame"
+
+
+def test_a_fine_tuned_backbone_goes_where_its_model_goes(tmp_path, inputs, models):
+    tuned = shutil.copytree(inputs["features"], tmp_path / "features")
+    (tuned / BACKBONE_WEIGHTS).write_bytes(b"tuned")
+    changed, first = inputs | {"features": tuned}, make(tmp_path / "first")
+    run(PARAMS, **changed, model=models["gru"], evaluation=first)
+    (only,) = read_candidates(first)
+    assert only.backbone_weights.read_bytes() == b"tuned"
+    second = make(tmp_path / "second")
+    run(PARAMS, **inputs, model=models["lstm"], evaluation=second, previous=first)
+    assert not any(found.backbone_weights.exists() for found in read_candidates(second))
+    third = make(tmp_path / "third")
+    worse = write_training(tmp_path / "worse", inputs, "tcn", validated=0.1)
+    run(PARAMS, **inputs, model=worse, evaluation=third, previous=first)
+    assert best_candidate(read_candidates(third)).backbone_weights.read_bytes() == b"tuned"
 
 
 def test_running_again_gives_the_same_bytes(chain, inputs, models):
@@ -117,10 +152,11 @@ def test_running_again_gives_the_same_bytes(chain, inputs, models):
 def test_many_classes_get_a_matrix_of_the_most_confused_ones(tmp_path):
     labels = tuple("abcdefgh")
     dataset, features = fake.write_both(tmp_path, labels, {"train": 1, "validation": 2, "test": 3})
-    model = fake.write_model(tmp_path / "model", features, labels, "single_frame")
-    report = run(PARAMS, dataset=dataset, features=features, model=model, evaluation=make(tmp_path / "out"))
-    figures = {path.name for path in (tmp_path / "out").glob("*.png")}
-    assert figures == {"confusion.png", "confusion_normalised.png", "confusion_chosen.png", "per_class.png"}
+    floors = fake_scores.write_floors(tmp_path / "floors", dataset)
+    report = evaluate(tmp_path, {"dataset": dataset, "features": features, "floors": floors})
+    figures = {path.stem for path in (tmp_path / "out").glob("*.png")}
+    whole = {"confusion", "confusion_normalised", "per_class", "reliability"}
+    assert figures == whole | {"confusion_chosen"}
     assert report.top_k == 5
     assert report.metrics["accuracy"] <= report.metrics["top5_accuracy"] <= 1
 
@@ -138,11 +174,13 @@ def test_an_unknown_chosen_class_is_named_with_the_known_ones(tmp_path, inputs, 
         run(chosen, **inputs, model=models["gru"], evaluation=tmp_path)
 
 
-def test_no_clips_to_test_on_is_an_error(tmp_path):
-    dataset, features = fake.write_both(tmp_path, counts={"train": 2, "validation": 2, "test": 0})
-    model = fake.write_model(tmp_path / "model", features, LABELS, "single_frame")
-    with pytest.raises(DataError, match="no clips with features in the test split"):
-        run(PARAMS, dataset=dataset, features=features, model=model, evaluation=make(tmp_path / "out"))
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_no_clips_to_measure_is_an_error(tmp_path, split):
+    counts = {"train": 2, "validation": 2, "test": 2} | {split: 0}
+    dataset, features = fake.write_both(tmp_path, counts=counts)
+    floors = fake_scores.write_floors(tmp_path / "floors", dataset)
+    with pytest.raises(DataError, match=f"no clips with features in the {split} split"):
+        evaluate(tmp_path, {"dataset": dataset, "features": features, "floors": floors})
 
 
 def test_a_model_of_other_features_is_refused(tmp_path, inputs, models):
@@ -153,43 +191,79 @@ def test_a_model_of_other_features_is_refused(tmp_path, inputs, models):
 
 
 def test_a_model_of_other_classes_is_refused(tmp_path, inputs):
-    model = fake.write_model(tmp_path / "model", inputs["features"], ("left", "right"), "gru")
-    with pytest.raises(BundleError, match="trained on other classes"):
-        run(PARAMS, **inputs, model=model, evaluation=make(tmp_path / "out"))
+    with pytest.raises(BundleError, match=r"the model .* or other classes than the data set"):
+        evaluate(tmp_path, inputs, labels=("left", "right"))
 
 
-def test_a_data_set_that_contradicts_itself_is_refused(tmp_path, inputs, models):
+def test_floors_of_other_clips_are_refused(tmp_path, inputs, models):
+    clips = fake.make_clips(LABELS, {"train": 2, "validation": 2, "test": 2})
+    floors = fake_scores.write_floors(
+        tmp_path / "floors", fake.write_dataset(tmp_path / "dataset", clips, LABELS)
+    )
+    with pytest.raises(BundleError, match=r"the floors in .* knows other clips"):
+        run(PARAMS, **inputs | {"floors": floors}, model=models["gru"], evaluation=tmp_path)
+
+
+def test_floors_that_lack_a_test_clip_are_refused(tmp_path, inputs, models):
+    floors = shutil.copytree(inputs["floors"], tmp_path / "floors")
+    report = FloorsReport.open(floors)
+    first, second = report.floors
+    shorter = first.scored.model_copy(
+        update={name: getattr(first.scored, name)[1:] for name in ("clip_ids", "truth", "folds")}
+    )
+    report.model_copy(update={"floors": (first.model_copy(update={"scored": shorter}), second)}).save(floors)
+    with pytest.raises(BundleError, match=r"metadata floor .* tested on 31 clips, the model on 32"):
+        run(PARAMS, **inputs | {"floors": floors}, model=models["gru"], evaluation=tmp_path)
+
+
+@pytest.mark.parametrize("which", ["model", "floors", "both"])
+def test_another_protocol_is_refused_with_both_names(tmp_path, inputs, which):
+    protocol = "group_kfold(4)"
+    model = write_training(tmp_path / "model", inputs, protocol="holdout" if which == "floors" else protocol)
+    floors = tmp_path / "floors"
+    fake_scores.write_floors(floors, inputs["dataset"], protocol="holdout" if which == "model" else protocol)
+    with pytest.raises(BundleError, match=r"by group_kfold\(4\), but evaluation.protocol is holdout"):
+        run(PARAMS, **inputs | {"floors": floors}, model=model, evaluation=make(tmp_path / "out"))
+
+
+def test_a_data_set_whose_clips_are_of_other_classes_is_refused(tmp_path, inputs, models):
     dataset = shutil.copytree(inputs["dataset"], tmp_path / "dataset")
-    report = DatasetReport.open(dataset)
-    report.model_copy(update={"labels": ("down", "left")}).save(dataset)
-    model = fake.write_model(tmp_path / "model", inputs["features"], ("down", "left"), "gru")
-    changed = inputs | {"dataset": dataset}
-    with pytest.raises(BundleError, match="other classes than its clips have"):
+    floors = shutil.copytree(inputs["floors"], tmp_path / "floors")
+    model = shutil.copytree(models["gru"], tmp_path / "model")
+    for kind, folder in ((DatasetReport, dataset), (FloorsReport, floors), (TrainingReport, model)):
+        kind.open(folder).model_copy(update={"labels": ("down", "left")}).save(folder)
+    changed = inputs | {"dataset": dataset, "floors": floors}
+    with pytest.raises(BundleError, match="as left; in the data set it is up: run the step that wrote it"):
         run(PARAMS, **changed, model=model, evaluation=make(tmp_path / "out"))
 
 
-def test_an_altered_model_is_refused(tmp_path, inputs, models):
-    model = make(tmp_path / "model")
-    for path in models["gru"].iterdir():
-        (model / path.name).write_bytes(path.read_bytes())
-    (model / "model.keras").write_bytes((models["lstm"] / "model.keras").read_bytes())
-    with pytest.raises(BundleError, match="its report says"):
+@pytest.mark.parametrize("file", ["model.keras", "test.npy", "validation.npy"])
+def test_an_altered_training_folder_is_refused(tmp_path, inputs, models, file):
+    model = shutil.copytree(models["gru"], tmp_path / "model")
+    (model / file).write_bytes((models["lstm"] / file).read_bytes() + b" ")
+    with pytest.raises(BundleError, match=f"{file} is not the .* that its report names"):
         run(PARAMS, **inputs, model=model, evaluation=make(tmp_path / "out"))
 
 
-def test_the_command_chains_evaluations_without_a_word_of_tensorflow(
+def test_the_command_chains_evaluations_and_imports_no_tensorflow(
     tmp_path, inputs, models, chain, monkeypatch
 ):
     monkeypatch.setenv("REELFLOW_EVENTS", str(tmp_path / "events.jsonl"))  # not to MLflow
-    paths = inputs | {"model": models["lstm"], "previous": chain[0], "evaluation": tmp_path / "out"}
+    params = tmp_path / "params.yaml"
+    params.write_text(Path("params.yaml").read_text().replace("resamples: 2000", "resamples: 200"))
+    paths = inputs | {
+        "model": models["lstm"],
+        "previous": chain[0],
+        "evaluation": tmp_path / "out",
+        "params": params,
+    }
     options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
-    command = [sys.executable, "-m", "components.evaluation", *options]
+    command = [sys.executable, "-X", "importtime", "-m", "components.evaluation", *options]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    said = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert (done.returncode, done.stdout, said) == (0, "", [])
+    assert "numpy" in imported
+    assert not imported & {"tensorflow", "keras"}
     assert EvaluationReport.open(tmp_path / "out") == EvaluationReport.open(chain[1])
     assert read_candidates(tmp_path / "out")[0].report == read_candidates(chain[1])[0].report
-
-
-def make(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    return folder

@@ -19,7 +19,7 @@ from reelflow.stores.frames import FrameStore
 from reelflow.video.sample import uniform_indices
 from tests.videos import level, write_dataset, write_video
 
-PARAMS = FramesParams(count=5, jpeg_quality=95, shards=4, clip_timeout_s=60)
+PARAMS = FramesParams(count=5, oversample=1, jpeg_quality=95, shards=4, clip_timeout_s=60)
 
 
 @pytest.fixture
@@ -68,6 +68,20 @@ def test_every_clip_gives_its_uniform_frames(dataset, tmp_path):
     )
     expected = sorted([level(index) for index in uniform_indices(3 + n, 5)] for n in range(8))
     assert np.allclose(found, expected, atol=8)
+
+
+def test_frames_beside_the_plain_ones_are_kept_and_change_none_of_them(dataset, tmp_path):
+    run_into(dataset, tmp_path / "plain")
+    report = run_into(dataset, tmp_path / "more", PARAMS.model_copy(update={"oversample": 3}))
+    assert (report.count, report.oversample, report.metrics["frames"]) == (5, 3, 120)
+    plain, more = FrameStore(tmp_path / "plain"), FrameStore(tmp_path / "more")
+    longest = max(more.clip_ids, key=lambda clip_id: more.read(clip_id, 1)[-1].mean())
+    for clip_id in plain.clip_ids:
+        assert np.array_equal(more.read(clip_id), plain.read(clip_id))
+    for offset in (-1, 0, 1):
+        found = [frame.mean() for frame in more.read(longest, offset)]
+        expected = [level(index) for index in uniform_indices(10, 15)[1 + offset :: 3]]
+        assert np.allclose(found, expected, atol=8)
 
 
 def test_the_same_clips_give_the_same_bytes(dataset, tmp_path):

@@ -47,7 +47,7 @@ def test_a_bundle_that_passes_every_gate_becomes_champion(made, tmp_path):
     [
         (
             {"min_accuracy": 0.9},
-            "accuracy on LiteRT is 80 %, and release.min_accuracy asks for at least 90 %",
+            "accuracy on clips that were held out is 80 %, and release.min_accuracy asks for at least 90 %",
         ),
         (
             {"max_size_mb": 0.0005},

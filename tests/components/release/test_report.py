@@ -5,21 +5,36 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.release.figures import confusions, curve_chart, matrix_chart, ticks
+from components.release.figures import (
+    ReliabilityChart,
+    confusions,
+    curve_chart,
+    matrix_chart,
+    reliability_chart,
+    ticks,
+)
+from components.release.sections import fold_rows, reach
 from components.release.step import run
 from components.release.stills import choose
+from components.release.words import floor_in_words, protocol_in_words, rejection_in_words
+from reelflow.contracts import Bin, DatasetReport, Interval
 from reelflow.params import load_params
+from reelflow.stores.evaluations import read_candidates
 from tests.fake_registry import MemoryRegistry
+from tests.fake_reports import calibration, floor_comparison
 from tests.fake_run import write_run
 
 PARAMS = load_params(Path("params.yaml")).release
 EVIL = "<script>alert(1)</script>"
 SECTIONS = [
     "candidates",
+    "floors",
     "gates",
+    "champion",
     "samples",
     "confusion",
     "classes",
+    "calibration",
     "curves",
     "dataset",
     "quarantine",
@@ -71,6 +86,11 @@ def page(folder: Path, *arguments, **options) -> str:
     return (folder / "release" / "report.html").read_text(encoding="utf-8")
 
 
+def words(text: str) -> str:
+    """What a reader sees, on one line."""
+    return " ".join(" ".join(Page(text).text).split())
+
+
 def test_the_page_refers_to_nothing_but_itself(tmp_path):
     text = page(tmp_path)
     found = Page(text)
@@ -88,11 +108,140 @@ def test_every_section_is_there_and_the_links_lead_to_them(tmp_path):
 
 
 def test_the_verdict_stands_in_words(tmp_path):
-    words = " ".join(" ".join(Page(page(tmp_path)).text).split())
-    assert "thumbnail-gru names 8 of 10 test clips correctly" in words
-    assert "Promoted to champion" in words
-    assert "always naming the most frequent class would give 50.0" in words
-    assert "come from 5 groups (recordings), none of which was trained on." in words
+    found = words(page(tmp_path))
+    assert "thumbnail-gru names 8 of 10 test clips correctly" in found
+    assert "Promoted to champion" in found
+    assert "That is 80.0 % (95 % interval 70.0 to 90.0) over 2 classes" in found
+    assert "always naming the most frequent class would give 50.0" in found
+    assert "come from 5 groups (recordings), none of which was trained on." in found
+    assert "One split: the models were trained on the train clips" in found
+    assert "Beware" not in found
+
+
+def test_every_accuracy_bears_its_interval(tmp_path):
+    text = page(tmp_path)
+    assert "(70.0 to 90.0) on 10 test clips</title>" in text
+    found = words(text)
+    assert "Accuracy 80.0 % 70.0 to 90.0 · 10 test clips" in found
+    assert "Macro F1 0.800 0.70 to 0.90" in found
+    assert "80.0 70.0 to 90.0 100.0 80.0" in found  # the row of the chosen candidate
+    assert "thumbnail-single_frame, 50.0 % (40.0 to 60.0)" in found
+    assert text.count('class="whisker"') == 2 + 1 + 2 * 2  # candidates, the chosen one, each floor
+
+
+def test_a_classifier_that_is_not_clearly_above_a_floor_is_told_in_the_verdict(tmp_path):
+    found = words(page(tmp_path, floors={"metadata": 0.75, "thumbnails": 0.3}))
+    beware = "Beware: this classifier is not clearly above what clip metadata alone would give."
+    assert "It may have learned how the clips were made" in found
+    assert found.count(beware) == 2  # in the verdict, and in the section
+    assert "Not clearly above: a classifier with clip metadata alone reaches 75.0 %" in found
+    assert "Clearly above: a classifier with thumbnails alone reaches 30.0 %" in found
+    assert "Best shortcut 75.0 %" in found
+
+
+def test_folds_stand_in_a_table_and_no_group_leaks(tmp_path):
+    text = page(tmp_path, protocol="group_kfold(4)", folds=4)
+    found = words(text)
+    assert '<a href="#folds">' in text
+    assert "4-fold cross-validation by group: every clip was tested once, by a model that had not" in found
+    assert "none of which was trained on" in found
+    assert "fold 4 12 2 6 3" in found
+    assert "all together 16" in found
+    assert "The model in the bundle was trained on all clips" in found
+    assert "Same answer on devices 100.0" in found
+    assert "runtime LiteRT" not in found
+    assert "16 clips, in turn to train, to validate and to test" in found
+
+
+def test_a_fold_shows_its_own_accuracy(tmp_path):
+    made = write_run(tmp_path / "run", accuracies={"gru": 0.75}, protocol="group_kfold(2)", folds=2)
+    (candidate,) = read_candidates(made.evaluations)
+    folds = np.array(candidate.report.training.test.folds)
+    right = candidate.scores().argmax(axis=1) == np.array(candidate.report.truth)
+    rows = fold_rows([candidate])
+    assert [row.accuracies for row in rows] == [(right[folds == 0].mean(),), (right[folds == 1].mean(),)]
+
+
+def test_one_tested_group_is_said_to_be_one(tmp_path):
+    assert "All test clips come from one group" in words(page(tmp_path, clips_per_class=1))
+
+
+def test_what_the_scores_mean(tmp_path):
+    found = words(page(tmp_path))
+    assert "1.70: the scores as they come were too sure of themselves" in found
+    assert "21.0 points before, 6.0 after" in found
+    assert "An answer with a score below 61.0 % is reported as no answer" in found
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "on the test clips 70.0 % of the clips are answered, and 85.7 % of these answers are right."),
+        ({"reject_below": 0}, "No answer is rejected: on the validation clips 90 % were right without any"),
+        ({"reject_below": 0, "target_met": False}, "no threshold would bring 90 % of the answers"),
+    ],
+)
+def test_what_becomes_of_unsure_answers(changes, expected):
+    assert expected in rejection_in_words(calibration(**changes))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "folds", "expected"),
+    [
+        ("holdout", 1, "clips that were set aside"),
+        ("group_kfold(5)", 5, "5-fold cross-validation by group"),
+        ("group_kfold(5, seed=2)", 5, "5-fold cross-validation by group"),
+        ("leave_one_group_out", 21, "Each of the 21 groups was left out in turn"),
+        ("cross_set(set1)", 1, "groups whose names begin with “set1”, and tested on all others"),
+    ],
+)
+def test_every_protocol_has_words(protocol, folds, expected):
+    assert expected in protocol_in_words(protocol, folds)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "clearly", "start"),
+    [(0.3, True, "Clearly"), (0.7, False, "Not clearly"), (0.9, False, "Not above")],
+)
+def test_a_floor_in_words(accuracy, clearly, start):
+    assert floor_in_words(floor_comparison("metadata", accuracy, 0.8, clearly_above=clearly)).startswith(
+        start
+    )
+
+
+def test_the_champion_comparison_is_a_table_of_four(tmp_path):
+    registry = MemoryRegistry()
+    for name, accuracy in (("first", 0.5), ("second", 0.9)):
+        made = write_run(tmp_path / name, accuracies={"gru": accuracy}, clips_per_class=20)
+        run(PARAMS, **made.inputs, release=tmp_path / f"{name} release", registry=registry)
+    found = words((tmp_path / "second release" / "report.html").read_text(encoding="utf-8"))
+    assert "Better beyond noise: 90.0 % against 50.0 %" in found
+    assert "Challenger right 20 16 only the challenger" in found
+    assert "Challenger wrong 0 only the champion 4" in found
+    assert "a split as uneven as 16 to 0 is rarely chance" in found
+    first = words((tmp_path / "first release" / "report.html").read_text(encoding="utf-8"))
+    assert "The challenger was compared with no other champion" in first
+
+
+def test_notes_on_the_data_are_told(tmp_path):
+    made = write_run(tmp_path / "run")
+    report = DatasetReport.open(made.dataset)
+    report.model_copy(update={"notes": ("3 clips of the lists are <missing>",)}).save(made.dataset)
+    run(PARAMS, **made.inputs, release=tmp_path / "release", registry=MemoryRegistry())
+    assert "<li>3 clips of the lists are &lt;missing&gt;</li>" in (
+        tmp_path / "release" / "report.html"
+    ).read_text(encoding="utf-8")
+
+
+def test_a_head_that_is_fitted_at_once_has_a_report_too(tmp_path):
+    made = write_run(tmp_path / "run")
+    for candidate in read_candidates(made.evaluations):
+        curves = {name: values[:1] for name, values in candidate.report.training.curves.items()}
+        once = {"curves": curves, "epochs_run": 1, "best_epoch": 1}
+        training = candidate.report.training.model_copy(update=once)
+        candidate.report.model_copy(update={"training": training}).save(candidate.folder)
+    run(PARAMS, **made.inputs, release=tmp_path / "release", registry=MemoryRegistry())
+    assert "Fitted at once" in (tmp_path / "release" / "report.html").read_text(encoding="utf-8")
 
 
 def test_labels_paths_and_reasons_are_escaped(tmp_path):
@@ -174,3 +323,21 @@ def test_a_matrix_by_row_is_in_percent_and_empty_rows_stay_empty():
 def test_the_most_frequent_errors_come_first():
     found = confusions([[5, 1, 0], [4, 2, 0], [0, 0, 3]], ["a", "b", "c"])
     assert found == [("b", "a", 4, 6), ("a", "b", 1, 6)]
+
+
+def test_dots_on_the_diagonal_keep_their_word():
+    bins = (Bin(clips=0, confidence=0, accuracy=0), Bin(clips=4, confidence=0.5, accuracy=0.5))
+    (dot,) = reliability_chart((*bins, Bin(clips=0, confidence=0, accuracy=0))).dots
+    middle = (
+        (ReliabilityChart.x(0) + ReliabilityChart.x(1)) / 2,
+        (ReliabilityChart.y(0) + ReliabilityChart.y(1)) / 2,
+    )
+    assert (dot.x, dot.y) == middle
+    assert dot.title == "4 clips: scores of 50 % on average, 50 % right"
+    assert reliability_chart(()).dots == ()
+
+
+def test_an_axis_reaches_as_far_as_the_intervals():
+    assert reach([Interval(low=-0.3, high=0.1), Interval(low=0, high=0.05)]) == 0.5
+    assert reach([]) == 0.1
+    assert reach([Interval(low=-1, high=1)]) == 1.0

@@ -33,9 +33,12 @@ def chromium() -> str:
 
 
 def test_a_browser_shows_the_report_and_has_nothing_to_block(chromium, tmp_path):
-    made = write_run(tmp_path / "run", [f"class {number}" for number in range(6)])
-    params = load_params(Path("params.yaml")).release
-    run(params, **made.inputs, release=tmp_path / "release", registry=MemoryRegistry())
+    params, registry = load_params(Path("params.yaml")).release, MemoryRegistry()
+    for name, accuracy in (("champion", 0.5), ("run", 0.9)):
+        labels, heads = [f"class {number}" for number in range(6)], {"gru": accuracy, "lstm": 0.3}
+        made = write_run(tmp_path / name, labels, accuracies=heads, protocol="group_kfold(5)", folds=5)
+        release = tmp_path / ("release" if name == "run" else "before")
+        run(params, **made.inputs, release=release, registry=registry)
     picture, profile = tmp_path / "report.png", tmp_path / "profile"
     url = (tmp_path / "release" / "report.html").as_uri()
     command = [chromium, *OPTIONS, f"--user-data-dir={profile}", f"--screenshot={picture}", url]

@@ -16,7 +16,7 @@ from components.training.step import run
 from reelflow.contracts import TrainingReport
 from reelflow.errors import BundleError, DataError, ParamsError
 from reelflow.files import sha256_file
-from reelflow.nets.examples import load_splits
+from reelflow.nets.examples import load_examples
 from reelflow.nets.saved import load_head
 from reelflow.progress import watched_by
 from reelflow.steps import perform
@@ -31,9 +31,11 @@ def inputs(tmp_path_factory) -> dict[str, Path]:
     return {"dataset": dataset, "features": features}
 
 
-def train(folder: Path, inputs: dict[str, Path], head: str = "gru", **changes) -> TrainingReport:
+def train(
+    folder: Path, inputs: dict[str, Path], head: str = "gru", protocol: str = "holdout", **changes
+) -> TrainingReport:
     folder.mkdir(parents=True, exist_ok=True)
-    return run(fake.training_params(**QUICK | changes), head=head, **inputs, model=folder)
+    return run(fake.training_params(**QUICK | changes), head=head, protocol=protocol, **inputs, model=folder)
 
 
 @pytest.fixture(scope="module")
@@ -66,16 +68,17 @@ def test_the_report_tells_what_was_done(trained, inputs):
 
 def test_the_model_is_that_of_the_best_epoch(trained, inputs):
     report = TrainingReport.open(trained)
-    validation = load_splits(**inputs, needed=())["validation"]
+    examples, clips = load_examples(**inputs)
+    rows = examples.rows_of([clip for clip in clips if clip.split == "validation"])
     model = load_head(trained / "model.keras", sha256=report.model_sha256)
-    scores = model.predict_on_batch(validation.features(np.arange(len(validation.truth))))
-    right = scores[np.arange(len(scores)), validation.truth]
+    scores = model.predict_on_batch(examples.features(rows))
+    right = scores[np.arange(len(scores)), examples.truth[rows]]
     assert -np.log(right).mean() == pytest.approx(report.metrics["validation_loss"], rel=1e-4)
 
 
 def test_the_folder_holds_the_files_and_nothing_else(trained):
     names = sorted(path.name for path in trained.iterdir())
-    assert names == ["curves.csv", "curves.png", "model.keras", "training.json"]
+    assert names == ["curves.csv", "curves.png", "model.keras", "test.npy", "training.json", "validation.npy"]
     report = TrainingReport.open(trained)
     assert sha256_file(trained / "model.keras") == report.model_sha256
     rows = list(csv.DictReader((trained / "curves.csv").read_text().splitlines()))
@@ -96,20 +99,6 @@ def test_training_stops_when_the_validation_loss_stalls_and_tells_every_epoch(tm
     done = [(event["done"], event["total"]) for event in events if event["kind"] == "progress"]
     assert done[0] == (0, QUICK["epochs"])
     assert done[-1] == (report.epochs_run, report.epochs_run)
-
-
-def test_the_rate_falls_as_the_study_says(inputs):
-    from components.training.fit import compile_for_training
-    from reelflow.nets.heads import build_head
-
-    params = fake.training_params(learning_rate=0.1, decay=0.5)
-    network = build_head("single_frame", frames=5, dim=8, classes=2, params=params)
-    compile_for_training(network, params)
-    rates = []
-    for _ in range(3):
-        rates.append(float(network.optimizer.learning_rate))
-        network.train_on_batch(np.ones((2, 5, 8)), np.array([0, 1]))
-    assert rates == pytest.approx([0.1, 0.1 / 1.5, 0.1 / 2])
 
 
 def write_params(path: Path, **changes) -> Path:
@@ -137,7 +126,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, inputs, trained, 
         perform(
             run,
             fake.training_params(**QUICK | {"checkpoint_every_s": 0}),
-            options={"head": "gru"},
+            options={"head": "gru", "protocol": "holdout"},
             inputs=inputs,
             output={"model": model},
         )
@@ -151,7 +140,7 @@ def wait_for_checkpoint(store: Path, epoch: int, process: subprocess.Popen) -> N
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         assert process.poll() is None, process.stderr.read()
-        found = [path.name for path in store.glob(".training-*.partial/checkpoints/*")]
+        found = [path.name for path in store.glob(".training-*.partial/checkpoints/0/*")]
         if any(name.isdecimal() and int(name) >= epoch for name in found):
             return
         time.sleep(0.01)
@@ -163,9 +152,9 @@ def test_a_clip_without_features_is_left_out_with_a_notice(tmp_path, inputs):
     features = fake.write_features(tmp_path / "features", clips[1:], ("down", "up"), fake.data_hash(clips))
     events = []
     with watched_by(events.append):
-        splits = load_splits(inputs["dataset"], features, ("train",))
-    assert len(splits["train"].clip_ids) == 2 * fake.COUNTS["train"] - 1
-    assert clips[0].clip_id not in splits["train"].clip_ids
+        examples, every = load_examples(inputs["dataset"], features)
+    assert [clip.clip_id for clip in every] == [clip.clip_id for clip in clips]
+    assert examples.ids_of(examples.rows_of(every)) == tuple(clip.clip_id for clip in clips[1:])
     assert "1 clips have no features" in events[0]["message"]
 
 

@@ -177,3 +177,42 @@ def test_the_whole_networks_convert(application: Application) -> None:
         interpreter.invoke()
         difference = np.abs(interpreter.get_tensor(result["index"])[0] - expected[0]).max()
         assert difference <= tolerance * expected.max(), quantization
+
+
+@pytest.mark.parametrize("blocks", [1, 4, 16])
+def test_the_parts_of_a_network_are_the_whole(small: KerasBackbone, blocks: int) -> None:
+    first, rest = small.split(blocks)
+    maps = first.embed(frames(32))
+    names = {layer.name.split("_")[1] for layer in rest.layers if layer.name.startswith("block_")}
+    assert names == {str(number) for number in range(17 - blocks, 17)}
+    found, expected = rest(maps.astype(np.float32)).numpy(), small.embed(frames(32))
+    np.testing.assert_allclose(found, expected, rtol=0.01, atol=0.005 * expected.max())
+
+
+def test_more_blocks_than_there_are_is_an_error(small: KerasBackbone) -> None:
+    with pytest.raises(ParamsError, match=r"blocks is 17, but mobilenet_v2 has 16"):
+        small.split(17)
+
+
+def test_written_weights_are_read_again_and_depend_on_the_numbers_alone(
+    small: KerasBackbone, tmp_path: Path
+) -> None:
+    small.save_weights(tmp_path / "one.weights.h5")
+    again = load_application(SMALL, str(tmp_path / "one.weights.h5"), seed=9)
+    np.testing.assert_array_equal(again.embed(frames(32)), small.embed(frames(32)))
+    again.save_weights(tmp_path / "two.weights.h5")
+    assert (tmp_path / "one.weights.h5").read_bytes() == (tmp_path / "two.weights.h5").read_bytes()
+
+
+@pytest.mark.slow
+def test_inception_is_cut_and_written_too(tmp_path: Path) -> None:
+    application = replace(INCEPTION, side=75)
+    whole = load_application(application, "random", seed=1)
+    expected = whole.embed(frames(75))
+    for blocks in (1, 10):
+        first, rest = whole.split(blocks)
+        found = rest(first.embed(frames(75)).astype(np.float32)).numpy()
+        np.testing.assert_allclose(found, expected, rtol=0.01, atol=0.005 * expected.max())
+    whole.save_weights(tmp_path / "own.weights.h5")
+    again = load_application(application, str(tmp_path / "own.weights.h5"), seed=9)
+    np.testing.assert_array_equal(again.embed(frames(75)), expected)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reelflow.contracts import Sampling
 from reelflow.edge.bundle import Bundle, open_bundle
 from reelflow.edge.classifier import Classifier
 from reelflow.errors import BundleError, ClipError
@@ -29,7 +30,8 @@ def test_a_clip_is_classified(classifier: Classifier, tmp_path: Path):
     assert found.clip == str(clip)
     assert list(found.scores) == list(LABELS)
     assert sum(found.scores.values()) == pytest.approx(1, abs=1e-5)
-    assert found.scores[found.label] == max(found.scores.values())
+    assert found.score == found.scores[found.label] == max(found.scores.values())
+    assert not found.rejected, "nothing is, unless the bundle says so"
     assert 0 < found.seconds < 60
 
 
@@ -37,7 +39,52 @@ def test_a_clip_goes_the_way_of_the_features(classifier: Classifier, tmp_path: P
     clip = write_clip(tmp_path / "clip.mp4")
     frames = preprocess(sample_frames(clip, FRAMES), classifier.report.backbone.preprocessing)
     scores = classifier.scores_from_features(frames.reshape(FRAMES, -1))
-    assert list(classifier.classify(clip).scores.values()) == scores.tolist()
+    np.testing.assert_allclose(list(classifier.classify(clip).scores.values()), scores, atol=1e-6)
+
+
+def changed(small_bundle: Path, **changes: Any) -> Classifier:
+    opened = open_bundle(small_bundle)
+    return Classifier(Bundle(small_bundle, opened.report.model_copy(update=changes)))
+
+
+def test_the_temperature_changes_scores_but_no_raw_ones(small_bundle: Path, tmp_path: Path):
+    clip = write_clip(tmp_path / "clip.mp4")
+    plain, soft, sharp = (changed(small_bundle, temperature=t) for t in (1, 4, 0.25))
+    found = [classifier.classify(clip) for classifier in (soft, plain, sharp)]
+    assert len({one.label for one in found}) == 1
+    scores = [one.score for one in found]
+    assert scores == sorted(scores)
+    assert scores[2] - scores[0] > 0.1
+    assert all(sum(one.scores.values()) == pytest.approx(1, abs=1e-5) for one in found)
+    frames = RandomFrames().read("x")
+    np.testing.assert_array_equal(soft.scores_from_frames(frames), sharp.scores_from_frames(frames))
+
+
+def test_a_score_under_the_threshold_is_rejected(small_bundle: Path, tmp_path: Path):
+    clip = write_clip(tmp_path / "clip.mp4")
+    score = changed(small_bundle, temperature=2.0).classify(clip).score
+    for threshold, expected in ((score - 0.01, False), (score + 0.01, True)):
+        found = changed(small_bundle, temperature=2.0, reject_below=threshold).classify(clip)
+        assert (found.rejected, found.score) == (expected, score)
+        assert found.label in LABELS, "the best guess"
+
+
+def test_scores_are_averaged_over_views(small_bundle: Path):
+    frames = RandomFrames().read("x")
+    sampling = Sampling(frames=FRAMES, views=("plain", "flip"))
+    found = changed(small_bundle, sampling=sampling).scores_from_frames(frames)
+    one = changed(small_bundle)
+    alone = [one.scores_from_frames(view) for view in (frames, frames[:, :, ::-1])]
+    assert np.abs(alone[0] - alone[1]).max() > 1e-4
+    np.testing.assert_allclose(found, np.mean(alone, axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("views", "message"), [(("plain", "later"), "later"), (("warped",), "warped"), ((), "no view")]
+)
+def test_views_that_a_device_cannot_compute_are_refused(small_bundle: Path, views: Any, message: str):
+    with pytest.raises(BundleError, match=message):
+        changed(small_bundle, sampling=Sampling(frames=FRAMES, views=views))
 
 
 def test_codes_of_a_backbone_without_a_network_are_its_frames(classifier: Classifier):
@@ -93,11 +140,13 @@ def test_scores_that_are_no_numbers_are_refused(classifier: Classifier):
 
 def test_the_device_never_imports_what_it_lacks(small_bundle: Path, tmp_path: Path):
     bundle, clip = shutil.copytree(small_bundle, tmp_path / "bundle"), write_clip(tmp_path / "clip.mp4")
+    picture = str(tmp_path / "timeline.svg")
     code = (
         "import sys, json\n"
         "from reelflow.cli import app\n"
         f"app(['classify', {str(bundle)!r}, {str(clip)!r}], standalone_mode=False)\n"
         f"app(['verify', {str(bundle)!r}], standalone_mode=False)\n"
+        f"app(['timeline', {str(bundle)!r}, {str(clip)!r}, '--out', {picture!r}], standalone_mode=False)\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,51 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from reelflow.contracts import BackboneSpec, EvaluationReport, Preprocessing, TrainingReport
 from reelflow.errors import BundleError
 from reelflow.stores.evaluations import best_candidate, link_folder, read_candidates
-
-BACKBONE = BackboneSpec(
-    name="thumbnail",
-    preprocessing=Preprocessing(height=2, width=4, color="grey", resize="pil-bilinear", value_range=None),
-    dim=8,
-    dtype="uint8",
-    scale=1 / 255,
-    weights_sha256=None,
-)
+from tests.fake_reports import evaluation_report, training_report
 
 
-def write(parent: Path, head: str, accuracy=0.5, loss=1.0, data="a", labels=("x", "y")) -> Path:
-    training = TrainingReport(
-        data_hash=data * 64,
-        head=head,
-        backbone=BACKBONE,
-        frames=5,
-        labels=labels,
-        best_epoch=1,
-        epochs_run=1,
-        stopped_early=False,
-        seed=1,
-        parameters=1,
-        model_sha256="0" * 64,
-    )
+def write(parent: Path, head: str, accuracy=0.5, loss=1.0, protocol="holdout", **changes) -> Path:
     folder = parent / "candidates" / f"thumbnail-{head}"
     folder.mkdir(parents=True)
-    EvaluationReport(
-        name=f"thumbnail-{head}",
-        data_hash=data * 64,
-        training=training,
-        labels=labels,
-        top_k=2,
-        clip_ids=(),
-        truth=(),
-        confusion=(),
-        per_class=(),
-        averages=(),
-        scores_sha256="0" * 64,
-        model_sha256="0" * 64,
-        metrics={"validation_accuracy": accuracy, "validation_loss": loss},
-    ).save(folder)
+    metrics = {"validation_accuracy": accuracy, "validation_loss": loss}
+    training = training_report(head, protocol=protocol)
+    evaluation_report(head, metrics=metrics, training=training, **changes).save(folder)
     return folder
 
 
@@ -83,6 +49,12 @@ def test_one_carried_along_counts_once_with_its_model(tmp_path):
     assert found.model == kept / "model.keras"
 
 
+def test_a_fine_tuned_backbone_lies_beside_its_model(tmp_path):
+    folder = write(tmp_path, "gru")
+    (candidate,) = read_candidates(tmp_path)
+    assert candidate.backbone_weights == folder / "backbone.weights.h5"
+
+
 def test_two_of_one_name_that_differ_are_refused(tmp_path):
     write(tmp_path / "one", "gru", 0.5)
     write(tmp_path / "two", "gru", 0.6)
@@ -90,7 +62,9 @@ def test_two_of_one_name_that_differ_are_refused(tmp_path):
         read_candidates(tmp_path)
 
 
-@pytest.mark.parametrize("other", [{"data": "b"}, {"labels": ("x", "z")}])
+@pytest.mark.parametrize(
+    "other", [{"data_hash": "b" * 64}, {"labels": ("x", "z")}, {"protocol": "group_kfold(5)"}]
+)
 def test_candidates_of_other_clips_are_refused(tmp_path, other):
     write(tmp_path, "gru")
     write(tmp_path, "lstm", **other)

@@ -17,27 +17,33 @@ from tests.fake_frames import clip_ids
 IDS = clip_ids(9)
 
 
-def codes_of(clip_id: str) -> np.ndarray:
-    return np.random.default_rng(int(clip_id, 16)).integers(0, 256, (4, 6), np.uint8)
+VIEWS = ("plain", "flip", "crop")
+PARTS = (IDS[:4], IDS[4:5], IDS[5:])
 
 
-def write(folder: Path, dtype: str = "uint8", sizes: tuple[int, ...] = (4, 1, 4)) -> Path:
+def codes_of(clip_id: str, view: int = 0) -> np.ndarray:
+    return np.random.default_rng([int(clip_id, 16), view]).integers(0, 256, (4, 6), np.uint8)
+
+
+def write(folder: Path, dtype: str = "uint8", views: tuple[str, ...] = ("plain",)) -> Path:
     folder.mkdir(exist_ok=True)
-    shards, start = [], 0
-    for number, size in enumerate(sizes):
-        ids = IDS[start : start + size]
-        start += size
-        path = folder / f"shard-{number}.npy"
-        np.save(path, np.stack([codes_of(clip_id) for clip_id in ids]).astype(dtype))
-        shards.append(FeatureShard(file=path.name, sha256=sha256_file(path), clip_ids=tuple(ids)))
+    shards = []
+    for place, view in enumerate(views):
+        for number, ids in enumerate(PARTS):
+            path = folder / f"shard-{number}{f'.{view}' if place else ''}.npy"
+            np.save(path, np.stack([codes_of(clip_id, place) for clip_id in ids]).astype(dtype))
+            shards.append(
+                FeatureShard(file=path.name, view=view, sha256=sha256_file(path), clip_ids=tuple(ids))
+            )
     spec = SPEC.model_copy(update={"dim": 6, "dtype": dtype, "scale": 0.5})
-    FeaturesReport(data_hash="0" * 64, backbone=spec, frames=4, shards=tuple(shards)).save(folder)
+    report = FeaturesReport(data_hash="0" * 64, backbone=spec, frames=4, views=views, shards=tuple(shards))
+    report.save(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
-    return FeatureStore(write(tmp_path_factory.mktemp("features")))
+    return FeatureStore(write(tmp_path_factory.mktemp("features"), views=VIEWS))
 
 
 @given(st.lists(st.sampled_from(IDS), max_size=20))
@@ -49,8 +55,42 @@ def test_gathers_in_the_order_asked_for(store: FeatureStore, wanted: list[str]) 
         np.testing.assert_array_equal(codes, codes_of(clip_id))
 
 
-def test_knows_its_clips_and_scale(store: FeatureStore) -> None:
-    assert store.clip_ids == tuple(IDS)
+@given(st.lists(st.tuples(st.sampled_from(IDS), st.integers(0, 2)), max_size=20))
+def test_gathers_the_view_of_each_clip_that_is_asked_for(
+    store: FeatureStore, wanted: list[tuple[str, int]]
+) -> None:
+    found = store.gather([clip_id for clip_id, _ in wanted], [view for _, view in wanted])
+    assert found.shape == (len(wanted), 4, 6)
+    for pair, codes in zip(wanted, found, strict=True):
+        np.testing.assert_array_equal(codes, codes_of(*pair))
+
+
+@pytest.mark.parametrize("views", [[0], [0, 3], [0, -1], np.array([3, 3])])
+def test_a_view_that_is_not_here_is_refused(store: FeatureStore, views: list[int]) -> None:
+    with pytest.raises(ValueError, match="views must name"):
+        store.gather(IDS[:2], views)
+
+
+@pytest.mark.parametrize("left_out", [3, 4, 5, slice(3, 6)])
+def test_a_report_that_lacks_a_shard_of_a_view_is_refused(tmp_path: Path, left_out: int | slice) -> None:
+    report = FeaturesReport.open(write(tmp_path, views=VIEWS))
+    shards = list(report.shards)
+    del shards[left_out]
+    report.model_copy(update={"shards": tuple(shards)}).save(tmp_path)
+    with pytest.raises(BundleError, match=r"features\.json names other shards"):
+        FeatureStore(tmp_path)
+
+
+def test_a_view_of_other_clips_is_refused(tmp_path: Path) -> None:
+    report = FeaturesReport.open(write(tmp_path, views=VIEWS))
+    mixed = report.shards[3].model_copy(update={"clip_ids": report.shards[3].clip_ids[::-1]})
+    report.model_copy(update={"shards": (*report.shards[:3], mixed, *report.shards[4:])}).save(tmp_path)
+    with pytest.raises(BundleError, match=r"names other shards"):
+        FeatureStore(tmp_path)
+
+
+def test_knows_its_clips_views_and_scale(store: FeatureStore) -> None:
+    assert (store.clip_ids, store.views) == (tuple(IDS), VIEWS)
     assert store.scale == 0.5
 
 

@@ -41,6 +41,42 @@ def test_every_clip_can_be_read(folder):
     assert len({store.read(clip_id).shape for clip_id in store.clip_ids}) == 2
 
 
+def test_offsets_give_the_frames_beside_the_plain_ones(tmp_path):
+    """The same noise, read as three frames kept for each of two and as six plain ones."""
+    write_frames(tmp_path / "three", 2, count=2, oversample=3)
+    write_frames(tmp_path / "one", 2, count=6)
+    three, one = FrameStore(tmp_path / "three"), FrameStore(tmp_path / "one")
+    for clip_id in one.clip_ids:
+        assert np.array_equal(three.read(clip_id), three.read(clip_id, 0))
+        for offset in (-1, 0, 1):
+            assert np.array_equal(three.read(clip_id, offset), one.read(clip_id)[1 + offset :: 3])
+
+
+def test_plain_frames_are_read_without_decoding_the_others(tmp_path):
+    report = write_frames(tmp_path / "frames", 1, shards=1, count=2, oversample=3)
+    shard, plain = report.shards[0], FrameStore(tmp_path / "frames").read(report.shards[0].clip_ids[0])
+    path = (tmp_path / "frames" / shard.file).with_suffix(".json")
+    for frame in (0, 2, 3, 5):
+        edit_json(
+            path,
+            lambda index, frame=frame: index["members"].update(
+                {f"{shard.clip_ids[0]}/{frame:03d}.jpg": [1, 9]}
+            ),
+        )
+    store = FrameStore(tmp_path / "frames")
+    assert np.array_equal(store.read(shard.clip_ids[0]), plain)
+    with pytest.raises(BundleError, match="no JPEG that can be read"):
+        store.read(shard.clip_ids[0], 1)
+
+
+@pytest.mark.parametrize(("oversample", "offset"), [(1, 1), (1, -1), (3, 2), (3, -2)])
+def test_an_offset_that_was_not_kept_is_refused(tmp_path, oversample, offset):
+    write_frames(tmp_path / "frames", 1, oversample=oversample)
+    store = FrameStore(tmp_path / "frames")
+    with pytest.raises(BundleError, match=rf"asked for {offset}: run the frames step"):
+        store.read(store.clip_ids[0], offset)
+
+
 def test_several_threads_read_at_once(folder):
     store = FrameStore(folder)
     alone = {clip_id: store.read(clip_id) for clip_id in store.clip_ids}

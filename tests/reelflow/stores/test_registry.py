@@ -1,4 +1,5 @@
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -6,9 +7,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from reelflow.errors import TrackingError
+from reelflow.contracts import BundleReport
+from reelflow.edge.bundle import open_bundle
+from reelflow.errors import BundleError, TrackingError
 from reelflow.files import sha256_file
 from reelflow.settings import Settings
 from reelflow.stores import mlflow_client
@@ -16,7 +20,7 @@ from reelflow.stores.registry import MlflowRegistry, Registry
 from reelflow.stores.tracking import prepare
 from tests.bundles import LABELS, write_clip, write_small_bundle
 from tests.fake_registry import MemoryRegistry
-from tests.fake_reports import bundle_report
+from tests.fake_reports import bundle_report, evaluation_report
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -83,6 +87,45 @@ def test_an_alias_points_to_one_version_and_moves(registry, name, tmp_path):
     assert registry.alias(name, "champion") == 2
 
 
+def evaluation(folder: Path, head: str = "gru") -> Path:
+    """The folder of an evaluation, with more in it than a comparison needs."""
+    folder.mkdir()
+    np.save(folder / "scores.npy", np.full((10, 2), 0.5, np.float32))
+    (folder / "confusion.png").write_bytes(b"picture")
+    evaluation_report(head, scores_sha256=sha256_file(folder / "scores.npy")).save(folder)
+    return folder
+
+
+def test_a_version_brings_its_bundle_and_its_evaluation_along(registry, name, tmp_path):
+    made, measured = bundle(tmp_path / "conversion-0123", 0.8), evaluation(tmp_path / "e")
+    number = registry.register(made, model_name=name, tags={}, evaluation=measured)
+    for path in (made, measured):
+        shutil.rmtree(path)
+    fetched = registry.bundle(name, number, tmp_path / "fetched bundle")
+    assert BundleReport.open(fetched).metrics == {"accuracy": 0.8}
+    kept = registry.evaluation(name, number, tmp_path / "fetched evaluation")
+    assert kept.report.name == "thumbnail-gru"
+    assert kept.scores().shape == (10, 2)
+    assert {file.name for file in kept.folder.iterdir()} == {"evaluation.json", "scores.npy"}
+
+
+def test_a_version_without_an_evaluation_has_none(registry, name, tmp_path):
+    number = registry.register(bundle(tmp_path / "a", 0.8), model_name=name, tags={})
+    assert registry.evaluation(name, number, tmp_path / "fetched") is None
+
+
+def test_an_evaluation_that_was_altered_in_the_registry_is_refused(settings, tmp_path):
+    registry = MlflowRegistry(settings)
+    made, measured = bundle(tmp_path / "a", 0.8), evaluation(tmp_path / "e", "altered")
+    registry.register(made, model_name="altered", tags={}, evaluation=measured)
+    store = mlflow_client.sqlite_file(settings.tracking_uri).parent / "mlartifacts"
+    tags = registry.tags("altered", 1)
+    (path,) = (p for p in store.rglob("evaluation.json") if sha256_file(p) == tags["evaluation_sha256"])
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(BundleError, match="is not what was kept"):
+        registry.evaluation("altered", 1, tmp_path / "fetched")
+
+
 def test_an_unknown_model_has_no_alias(registry):
     assert registry.alias("nobody", "champion") is None
 
@@ -105,6 +148,7 @@ import sys
 import mlflow
 mlflow.set_tracking_uri(sys.argv[1])
 found = mlflow.pyfunc.load_model("models:/loadable@champion").predict(sys.argv[2:])
+assert all(one.score == max(one.scores.values()) and not one.rejected for one in found)
 print([(one.label, round(sum(one.scores.values()), 3), sorted(one.scores)) for one in found])
 import reelflow
 print(reelflow.__file__)
@@ -128,6 +172,8 @@ def release(settings: Settings, folder: Path) -> list[Path]:
     registry = MlflowRegistry(settings)
     version = registry.register(folder / "bundle", model_name="loadable", tags={})
     registry.set_alias("loadable", "champion", version)
+    again = open_bundle(registry.bundle("loadable", version, folder / "fetched"))
+    assert again.report == open_bundle(folder / "bundle").report
     return [write_clip(folder / f"clip {seed}.mp4", seed=seed) for seed in (1, 2)]
 
 

@@ -18,6 +18,7 @@ from tests.fake_reports import (
     bundle_report,
     dataset_report,
     evaluation_report,
+    floors_report,
     release_report,
     save_step,
     training_report,
@@ -74,6 +75,8 @@ def files(settings: Settings, run_id: str, folder: str) -> set[str]:
 def test_a_whole_run_is_a_parent_with_a_child_for_each_classifier(settings, tmp_path):
     prepare(settings)
     record_folder(settings, save_step(tmp_path / "d", dataset_report(), "dataset", PARAMS.dataset))
+    options = {"protocol": "group_kfold(5)"}  # names in MLflow hold no brackets, values do
+    record_folder(settings, save_step(tmp_path / "l", floors_report(), "floors", PARAMS.floors, options))
     record_folder(settings, training_folder(tmp_path / "t"))
     record_folder(settings, save_step(tmp_path / "e", evaluation_report(), "evaluation", PARAMS.evaluation))
     bundle = save_step(tmp_path / "b", bundle_report(), "conversion", PARAMS.conversion)
@@ -86,6 +89,8 @@ def test_a_whole_run_is_a_parent_with_a_child_for_each_classifier(settings, tmp_
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert parent.data.params["dataset.split"] == "group"
     assert parent.data.metrics["dataset.clips"] == 20
+    assert parent.data.metrics["floors.metadata_accuracy"] == 0.5
+    assert parent.data.params["floors.protocol"] == "group_kfold(5)"
     assert parent.data.tags["reelflow.data_hash"] == HASH
     assert parent.data.tags["reelflow.chosen"] == "thumbnail-gru"
     assert parent.data.metrics["accuracy"] == 0.8
@@ -93,7 +98,7 @@ def test_a_whole_run_is_a_parent_with_a_child_for_each_classifier(settings, tmp_
     assert child.data.params["training.head"] == "gru"
     assert child.data.metrics["accuracy"] == 0.8
     assert files(settings, child.info.run_id, "bundle") >= {"bundle/bundle.json", "bundle/head.tflite"}
-    assert files(settings, child.info.run_id, "model") == {"model/model.keras"}
+    assert files(settings, child.info.run_id, "model") == {"model/model.keras", "model/training.json"}
     assert files(settings, child.info.run_id, "figures/training") == {"figures/training/curves.png"}
     assert {parent.info.status, child.info.status} == {"FINISHED"}
 

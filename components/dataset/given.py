@@ -1,0 +1,73 @@
+"""Given train and test lists over the clips at hand, which may be a part of what is listed."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from reelflow.contracts import Split
+from reelflow.errors import DataError
+from reelflow.progress import emit
+from reelflow.splits import Member
+
+Parts = dict[str, list[Member]]
+
+
+def parts_of(members: Sequence[Member], given: Mapping[str, Split]) -> Parts:
+    """The clips of the train list and of the test list.
+
+    Raises:
+        DataError: no clip stands in a list.
+    """
+    parts = {name: [m for m in members if given.get(m.path) == name] for name in ("train", "test")}
+    if members and not any(parts.values()):
+        raise DataError(
+            f"none of {len(members)} clips stands in the split lists; the first clip is {members[0].path}, "
+            f"the first one listed is {min(given)}: name the folder that the lists' paths start in"
+        )
+    straddling = {m.group for m in parts["train"]} & {m.group for m in parts["test"]}
+    if straddling:
+        emit("notice", message=f"{len(straddling)} group(s) stand in both lists: their clips may leak")
+    return parts
+
+
+def presence(parts: Parts, given: Mapping[str, Split]) -> tuple[str, ...]:
+    """How many of the listed clips are at hand, in all and by class; nothing if all of them are."""
+    listed = _by_class(given)
+    found = _by_class(member.path for part in parts.values() for member in part)
+    if found == listed:
+        return ()
+    absent = [label for label in listed if not found[label]]
+    none = f"; there is none of {len(absent)} of the {len(listed)} classes" if absent else ""
+    partial = [
+        f"{label} {found[label]} of {listed[label]}"
+        for label in sorted(found)
+        if found[label] < listed[label]
+    ]
+    notes = [f"{found.total()} of {listed.total()} listed clips are at hand and usable{none}"]
+    return (*notes, *([f"classes at hand in part: {', '.join(partial)}"] if partial else []))
+
+
+def explain_apart(parts: Parts, labels: Collection[str]) -> tuple[str, ...]:
+    """Why these classes do not follow the lists, and what that means."""
+    if not labels:
+        return ()
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for name, members in parts.items():
+        for member in members:
+            counts[member.label][name] += 1
+    found = "; ".join(f"{label}: {_where(counts[label])}" for label in sorted(labels))
+    return (
+        f"{len(labels)} class(es) lack clips in one of the lists and are cut by whole groups instead "
+        f"({found}): figures that these classes take part in cannot be compared with figures on the lists",
+    )
+
+
+def _where(counts: Counter[str]) -> str:
+    if len(+counts) == 1:
+        return f"{counts.total()} clips, all in the {next(iter(counts))} list"
+    return f"{counts.total()} clips, {counts['train']} in the train list, {counts['test']} in the test list"
+
+
+def _by_class(paths: Iterable[str]) -> Counter[str]:
+    """Clips by the folder that stands for their class."""
+    return Counter(PurePosixPath(path).parts[0] for path in paths)

@@ -1,0 +1,137 @@
+"""What an evaluation measures: scores of a classifier and of the floors, on the same clips."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from components.evaluation.measures import Scores, Truth
+from reelflow.contracts import (
+    Clip,
+    DatasetReport,
+    FeaturesReport,
+    Floor,
+    FloorsReport,
+    Scored,
+    TrainingReport,
+)
+from reelflow.errors import BundleError, DataError
+from reelflow.files import sha256_file
+from reelflow.stores.clips import read_clips
+from reelflow.stores.evaluations import MODEL
+from reelflow.stores.scored import read_scored
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """One classifier's scores, and what they are measured against.
+
+    Attributes:
+        training: what was trained, and by which protocol.
+        scores: of the test clips, `(clips, classes)`, as `training.test` names them.
+        truth: class index a test clip.
+        groups: group a test clip.
+        validation: scores of the validation clips, `(clips, classes)`.
+        validation_truth: class index a validation clip.
+        floors: each floor's scores of the test clips, `(clips, classes)`.
+    """
+
+    training: TrainingReport
+    scores: Scores
+    truth: Truth
+    groups: tuple[str, ...]
+    validation: Scores
+    validation_truth: Truth
+    floors: Mapping[str, Scores]
+
+
+def read_inputs(*, protocol: str, dataset: Path, features: Path, model: Path, floors: Path) -> Inputs:
+    """Read the folders and see that they belong together.
+
+    Raises:
+        DataError: no clips to test on, or none to calibrate on.
+        BundleError: a folder is damaged, or of another data set, protocol or backbone.
+    """
+    training, floor_report = TrainingReport.open(model), FloorsReport.open(floors)
+    source, clips = DatasetReport.open(dataset), {clip.clip_id: clip for clip in read_clips(dataset)}
+    _check_model(training, model, features)
+    for name, folder, report in (("model", model, training), ("floors", floors, floor_report)):
+        _check_belongs(name, folder, report, source, protocol)
+        for scored in _all_scored(report):
+            _check_clips(scored, folder, clips, source.labels)
+    test, validation = training.test, training.validation
+    for split, scored in (("test", test), ("validation", validation)):
+        if not scored.clip_ids:
+            raise DataError(f"no clips with features in the {split} split: add clips or cut it otherwise")
+    classes = len(source.labels)
+    return Inputs(
+        training=training,
+        scores=read_scored(model, test, classes),
+        truth=np.array(test.truth),
+        groups=tuple(clips[clip_id].group for clip_id in test.clip_ids),
+        validation=read_scored(model, validation, classes),
+        validation_truth=np.array(validation.truth),
+        floors={floor.name: _same_rows(floor, floors, test, classes) for floor in floor_report.floors},
+    )
+
+
+def _check_model(training: TrainingReport, model: Path, features: Path) -> None:
+    found = FeaturesReport.open(features)
+    trained_on = (training.data_hash, training.backbone, training.frames)
+    if (found.data_hash, found.backbone, found.frames) != trained_on:
+        raise BundleError(
+            f"the model was trained on other features ({training.backbone.name}) than {features} holds "
+            f"({found.backbone.name}): train on these, or name those"
+        )
+    path = model / MODEL
+    if not path.is_file() or sha256_file(path) != training.model_sha256:
+        raise BundleError(f"{path} is not the model that its report names: train it again")
+
+
+def _check_belongs(
+    name: str, folder: Path, report: TrainingReport | FloorsReport, source: DatasetReport, protocol: str
+) -> None:
+    if (report.data_hash, report.labels) != (source.data_hash, source.labels):
+        raise BundleError(
+            f"the {name} in {folder} knows other clips ({report.data_hash[:12]}) or other classes than the "
+            f"data set ({source.data_hash[:12]}): run its step again"
+        )
+    if report.protocol != protocol:
+        raise BundleError(
+            f"the {name} in {folder} was measured by {report.protocol}, but evaluation.protocol is "
+            f"{protocol}: run its step again"
+        )
+
+
+def _all_scored(report: TrainingReport | FloorsReport) -> tuple[Scored, ...]:
+    if isinstance(report, FloorsReport):
+        return tuple(floor.scored for floor in report.floors)
+    return report.test, report.validation
+
+
+def _check_clips(scored: Scored, folder: Path, clips: Mapping[str, Clip], labels: tuple[str, ...]) -> None:
+    """Every scored clip is one of the data set's, and of the class that it has there."""
+    for clip_id, place in zip(scored.clip_ids, scored.truth, strict=True):
+        clip = clips.get(clip_id)
+        if clip is None or not 0 <= place < len(labels) or clip.label != labels[place]:
+            raise BundleError(
+                f"{folder / scored.file} scores clip {clip_id} as {_name(labels, place)}; in the data set it "
+                f"is {clip.label if clip else 'missing'}: run the step that wrote it again"
+            )
+
+
+def _name(labels: tuple[str, ...], place: int) -> str:
+    return labels[place] if 0 <= place < len(labels) else f"class {place}"
+
+
+def _same_rows(floor: Floor, folder: Path, test: Scored, classes: int) -> Scores:
+    """The floor's scores in the order of the test clips."""
+    places = {clip_id: row for row, clip_id in enumerate(floor.scored.clip_ids)}
+    if places.keys() != set(test.clip_ids):
+        raise BundleError(
+            f"the {floor.name} floor in {folder} was tested on {len(places)} clips, the model on "
+            f"{len(test.clip_ids)}, and they are not the same: run both steps again on the same frames"
+        )
+    rows = [places[clip_id] for clip_id in test.clip_ids]
+    return read_scored(folder, floor.scored, classes)[rows]

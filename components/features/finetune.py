@@ -1,0 +1,192 @@
+"""Fine-tuning: the last blocks of a float network learn the labels, frame by frame.
+
+It sees labels, so it learns from the training clips alone; the validation clips choose the epoch, and
+nobody looks at the test clips. What the frozen blocks make of a frame is computed once.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from components.features.maps import Maps, write_maps
+from components.features.shards import link
+from components.features.tail import Frames, Tail
+from reelflow.backbones import Backbone
+from reelflow.backbones.keras_application import KerasBackbone
+from reelflow.contracts import BackboneSpec, Clip, DatasetReport, Document, Sha256
+from reelflow.errors import BundleError, DataError, ParamsError
+from reelflow.files import sha256_file, sha256_text, write_text
+from reelflow.nets.runtime import seed_everything
+from reelflow.params import FeaturesParams, FinetuneParams
+from reelflow.progress import emit
+from reelflow.progress import report as report_progress
+from reelflow.steps import code_hash, library_versions
+from reelflow.stores.clips import read_clips
+from reelflow.stores.evaluations import BACKBONE_WEIGHTS
+from reelflow.stores.frames import FrameStore
+
+NOTE = "backbone.weights.json"
+CURVES = ("train_loss", "validation_loss", "validation_accuracy")
+
+
+class TuningOrigin(Document):
+    """All that tuned weights depend on."""
+
+    frames: Sha256  # of frames.json, which stands for the clips, their labels and splits too
+    backbone: BackboneSpec
+    finetune: FinetuneParams
+    seed: int
+    code: Sha256
+    libraries: dict[str, str]
+
+
+class Tuning(Document):
+    """`backbone.weights.json`: finished weights, what they were made from, and how it went.
+
+    The metrics are of single frames of the validation clips: `before`, by a linear probe on the features
+    as they were; `after`, by the network of the best epoch. Epoch 0 is the network as it was.
+    """
+
+    origin: TuningOrigin
+    sha256: Sha256
+    metrics: dict[str, float]
+    curves: dict[str, tuple[float, ...]]
+
+
+def finetune(
+    params: FeaturesParams, network: Backbone, *, dataset: Path | None, store: FrameStore, features: Path
+) -> Tuning:
+    """Train the last blocks and write `backbone.weights.h5`, or take over what a run wrote before.
+
+    Args:
+        params: how many blocks, and how.
+        network: with the weights to begin with; it is changed.
+        dataset: output of the dataset step.
+        store: the frames.
+        features: where the weights are written, then their note.
+
+    Raises:
+        ParamsError: there is no data set, this network does not learn or has fewer blocks, or its loss is
+            no number any more.
+        DataError: no training or no validation clip has frames.
+        BundleError: the inputs are damaged, or do not belong together.
+        StorageError: the disk is full or read-only.
+    """
+    if not isinstance(network, KerasBackbone):
+        raise ParamsError(
+            f"features.finetune.blocks is {params.finetune.blocks}, but {network.spec.name} is no float "
+            "network and cannot learn: set it to 0, or take mobilenet_v2 or inception_v3"
+        )
+    if dataset is None:
+        raise ParamsError("fine-tuning learns labels: name the folder of the dataset step (--dataset)")
+    origin = TuningOrigin(
+        frames=sha256_text(store.report.to_json()),
+        backbone=network.spec,
+        finetune=params.finetune,
+        seed=params.seed,
+        code=code_hash("features"),
+        libraries=library_versions(),
+    )
+    if known := _take_over(features, origin):
+        return known
+    first, blocks = network.split(params.finetune.blocks)
+    seed_everything(params.seed)
+    with _maps_of_clips(first, dataset, store, features) as stills:
+        tail = Tail(blocks, stills, params.finetune, params.seed)
+        metrics, curves = _train(tail, params.finetune.epochs)
+    network.save_weights(features / BACKBONE_WEIGHTS)
+    sha256 = sha256_file(features / BACKBONE_WEIGHTS)
+    tuning = Tuning(origin=origin, sha256=sha256, metrics=metrics, curves=curves)
+    write_text(features / NOTE, tuning.to_json())
+    return tuning
+
+
+def _take_over(features: Path, origin: TuningOrigin) -> Tuning | None:
+    """What an earlier attempt wrote here or into a folder beside this one, if it is whole."""
+    weights = features / BACKBONE_WEIGHTS
+    for path in sorted(features.parent.glob(f"*/{NOTE}")):
+        tuning = _noted(path, origin)
+        if tuning is None or (path.parent != features and not link(path.with_name(weights.name), weights)):
+            continue
+        if weights.is_file() and sha256_file(weights) == tuning.sha256:
+            write_text(features / NOTE, tuning.to_json())
+            return tuning
+    return None
+
+
+def _noted(path: Path, origin: TuningOrigin) -> Tuning | None:
+    try:
+        tuning = Tuning.read(path)
+    except BundleError:
+        return None
+    return tuning if tuning.origin == origin else None
+
+
+@contextlib.contextmanager
+def _maps_of_clips(
+    first: KerasBackbone, dataset: Path, store: FrameStore, features: Path
+) -> Iterator[Frames]:
+    """Feature maps of training and validation clips, in a file while they are needed."""
+    report = DatasetReport.open(dataset)
+    if report.data_hash != store.report.data_hash:
+        raise BundleError(f"the frames are of other clips than {dataset}: run the frames step again")
+    clips = [clip for clip in read_clips(dataset) if clip.split != "test" and clip.clip_id in store]
+    _check_splits(clips)
+    for shard in store.shards:
+        store.check(shard)
+    path = features / ".maps.tmp"
+    try:
+        maps = write_maps(first, store, [clip.clip_id for clip in clips], path)
+        yield _frames(maps.reshape(-1, *maps.shape[2:]), clips, report.labels, maps.shape[1])
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _check_splits(clips: list[Clip]) -> None:
+    found = {clip.split for clip in clips}
+    if missing := {"train", "validation"} - found:
+        raise DataError(f"no {' and no '.join(sorted(missing))} clip has frames; fine-tuning needs both")
+
+
+def _frames(maps: Maps, clips: list[Clip], labels: tuple[str, ...], count: int) -> Frames:
+    """Single frames, `count` a clip, with their clip's label and split."""
+    truth = np.array([labels.index(clip.label) for clip in clips], np.int64)
+    is_train = np.repeat([clip.split == "train" for clip in clips], count)
+    train, validation = np.flatnonzero(is_train), np.flatnonzero(~is_train)
+    return Frames(maps, np.repeat(truth, count), train, validation, len(labels))
+
+
+def _train(tail: Tail, epochs: int) -> tuple[dict[str, float], dict[str, tuple[float, ...]]]:
+    """Probe, then train; the tail then has the weights of the lowest validation loss."""
+    tail.probe()
+    before = best = tail.measure()
+    kept, best_epoch = tail.weights(), 0
+    rows: list[tuple[float, float, float]] = []
+    for number in range(1, epochs + 1):
+        report_progress(number - 1, epochs, "epochs of fine-tuning")
+        rows.append((tail.epoch(number), *(found := tail.measure())))
+        if found[0] < best[0]:
+            kept, best, best_epoch = tail.weights(), found, number
+    tail.restore(kept)
+    emit("notice", message=_explain(before, best, best_epoch, epochs))
+    metrics = {
+        "finetune_best_epoch": float(best_epoch),
+        "finetune_loss_before": before[0],
+        "finetune_loss_after": best[0],
+        "finetune_accuracy_before": before[1],
+        "finetune_accuracy_after": best[1],
+    }
+    return metrics, {
+        f"finetune_{name}": curve for name, curve in zip(CURVES, zip(*rows, strict=True), strict=True)
+    }
+
+
+def _explain(before: tuple[float, float], after: tuple[float, float], epoch: int, epochs: int) -> str:
+    if epoch == 0:
+        return f"fine-tuning: no epoch of {epochs} had a lower validation loss; the network stays as it was"
+    return (
+        f"fine-tuning: epoch {epoch} of {epochs} is kept; right validation frames "
+        f"{before[1]:.1%} before, {after[1]:.1%} after"
+    )

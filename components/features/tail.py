@@ -1,0 +1,161 @@
+"""A network's last blocks and a softmax, trained on feature maps of single frames."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.features.maps import Maps
+from reelflow.errors import ParamsError
+from reelflow.nets.linear import Standard
+from reelflow.nets.logistic import fit_path, softmax
+from reelflow.params import FinetuneParams
+
+if TYPE_CHECKING:
+    import keras
+
+Array = NDArray[np.float32]
+Rows = NDArray[np.int64]
+DROPOUT = 0.2
+PENALTIES = (100.0, 10.0, 1.0, 0.1, 0.01)  # of the probe; strongest first
+ROWS_AT_ONCE = 64
+LEAST_SCORE = 1e-7  # in a loss
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Single frames to learn from.
+
+    Attributes:
+        maps: `(frames, height, width, channels) float16`.
+        truth: class index a frame, `(frames,)`.
+        train: rows to learn from.
+        validation: rows that choose.
+        classes: how many.
+    """
+
+    maps: Maps
+    truth: Rows
+    train: Rows
+    validation: Rows
+    classes: int
+
+
+class Tail:
+    """The last blocks, global average pooling, dropout and a softmax.
+
+    Batch norms keep their statistics and their weights: a few frames of a few clips would spoil them.
+    """
+
+    def __init__(self, blocks: "keras.Model", frames: Frames, params: FinetuneParams, seed: int) -> None:
+        """`blocks` maps feature maps to features `(n, dim)`; it is trained in place."""
+        import keras
+
+        for layer in blocks.layers:
+            layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+        self._blocks, self._frames, self._params, self._seed = blocks, frames, params, seed
+        self._dense = keras.layers.Dense(frames.classes)
+        logits = self._dense(keras.layers.Dropout(DROPOUT, seed=seed)(blocks.output))
+        self._network = keras.Model(blocks.input, logits)
+        self._step = _stepper(self._network, params.learning_rate)
+        self._score, self._features = _graph(self._network), _graph(blocks)
+
+    def probe(self) -> None:
+        """Solve for the softmax on the features as they are; the validation frames choose the penalty."""
+        train, validation = (
+            self._run(self._features, rows) for rows in (self._frames.train, self._frames.validation)
+        )
+        standard = Standard.of(train)
+        truth = self._frames.truth
+        found = fit_path(standard(train), truth[self._frames.train], PENALTIES, self._frames.classes)
+        ready, right = standard(validation), truth[self._frames.validation]
+        weights, bias = min(found, key=lambda one: _loss(softmax(ready @ one[0] + one[1]), right))
+        weights = weights / np.sqrt(standard.variance * np.float32(len(weights)))[:, None]  # (dim, classes)
+        self._dense.set_weights([weights, bias - standard.mean @ weights])
+
+    def epoch(self, number: int) -> float:
+        """Learn from every training frame once; returns the mean loss.
+
+        Raises:
+            ParamsError: the loss is no number any more.
+        """
+        rows = np.random.default_rng((self._seed, number)).permutation(self._frames.train)
+        losses = [
+            float(self._step(self._maps(part), self._frames.truth[part])) * len(part)
+            for part in _parts(rows, self._params.batch_size)
+        ]
+        if not math.isfinite(sum(losses)):
+            raise ParamsError(
+                f"the loss of fine-tuning is no number any more in epoch {number}: "
+                f"take a smaller features.finetune.learning_rate than {self._params.learning_rate}"
+            )
+        return sum(losses) / len(rows)
+
+    def measure(self) -> tuple[float, float]:
+        """Loss and accuracy on the validation frames."""
+        right = self._frames.truth[self._frames.validation]
+        scores = softmax(self._run(self._score, self._frames.validation))
+        return _loss(scores, right), float((scores.argmax(axis=1) == right).mean())
+
+    def weights(self) -> list[Array]:
+        """A copy of the blocks' weights, for `restore`."""
+        copied: list[Array] = self._blocks.get_weights()
+        return copied
+
+    def restore(self, weights: list[Array]) -> None:
+        """Put the blocks' weights back."""
+        self._blocks.set_weights(weights)
+
+    def _maps(self, rows: Rows) -> Array:
+        return self._frames.maps[rows].astype(np.float32)
+
+    def _run(self, graph: Any, rows: Rows) -> Array:
+        return np.concatenate([np.asarray(graph(self._maps(part))) for part in _parts(rows, ROWS_AT_ONCE)])
+
+
+def _stepper(network: "keras.Model", learning_rate: float) -> Any:
+    """From maps and truth of a batch to its mean loss, by one step of Adam."""
+    import keras
+    import tensorflow as tf
+
+    optimizer = keras.optimizers.Adam(learning_rate)
+    variables = network.trainable_variables
+    optimizer.build(variables)
+
+    def step(maps: Any, truth: Any) -> Any:
+        with tf.GradientTape() as tape:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, network(maps, training=True))
+            loss = tf.reduce_mean(losses)
+        optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss
+
+    truth = tf.TensorSpec((None,), tf.int64)
+    return tf.function(step, input_signature=[_maps_of(network), truth], autograph=False)
+
+
+def _graph(network: "keras.Model") -> Any:
+    """The network at inference, for batches of any size."""
+    import tensorflow as tf
+
+    def call(maps: Any) -> Any:
+        return network(maps, training=False)
+
+    return tf.function(call, input_signature=[_maps_of(network)], autograph=False)
+
+
+def _maps_of(network: "keras.Model") -> Any:
+    import tensorflow as tf
+
+    return tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
+
+
+def _parts(rows: Rows, size: int) -> Iterator[Rows]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _loss(scores: Array, truth: Rows) -> float:
+    own = scores[np.arange(len(truth)), truth].astype(np.float64)
+    return float(-np.log(np.maximum(own, LEAST_SCORE)).mean())

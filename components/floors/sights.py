@@ -1,0 +1,54 @@
+"""What a floor sees of a clip: its metadata, or a few thumbnails. No motion, no detail."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelflow.backbones.thumbnail import SPEC
+from reelflow.contracts import Clip
+from reelflow.progress import track
+from reelflow.stores.frames import FrameStore
+from reelflow.video.preprocess import preprocess
+from reelflow.video.sample import uniform_indices
+
+Sight = NDArray[np.float64]
+
+
+def metadata(clips: Sequence[Clip]) -> Sight:
+    """What a file tells without being decoded to pictures, `(clips, k)`; sizes as logarithms."""
+    codecs = sorted({clip.codec for clip in clips})
+    rows = [
+        (
+            *np.log1p([clip.width, clip.height, clip.frame_count, clip.duration_s, clip.size_bytes]),
+            clip.width / clip.height,
+            clip.fps,
+            clip.rotation,
+            clip.has_audio,
+            *(clip.codec == codec for codec in codecs),
+        )
+        for clip in clips
+    ]
+    return np.array(rows, np.float64)
+
+
+def thumbnails(store: FrameStore, clips: Sequence[Clip], frames: int) -> Sight:
+    """Grey pictures of 16x12 pixels, spread over each clip, `(clips, frames * 192)`, from 0 to 1.
+
+    Raises:
+        BundleError: a clip's frames are damaged.
+    """
+
+    def look(clip: Clip) -> NDArray[np.uint8]:
+        pictures = store.read(clip.clip_id)
+        chosen = list(uniform_indices(len(pictures), frames))
+        return preprocess(pictures[chosen], SPEC.preprocessing).ravel()  # (frames, 12, 16, 1) -> (k,)
+
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        rows = track(pool.map(look, clips), len(clips), "clips")
+        return np.stack(list(rows)).astype(np.float64) * SPEC.scale
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,126 @@
+"""Shortcut floors: what a classifier reaches that sees next to nothing of a clip."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from components.floors.models import Truth, score_held_out
+from components.floors.sights import Sight, metadata, thumbnails
+from reelflow.contracts import Clip, DatasetReport, Floor, FloorsReport
+from reelflow.errors import BundleError, DataError, ParamsError
+from reelflow.params import FloorsParams
+from reelflow.progress import track
+from reelflow.protocols import Protocol, cut_folds
+from reelflow.stores.clips import read_clips
+from reelflow.stores.frames import FrameStore
+from reelflow.stores.scored import Scores, write_scored
+
+
+@dataclass(frozen=True)
+class _Clips:
+    """All clips that have frames, by row; the folds are rows to learn from and to test on."""
+
+    clips: tuple[Clip, ...]
+    labels: tuple[str, ...]
+    truth: Truth
+    folds: tuple[tuple[Truth, Truth], ...]
+
+
+def run(params: FloorsParams, *, protocol: str, dataset: Path, frames: Path, floors: Path) -> FloorsReport:
+    """Measure both floors on the folds that every classifier of the run is measured on.
+
+    A floor learns from the train and the validation clips of a fold.
+
+    Args:
+        params: what the floors see.
+        protocol: how clips are held out, as in `evaluation.protocol`.
+        dataset: folder of the dataset step.
+        frames: folder of the frames step; clips without frames are left out, as everywhere.
+        floors: the output; a `.npy` of scores each, and `floors.json`.
+
+    Raises:
+        ParamsError: there is no such protocol.
+        DataError: a class has no clips to learn from, or there are none to test on.
+        BundleError: an input is damaged, or they do not belong together.
+        StorageError: the disk is full or read-only.
+    """
+    source, store = DatasetReport.open(dataset), FrameStore(frames)
+    if store.report.data_hash != source.data_hash:
+        raise BundleError(f"{frames} holds the frames of other clips than {dataset}: run the frames step")
+    known = _cut(read_clips(dataset), source.labels, store, _parse(protocol))
+    seen: dict[str, Sight] = {
+        "metadata": metadata(known.clips),
+        "thumbnails": thumbnails(store, known.clips, params.thumbnail_frames),
+    }
+    scored = {name: _score(known, sight, params.seed) for name, sight in seen.items()}
+    report = FloorsReport(
+        data_hash=source.data_hash,
+        protocol=protocol,
+        labels=source.labels,
+        floors=tuple(_write(floors, name, known, scores) for name, scores in scored.items()),
+        metrics={f"{name}_accuracy": _accuracy(known, scores) for name, scores in scored.items()},
+    )
+    report.save(floors)
+    return report
+
+
+def _parse(protocol: str) -> Protocol:
+    try:
+        return Protocol.parse(protocol)
+    except ValueError as error:
+        raise ParamsError(f"evaluation.protocol: {error}") from error
+
+
+def _cut(clips: Sequence[Clip], labels: tuple[str, ...], store: FrameStore, protocol: Protocol) -> _Clips:
+    """Cut all clips, as training does; those without frames are left out of the folds."""
+    usable = tuple(clip for clip in clips if clip.clip_id in store)
+    rows = {clip.clip_id: row for row, clip in enumerate(usable)}
+    places = {label: place for place, label in enumerate(labels)}
+    truth = np.array([places[clip.label] for clip in usable], np.int64)
+
+    def rows_of(chosen: Sequence[Clip]) -> Truth:
+        return np.array([rows[clip.clip_id] for clip in chosen if clip.clip_id in rows], np.int64)
+
+    folds = []
+    for fold in cut_folds(clips, protocol):
+        train, test = rows_of((*fold.train, *fold.validation)), rows_of(fold.test)
+        lacking = [labels[place] for place in sorted(set(range(len(labels))) - set(truth[train].tolist()))]
+        if lacking:
+            raise DataError(
+                f"{fold.name}: no clips with frames to learn {', '.join(lacking)} from: "
+                "add clips of these classes, or drop the classes"
+            )
+        folds.append((train, test))
+    if not any(len(test) for _, test in folds):
+        raise DataError("no clips with frames in the test split: add clips or cut it otherwise")
+    return _Clips(usable, labels, truth, tuple(folds))
+
+
+def _score(known: _Clips, sight: Sight, seed: int) -> Scores:
+    """Scores of the tested clips, fold after fold, `(tested clips, classes)`."""
+    groups = [clip.group for clip in known.clips]
+    return np.concatenate(
+        [
+            score_held_out(sight, known.truth, groups, train, test, len(known.labels), seed)
+            for train, test in track(known.folds, len(known.folds), "folds")
+        ]
+    )
+
+
+def _write(folder: Path, name: str, known: _Clips, scores: Scores) -> Floor:
+    rows = _tested(known)
+    folds = [number for number, (_, test) in enumerate(known.folds) for _ in test]
+    ids = [known.clips[row].clip_id for row in rows]
+    scored = write_scored(folder, name, scores, ids, known.truth[rows].tolist(), folds)
+    return Floor.model_validate({"name": name, "scored": scored})
+
+
+def _accuracy(known: _Clips, scores: Scores) -> float:
+    return float((scores.argmax(axis=1) == known.truth[_tested(known)]).mean())
+
+
+def _tested(known: _Clips) -> Truth:
+    """Rows of the tested clips, fold after fold."""
+    return np.concatenate([test for _, test in known.folds])

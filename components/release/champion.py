@@ -1,0 +1,172 @@
+"""Challenger against champion: which of two bundles names more of the same test clips correctly.
+
+A champion that was evaluated on the same clips by the same protocol brought its scores along: both
+held these clips out. Any other champion is run on the challenger's test clips; it may have been
+trained on some of them, which favours it, so a promotion stays hard to get.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelflow.contracts import BundleReport, Comparison
+from reelflow.edge.bundle import Bundle, open_bundle
+from reelflow.edge.classifier import Classifier
+from reelflow.edge.clips import litert_scores
+from reelflow.errors import BundleError
+from reelflow.progress import emit
+from reelflow.stores.evaluations import Candidate
+from reelflow.stores.frames import FrameStore
+from reelflow.stores.registry import Registry
+
+RESAMPLES, SEED = 10_000, 1
+NOISE = 0.05  # probability above which a difference between two classifiers may be chance
+SMALLER = 0.99  # a size ratio below this is more than a few bytes of metadata
+NAMED_LABELS = 4
+
+Right = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Incomparable:
+    """A champion that stays because it cannot be compared.
+
+    Attributes:
+        version: of the champion.
+        reason: in words that follow `version 3, the champion,`.
+    """
+
+    version: int
+    reason: str
+
+
+def compare_with_champion(
+    challenger: Candidate,
+    bundle: BundleReport,
+    registry: Registry,
+    model_name: str,
+    version: int,
+    frames: Path,
+) -> Comparison | Incomparable:
+    """Compare a challenger with the champion on the challenger's test clips.
+
+    Args:
+        challenger: its evaluation.
+        bundle: the challenger's.
+        registry: where the champion is.
+        model_name: of the registry.
+        version: of the champion.
+        frames: folder of the frames step.
+
+    Raises:
+        BundleError: the challenger's scores or frames are damaged.
+        TrackingError: the registry refuses or is not reachable.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            champion = open_bundle(registry.bundle(model_name, version, Path(folder, "model")))
+        except BundleError as error:
+            emit("notice", message=f"the champion's bundle: {error}")
+            return Incomparable(version, "is damaged or of another version of reelflow")
+        if champion.report.labels != challenger.report.labels:
+            return Incomparable(version, f"knows other classes ({_names(champion.report.labels)})")
+        kept = _kept(registry, model_name, version, Path(folder, "evaluation"))
+        if kept is not None and _same_test(kept, challenger):
+            right, may_know = _right(kept.scores(), challenger), False
+        else:
+            scores = _run(champion, challenger.report.clip_ids, FrameStore(frames), version)
+            if isinstance(scores, Incomparable):
+                return scores
+            right, may_know = _right(scores, challenger), True
+    own = _right(challenger.scores(), challenger)
+    sizes = bundle.size_bytes / champion.report.size_bytes
+    return _comparison(own, right, challenger.report.groups, champion.report.name, version, sizes, may_know)
+
+
+def replaces(comparison: Comparison) -> bool:
+    """Whether the challenger takes the champion's place: better beyond noise, or equal and smaller."""
+    if comparison.verdict == "equal":
+        return comparison.size_ratio < SMALLER
+    return comparison.verdict == "better"
+
+
+def _names(labels: Sequence[str]) -> str:
+    more = len(labels) - NAMED_LABELS
+    return ", ".join(labels[:NAMED_LABELS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _kept(registry: Registry, model_name: str, version: int, folder: Path) -> Candidate | None:
+    """The evaluation that the champion brought along, if there is one that can be read."""
+    try:
+        kept = registry.evaluation(model_name, version, folder)
+        if kept is not None:
+            kept.scores()
+    except BundleError as error:
+        emit("notice", message=f"the champion's evaluation is not used: {error}")
+        return None
+    return kept
+
+
+def _same_test(kept: Candidate, challenger: Candidate) -> bool:
+    """Whether both were measured on the same clips, held out in the same way."""
+    one, other = kept.report, challenger.report
+    return (one.data_hash, one.training.protocol, one.clip_ids, one.truth) == (
+        other.data_hash,
+        other.training.protocol,
+        other.clip_ids,
+        other.truth,
+    )
+
+
+def _run(
+    champion: Bundle, clip_ids: Sequence[str], store: FrameStore, version: int
+) -> NDArray[np.float32] | Incomparable:
+    """Scores `(clips, classes) float32` of the champion's bundle."""
+    asked, kept = champion.report.sampling.frames, store.report.count
+    if asked != kept:
+        return Incomparable(version, f"sees {asked} frames a clip, and this run kept {kept}")
+    try:
+        Classifier(champion)
+    except BundleError as error:
+        emit("notice", message=f"the champion's bundle: {error}")
+        return Incomparable(version, "cannot be run by this version of reelflow")
+    emit("notice", message=f"running the champion, version {version}, on {len(clip_ids)} test clips")
+    return litert_scores(lambda: Classifier(champion), clip_ids, store)
+
+
+def _right(scores: NDArray[np.float32], challenger: Candidate) -> Right:
+    right: Right = scores.argmax(axis=1) == np.array(challenger.report.truth)
+    return right
+
+
+def _comparison(
+    own: Right, other: Right, groups: Sequence[str], champion: str, version: int, sizes: float, may_know: bool
+) -> Comparison:
+    from reelflow.measures.comparison import mcnemar
+    from reelflow.measures.intervals import paired_interval
+
+    only_own, only_other = int((own & ~other).sum()), int((other & ~own).sum())
+    difference = (only_own - only_other) / len(own)
+    interval = paired_interval(own, other, groups, resamples=RESAMPLES, seed=SEED)
+    p_value = mcnemar(only_own, only_other)
+    is_better = interval.low > 0 and p_value < NOISE  # the former alone is fooled by very few groups
+    return Comparison(
+        champion=champion,
+        champion_version=version,
+        clips=len(own),
+        groups=len(set(groups)),
+        accuracy=float(own.mean()),
+        champion_accuracy=float(other.mean()),
+        difference=difference,
+        difference_interval=interval,
+        only_challenger=only_own,
+        only_champion=only_other,
+        p_value=p_value,
+        size_ratio=sizes,
+        champion_may_know=may_know,
+        verdict="better" if is_better else "equal" if difference >= 0 else "worse",
+    )

@@ -1,0 +1,86 @@
+"""What the report's sections on trust show: floors, the champion, scores, folds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.release.figures import reliability_chart
+from components.release.words import (
+    FLOOR_MEANINGS,
+    FLOOR_NAMES,
+    VERDICTS,
+    below_floors,
+    floor_in_words,
+    protocol_in_words,
+    rejection_in_words,
+)
+from reelflow.contracts import Comparison, Fold, Interval, ReleaseReport
+from reelflow.stores.evaluations import Candidate
+
+REACHES = (0.1, 0.25, 0.5, 1.0)  # of the axis of a difference
+
+
+@dataclass(frozen=True)
+class FoldRow:
+    """One fold, with every candidate's accuracy on its test clips; None where it has none."""
+
+    fold: Fold
+    accuracies: tuple[float | None, ...]
+
+
+def trust(candidates: Sequence[Candidate], outcome: ReleaseReport) -> dict[str, Any]:
+    """Names for the templates; the first candidate is the chosen one."""
+    chosen = candidates[0].report
+    training = chosen.training
+    return {
+        "protocol": protocol_in_words(training.protocol, len(training.folds)),
+        "folds": fold_rows(candidates) if len(training.folds) > 1 else [],
+        "best_floor": max(chosen.floors, key=lambda floor: floor.accuracy, default=None),
+        "below_floors": below_floors(chosen.floors),
+        "floor_names": FLOOR_NAMES,
+        "floor_meanings": FLOOR_MEANINGS,
+        "floor_in_words": floor_in_words,
+        "floor_reach": reach([floor.difference_interval for floor in chosen.floors]),
+        "calibration_chart": reliability_chart(chosen.calibration.bins),
+        "rejection": rejection_in_words(chosen.calibration),
+        "verdicts": VERDICTS,
+        "crossed": crossed(outcome.comparison) if outcome.comparison else None,
+    }
+
+
+def fold_rows(candidates: Sequence[Candidate]) -> list[FoldRow]:
+    """A row a fold of the chosen candidate; all candidates share the folds."""
+    found = [_fold_accuracies(candidate) for candidate in candidates]
+    return [
+        FoldRow(fold, tuple(accuracies.get(place) for accuracies in found))
+        for place, fold in enumerate(candidates[0].report.training.folds)
+    ]
+
+
+def _fold_accuracies(candidate: Candidate) -> dict[int, float]:
+    """Accuracy by the fold's place."""
+    report = candidate.report
+    test = report.training.test
+    fold_of = dict(zip(test.clip_ids, test.folds, strict=True))
+    folds = np.array([fold_of.get(clip_id, -1) for clip_id in report.clip_ids])  # (test clips,)
+    right = candidate.scores().argmax(axis=1) == np.array(report.truth)
+    return {int(fold): float(right[folds == fold].mean()) for fold in np.unique(folds)}
+
+
+def crossed(comparison: Comparison) -> dict[str, float]:
+    """The other two cells of the two-by-two table, and the reach of the difference's axis."""
+    both = round(comparison.clips * comparison.accuracy) - comparison.only_challenger
+    apart = comparison.only_challenger + comparison.only_champion
+    return {
+        "both": both,
+        "neither": comparison.clips - both - apart,
+        "reach": reach([comparison.difference_interval]),
+    }
+
+
+def reach(intervals: Sequence[Interval]) -> float:
+    """How far to either side of 0 an axis must go to hold some intervals."""
+    farthest = max((abs(end) for one in intervals for end in (one.low, one.high)), default=0.0)
+    return next((round_value for round_value in REACHES if farthest <= round_value), 1.0)

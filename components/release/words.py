@@ -1,0 +1,164 @@
+"""Figures in plain words: what became of a bundle, how clips were held out, what floors mean."""
+
+from collections.abc import Sequence
+
+from components.release.champion import Incomparable, replaces
+from components.release.gates import reason
+from reelflow.contracts import BundleReport, Calibration, Comparison, FloorComparison, Gate, Interval
+from reelflow.protocols import Protocol
+
+FLOOR_NAMES = {"metadata": "clip metadata alone", "thumbnails": "thumbnails alone"}
+FLOOR_MEANINGS = {
+    "metadata": "never sees a picture: width, height, length, frame rate, file size and codec",
+    "thumbnails": "sees a few tiny pictures of a clip",
+}
+SHORTCUTS = {
+    "metadata": "It may have learned how the clips were made, not what they show.",
+    "thumbnails": "It may go by scenery and colours, not by what moves.",
+}
+VERDICTS = {
+    "better": "better beyond noise",
+    "equal": "not worse, but not better beyond noise",
+    "worse": "worse",
+}
+
+
+def explain(
+    bundle: BundleReport,
+    model_name: str,
+    version: int,
+    gates: Sequence[Gate],
+    against: Comparison | Incomparable | None,
+    champion: int | None,
+) -> str:
+    """What became of a version, and why.
+
+    Args:
+        bundle: what was registered.
+        model_name: of the registry.
+        version: of the bundle.
+        gates: all of them.
+        against: the other bundle that was champion, if there was one.
+        champion: the version that is champion now.
+    """
+    reasons = [reason(gate) for gate in gates if not gate.passed]
+    if not reasons and champion == version:
+        lead = f"{bundle.name} is the champion of {model_name} (version {version}): it passes every gate"
+        return f"{lead} and {_win(against, bundle)}." if isinstance(against, Comparison) else f"{lead}."
+    if isinstance(against, Incomparable):
+        reasons.append(_incomparable(against))
+    elif against is not None and not replaces(against):
+        reasons.append(_loss(against))
+    return f"{bundle.name} (version {version} of {model_name}) is not promoted: {'; '.join(reasons)}. " + {
+        None: "There is no champion yet.",
+        version: "It stays champion from an earlier release.",
+    }.get(champion, f"Version {champion} stays champion.")
+
+
+def span(interval: Interval) -> str:
+    """An interval in percent, as `41.2 to 58.0`."""
+    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
+
+
+def points(difference: float) -> str:
+    """A difference of accuracies, signed, as `+3.2 points`."""
+    return f"{100 * difference:+.1f}".replace("-", "\u2212") + " points"
+
+
+def signed_span(interval: Interval) -> str:
+    """An interval of a difference, signed, as `-1.0 to +5.2`."""
+    return f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}".replace("-", "\u2212")
+
+
+def protocol_in_words(text: str, folds: int) -> str:
+    """How the test clips were held out."""
+    protocol = Protocol.parse(text)
+    return {
+        "holdout": "One split: the models were trained on the train clips, and tested on clips that were "
+        "set aside.",
+        "group_kfold": f"{folds}-fold cross-validation by group: every clip was tested once, by a model "
+        "that had not seen its group.",
+        "leave_one_group_out": f"Each of the {folds} groups was left out in turn: every clip was tested "
+        "once, by a model that had not seen its group.",
+        "cross_set": f"Across sets: the models were trained on groups whose names begin with "
+        f"“{protocol.prefix}”, and tested on all others.",
+    }[protocol.kind]
+
+
+def floor_in_words(floor: FloorComparison) -> str:
+    """Whether a classifier is above a shortcut floor, in a sentence."""
+    lead = f"a classifier with {FLOOR_NAMES[floor.name]} reaches {100 * floor.accuracy:.1f} %"
+    gap = f"{points(floor.difference)} (95 % interval {signed_span(floor.difference_interval)})"
+    if floor.clearly_above:
+        return f"Clearly above: {lead}, and the difference of {gap} is beyond noise."
+    if floor.difference > 0:
+        return f"Not clearly above: {lead}, and the difference of {gap} may be chance."
+    return f"Not above: {lead}, a difference of {gap}."
+
+
+def below_floors(floors: Sequence[FloorComparison]) -> str:
+    """The warning that some floors call for; empty if the classifier is clearly above all of them."""
+    missed = [floor.name for floor in floors if not floor.clearly_above]
+    if not missed:
+        return ""
+    names = " and ".join(FLOOR_NAMES[name] for name in missed)
+    may = " ".join(SHORTCUTS[name] for name in missed)
+    return f"Beware: this classifier is not clearly above what {names} would give. {may}"
+
+
+def rejection_in_words(scale: Calibration) -> str:
+    """What the threshold means, and how it was chosen."""
+    target = f"{100 * scale.target:.4g} %"
+    if scale.reject_below > 0:
+        return (
+            f"An answer with a score below {100 * scale.reject_below:.1f} % is reported as no answer. The "
+            f"threshold was chosen on the validation clips, where {target} of the remaining answers are "
+            f"right; on the test clips {100 * scale.accepted:.1f} % of the clips are answered, and "
+            f"{100 * scale.accepted_accuracy:.1f} % of these answers are right."
+        )
+    if scale.target_met:
+        return f"No answer is rejected: on the validation clips {target} were right without any threshold."
+    return (
+        f"No answer is rejected: on the validation clips no threshold would bring {target} of the answers to "
+        "be right."
+    )
+
+
+def _against(comparison: Comparison) -> str:
+    return f"version {comparison.champion_version} ({comparison.champion})"
+
+
+def _measured(comparison: Comparison) -> str:
+    found = (
+        f"{100 * comparison.accuracy:.1f} % against {100 * comparison.champion_accuracy:.1f} % of the same "
+        f"{comparison.clips} test clips, a difference of {points(comparison.difference)} "
+        f"(95 % interval {signed_span(comparison.difference_interval)}, p = {comparison.p_value:.2g})"
+    )
+    known = ", though the champion may have been trained on some of them"
+    return found + (known if comparison.champion_may_know else "")
+
+
+def _win(comparison: Comparison, bundle: BundleReport) -> str:
+    if comparison.verdict == "better":
+        return f"is better than {_against(comparison)} beyond noise: {_measured(comparison)}"
+    size_mb = bundle.size_bytes / 1e6
+    return (
+        f"is no worse than {_against(comparison)} and smaller, {size_mb:.3g} MB instead of "
+        f"{size_mb / comparison.size_ratio:.3g} MB: {_measured(comparison)}"
+    )
+
+
+def _loss(comparison: Comparison) -> str:
+    if comparison.verdict == "worse":
+        return f"it is worse than {_against(comparison)}, the champion: {_measured(comparison)}"
+    return (
+        f"it is neither better beyond noise than {_against(comparison)}, the champion, nor smaller: "
+        f"{_measured(comparison)}"
+    )
+
+
+def _incomparable(champion: Incomparable) -> str:
+    return (
+        f"version {champion.version}, the champion, {champion.reason}, so the two cannot be compared: name "
+        "another release.model_name, or remove the champion alias from that version"
+    )

@@ -1,0 +1,69 @@
+"""A network's two uses as TensorFlow graphs, each traced once, for batches of any size.
+
+Keras traces `train_on_batch` for the sizes that come first, and the last bits of a sum depend on the
+graph: a fold's outcome would depend on the folds before it, and on where a killed training went on.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.training.objective import Scores, build_optimizer, is_right, loss_of
+from reelflow.params import TrainingParams
+
+Scorer = Callable[[NDArray[np.float32]], Scores]
+
+
+def scorer(network: Any) -> Scorer:
+    """From features `(n, frames, dim) float32` to scores `(n, classes) float32`."""
+    import tensorflow as tf
+
+    def call(features: Any) -> Any:
+        return network(features, training=False)
+
+    graph = tf.function(call, input_signature=[_features(network)], autograph=False)
+    return lambda features: np.asarray(graph(features))
+
+
+class Stepper:
+    """Steps of the study's optimiser.
+
+    Attributes:
+        optimizer: Keras's, built for the network.
+    """
+
+    def __init__(self, network: Any, params: TrainingParams, *, is_taught: bool) -> None:
+        import tensorflow as tf
+
+        self.optimizer = build_optimizer(params)
+        self.optimizer.build(network.trainable_variables)
+        loss = loss_of(params, is_taught=is_taught)
+
+        def step(features: Any, targets: Any) -> tuple[Any, Any]:
+            with tf.GradientTape() as tape:
+                scores = network(features, training=True)
+                value = tf.reduce_mean(loss(targets, scores))
+            variables = network.trainable_variables
+            self.optimizer.apply(tape.gradient(value, variables), variables)
+            return value, tf.reduce_mean(is_right(targets, scores))
+
+        targets = tf.TensorSpec((None, 2 * network.output_shape[-1]), tf.float32)
+        self._graph = tf.function(step, input_signature=[_features(network), targets], autograph=False)
+
+    def __call__(self, features: NDArray[np.float32], targets: Scores) -> tuple[float, float]:
+        """Learn from one batch; returns its loss and accuracy before the step.
+
+        Args:
+            features: `(n, frames, dim)`.
+            targets: `(n, 2 * classes)`, as `distributions` makes them.
+        """
+        loss, accuracy = self._graph(features, targets)
+        return float(loss), float(accuracy)
+
+
+def _features(network: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)

@@ -1,0 +1,71 @@
+"""Linear heads, fitted at once: no epochs, and no clips set aside to stop them."""
+
+from typing import Any
+
+import numpy as np
+
+from components.training.cuts import Cut
+from components.training.fit import score
+from components.training.graph import scorer
+from components.training.history import History
+from components.training.objective import measure
+from components.training.outcome import Outcome, Tally
+from reelflow.nets.examples import Examples, Rows, batches
+from reelflow.nets.linear import LinearFit, fit_linear
+from reelflow.params import TrainingParams
+from reelflow.progress import emit
+
+FITTED_AT_ONCE = 128  # clips
+
+
+class LinearLearner:
+    """Fits a linear head on the train and validation clips of a fold.
+
+    The validation scores are those of an inner cross-validation over the same clips.
+
+    Args:
+        network: as it was built.
+        examples: all clips.
+        params: penalties to choose from.
+        views: places of the views whose mean scores count.
+        tally: is told of every fit, as one epoch.
+    """
+
+    def __init__(
+        self, network: Any, examples: Examples, params: TrainingParams, views: tuple[int, ...], tally: Tally
+    ) -> None:
+        self.network, self._examples, self._params = network, examples, params
+        self._views, self._tally, self._scorer = views, tally, scorer(network)
+
+    def fold(self, cut: Cut) -> Outcome:
+        """Fit on the train and validation clips, score these by the inner cross-validation."""
+        rows = np.concatenate([cut.train, cut.validation])
+        found, truth = self._fit(cut, rows), self._examples.truth[rows]
+        scores = found.scores.reshape(len(self._examples.views), len(rows), -1)  # (views * rows, classes)
+        validation = scores[list(self._views)].mean(axis=0, dtype=np.float32)  # (rows, classes)
+        loss, accuracy = measure(score(self._scorer, self._examples, rows, self._views), truth)
+        figures = {"train_loss": loss, "train_accuracy": accuracy}
+        loss, accuracy = measure(validation, truth)
+        figures |= {"validation_loss": loss, "validation_accuracy": accuracy}
+        emit("epoch", head=self.network.name, fold=cut.name, epoch=1, penalty=found.penalty, **figures)
+        test = score(self._scorer, self._examples, cut.test, self._views)
+        return Outcome(History([figures]), rows, validation, test)
+
+    def deploy(self, cut: Cut, epochs: int) -> None:  # noqa: ARG002
+        """Fit on all clips."""
+        self._fit(cut, cut.train)
+
+    def _fit(self, cut: Cut, rows: Rows) -> LinearFit:
+        """Every view of a clip is one more row of the same group."""
+        views = len(self._examples.views)
+        parts = batches(rows, FITTED_AT_ONCE)
+        found = fit_linear(
+            self.network,
+            (self._examples.features(part, view) for view in range(views) for part in parts),
+            np.tile(self._examples.truth[rows], views),
+            [self._examples.clips[row].group for row in rows] * views,
+            self._params,
+            self._params.seed + cut.number,
+        )
+        self._tally.finish(1)
+        return found

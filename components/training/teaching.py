@@ -1,0 +1,88 @@
+"""Teachers: trained models whose scores a smaller one learns.
+
+A teacher must not have seen a clip that is held out. That is known of one trained by holdout on the
+same data set, and of no other.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from components.training.cuts import Cut
+from components.training.fit import score
+from components.training.graph import scorer
+from components.training.objective import Scores
+from reelflow.contracts import FeaturesReport, TrainingReport
+from reelflow.errors import BundleError, ParamsError
+from reelflow.nets.examples import Examples
+from reelflow.nets.saved import load_head
+from reelflow.params import TrainingParams
+from reelflow.protocols import Protocol
+
+
+def check_teaching(params: TrainingParams, protocol: Protocol, teachers: Path | None) -> None:
+    """See that there are teachers where they are asked for, by a protocol that allows them.
+
+    Raises:
+        ParamsError: there are not, or the protocol does not.
+    """
+    if params.teacher and protocol.kind != "holdout":
+        raise ParamsError(
+            f"training.teacher is set and evaluation.protocol is {protocol}: a teacher has been trained on "
+            "clips that some fold tests; take the protocol holdout, or no teacher"
+        )
+    if params.teacher and teachers is None:
+        raise ParamsError("training.teacher is set, but no teacher was handed to the training step")
+
+
+def teach(teachers: Path, examples: Examples, cut: Cut) -> Scores:
+    """Mean scores of all teachers, `(rows, views, classes)`; zeros for rows outside of `cut.train`.
+
+    Args:
+        teachers: a folder with one training folder for each.
+        examples: all clips.
+        cut: what is trained.
+
+    Raises:
+        BundleError: a teacher is damaged, takes other features, gives other classes, or may have seen
+            clips that are held out.
+    """
+    folders = sorted(path for path in teachers.iterdir() if path.is_dir())
+    scores = np.zeros((len(examples.clips), len(examples.views), len(examples.labels)), np.float32)
+    for folder in folders:
+        report = TrainingReport.open(folder)
+        _check(folder.name, report, examples)
+        network = scorer(load_head(folder / "model.keras", sha256=report.model_sha256))
+        for view in range(len(examples.views)):
+            scores[cut.train, view] += score(network, examples, cut.train, (view,)) / len(folders)
+    return scores
+
+
+def _check(name: str, teacher: TrainingReport, examples: Examples) -> None:
+    found: FeaturesReport = examples.store.report
+    if teacher.labels != examples.labels:
+        raise BundleError(
+            f"{name} names the classes {_few(teacher.labels)}, the clips have {_few(examples.labels)}: "
+            "take a teacher that was trained on these classes"
+        )
+    if (teacher.backbone, teacher.frames) != (found.backbone, found.frames):
+        raise BundleError(
+            f"{name} takes {teacher.frames} frames of {teacher.backbone.name}, the features are "
+            f"{found.frames} of {found.backbone.name} (weights may differ too): "
+            "take a teacher that was trained on these features"
+        )
+    if teacher.beside != examples.beside or (teacher.beside and teacher.views != found.views):
+        seen = "side by side" if teacher.beside else "one at a time"
+        raise BundleError(
+            f"{name} sees the views {_few(teacher.views)} {seen}, other than this training: "
+            "take a teacher of the same features.views and training.views"
+        )
+    if teacher.protocol != "holdout" or teacher.data_hash != found.data_hash:
+        raise BundleError(
+            f"{name} was trained by {teacher.protocol} on data {teacher.data_hash[:8]} and may have seen "
+            f"clips that are held out here: take one trained by holdout on data {found.data_hash[:8]}"
+        )
+
+
+def _few(labels: tuple[str, ...]) -> str:
+    return ", ".join(labels[:5]) + (", ..." if len(labels) > 5 else "")

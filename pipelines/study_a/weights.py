@@ -1,0 +1,38 @@
+"""Weights of every backbone, found before anything starts."""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from reelflow.backbones import BACKBONES, check_backbones
+from reelflow.backbones.weights import WeightFile, find_weights
+from reelflow.errors import WeightsError
+
+
+def check_weights(backbones: Sequence[str], weights: str) -> None:
+    """See that every backbone's weights are at hand; `imagenet` downloads them into the cache.
+
+    Raises:
+        ParamsError: a name is no backbone's.
+        WeightsError: weights are missing; the message names the backbones that can go on without.
+    """
+    check_backbones(backbones)
+    missing: dict[str, WeightsError] = {}
+    for name in backbones:
+        try:
+            _find(name, weights)
+        except WeightsError as error:
+            missing[name] = error
+    if missing:
+        reasons = "\n".join(f"  {name}: {error}" for name, error in missing.items())
+        rest = ",".join(name for name in backbones if name not in missing)
+        advice = f"\nTo go on without: --backbones {rest}" if rest else ""
+        raise WeightsError(f"weights are missing; name their folder with --weights\n{reasons}{advice}")
+
+
+def _find(name: str, weights: str) -> None:
+    module = import_module(BACKBONES[name])
+    file: WeightFile | None = getattr(module, "FILE", None)
+    if application := getattr(module, "APPLICATION", None):
+        find_weights(weights, application.published, [application.without_top])
+    elif file:
+        find_weights(weights, file)

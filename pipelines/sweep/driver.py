@@ -1,0 +1,146 @@
+"""The search, whole: nested cross-validation, resumable, recorded in MLflow."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines.sweep.folds import Nest, write_nests
+from pipelines.sweep.page import BEST, PAGE, PICTURE, write_results
+from pipelines.sweep.record import Record
+from pipelines.sweep.results import FILE, Study, SweepReport, to_report
+from pipelines.sweep.search import Attempt, Search, attempts, best, open_study
+from pipelines.sweep.space import Space
+from pipelines.sweep.trainings import Prepared, Trainer, kept_in, prepare
+from pipelines.sweep.view import Meter
+from pipelines.view import open_view
+from reelflow.backbones import check_backbones
+from reelflow.errors import ParamsError, disk_errors
+from reelflow.files import locked, sha256_text
+from reelflow.params import Params
+from reelflow.progress import watched_by
+from reelflow.settings import Settings
+from reelflow.steps import code_hash, identity, library_versions
+
+DATABASE = "sweep.db"
+RESULTS = (FILE, PAGE, PICTURE, BEST)
+
+
+def run_sweep(params: Params, space: Space, out: Path, console: Console) -> SweepReport:
+    """Search in `out`, or go on where an earlier attempt was killed.
+
+    Every outer fold has a study of its own, which sees no clip that the fold tests. Behind several
+    outer folds a last study chooses on all clips what to use; the one study of a hold-out chooses
+    this itself.
+
+    Raises:
+        ParamsError: the params allow no honest search, or every trial of a study failed.
+        ReelflowError: whatever a step raises.
+    """
+    out = out.absolute()
+    _check(params, out)
+    with disk_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with locked(out / ".lock"), kept_in(out / "work"):
+        with open_view(_preparing(params), console) as view, watched_by(view.show):
+            prepared = prepare(params, space.view_lists(), out / "work")
+        folders = out / "work" / "folds"
+        nests = write_nests(prepared.dataset, params.evaluation.protocol, space.inner, folders)
+        console.print(_plan(space, nests), highlight=False)
+        key = _key(params, space, prepared)
+        record = Record(Settings(), f"sweep-{key[:8]}", _identity(params, space, key))
+        with open_view([nest.name for nest in nests], console) as view:
+            driver = _Driver(space, params, Trainer(params, prepared, out / "work"), record, Meter(view), key)
+            studies = [driver.study(nest, out / DATABASE) for nest in nests]
+        report = to_report(studies, space, params)
+        write_results(report, studies, params, out)
+        record.finish(report, studies, [out / name for name in RESULTS])
+        return report
+
+
+@dataclass(frozen=True)
+class _Driver:
+    space: Space
+    params: Params
+    trainer: Trainer
+    record: Record
+    meter: Meter
+    key: str
+
+    def study(self, nest: Nest, database: Path) -> Study:
+        """Search on a nest's clips, then train and test what was chosen."""
+        folds, total = len(nest.inner), self.space.trials * len(nest.inner)
+        search = Search(
+            name=nest.name,
+            folds=folds,
+            space=self.space,
+            backbones=self.params.features.backbones,
+            judge=lambda candidate, place: self.trainer.judge(candidate, nest.inner[place]),
+        )
+
+        def told(attempt: Attempt) -> None:
+            self.record.trial(nest.name, attempt)
+            if attempt.error:
+                self.meter.note(f"trial {attempt.number} failed: {attempt.error}")
+            self.meter.tell(attempt.number * folds, total)
+
+        with open_study(database, f"{self.key[:16]} {nest.name}", self.space.startup) as study:
+            self.meter.start(nest.name, len(attempts(study)) * folds, total)
+            found = search.run(study, told)
+        tested = self.trainer.test(best(found).candidate, nest.outer) if nest.outer else None
+        self.meter.finish()
+        return Study(nest, found, tested)
+
+
+def _check(params: Params, out: Path) -> None:
+    """Refuse at once what a late step would refuse, and what would let tested clips in.
+
+    Raises:
+        ParamsError: there are no clips, or a value is not for searches.
+    """
+    check_backbones(params.features.backbones)
+    source = Path(params.dataset.source)
+    if not source.exists():
+        raise ParamsError(f"there is no {source}: name a folder of clips (--data)")
+    if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
+        raise ParamsError(f"{out} lies in the clips' folder {source}: choose another output folder (--out)")
+    if params.features.finetune.blocks:
+        raise ParamsError(
+            f"features.finetune.blocks is {params.features.finetune.blocks}: a fine-tuned backbone has seen "
+            "clips that folds of the search test; set it to 0"
+        )
+    if params.training.teacher:
+        raise ParamsError(
+            "training.teacher is set: a teacher has seen clips that folds of the search test; set it to []"
+        )
+
+
+def _preparing(params: Params) -> list[str]:
+    return ["dataset", "frames", *(f"features {backbone}" for backbone in params.features.backbones)]
+
+
+def _plan(space: Space, nests: tuple[Nest, ...]) -> str:
+    trainings = sum(space.trials * len(nest.inner) + bool(nest.outer) for nest in nests)
+    return (
+        f"{len(nests)} studies of {space.trials} trials, each judged by {space.inner}: "
+        f"{trainings} trainings at most"
+    )
+
+
+def _key(params: Params, space: Space, prepared: Prepared) -> str:
+    """What stands for a search: studies go on only with the same values, space, clips and code."""
+    parts = [
+        params.training.model_dump_json(),
+        params.evaluation.protocol,
+        space.model_dump_json(exclude={"trials"}),
+        identity(prepared.dataset),
+        *(f"{backbone} {views} {identity(path)}" for (backbone, views), path in prepared.features.items()),
+        code_hash("training"),
+        str(sorted(library_versions().items())),
+    ]
+    return sha256_text("\n".join(parts))
+
+
+def _identity(params: Params, space: Space, key: str) -> dict[str, str]:
+    named = {"protocol": params.evaluation.protocol, "inner": space.inner, "seed": str(space.seed)}
+    return {f"sweep.{name}": value for name, value in (named | {"key": key}).items()}

@@ -1,0 +1,64 @@
+"""A search in MLflow: one parent run, and a child run for every trial."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipelines.sweep.results import Study, SweepReport
+from pipelines.sweep.search import Attempt
+from reelflow.settings import Settings
+from reelflow.stores.tracker import Tracker
+
+
+class Record:
+    """Logs trials as they end. Doing it twice is doing it once.
+
+    Args:
+        settings: where MLflow is.
+        name: of the parent run.
+        params: of the parent run; a search with others is another run.
+
+    Raises:
+        TrackingError: from every method, where MLflow refuses or is not reachable.
+    """
+
+    def __init__(self, settings: Settings, name: str, params: dict[str, str]) -> None:
+        self._tracker = Tracker(settings)
+        self._parent = self._tracker.parent(name, params)
+
+    def trial(self, fold: str, attempt: Attempt) -> None:
+        """Log a trial: its values, and its accuracy fold by fold."""
+        run = self._child(fold, attempt)
+        metrics = {"accuracy": attempt.accuracy, "log_loss": attempt.log_loss} if attempt.scores else {}
+        tags = {"reelflow.fold": fold, "reelflow.state": attempt.state}
+        self._tracker.log(
+            run,
+            metrics=metrics,
+            curves={"fold_accuracy": [score.right / score.clips for score in attempt.scores]},
+            tags=tags | ({"reelflow.error": attempt.error} if attempt.error else {}),
+        )
+        self._tracker.finish(run, _status(attempt))
+
+    def finish(self, report: SweepReport, studies: Iterable[Study], files: Iterable[Path]) -> None:
+        """Log what was found, and end the parent run."""
+        figures = {"accuracy": report.accuracy, "tuned_accuracy": report.tuned_accuracy}
+        limits = {"accuracy_low": report.interval.low, "accuracy_high": report.interval.high}
+        self._tracker.log(
+            self._parent,
+            metrics=figures | limits | {"optimism": report.optimism},
+            tags={f"reelflow.chosen.{name}": value for name, value in report.chosen.values().items()},
+            artifacts=dict.fromkeys(files, "sweep"),
+        )
+        self._tracker.finish(self._parent)
+        for study in studies:  # the line before says of these too that they went well
+            for attempt in study.attempts:
+                if attempt.state == "FAIL":
+                    self._tracker.finish(self._child(study.nest.name, attempt), _status(attempt))
+
+    def _child(self, fold: str, attempt: Attempt) -> str:
+        return self._tracker.child(
+            self._parent, f"{fold}, trial {attempt.number}", attempt.candidate.values()
+        )
+
+
+def _status(attempt: Attempt) -> str:
+    return "FAILED" if attempt.state == "FAIL" else "FINISHED"

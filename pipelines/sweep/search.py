@@ -1,0 +1,186 @@
+"""One study: Optuna proposes trials, inner folds judge them, the median prunes them.
+
+What a trial proposes depends on the seed and on the trials finished before it alone. A search that
+was killed therefore proposes the same trial again, and takes over the folds that were judged.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from pipelines.sweep.candidate import Candidate, first_of, suggest
+from pipelines.sweep.space import Space
+from reelflow.errors import ParamsError
+from reelflow.files import sha256_text
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.trial import FrozenTrial
+
+State = Literal["COMPLETE", "PRUNED", "FAIL"]
+CANDIDATE, FOLDS, ERROR = "candidate", "folds", "error"
+
+
+class FoldScore(NamedTuple):
+    """What came of one inner fold: clips named correctly, of so many, and the sum of their log losses."""
+
+    right: int
+    clips: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A finished trial.
+
+    Attributes:
+        number: its place among the finished ones, from 1.
+        candidate: what was tried.
+        scores: of the inner folds that were trained.
+        state: COMPLETE, PRUNED or FAIL.
+        error: why it failed; empty otherwise.
+    """
+
+    number: int
+    candidate: Candidate
+    scores: tuple[FoldScore, ...]
+    state: State
+    error: str = ""
+
+    @property
+    def accuracy(self) -> float:
+        """Over the clips of all folds that were trained; 0 without any."""
+        return sum(score.right for score in self.scores) / max(1, sum(score.clips for score in self.scores))
+
+    @property
+    def log_loss(self) -> float:
+        """Mean over the same clips."""
+        return sum(score.loss for score in self.scores) / max(1, sum(score.clips for score in self.scores))
+
+
+Judge = Callable[[Candidate, int], FoldScore]
+
+
+@dataclass(frozen=True)
+class Search:
+    """How a study is made.
+
+    Attributes:
+        name: of the study.
+        folds: inner folds.
+        space: to choose from.
+        backbones: to choose from.
+        judge: trains a candidate on the inner fold of a place.
+    """
+
+    name: str
+    folds: int
+    space: Space
+    backbones: tuple[str, ...]
+    judge: Judge
+
+    def run(self, study: "Study", told: Callable[[Attempt], None]) -> tuple[Attempt, ...]:
+        """Go on until so many trials are finished as the space says.
+
+        Args:
+            study: as `open_study` opens it.
+            told: hears of every trial that is over, before the study does.
+
+        Raises:
+            ParamsError: every trial failed.
+            ReelflowError: what has nothing to do with a trial's values.
+        """
+        from optuna.trial import TrialState
+
+        for trial in study.get_trials(states=(TrialState.RUNNING,)):
+            study.tell(trial.number, state=TrialState.FAIL)
+        while len(found := attempts(study)) < self.space.trials:
+            self._try(study, len(found) + 1, told)
+        if all(attempt.state == "FAIL" for attempt in found):
+            raise ParamsError(f"{self.name}: all {len(found)} trials failed; the last one: {found[-1].error}")
+        return found
+
+    def _try(self, study: "Study", number: int, told: Callable[[Attempt], None]) -> None:
+        from optuna.samplers import TPESampler
+        from optuna.trial import TrialState
+
+        seed = int(sha256_text(f"{self.space.seed} {self.name} {number}")[:8], 16)
+        study.sampler = TPESampler(seed=seed, n_startup_trials=self.space.startup)
+        fixed = first_of(self.space, number)
+        if fixed and not study.get_trials(states=(TrialState.WAITING,)):
+            study.enqueue_trial(fixed)
+        trial = study.ask()
+        candidate = suggest(trial, self.space, self.backbones)
+        trial.set_user_attr(CANDIDATE, candidate.model_dump(mode="json"))
+        attempt = self._judged(study, trial, number, candidate)
+        told(attempt)
+        if attempt.state == "COMPLETE":
+            study.tell(trial, attempt.accuracy)
+        else:
+            study.tell(trial, state=TrialState[attempt.state])
+
+    def _judged(self, study: "Study", trial: "Trial", number: int, candidate: Candidate) -> Attempt:
+        known, scores = _known(study, candidate), list[FoldScore]()
+        for place in range(self.folds):
+            try:
+                scores.append(known[place] if place < len(known) else self.judge(candidate, place))
+            except ParamsError as error:
+                trial.set_user_attr(ERROR, str(error))
+                return Attempt(number, candidate, tuple(scores), "FAIL", str(error))
+            trial.set_user_attr(FOLDS, scores)
+            trial.report(Attempt(number, candidate, tuple(scores), "PRUNED").accuracy, place)
+            if place + 1 < self.folds and trial.should_prune():
+                return Attempt(number, candidate, tuple(scores), "PRUNED")
+        return Attempt(number, candidate, tuple(scores), "COMPLETE")
+
+
+@contextmanager
+def open_study(file: Path, name: str, startup: int) -> Iterator["Study"]:
+    """The study of this name in a SQLite file, new or as it was left."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{file}")
+    try:
+        yield optuna.create_study(
+            study_name=name,
+            storage=storage,
+            direction="maximize",
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=startup),
+        )
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def attempts(study: "Study") -> tuple[Attempt, ...]:
+    """The finished trials, less those that were killed: these failed without an error."""
+    over = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    kept = [trial for trial in over if trial.state.name != "FAIL" or ERROR in trial.user_attrs]
+    return tuple(_attempt(number, trial) for number, trial in enumerate(kept, start=1))
+
+
+def best(found: Sequence[Attempt]) -> Attempt:
+    """Of the complete ones: the most accurate, of equal ones that of the least log loss, then the first."""
+    whole = [attempt for attempt in found if attempt.state == "COMPLETE"]
+    return max(whole, key=lambda attempt: (attempt.accuracy, -attempt.log_loss, -attempt.number))
+
+
+def _attempt(number: int, trial: "FrozenTrial") -> Attempt:
+    state: Any = trial.state.name
+    candidate = Candidate.model_validate(trial.user_attrs[CANDIDATE])
+    return Attempt(number, candidate, _scores(trial), state, trial.user_attrs.get(ERROR, ""))
+
+
+def _scores(trial: "FrozenTrial") -> tuple[FoldScore, ...]:
+    return tuple(FoldScore(*score) for score in trial.user_attrs.get(FOLDS, ()))
+
+
+def _known(study: "Study", candidate: Candidate) -> tuple[FoldScore, ...]:
+    """Folds on which the same values were judged before: in a trial that was killed, or a double."""
+    wanted = candidate.model_dump(mode="json")
+    same = [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(CANDIDATE) == wanted]
+    return max(map(_scores, same), key=len, default=())

@@ -1,0 +1,168 @@
+"""The trainings of a search, in this process, and the steps before them."""
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.dataset.step import run as run_dataset
+from components.features.step import run as run_features
+from components.frames.step import run as run_frames
+from components.training.step import run as run_training
+from pipelines.sweep.candidate import Candidate
+from pipelines.sweep.search import FoldScore
+from reelflow.commandline import silenced_stderr
+from reelflow.contracts import TrainingReport
+from reelflow.nets import runtime
+from reelflow.params import Params
+from reelflow.steps import perform, where_it_exists
+from reelflow.stores.clips import read_clips
+from reelflow.stores.scored import read_scored
+
+HOLDOUT = "holdout"  # every fold is a folder of its own
+LEAST = 1e-7  # of a probability, in its logarithm
+
+Features = dict[tuple[str, tuple[str, ...]], Path]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Folders of the finished steps.
+
+    Attributes:
+        dataset: all clips.
+        features: by backbone and views.
+    """
+
+    dataset: Path
+    features: Features
+
+
+@dataclass(frozen=True)
+class Tested:
+    """Clips of an outer fold, scored by a model that was chosen and trained without them.
+
+    Attributes:
+        right: whether each clip is named correctly, `(clips,)`.
+        groups: group a clip.
+    """
+
+    right: NDArray[np.bool_]
+    groups: tuple[str, ...]
+
+
+@contextmanager
+def kept_in(work: Path) -> Iterator[None]:
+    """Let the steps of this block keep what they finish in `work`; MLflow does not hear of them."""
+    values = {"REELFLOW_WORK": str(work), "REELFLOW_EVENTS": str(work / "events.jsonl"), "REELFLOW_TASK": ""}
+    before = {name: os.environ.get(name) for name in values}
+    work.mkdir(parents=True, exist_ok=True)
+    os.environ |= values
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ |= {name: value} if value is not None else {}
+
+
+def prepare(params: Params, view_lists: Sequence[tuple[str, ...]], work: Path) -> Prepared:
+    """Run the steps up to the features, once for every list of views; what is done is reused.
+
+    Raises:
+        ReelflowError: whatever the steps raise.
+    """
+    links = work / "links"
+    data, stills = {"dataset": links / "dataset"}, {"frames": links / "frames"}
+    perform(run_dataset, params.dataset, inputs={"source": Path(params.dataset.source)}, output=data)
+    perform(run_frames, params.frames, inputs=data, output=stills)
+    given = data | stills | where_it_exists(weights=params.features.weights)
+    found: Features = {}
+    for place, views in enumerate(view_lists):
+        section = params.with_values(features={"views": list(views)}).features
+        for backbone in params.features.backbones:
+            link = links / f"features-{backbone}-{place}"
+            options = {"backbone": backbone}
+            narrowed = section.narrowed_to(backbone)
+            with silenced_stderr():
+                perform(run_features, narrowed, options=options, inputs=given, output={"features": link})
+            found[backbone, views] = link
+    return Prepared(data["dataset"], found)
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Trains candidates on folders of folds.
+
+    Attributes:
+        params: the values that no candidate changes.
+        prepared: clips and features.
+        work: for what is left behind.
+    """
+
+    params: Params
+    prepared: Prepared
+    work: Path
+
+    def judge(self, candidate: Candidate, dataset: Path) -> FoldScore:
+        """Train on an inner fold's folder; how its test clips are named. Nothing is kept.
+
+        Raises:
+            ParamsError: the values cannot be trained with.
+        """
+        runtime.prepare()
+        import keras
+
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of many models in one process
+
+        folder = self.work / "trial"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        features = self.prepared.features[candidate.backbone, candidate.views]
+        section = candidate.within(self.params).training.narrowed_to(candidate.head)
+        try:
+            report = run_training(
+                section,
+                head=candidate.head,
+                protocol=HOLDOUT,
+                dataset=dataset,
+                features=features,
+                model=folder,
+            )
+            scores = read_scored(folder, report.test, len(report.labels))
+        finally:
+            keras.backend.clear_session(free_memory=False)  # or every model stays in memory
+            shutil.rmtree(folder, ignore_errors=True)
+        truth = np.array(report.test.truth)
+        sure = scores[np.arange(len(truth)), truth].astype(np.float64)
+        right = int((scores.argmax(axis=1) == truth).sum())
+        return FoldScore(right, len(truth), float(-np.log(np.maximum(sure, LEAST)).sum()))
+
+    def test(self, candidate: Candidate, dataset: Path) -> Tested:
+        """Train on an outer fold's folder, or take over what was; the clips that it holds out.
+
+        Raises:
+            ReelflowError: whatever the training raises.
+        """
+        link = self.work / "links" / "outer"
+        report = perform(
+            run_training,
+            candidate.within(self.params).training.narrowed_to(candidate.head),
+            options={"head": candidate.head, "protocol": HOLDOUT},
+            inputs={
+                "dataset": dataset,
+                "features": self.prepared.features[candidate.backbone, candidate.views],
+            },
+            output={"model": link},
+        )
+        assert isinstance(report, TrainingReport)
+        scores = read_scored(link, report.test, len(report.labels))
+        groups = {clip.clip_id: clip.group for clip in read_clips(dataset)}
+        right = scores.argmax(axis=1) == np.array(report.test.truth)
+        return Tested(right, tuple(groups[clip_id] for clip_id in report.test.clip_ids))

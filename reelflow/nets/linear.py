@@ -1,0 +1,157 @@
+"""How `segment_linear` is fitted: ridge regression on one-hot classes, solved instead of trained.
+
+Summaries are standardised and divided by the root of their length, so that a penalty means the same
+whatever the backbone. Penalty and sharpness are chosen by cross-validation over whole groups.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelflow.errors import DataError
+from reelflow.nets.ridge import Array, fit_path, fit_sharpness, log_loss, softmax
+from reelflow.params import TrainingParams
+
+if TYPE_CHECKING:
+    import keras
+
+MOST_FOLDS = 5
+FARTHEST = 10.0  # standard deviations; what lies farther is clipped
+FLOOR = 0.01  # of the mean variance, added to each: a dimension that hardly varies is no news
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """What the choice of the penalty found on the training clips.
+
+    Attributes:
+        scores: probabilities `(rows, classes) float32` of the chosen penalty, each row's from the
+            model that saw nothing of its group.
+        penalty: the chosen one.
+        loss: mean log loss of `scores`.
+        accuracy: of `scores`.
+    """
+
+    scores: Array
+    penalty: float
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What to standardise with, `(dims,) float32` each."""
+
+    mean: Array
+    variance: Array
+
+    @classmethod
+    def of(cls, rows: Array) -> "Standard":
+        """From `(rows, dims)`."""
+        variance = rows.var(axis=0)
+        return cls(rows.mean(axis=0), variance + np.float32(FLOOR) * variance.mean() + np.float32(1e-12))
+
+    def __call__(self, rows: Array) -> Array:
+        """Rows with a mean of 0 and a mean squared length of about 1."""
+        result = rows - self.mean
+        result /= np.sqrt(self.variance * np.float32(rows.shape[1]))
+        return result
+
+
+def fit_linear(
+    model: "keras.Model",
+    batches: Iterable[Array],
+    truth: NDArray[np.int64],
+    groups: Sequence[str],
+    params: TrainingParams,
+    seed: int,
+) -> LinearFit:
+    """Choose the penalty, fit all rows with it, and set the model's weights.
+
+    Args:
+        model: an unfitted `build_head("segment_linear", ...)`; changed in place.
+        batches: features `(n, frames, dim) float32`, together all rows in order; only their
+            summaries are kept in memory.
+        truth: class index a row, `(rows,)`.
+        groups: group a row; the views of one clip share its group.
+        params: `penalties` to choose from; the lowest loss decides, a tie goes to the larger one.
+        seed: of the folds.
+
+    Raises:
+        DataError: too few groups to hold any out.
+    """
+    folds = _folds(truth, np.asarray(groups), seed)
+    rows, classes = _summaries(model, batches), int(model.output_shape[-1])
+    penalties = sorted(set(params.penalties), reverse=True)
+    held_out = np.zeros((len(penalties), len(rows), classes), np.float32)
+    for train, test in folds:
+        held_out[:, test] = _values(rows, truth, train, test, penalties, classes)
+    sharpness = [np.float32(fit_sharpness(values, truth)) for values in held_out]
+    losses = [log_loss(values * sharp, truth) for values, sharp in zip(held_out, sharpness, strict=True)]
+    best = int(np.argmin(losses))
+    standard = Standard.of(rows)
+    ((weights, bias),) = fit_path(_ready(rows, standard), truth, penalties[best : best + 1], classes)
+    _set_weights(model, standard, weights * sharpness[best], bias * sharpness[best])
+    scores = softmax(held_out[best] * sharpness[best])
+    accuracy = float((scores.argmax(axis=1) == truth).mean())
+    return LinearFit(scores, penalties[best], losses[best], accuracy)
+
+
+def _summaries(model: "keras.Model", batches: Iterable[Array]) -> Array:
+    """What the model standardises, `(rows, dims)`."""
+    import keras
+
+    summary = keras.Model(model.input, model.get_layer("summary").output)
+    return np.concatenate([summary(features, training=False).numpy() for features in batches])
+
+
+def _folds(
+    truth: NDArray[np.int64], groups: NDArray[np.str_], seed: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Train and test rows; every row is tested once, with the whole of its group."""
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
+    found, numbers = np.unique(groups, return_inverse=True)
+    pairs = {*zip(truth.tolist(), numbers.tolist(), strict=True)}
+    if len(pairs) == len(set(truth.tolist())):
+        raise DataError(
+            f"every class's training clips come from one group ({len(found)} in all): choosing a penalty "
+            "holds out whole groups; add clips of other sources, or train another head"
+        )
+    count = min(MOST_FOLDS, len(found))
+    counts = np.bincount(truth)
+    kind = StratifiedGroupKFold if counts[counts > 0].min() >= count else GroupKFold
+    splitter = kind(count, shuffle=True, random_state=seed)
+    return [
+        (train, test) for train, test in splitter.split(numbers, truth, numbers) if len(train) and len(test)
+    ]
+
+
+def _values(
+    rows: Array,
+    truth: NDArray[np.int64],
+    train: NDArray[np.int64],
+    test: NDArray[np.int64],
+    penalties: Sequence[float],
+    classes: int,
+) -> Array:
+    """What models of the train rows say of the test rows, `(penalties, test, classes)`."""
+    seen = rows[train]
+    standard = Standard.of(seen)
+    solutions = fit_path(_ready(seen, standard), truth[train], penalties, classes)
+    tested = _ready(rows[test], standard)
+    return np.stack([tested @ weights + bias for weights, bias in solutions])
+
+
+def _ready(rows: Array, standard: Standard) -> Array:
+    """Standardised as the model does it, and divided by the root of their length."""
+    farthest = np.float32(FARTHEST / np.sqrt(rows.shape[1]))
+    return np.clip(standard(rows), -farthest, farthest)
+
+
+def _set_weights(model: "keras.Model", standard: Standard, weights: Array, bias: Array) -> None:
+    model.get_layer("standardise").set_weights([standard.mean, standard.variance])
+    model.get_layer("scores").set_weights([weights / np.sqrt(np.float32(len(weights))), bias])

@@ -1,0 +1,64 @@
+"""Scores of clips on disk: `.npy` beside the report that names them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelflow.contracts import Scored
+from reelflow.errors import BundleError
+from reelflow.files import atomic, sha256_file
+
+Scores = NDArray[np.float32]
+
+
+def write_scored(
+    folder: Path,
+    name: str,
+    scores: Scores,
+    clip_ids: Sequence[str],
+    truth: Sequence[int],
+    folds: Sequence[int] | None = None,
+) -> Scored:
+    """Write `<name>.npy`.
+
+    Args:
+        folder: of the step.
+        name: what the scores are called.
+        scores: probabilities `(clips, classes)`.
+        clip_ids: the rows.
+        truth: class index a clip.
+        folds: a clip's fold; all belong to fold 0 by default.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    path = folder / f"{name}.npy"
+    with atomic(path) as partial, partial.open("wb") as file:
+        np.save(file, scores.astype(np.float32), allow_pickle=False)
+    return Scored(
+        file=path.name,
+        sha256=sha256_file(path),
+        clip_ids=tuple(clip_ids),
+        truth=tuple(map(int, truth)),
+        folds=tuple(folds) if folds is not None else (0,) * len(clip_ids),
+    )
+
+
+def read_scored(folder: Path, scored: Scored, classes: int) -> Scores:
+    """Read the scores that a report names, `(clips, classes) float32`.
+
+    Raises:
+        BundleError: the file is missing, altered, or of another form.
+    """
+    path = folder / scored.file
+    if path.parent != folder or not path.is_file() or sha256_file(path) != scored.sha256:
+        raise BundleError(f"{path} is not the file that its report names: run the step again")
+    scores: Scores = np.load(path, allow_pickle=False)
+    if scores.shape != (len(scored.clip_ids), classes) or scores.dtype != np.float32:
+        raise BundleError(
+            f"{path} is {scores.dtype} {scores.shape}, expected float32 {(len(scored.clip_ids), classes)}: "
+            "run the step again"
+        )
+    return scores

@@ -1,0 +1,42 @@
+"""What the command line changes in the params."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.__main__ import choose, with_model_name
+from reelflow.errors import ParamsError
+from reelflow.params import load_params
+
+PARAMS = load_params(Path("params.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("data", "model", "name"),
+    [
+        (None, "", "reelflow"),
+        (Path("my clips"), "", "reelflow-my-clips"),
+        (Path("a/b"), "", "reelflow-b"),
+        (Path("a/b"), "gates", "gates"),
+        (None, "gates", "gates"),
+    ],
+)
+def test_other_clips_get_a_model_name_of_their_own(data, model, name):
+    assert with_model_name(PARAMS, data, model).release.model_name == name
+
+
+def test_a_name_in_the_params_stays():
+    params = PARAMS.with_values(release={"model_name": "gates"})
+    assert with_model_name(params, Path("clips"), "").release.model_name == "gates"
+
+
+def test_a_name_that_no_registry_takes_is_refused():
+    with pytest.raises(ParamsError, match=r"release\.model_name"):
+        with_model_name(PARAMS, None, "a/b")
+
+
+def test_a_protocol_from_the_command_line_is_checked():
+    found = choose(PARAMS, None, None, "", "", drop_small_classes=False, protocol="group_kfold(5)")
+    assert found.evaluation.protocol == "group_kfold(5)"
+    with pytest.raises(ParamsError, match="expected holdout"):
+        choose(PARAMS, None, None, "", "", drop_small_classes=False, protocol="kfold")

@@ -1,0 +1,387 @@
+import json
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from rich.console import Console
+
+from pipelines.sweep import driver, trainings
+from pipelines.sweep.candidate import Candidate
+from pipelines.sweep.driver import run_sweep
+from pipelines.sweep.folds import write_nests
+from pipelines.sweep.results import SweepReport
+from pipelines.sweep.search import Attempt, FoldScore, Search, best, open_study
+from pipelines.sweep.space import Space, load_space
+from reelflow.errors import DataError, ParamsError
+from reelflow.params import Params, load_params
+from reelflow.protocols import Protocol, cut_folds
+from reelflow.settings import Settings
+from reelflow.stores.clips import read_clips
+from reelflow.stores.tracker import PARENT_TAG, Tracker
+from tests import fake_features
+from tests.workplace import ROOT, Workplace
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # MLflow's
+
+FINETUNE = {"blocks": 1, "epochs": 1, "learning_rate": 1, "batch_size": 1}
+SPACE = {
+    "trials": 3,
+    "startup": 1,
+    "inner": "group_kfold(2)",
+    "seed": 1,
+    "families": {
+        "linear": {"heads": ["segment_linear"], "views": [["plain"]], "training": {"segments": [2, 3]}},
+        "trained": {
+            "heads": ["single_frame"],
+            "views": [["plain"], ["plain", "flip"]],
+            "training": {
+                "learning_rate": {"low": 0.001, "high": 0.01, "log": True},
+                "dense_units": {"low": 4, "high": 8},
+                "epochs": [1],
+            },
+        },
+    },
+}
+LABELS = ("down", "up")
+PROTOCOL = "group_kfold(2)"
+
+
+def write_space(folder: Path, **changes: object) -> Path:
+    path = folder / "sweep.yaml"
+    path.write_text(yaml.safe_dump(SPACE | changes))
+    return path
+
+
+def base_params(folder: Path, **training: object) -> Params:
+    """Params whose clips need not be there: their features are made up."""
+    return load_params(ROOT / "params.yaml").with_values(
+        dataset={"source": str(folder)}, evaluation={"protocol": PROTOCOL}, training=training
+    )
+
+
+def made_up(params: Params, view_lists: tuple[tuple[str, ...], ...], work: Path) -> trainings.Prepared:
+    """In place of `prepare`: 20 clips a class, in 20 groups."""
+    clips = fake_features.make_clips(LABELS, {"train": 12, "validation": 4, "test": 4})
+    shutil.rmtree(work / "made-up", ignore_errors=True)
+    dataset = fake_features.write_dataset(work / "made-up" / "dataset", clips, LABELS)
+    features = {}
+    for place, views in enumerate(view_lists):
+        folder = work / "made-up" / str(place)
+        features["thumbnail", views] = fake_features.write_features(folder, clips, LABELS, views=views)
+    return trainings.Prepared(dataset, features)
+
+
+def sweep(folder: Path, console: Console | None = None, **changes: object) -> SweepReport:
+    params = base_params(folder)
+    space = load_space(write_space(folder, **changes), params)
+    return run_sweep(params, space, folder.with_name(f"{folder.name}-out"), console or Console(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A real sweep; its report, its folder, and the clips of every training: path, train, test."""
+    folder, seen = tmp_path_factory.mktemp("sweep") / "clips", []
+    folder.mkdir()
+
+    def spy(params, **arguments):
+        clips = read_clips(arguments["dataset"])
+        seen.append((Path(arguments["dataset"]), clips))
+        return trained(params, **arguments)
+
+    trained = trainings.run_training
+    spy.__annotations__ = trained.__annotations__
+    spy.__module__ = trained.__module__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder.parent / 'mlflow.db'}")
+        patch.setattr(driver, "prepare", made_up)
+        patch.setattr(trainings, "run_training", spy)
+        report = sweep(folder)
+        count = len(seen)
+        again = sweep(folder)
+        assert len(seen) == count, "a finished search trains nothing again"
+        assert again == report
+    return report, folder.parent / "clips-out", seen
+
+
+def test_no_trial_reads_a_clip_that_judges_it(finished):
+    report, out, seen = finished
+    clips = read_clips(out / "work" / "made-up" / "dataset")
+    outer = cut_folds(clips, Protocol.parse(PROTOCOL))
+    judged: list[str] = []
+    for place, fold in enumerate(outer, start=1):
+        held_out = {clip.clip_id for clip in fold.test}
+        folders = [(path, found) for path, found in seen if path.parent.name == str(place)]
+        inner = [found for path, found in folders if path.name.startswith("inner-")]
+        assert len(inner) >= 2
+        for found in inner:
+            assert not held_out & {clip.clip_id for clip in found}
+        (last,) = [found for path, found in folders if path.name == "outer"]
+        assert {clip.clip_id for clip in last if clip.split == "test"} == held_out
+        judged += held_out
+    assert Counter(judged) == Counter(clip.clip_id for clip in clips)
+    assert report.test_clips == len(clips)
+
+
+def test_the_honest_accuracy_is_that_of_the_outer_folds(finished):
+    report, *_ = finished
+    outer = [study for study in report.studies if study.accuracy is not None]
+    assert report.accuracy == pytest.approx(np.average([study.accuracy for study in outer]))
+    assert [study.name for study in report.studies] == ["fold 1", "fold 2", "all clips"]
+    assert report.interval.low <= report.accuracy <= report.interval.high
+    assert report.tuned_accuracy == report.studies[-1].tuned_accuracy
+    assert report.optimism == pytest.approx(report.tuned_accuracy - report.accuracy)
+
+
+def test_the_order_of_frames_is_found_by_the_head_that_sees_it(finished):
+    report, *_ = finished
+    assert report.chosen.head == "segment_linear"
+    assert {study.chosen.head for study in report.studies} == {"segment_linear"}
+    assert report.accuracy > 0.9
+
+
+def test_what_was_chosen_is_a_params_file(finished):
+    report, out, _ = finished
+    chosen = load_params(out / "best.yaml")
+    assert chosen.training.heads == (report.chosen.head,)
+    assert chosen.training.segments == report.chosen.training["segments"]
+    assert chosen.features.views == report.chosen.views
+    assert chosen.evaluation.protocol == PROTOCOL
+    page = (out / "sweep.md").read_text()
+    assert f"Honest accuracy {report.accuracy:.3f}" in page
+    assert "not to be reported" in page
+    assert (out / "sweep.png").read_bytes().startswith(b"\x89PNG")
+    assert SweepReport.read(out / "sweep.json") == report
+
+
+def test_every_trial_is_a_child_run(finished):
+    _, out, _ = finished
+    tracker = Tracker(Settings(MLFLOW_TRACKING_URI=f"sqlite:///{out.parent / 'mlflow.db'}"))
+    runs = tracker._search({})
+    (parent,) = [run for run in runs if PARENT_TAG not in run.data.tags]
+    children = [run for run in runs if run.data.tags.get(PARENT_TAG) == parent.info.run_id]
+    assert Counter(run.data.tags["reelflow.fold"] for run in children) == {
+        "fold 1": 3,
+        "fold 2": 3,
+        "all clips": 3,
+    }
+    assert {run.data.tags["reelflow.state"] for run in children} <= {"COMPLETE", "PRUNED"}
+    assert all({"head", "features.views", "backbone"} <= run.data.params.keys() for run in children)
+    assert all(0 <= run.data.metrics["accuracy"] <= 1 for run in children)
+    history = tracker._client.get_metric_history(children[0].info.run_id, "fold_accuracy")
+    assert [point.step for point in history] == [1, 2]
+    assert parent.info.status == "FINISHED"
+    assert "tuned_accuracy" in parent.data.metrics
+
+
+def worth(candidate: Candidate) -> float:
+    """A made-up accuracy that depends on the values."""
+    base = 0.9 if candidate.head == "segment_linear" else 0.3
+    return base + candidate.training.get("segments", 0) / 50 + candidate.training.get("learning_rate", 0)
+
+
+class Judge:
+    """Says what `worth` says, and notes what was asked; stops once as if killed."""
+
+    def __init__(self, dies_at: int = 0) -> None:
+        self.asked: list[tuple[Candidate, int]] = []
+        self._dies_at = dies_at
+
+    def __call__(self, candidate: Candidate, place: int) -> FoldScore:
+        if self._dies_at and len(self.asked) == self._dies_at:
+            raise KeyboardInterrupt
+        self.asked.append((candidate, place))
+        return FoldScore(round(1000 * worth(candidate)), 1000, 500.0)
+
+
+def space(tmp_path: Path, **changes: object) -> Space:
+    return load_space(write_space(tmp_path, **changes), base_params(tmp_path))
+
+
+def search(tmp_path: Path, judge, name: str = "fold 1", **changes: object) -> tuple[Attempt, ...]:
+    found = space(tmp_path, **({"trials": 5} | changes))
+    plan = Search(name, 3, found, ("thumbnail",), judge)
+    with open_study(tmp_path / "sweep.db", name, found.startup) as study:
+        return plan.run(study, lambda attempt: None)
+
+
+def test_the_same_seed_makes_the_same_choices(tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+    found = search(tmp_path / "a", Judge(), trials=3)
+    assert search(tmp_path / "b", Judge(), trials=3) == found
+    assert search(tmp_path / "c", Judge(), trials=3, seed=2) != found
+
+
+def test_a_killed_search_ends_as_an_untouched_one(tmp_path):
+    untouched = Judge()
+    (tmp_path / "whole").mkdir()
+    expected = search(tmp_path / "whole", untouched)
+    for dies_at in (2, 4):  # inside the first trial, and at the start of the third
+        first, second, place = Judge(dies_at), Judge(), tmp_path / str(dies_at)
+        place.mkdir()
+        with pytest.raises(KeyboardInterrupt):
+            search(place, first)
+        assert search(place, second) == expected
+        assert first.asked + second.asked == untouched.asked, "no fold is judged twice"
+
+
+def test_more_trials_go_on_after_those_that_are_there(tmp_path):
+    first, second = Judge(), Judge()
+    few = search(tmp_path, first, trials=2)
+    more = search(tmp_path, second, trials=4)
+    assert more[:2] == few
+    assert len(more) == 4
+    again = Judge()
+    assert search(tmp_path, again, trials=4) == more
+    assert again.asked == []
+
+
+def test_every_head_comes_first_and_a_trial_that_falls_behind_is_pruned(tmp_path):
+    first, second = search(tmp_path, Judge(), trials=2)
+    assert (first.candidate.head, first.state, len(first.scores)) == ("segment_linear", "COMPLETE", 3)
+    assert (second.candidate.head, second.state, len(second.scores)) == ("single_frame", "PRUNED", 1)
+    assert best((first, second)) is first
+
+
+def test_a_failing_trial_is_noted_and_the_search_goes_on(tmp_path):
+    def judge(candidate, place):
+        if candidate.head == "single_frame":
+            raise ParamsError("the loss is no number any more")
+        return FoldScore(9, 10, 5.0)
+
+    found = search(tmp_path, judge)
+    failed = [attempt for attempt in found if attempt.state == "FAIL"]
+    assert failed
+    assert len(found) == 5
+    assert {attempt.error for attempt in failed} == {"the loss is no number any more"}
+    assert best(found).state == "COMPLETE"
+
+
+def test_a_search_in_which_all_fails_says_why(tmp_path):
+    def judge(candidate, place):
+        raise ParamsError("the loss is no number any more")
+
+    with pytest.raises(ParamsError, match="fold 1: all 2 trials failed; the last one: the loss is no"):
+        search(tmp_path, judge, trials=2)
+
+
+def test_equal_accuracies_are_told_apart_by_the_log_loss():
+    candidate = Candidate(family="a", backbone="b", head="gru", views=("plain",), training={})
+    tried = [
+        Attempt(1, candidate, (FoldScore(5, 10, 9.0),), "COMPLETE"),
+        Attempt(2, candidate, (FoldScore(5, 10, 8.0),), "COMPLETE"),
+        Attempt(3, candidate, (FoldScore(9, 10, 1.0),), "PRUNED"),
+        Attempt(4, candidate, (FoldScore(4, 10, 1.0),), "COMPLETE"),
+    ]
+    assert best(tried).number == 2
+
+
+def test_a_hold_out_tests_its_test_clips_and_chooses_without_them(tmp_path):
+    clips = fake_features.make_clips(LABELS, {"train": 12, "validation": 4, "test": 4})
+    dataset = fake_features.write_dataset(tmp_path / "dataset", clips, LABELS)
+    (nest,) = write_nests(dataset, "holdout", "group_kfold(3)", tmp_path / "folds")
+    assert (nest.clips, nest.tested) == (32, 8)
+    tested = {clip.clip_id for clip in clips if clip.split == "test"}
+    inner = [read_clips(folder) for folder in nest.inner]
+    assert len(inner) == 3
+    for found in inner:
+        assert not tested & {clip.clip_id for clip in found}
+        sides = {clip.group: clip.split for clip in found}
+        assert all(sides[clip.group] == clip.split for clip in found), "no group stands on two sides"
+    held_out = [clip.clip_id for found in inner for clip in found if clip.split == "test"]
+    assert sorted(held_out) == sorted({clip.clip_id for clip in clips} - tested)
+
+
+def test_too_few_groups_for_the_inner_folds_are_named_before_anything_is_trained(tmp_path):
+    clips = fake_features.make_clips(LABELS, {"train": 2, "validation": 1, "test": 1})
+    dataset = fake_features.write_dataset(tmp_path / "dataset", clips, LABELS)
+    with pytest.raises(DataError, match="inside fold 1"):
+        write_nests(dataset, "group_kfold(2)", "group_kfold(3)", tmp_path / "folds")
+
+
+def test_views_of_the_features_and_of_training_keep_their_names():
+    candidate = Candidate(
+        family="a", backbone="b", head="gru", views=("plain", "flip"), training={"views": "average"}
+    )
+    assert candidate.values() | {"features.views": "plain flip", "views": "average"} == candidate.values()
+    params = candidate.within(load_params(ROOT / "params.yaml"))
+    assert params.features.views == ("plain", "flip")
+
+
+def linear(**changes: object) -> dict[str, object]:
+    return {"families": {"linear": SPACE["families"]["linear"] | changes}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (linear(heads=["gruu"]), "linear: unknown head gruu"),
+        (linear(views=[["plain", "flop"]]), "linear: unknown view flop"),
+        (linear(views=[["flip"]]), "expected plain first"),
+        (linear(views=[["plain", "later"]]), "needs 3 frames kept"),
+        (linear(training={"unit": [1]}), "unit cannot be searched; expected a field of the training section"),
+        (linear(training={"seed": [1, 2]}), "seed cannot be searched"),
+        (linear(training={"segments": []}), "at least 1 item"),
+        (linear(training={"segments": [0]}), "greater than or equal to 1"),
+        (linear(training={"dropout": {"low": 0.5, "high": 0.1}}), "low must stay below high"),
+        (linear(training={"dropout": {"low": 0.5, "high": 1.5}}), "dropout: .*less than 1"),
+        (linear(training={"decay": {"low": 0, "high": 0.1, "log": True}}), "low must be above 0"),
+        (linear(training={"centered": {"low": 0, "high": 1}}), "centered is no number"),
+        ({"trials": 0}, "trials"),
+        ({"inner": "holdout"}, r"expected group_kfold\(K\)"),
+        ({"inner": "five"}, "found 'five'"),
+        ({"families": {}}, "families"),
+        ({"famlies": {}}, "famlies"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_refused(tmp_path, changes, message):
+    with pytest.raises(ParamsError, match=message):
+        load_space(write_space(tmp_path, **changes), base_params(tmp_path))
+
+
+def test_the_space_of_the_checkout_fits_its_params():
+    found = load_space(ROOT / "sweep.yaml", load_params(ROOT / "params.yaml"))
+    assert found.trials >= 10
+    assert len(found.view_lists()) > 1
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "message"),
+    [
+        ("training", {"teacher": ["out/teacher"]}, "teacher has seen clips"),
+        ("features", {"finetune": FINETUNE}, "a fine-tuned backbone has seen clips"),
+        ("dataset", {"source": "nowhere"}, "there is no nowhere"),
+        ("features", {"backbones": ["vgg"]}, "unknown backbone vgg"),
+    ],
+)
+def test_what_would_make_the_number_dishonest_is_refused(tmp_path, section, values, message):
+    params = base_params(tmp_path).with_values(evaluation={"protocol": "holdout"}, **{section: values})
+    with pytest.raises(ParamsError, match=message):
+        run_sweep(params, space(tmp_path), tmp_path.with_name("out"), Console(quiet=True))
+
+
+def test_a_bad_space_ends_the_command_before_anything_runs(tmp_path):
+    place = Workplace(tmp_path)
+    found = write_space(tmp_path, **linear(heads=["gruu"]))
+    done = subprocess.run(
+        place.command("sweep", "--space", found, "--out", tmp_path / "out", "--params", place.params),
+        cwd=ROOT,
+        env=place.environment,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "unknown head gruu" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_trials_table_holds_what_a_person_wrote(tmp_path):
+    found = space(tmp_path, **linear(training={"penalties": [[0.1, 1], [1]], "segments": [2.0]}))
+    assert found.families["linear"].training == {"penalties": ((0.1, 1.0), (1.0,)), "segments": (2,)}
+    assert json.loads(found.model_dump_json())["trials"] == 3
