@@ -21,13 +21,15 @@ from reelflow.backbones import check_backbones
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import BundleReport, Document, Summary
 from reelflow.errors import ParamsError, ReelflowError, StepError, StorageError, WeightsError, disk_errors
-from reelflow.files import fingerprint, locked, replace_folder, sha256_text, write_text
+from reelflow.files import exists, fingerprint, locked, replace_folder, sha256_text, write_text
 from reelflow.nets.heads import check_heads
 from reelflow.params import Params
 from reelflow.progress import Event
 from reelflow.settings import Settings
 from reelflow.steps import code_hash
+from reelflow.stores.teachers import check_teachers
 from reelflow.stores.tracking import finish_run, prepare, record_folder
+from reelflow.video.views import check_views
 
 POLL_S = 0.1
 
@@ -72,10 +74,12 @@ def _check(params: Params) -> None:
     """Refuse at once what a late step would refuse."""
     check_backbones(params.features.backbones)
     check_heads(params.training.heads)
-    if not Path(params.dataset.source).exists():
+    check_views(params.features.views, params.frames.oversample)
+    check_teachers(params.training.teacher)
+    if not exists(Path(params.dataset.source)):
         raise ParamsError(f"there is no {params.dataset.source}: name a folder of clips (--data)")
     weights = params.features.weights
-    if weights not in KEYWORDS and not Path(weights).exists():
+    if weights not in KEYWORDS and not exists(Path(weights)):
         raise WeightsError(f"there is no {weights}: name a folder of weight files (--weights)")
 
 
@@ -93,9 +97,9 @@ def _check_place(params: Params, out: Path) -> None:
 
 def _state(params: Params, out: Path) -> RunState:
     """The state of the run in `out` if it has the same params, data and code, else a new one."""
-    source, weights = Path(params.dataset.source), Path(params.features.weights)
-    identity = [params.model_dump_json(), code_hash(""), fingerprint(source)]
-    mark = sha256_text("\n".join(identity + ([fingerprint(weights)] if weights.exists() else [])))
+    given = map(Path, (params.dataset.source, params.features.weights, *params.training.teacher))
+    files = [fingerprint(path) for path in given if exists(path)]
+    mark = sha256_text("\n".join([params.model_dump_json(), code_hash(""), *files]))
     with contextlib.suppress(ReelflowError):
         found = RunState.read(out / "run.json")
         if found.fingerprint == mark:

@@ -9,7 +9,7 @@ import typer
 
 from reelflow import __version__
 from reelflow.commandline import printable, run_command, silenced_stderr
-from reelflow.errors import ClipError, ParamsError
+from reelflow.errors import ClipError, ParamsError, disk_errors
 
 if TYPE_CHECKING:
     from reelflow.contracts import BundleReport
@@ -152,6 +152,9 @@ def _check_outputs(paths: list[Path]) -> None:
     for path in paths:
         if path.suffix not in (".svg", ".json"):
             raise ParamsError(f"--out {path} ends in {path.suffix!r}, expected .svg or .json: rename it")
+        with disk_errors(path):
+            if path.is_dir():
+                raise ParamsError(f"--out {path} is a folder: name a file that ends in {path.suffix}")
 
 
 def _write_timeline(found: "Timeline", paths: list[Path]) -> None:

@@ -23,9 +23,9 @@ MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
 
 
 class Document(BaseModel):
-    """Base of every document: frozen, strict about names, versioned."""
+    """Base of every document: frozen, strict about names, versioned, no number is infinite or none."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     schema_version: Literal[1] = 1
 
@@ -244,9 +244,10 @@ class FloorsReport(Report):
 class TrainingReport(Report):
     """`training.json`: one head, trained; the model to deploy is `model.keras` beside it.
 
-    By `holdout` it is trained on the train clips. By any other protocol it is trained on all clips,
-    and the scores come from one further model a fold: `test` holds every tested clip once, scored
-    by the model of the fold that held it out.
+    By `holdout` it is trained on the train clips; a linear head, which needs no clips to stop it, on
+    the validation clips too. By any other protocol it is trained on all clips, and the scores come
+    from one further model a fold: `test` holds every tested clip once, scored by the model of the
+    fold that held it out.
     """
 
     file_name: ClassVar[str] = "training.json"
@@ -318,7 +319,7 @@ class FloorComparison(Document):
     interval: Interval
     difference: float = Field(description="the classifier's accuracy less the floor's")
     difference_interval: Interval = Field(description="by a paired group bootstrap")
-    clearly_above: bool = Field(description="the interval of the difference lies above 0")
+    clearly_above: bool = Field(description="that interval lies above 0, and McNemar's test gives p < 0.05")
 
 
 class EvaluationReport(Report):
@@ -406,7 +407,7 @@ class BundleReport(Report):
     head: str
     head_quantization: Literal["float32", "float16", "dynamic"]
     accuracy: float = Field(default=0.0, description="on clips that were held out, by the evaluation")
-    temperature: float = Field(default=1.0, gt=0, le=100, description="of `Calibration`")
+    temperature: float = Field(default=1.0, ge=0.01, le=100, description="of `Calibration`")
     reject_below: float = Field(default=0.0, ge=0, le=1, description="of `Calibration`")
     parity: Parity
     files: dict[str, BundleFile]

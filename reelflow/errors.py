@@ -79,6 +79,8 @@ DISK_ADVICE = {
     errno.EACCES: "permission denied: choose another output folder or change its owner",
     errno.ENOTDIR: "a part of the path is a file, no folder: choose another output folder",
     errno.EEXIST: "a part of the path is a file, no folder: choose another output folder",
+    errno.EISDIR: "there is a folder of this name: choose another name",
+    errno.ELOOP: "its links lead in a circle: choose another output folder",
     errno.ENAMETOOLONG: "the name is too long: choose a shorter output folder",
     errno.EIO: "the disk failed: choose another output folder",
     errno.EPERM: "not permitted: choose another output folder or change its owner",

@@ -6,12 +6,19 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from reelflow.errors import disk_errors
 
 TEMPORARY = ".*.tmp"
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at `path`; not where the system refuses to say."""
+    with suppress(OSError):
+        return path.exists()
+    return False
 
 
 def sha256_file(path: Path) -> str:

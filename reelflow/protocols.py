@@ -13,12 +13,13 @@ from typing import Literal
 import numpy as np
 
 from reelflow.contracts import Clip
-from reelflow.errors import DataError
+from reelflow.errors import DataError, ParamsError
 from reelflow.splits import Member, split_by_group
 
 KFOLD = re.compile(r"group_kfold\((\d{1,4})(?:, *seed=(\d{1,9}))?\)")
 CROSS_SET = re.compile(r"cross_set\(([^()]+)\)")
 LEAST_FOLDS, MOST_FOLDS = 2, 1000
+MOST_VALIDATION = 0.5  # of the clips that a fold does not test
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,18 @@ class Protocol:
         return f"cross_set({self.prefix})" if self.kind == "cross_set" else self.kind
 
 
+def read_protocol(text: str) -> Protocol:
+    """The protocol that a step was told.
+
+    Raises:
+        ParamsError: it is none.
+    """
+    try:
+        return Protocol.parse(text)
+    except ValueError as error:
+        raise ParamsError(f"evaluation.protocol: {error}") from error
+
+
 @dataclass(frozen=True)
 class ClipFold:
     """One cut of the clips. No group stands on two sides, unless the dataset step was told so."""
@@ -79,7 +92,7 @@ def cut_folds(clips: Sequence[Clip], protocol: Protocol) -> tuple[ClipFold, ...]
     """Cut the clips into folds; the same clips and protocol give the same folds.
 
     In all but `holdout` the validation clips are cut, by whole groups, out of those that a fold does
-    not test; they are as many as the dataset step would take.
+    not test; they are as many as the dataset step took, but no more than half.
 
     Raises:
         DataError: a class is missing where it is needed, or there are too few groups.
@@ -131,7 +144,7 @@ def _cut(name: str, clips: Sequence[Clip], tested: set[str]) -> ClipFold:
     rest = [clip for clip in clips if clip.group not in tested]
     test = tuple(clip for clip in clips if clip.group in tested)
     _check_classes(name, clips, rest)
-    fraction = sum(clip.split == "validation" for clip in clips) / len(rest)
+    fraction = min(sum(clip.split == "validation" for clip in clips) / len(rest), MOST_VALIDATION)
     members = [Member(clip.clip_id, clip.label, clip.group) for clip in rest]
     splits = split_by_group(members, {"train": 1 - fraction, "validation": fraction}, seed=1)
     train, validation = (

@@ -11,7 +11,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,6 +21,7 @@ from reelflow.contracts import Document, Report
 from reelflow.errors import BundleError, ReelflowError, StorageError, disk_errors
 from reelflow.files import (
     TEMPORARY,
+    exists,
     fingerprint,
     locked,
     replace_folder,
@@ -63,6 +64,7 @@ def perform(
     inputs: Mapping[str, Path],
     output: Mapping[str, Path],
     options: Mapping[str, str] | None = None,
+    passing: AbstractContextManager[Mapping[str, Path]] | None = None,
     reuse: bool = True,
 ) -> Report:
     """Run a step, or take over what an earlier attempt left, and tell who watches.
@@ -73,6 +75,7 @@ def perform(
         inputs: folders of earlier steps, or the clips' source, by argument name.
         output: the step's one output folder, by argument name.
         options: further strings, such as the head's name.
+        passing: makes further inputs that exist while the step runs.
         reuse: take over a whole output; not for a step that acts on the outside world.
 
     Raises:
@@ -80,14 +83,16 @@ def perform(
     """
     settings = Settings()
     step = run.__module__.split(".")[1]
-    inputs = {name: path.resolve() for name, path in inputs.items()}  # KFP's folders hold links
     task = settings.task or " ".join([step, *(options or {}).values()])
     with watched_by(EventFile(settings.events) if settings.events else Line()):
         emit("started", task=task)
         started = time.perf_counter()
         try:
-            provenance = describe_step(step, params, inputs, options or {})
-            folder, reused = _finish(run, params, provenance, inputs, output, settings.work, reuse)
+            with passing or nullcontext({}) as further:
+                # KFP's folders hold links
+                given = {name: path.resolve() for name, path in {**inputs, **further}.items()}
+                provenance = describe_step(step, params, given, options or {})
+                folder, reused = _finish(run, params, provenance, given, output, settings.work, reuse)
             report = _report_type(run).open(folder)
             if settings.events is None:
                 record_folder(settings, folder)
@@ -160,7 +165,7 @@ def paths(**artifacts: Any) -> dict[str, Path]:
 
 def where_it_exists(**values: str) -> dict[str, Path]:
     """The values that are paths of something, by argument name: `imagenet` is none."""
-    return {name: Path(value) for name, value in values.items() if Path(value).exists()}
+    return {name: Path(value) for name, value in values.items() if exists(Path(value))}
 
 
 def identity(path: Path) -> str:

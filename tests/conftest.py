@@ -5,10 +5,19 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from reelflow.files import locked
 from tests.workplace import ROOT, Workplace
+
+hypothesis.settings.register_profile(
+    "steady",
+    deadline=None,  # machines are shared
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from reelflow.measures.calibration import (
     fit_temperature,
     reliability_bins,
 )
+from reelflow.measures.comparison import is_clearly_better, mcnemar
 from reelflow.measures.intervals import f1_interval, group_interval, paired_interval
 from reelflow.measures.scaling import scale_scores
 from reelflow.params import EvaluationParams
@@ -33,7 +34,10 @@ def intervals(params: EvaluationParams, inputs: Inputs, top_k: int) -> dict[str,
 
 
 def calibrate(params: EvaluationParams, inputs: Inputs) -> Calibration:
-    """Fit temperature and threshold on the validation clips; measure them on the test clips."""
+    """Fit temperature and threshold on the validation clips; measure them on the test clips.
+
+    In cross-validation a clip may be of both, scored by different folds' models.
+    """
     truth = inputs.truth
     temperature = fit_temperature(inputs.validation, inputs.validation_truth)
     scaled = scale_scores(inputs.scores, temperature)
@@ -62,6 +66,7 @@ def _compare(params: EvaluationParams, inputs: Inputs, name: str, scores: Scores
     own, floor = _right(inputs.scores, inputs.truth), _right(scores, inputs.truth)
     chance = {"resamples": params.resamples, "seed": params.seed}
     difference = paired_interval(own, floor, inputs.groups, **chance)
+    p_value = mcnemar(int((own & ~floor).sum()), int((floor & ~own).sum()))
     return FloorComparison.model_validate(
         {
             "name": name,
@@ -69,7 +74,7 @@ def _compare(params: EvaluationParams, inputs: Inputs, name: str, scores: Scores
             "interval": group_interval(floor, inputs.groups, **chance),
             "difference": float(own.mean() - floor.mean()),
             "difference_interval": difference,
-            "clearly_above": difference.low > 0,
+            "clearly_above": is_clearly_better(difference, p_value),
         }
     )
 

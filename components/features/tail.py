@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from components.features.logistic import fit_path
 from components.features.maps import Maps
 from reelflow.errors import ParamsError
 from reelflow.nets.linear import Standard
-from reelflow.nets.logistic import fit_path, softmax
+from reelflow.nets.ridge import softmax
 from reelflow.params import FinetuneParams
 
 if TYPE_CHECKING:

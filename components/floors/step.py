@@ -9,10 +9,10 @@ import numpy as np
 from components.floors.models import Truth, score_held_out
 from components.floors.sights import Sight, metadata, thumbnails
 from reelflow.contracts import Clip, DatasetReport, Floor, FloorsReport
-from reelflow.errors import BundleError, DataError, ParamsError
+from reelflow.errors import BundleError, DataError
 from reelflow.params import FloorsParams
 from reelflow.progress import track
-from reelflow.protocols import Protocol, cut_folds
+from reelflow.protocols import Protocol, cut_folds, read_protocol
 from reelflow.stores.clips import read_clips
 from reelflow.stores.frames import FrameStore
 from reelflow.stores.scored import Scores, write_scored
@@ -49,7 +49,7 @@ def run(params: FloorsParams, *, protocol: str, dataset: Path, frames: Path, flo
     source, store = DatasetReport.open(dataset), FrameStore(frames)
     if store.report.data_hash != source.data_hash:
         raise BundleError(f"{frames} holds the frames of other clips than {dataset}: run the frames step")
-    known = _cut(read_clips(dataset), source.labels, store, _parse(protocol))
+    known = _cut(read_clips(dataset), source.labels, store, read_protocol(protocol))
     seen: dict[str, Sight] = {
         "metadata": metadata(known.clips),
         "thumbnails": thumbnails(store, known.clips, params.thumbnail_frames),
@@ -64,13 +64,6 @@ def run(params: FloorsParams, *, protocol: str, dataset: Path, frames: Path, flo
     )
     report.save(floors)
     return report
-
-
-def _parse(protocol: str) -> Protocol:
-    try:
-        return Protocol.parse(protocol)
-    except ValueError as error:
-        raise ParamsError(f"evaluation.protocol: {error}") from error
 
 
 def _cut(clips: Sequence[Clip], labels: tuple[str, ...], store: FrameStore, protocol: Protocol) -> _Clips:

@@ -24,7 +24,6 @@ from reelflow.stores.frames import FrameStore
 from reelflow.stores.registry import Registry
 
 RESAMPLES, SEED = 10_000, 1
-NOISE = 0.05  # probability above which a difference between two classifiers may be chance
 SMALLER = 0.99  # a size ratio below this is more than a few bytes of metadata
 NAMED_LABELS = 4
 
@@ -146,14 +145,13 @@ def _right(scores: NDArray[np.float32], challenger: Candidate) -> Right:
 def _comparison(
     own: Right, other: Right, groups: Sequence[str], champion: str, version: int, sizes: float, may_know: bool
 ) -> Comparison:
-    from reelflow.measures.comparison import mcnemar
+    from reelflow.measures.comparison import is_clearly_better, mcnemar
     from reelflow.measures.intervals import paired_interval
 
     only_own, only_other = int((own & ~other).sum()), int((other & ~own).sum())
     difference = (only_own - only_other) / len(own)
     interval = paired_interval(own, other, groups, resamples=RESAMPLES, seed=SEED)
     p_value = mcnemar(only_own, only_other)
-    is_better = interval.low > 0 and p_value < NOISE  # the former alone is fooled by very few groups
     return Comparison(
         champion=champion,
         champion_version=version,
@@ -168,5 +166,5 @@ def _comparison(
         p_value=p_value,
         size_ratio=sizes,
         champion_may_know=may_know,
-        verdict="better" if is_better else "equal" if difference >= 0 else "worse",
+        verdict="better" if is_clearly_better(interval, p_value) else "equal" if difference >= 0 else "worse",
     )

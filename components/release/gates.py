@@ -52,7 +52,8 @@ def _gate(name: str, found: float, limit: float) -> Gate:
 
 
 def _floors_gate(floors: Sequence[FloorComparison]) -> Gate:
-    """Clearly above every floor: the lowest end of the intervals of the differences lies above 0."""
-    lowest = min((floor.difference_interval.low for floor in floors), default=0.0)
+    """Clearly above every floor; one that is not leaves no lead, however its interval lies."""
+    leads = [floor.difference_interval.low for floor in floors]
     passed = bool(floors) and all(floor.clearly_above for floor in floors)
+    lowest = min(leads) if passed else min([0.0, *leads])
     return Gate(name="require_above_floors", found=round(lowest, 9), limit=0.0, passed=passed)

@@ -101,7 +101,7 @@ def _contents(run: Run) -> dict[str, Any]:
         "figures": [_figures(candidate) for candidate in run.candidates],
         "strips": strips(chosen, clips, FrameStore(run.frames)),
         "dataset": dataset,
-        "notes": getattr(dataset, "notes", ()),
+        "notes": dataset.notes,
         "table": _table(run.dataset / "table.csv"),
         "clips_per_class": _png(run.dataset / "clips_per_class.png"),
         "quarantined": _quarantined(run),

@@ -19,7 +19,7 @@ SHORTCUTS = {
 VERDICTS = {
     "better": "better beyond noise",
     "equal": "not worse, but not better beyond noise",
-    "worse": "worse",
+    "worse": "less accurate",
 }
 
 
@@ -150,7 +150,7 @@ def _win(comparison: Comparison, bundle: BundleReport) -> str:
 
 def _loss(comparison: Comparison) -> str:
     if comparison.verdict == "worse":
-        return f"it is worse than {_against(comparison)}, the champion: {_measured(comparison)}"
+        return f"it is less accurate than {_against(comparison)}, the champion: {_measured(comparison)}"
     return (
         f"it is neither better beyond noise than {_against(comparison)}, the champion, nor smaller: "
         f"{_measured(comparison)}"

@@ -22,14 +22,14 @@ def main(
 ) -> None:
     """Train one head on one backbone's features."""
     chosen = load_params(params)
-    with gathered(chosen.training.teacher) as teachers:
-        perform(
-            run,
-            chosen.training,
-            options={"head": head, "protocol": chosen.evaluation.protocol},
-            inputs={"dataset": dataset, "features": features} | teachers,
-            output={"model": model},
-        )
+    perform(
+        run,
+        chosen.training,
+        options={"head": head, "protocol": chosen.evaluation.protocol},
+        inputs={"dataset": dataset, "features": features},
+        passing=gathered(chosen.training.teacher),
+        output={"model": model},
+    )
 
 
 if __name__ == "__main__":

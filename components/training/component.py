@@ -21,11 +21,11 @@ def training(
     from reelflow.stores.teachers import gathered
 
     section = TrainingParams.model_validate_json(params)
-    with gathered(section.teacher) as teachers:
-        perform(
-            run,
-            section,
-            options={"head": head, "protocol": protocol},
-            inputs=paths(dataset=dataset, features=features) | teachers,
-            output=paths(model=model),
-        )
+    perform(
+        run,
+        section,
+        options={"head": head, "protocol": protocol},
+        inputs=paths(dataset=dataset, features=features),
+        passing=gathered(section.teacher),
+        output=paths(model=model),
+    )

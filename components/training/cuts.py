@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reelflow.contracts import Clip
-from reelflow.errors import DataError, ParamsError
+from reelflow.errors import DataError
 from reelflow.nets.examples import Examples, Rows
 from reelflow.protocols import Protocol, cut_folds
 
@@ -32,18 +32,6 @@ class Cut:
     def seed(self, *seed: int) -> tuple[int, ...]:
         """What decides its chance; the first one's is that of a training without folds."""
         return (*seed, self.number) if self.number else seed
-
-
-def parse_protocol(text: str) -> Protocol:
-    """Read the name of a protocol.
-
-    Raises:
-        ParamsError: it is none.
-    """
-    try:
-        return Protocol.parse(text)
-    except ValueError as error:
-        raise ParamsError(f"evaluation.protocol: {error}") from error
 
 
 def cut_rows(examples: Examples, clips: Sequence[Clip], protocol: Protocol) -> list[Cut]:

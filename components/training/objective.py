@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reelflow.measures.scaling import LEAST_SCORE, scale_scores
 from reelflow.nets.examples import Rows
 from reelflow.params import TrainingParams
 
-LEAST_SCORE = 1e-7  # as Keras bounds scores before their logarithm
 Scores = NDArray[np.float32]
 Loss = Callable[[Any, Any], Any]
 
@@ -40,15 +40,8 @@ def distributions(truth: Rows, classes: int, params: TrainingParams, teacher: Sc
     """
     labels = np.eye(classes, dtype=np.float32)[truth]
     labels = labels * (1 - params.label_smoothing) + params.label_smoothing / classes
-    soft = np.zeros_like(labels) if teacher is None else soften(teacher, params.teacher_temperature)
+    soft = np.zeros_like(labels) if teacher is None else scale_scores(teacher, params.teacher_temperature)
     return np.concatenate([labels, soft], axis=1).astype(np.float32)
-
-
-def soften(scores: Scores, temperature: float) -> Scores:
-    """`score ** (1 / temperature)`, normalised, along the last axis."""
-    powers = np.maximum(scores, LEAST_SCORE) ** (1 / temperature)
-    softened: Scores = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
-    return softened
 
 
 def measure(scores: Scores, truth: Rows) -> tuple[float, float]:

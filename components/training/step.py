@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from components.training.cuts import Cut, all_rows, cut_rows, parse_protocol
+from components.training.cuts import Cut, all_rows, cut_rows
 from components.training.fit import EpochLearner, score
 from components.training.graph import scorer
 from components.training.linear import LinearLearner
@@ -20,6 +20,7 @@ from reelflow.nets.heads import build_head, check_heads, is_linear
 from reelflow.nets.runtime import seed_everything
 from reelflow.params import TrainingParams
 from reelflow.progress import emit
+from reelflow.protocols import read_protocol
 from reelflow.stores.evaluations import BACKBONE_WEIGHTS
 from reelflow.video.views import is_spatial
 
@@ -57,7 +58,7 @@ def run(
         BundleError: an input is damaged, the features are those of other clips, or a teacher does not fit.
     """
     check_heads([head])
-    scheme = parse_protocol(protocol)
+    scheme = read_protocol(protocol)
     if scheme.kind != "holdout" and (features / BACKBONE_WEIGHTS).is_file():
         raise ParamsError(
             f"the backbone of {features} was fine-tuned on clips that {scheme} holds out: take the "

@@ -15,14 +15,15 @@ from pipelines.sweep.trainings import Prepared, Trainer, kept_in, prepare
 from pipelines.sweep.view import Meter
 from pipelines.view import open_view
 from reelflow.backbones import check_backbones
-from reelflow.errors import ParamsError, disk_errors
-from reelflow.files import locked, sha256_text
+from reelflow.errors import ParamsError, StorageError, disk_errors
+from reelflow.files import exists, locked, sha256_text
 from reelflow.params import Params
 from reelflow.progress import watched_by
 from reelflow.settings import Settings
 from reelflow.steps import code_hash, identity, library_versions
 
-DATABASE = "sweep.db"
+DATABASE, WORK = "sweep.db", "work"
+LOCK = ".lock"  # a folder without it holds no search
 RESULTS = (FILE, PAGE, PICTURE, BEST)
 
 
@@ -39,18 +40,19 @@ def run_sweep(params: Params, space: Space, out: Path, console: Console) -> Swee
     """
     out = out.absolute()
     _check(params, out)
+    _check_place(out)
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    with locked(out / ".lock"), kept_in(out / "work"):
+    with locked(out / LOCK), kept_in(out / WORK):
         with open_view(_preparing(params), console) as view, watched_by(view.show):
-            prepared = prepare(params, space.view_lists(), out / "work")
-        folders = out / "work" / "folds"
+            prepared = prepare(params, space.view_lists(), out / WORK)
+        folders = out / WORK / "folds"
         nests = write_nests(prepared.dataset, params.evaluation.protocol, space.inner, folders)
         console.print(_plan(space, nests), highlight=False)
         key = _key(params, space, prepared)
         record = Record(Settings(), f"sweep-{key[:8]}", _identity(params, space, key))
         with open_view([nest.name for nest in nests], console) as view:
-            driver = _Driver(space, params, Trainer(params, prepared, out / "work"), record, Meter(view), key)
+            driver = _Driver(space, params, Trainer(params, prepared, out / WORK), record, Meter(view), key)
             studies = [driver.study(nest, out / DATABASE) for nest in nests]
         report = to_report(studies, space, params)
         write_results(report, studies, params, out)
@@ -100,7 +102,7 @@ def _check(params: Params, out: Path) -> None:
     """
     check_backbones(params.features.backbones)
     source = Path(params.dataset.source)
-    if not source.exists():
+    if not exists(source):
         raise ParamsError(f"there is no {source}: name a folder of clips (--data)")
     if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
         raise ParamsError(f"{out} lies in the clips' folder {source}: choose another output folder (--out)")
@@ -112,6 +114,15 @@ def _check(params: Params, out: Path) -> None:
     if params.training.teacher:
         raise ParamsError(
             "training.teacher is set: a teacher has seen clips that folds of the search test; set it to []"
+        )
+
+
+def _check_place(out: Path) -> None:
+    """Refuse a folder whose files are the user's own and would be written over."""
+    taken = [name for name in (*RESULTS, DATABASE, WORK) if exists(out / name)]
+    if taken and not exists(out / LOCK):
+        raise StorageError(
+            f"{out / taken[0]} is of no search and is left as it is: choose another output folder (--out)"
         )
 
 

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.parse import quote
 
 from pipelines.sweep.candidate import Candidate, first_of, suggest
 from pipelines.sweep.space import Space
-from reelflow.errors import ParamsError
+from reelflow.errors import ParamsError, StorageError
 from reelflow.files import sha256_text
 
 if TYPE_CHECKING:
@@ -138,22 +139,42 @@ class Search:
 
 @contextmanager
 def open_study(file: Path, name: str, startup: int) -> Iterator["Study"]:
-    """The study of this name in a SQLite file, new or as it was left."""
+    """The study of this name in a SQLite file, new or as it was left.
+
+    Raises:
+        StorageError: the file is none, or cannot be written.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{file}")
+    with _database_errors(file):
+        storage = optuna.storages.RDBStorage(f"sqlite:///{quote(str(file))}")
+        try:
+            yield optuna.create_study(
+                study_name=name,
+                storage=storage,
+                direction="maximize",
+                load_if_exists=True,
+                pruner=optuna.pruners.MedianPruner(n_startup_trials=startup),
+            )
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+
+
+@contextmanager
+def _database_errors(file: Path) -> Iterator[None]:
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
     try:
-        yield optuna.create_study(
-            study_name=name,
-            storage=storage,
-            direction="maximize",
-            load_if_exists=True,
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=startup),
-        )
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise StorageError(
+            f"{file} cannot be used as the database of this search ({reason}): "
+            "free some space, or move the file away to search anew"
+        ) from error
 
 
 def attempts(study: "Study") -> tuple[Attempt, ...]:

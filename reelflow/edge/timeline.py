@@ -20,6 +20,7 @@ from reelflow.edge.segments import DECIMALS, Segment, SegmentBuilder, as_segment
 from reelflow.errors import ParamsError
 from reelflow.video.stream import FrameStream
 
+LEAST_WINDOW_S = 0.01
 LEAST_REACH, LEAST_REACH_S = 3, 0.4  # compared on either side of a change point, in samples and seconds
 
 
@@ -74,11 +75,9 @@ def make_timeline(classifier: Classifier, video: Path, window_s: float | None = 
 
 def _window_s(classifier: Classifier, window_s: float | None) -> float:
     found = window_s or classifier.report.sampling.clip_s
-    if not found > 0:
-        raise ParamsError(
-            f"the bundle {classifier.report.name} does not say how long its clips were: "
-            "name a window, --window SECONDS"
-        )
+    if not found >= LEAST_WINDOW_S:
+        told = f"says its clips were {found:g} s long" if found else "does not say how long its clips were"
+        raise ParamsError(f"the bundle {classifier.report.name} {told}: name a window, --window SECONDS")
     return found
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reelflow.contracts import TrainingReport
 from reelflow.errors import BundleError, ParamsError
+from reelflow.files import exists
 from reelflow.settings import Settings
 from reelflow.stores.mlflow_client import connect, tracking_errors
 
@@ -53,16 +54,35 @@ def gathered(teachers: Sequence[str]) -> Iterator[dict[str, Path]]:
         yield {"teachers": folder}
 
 
-def _link(teacher: Path, folder: Path) -> None:
-    source = teacher.parent if teacher.suffix == ".keras" else teacher
-    if not teacher.exists():
+def check_teachers(teachers: Sequence[str]) -> None:
+    """See that the teachers which are files are there; MLflow is not asked.
+
+    Raises:
+        ParamsError: there is nothing of a name.
+        BundleError: one comes without its report or its model.
+    """
+    for teacher in teachers:
+        if not teacher.startswith((RUNS, MODELS)):
+            _check_file(Path(teacher))
+
+
+def _check_file(teacher: Path) -> Path:
+    """The folder of a teacher that is a file or folder."""
+    if not exists(teacher):
         raise ParamsError(
             f"training.teacher: found no {teacher}; expected a training folder, a .keras file in one, "
             f"{RUNS}RUN/{WHERE}/{MODEL}, or {MODELS}NAME@ALIAS"
         )
+    source = teacher.parent if teacher.suffix == ".keras" else teacher
     _check_reported(str(teacher), source)
-    for name in (MODEL, TrainingReport.file_name):
-        (folder / name).symlink_to((source / name).resolve())
+    return source
+
+
+def _link(teacher: Path, folder: Path) -> None:
+    source = _check_file(teacher)
+    model = teacher if teacher.suffix == ".keras" else source / MODEL
+    (folder / MODEL).symlink_to(model.resolve())
+    (folder / TrainingReport.file_name).symlink_to((source / TrainingReport.file_name).resolve())
 
 
 def _download(teacher: str, folder: Path) -> None:

@@ -127,6 +127,11 @@ def test_timeline_refuses(small_bundle: Path, clip: Path, arguments: Any, messag
 
 
 def test_timeline_is_told_before_it_cannot_be_written(small_bundle: Path, clip: Path):
+    folder = clip.parent / "folder.svg"
+    folder.mkdir()
+    done = reelflow("timeline", small_bundle, clip, "--out", folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is a folder" in done.stderr
     done = reelflow("timeline", small_bundle, clip, "--out", clip / "below.svg")
     assert (done.returncode, len(done.stdout.splitlines())) == (6, 1)
     assert done.stderr.startswith("error: cannot write")
@@ -162,6 +167,17 @@ def test_a_damaged_bundle_is_refused(small_bundle: Path, tmp_path: Path, command
     assert (done.returncode, done.stdout) == (5, "")
     assert done.stderr.startswith("error: ")
     assert "head.tflite" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("name", "value"), [("temperature", 1e-320), ("accuracy", float("nan"))])
+def test_numbers_that_mean_nothing_are_refused(small_bundle: Path, tmp_path: Path, name: str, value: float):
+    bundle = Path(shutil.copytree(small_bundle, tmp_path / "bundle"))
+    report = json.loads((bundle / "bundle.json").read_text())
+    (bundle / "bundle.json").write_text(json.dumps(report | {name: value}))
+    done = reelflow("timeline", bundle, "clip.mp4")
+    assert (done.returncode, done.stdout) == (5, "")
+    assert name in done.stderr
     assert "Traceback" not in done.stderr
 
 

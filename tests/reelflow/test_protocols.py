@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelflow.contracts import Clip
-from reelflow.errors import DataError
-from reelflow.protocols import Protocol, cut_folds
+from reelflow.errors import DataError, ParamsError
+from reelflow.protocols import Protocol, cut_folds, read_protocol
 from tests import fake_features as fake
 
 FORMS = [
@@ -49,11 +49,17 @@ def test_what_is_no_protocol_is_refused_with_what_is_expected(text):
         Protocol.parse(text)
 
 
+def test_a_step_is_told_which_value_is_wrong():
+    assert read_protocol("group_kfold(5)") == Protocol.parse("group_kfold(5)")
+    with pytest.raises(ParamsError, match=r"evaluation\.protocol: found 'kfold'"):
+        read_protocol("kfold")
+
+
 group_sizes = st.lists(st.integers(1, 5), min_size=6, max_size=15)
 
 
 @settings(max_examples=30, deadline=None)
-@given(group_sizes, st.integers(2, 5), st.integers(1, 3))
+@given(group_sizes, st.integers(3, 5), st.integers(1, 3))  # of two folds one may be a single large group
 def test_k_folds_test_every_clip_once_and_tear_no_group(sizes, k, seed):
     clips = clips_of({f"group{place:02}": size for place, size in enumerate(sizes)})
     folds = cut_folds(clips, Protocol("group_kfold", folds=k, seed=seed))
@@ -99,6 +105,13 @@ def test_a_cross_set_trains_on_one_set_and_tests_on_the_other():
     assert len(fold.test) == 20
 
 
+def test_a_small_set_to_train_on_keeps_half_to_train():
+    clips = clips_of({f"{'small' if place < 6 else 'large'}{place}": 2 for place in range(60)})
+    (fold,) = cut_folds(clips, Protocol("cross_set", prefix="small"))
+    assert sum(clip.split == "validation" for clip in clips) == len(fold.train) + len(fold.validation)
+    assert len(fold.train) == len(fold.validation) == 12
+
+
 def test_holdout_is_the_cut_of_the_dataset_step():
     clips = fake.make_clips(("down", "up"), fake.COUNTS)
     (fold,) = cut_folds(clips, Protocol("holdout"))
@@ -111,6 +124,7 @@ def test_holdout_is_the_cut_of_the_dataset_step():
     [
         ("group_kfold(5)", 4, "needs 5 groups"),
         ("leave_one_group_out", 2, "needs 3 groups"),
+        ("group_kfold(2)", 2, "fewer than two groups are left of a, b"),
         ("cross_set(other)", 6, "0 of 6 groups begin with 'other'"),
         ("cross_set(group)", 6, "6 of 6 groups begin with 'group'"),
     ],

@@ -65,6 +65,22 @@ def test_a_model_that_only_knows_the_shortcut_is_not_clearly_above_it(tmp_path, 
     assert thumbnails.clearly_above
 
 
+def test_a_lead_in_both_of_two_groups_is_not_clear_if_it_is_of_four_clips(tmp_path):
+    clips = fake.make_clips(LABELS, {"train": 2, "validation": 4, "test": 10})
+    halves = ("one", "other")
+    clips = [
+        clip.model_copy(update={"group": halves[place % 2]}) if clip.split == "test" else clip
+        for place, clip in enumerate(clips)
+    ]
+    dataset = fake.write_dataset(tmp_path / "dataset", clips, LABELS)
+    features = fake.write_features(tmp_path / "features", clips, LABELS)
+    floors = fake_scores.write_floors(tmp_path / "floors", dataset)
+    inputs = {"dataset": dataset, "features": features, "floors": floors}
+    few, many = (report_of(tmp_path / str(right), inputs, right=right).floors[1] for right in (0.8, 1.0))
+    assert few.difference_interval.low > 0
+    assert (few.clearly_above, many.clearly_above) == (False, True)
+
+
 def test_scores_that_are_too_sure_are_spread_out(tmp_path, inputs):
     report = report_of(tmp_path, inputs, sureness=6)
     found = report.calibration

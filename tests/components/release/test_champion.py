@@ -89,7 +89,7 @@ def test_smaller_but_worse_loses(release):
     report = release(0.7, size_bytes=4000)
     assert not report.promoted
     assert report.comparison.verdict == "worse"
-    assert "it is worse than version 1" in report.explanation
+    assert "it is less accurate than version 1" in report.explanation
 
 
 def test_better_but_through_a_gate_it_does_not_pass(release, registry):

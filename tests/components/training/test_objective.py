@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.training.graph import Stepper, scorer
-from components.training.objective import distributions, is_right, loss_of, measure, soften
+from components.training.objective import distributions, is_right, loss_of, measure
 from reelflow.nets.heads import build_head
 from tests import fake_features as fake
 
@@ -84,11 +84,13 @@ def test_one_graph_takes_batches_of_every_size():
     np.testing.assert_allclose(np.concatenate(parts), score(features), atol=1e-6)
 
 
-def test_a_score_of_zero_is_softened_to_something_finite():
-    softened = soften(np.array([[1, 0, 0]], np.float32), 4)
+def test_a_teachers_score_of_zero_is_softened_to_something_finite():
+    params = fake.training_params(teacher_temperature=4)
+    targets = distributions(np.array([0]), 3, params, np.array([[1, 0, 0]], np.float32))
+    softened = targets[:, 3:]
     assert softened.sum() == pytest.approx(1)
     assert (softened > 0).all()
-    assert softened.dtype == np.float32
+    assert targets.dtype == np.float32
 
 
 def test_measures_are_of_the_labels():

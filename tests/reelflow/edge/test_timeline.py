@@ -136,6 +136,9 @@ def test_what_cannot_be_told_is_an_error(bundle: Bundle, clips: list[Path], tmp_
     assert make_timeline(silent, clips[0], 2.0).window_s == 2.0
     with pytest.raises(ClipError):
         make_timeline(silent, tmp_path / "none.mp4", 2.0)
+    hasty = with_values(bundle, sampling=Sampling(frames=FRAMES, clip_s=1e-9))
+    with pytest.raises(ParamsError, match="clips were 1e-09 s long: name a window"):
+        make_timeline(hasty, clips[0])
 
 
 def test_memory_stays_the_same_for_twenty_times_the_video(bundle: Bundle, clips: list[Path], tmp_path: Path):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelflow.measures.comparison import mcnemar
+from reelflow.contracts import Interval
+from reelflow.measures.comparison import is_clearly_better, mcnemar
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,11 @@ def test_large_numbers():
     assert 0 < mcnemar(499_000, 501_000) < 0.05
     assert mcnemar(500_000, 500_000) == 1
     assert mcnemar(0, 1_000_000) == 0
+
+
+@pytest.mark.parametrize(
+    ("low", "p_value", "expected"),
+    [(0.02, 0.01, True), (0.02, 0.2, False), (-0.02, 0.01, False), (0.0, 0.01, False)],
+)
+def test_better_is_what_both_interval_and_test_say(low, p_value, expected):
+    assert is_clearly_better(Interval(low=low, high=0.3), p_value) is expected

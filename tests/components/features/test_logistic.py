@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reelflow.nets.logistic import fit_path, softmax
+from components.features.logistic import fit_path, softmax
 from tests.reelflow.nets.test_ridge import made_up
 
 

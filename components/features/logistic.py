@@ -15,8 +15,6 @@ from reelflow.nets.ridge import Array, softmax
 ABSENT = -50.0  # the bias of a class that no row shows
 MOST_ITERATIONS = 500
 
-__all__ = ["fit_path", "softmax"]
-
 
 def fit_path(
     rows: Array, truth: NDArray[np.int64], penalties: Sequence[float], classes: int
