@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from reelflow.errors import BundleError
 from reelflow.files import write_text
@@ -211,6 +211,12 @@ class Scored(Document):
     clip_ids: tuple[str, ...] = Field(description="its rows")
     truth: tuple[int, ...] = Field(description="class index a clip")
     folds: tuple[int, ...] = Field(description="a clip's fold: its place in `folds`")
+
+    @model_validator(mode="after")
+    def _has_rows_of_three(self) -> Self:
+        if not len(self.clip_ids) == len(self.truth) == len(self.folds):
+            raise ValueError("clip_ids, truth and folds must have one value a row each")
+        return self
 
 
 class Fold(Document):

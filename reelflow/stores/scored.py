@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import read_array
 from numpy.typing import NDArray
 
 from reelflow.contracts import Scored
@@ -11,6 +12,8 @@ from reelflow.errors import BundleError
 from reelflow.files import atomic, sha256_file
 
 Scores = NDArray[np.float32]
+
+ROUNDING = 1e-3  # of a probability
 
 
 def write_scored(
@@ -50,15 +53,21 @@ def read_scored(folder: Path, scored: Scored, classes: int) -> Scores:
     """Read the scores that a report names, `(clips, classes) float32`.
 
     Raises:
-        BundleError: the file is missing, altered, or of another form.
+        BundleError: the file is missing, altered, or holds other things than probabilities.
     """
     path = folder / scored.file
     if path.parent != folder or not path.is_file() or sha256_file(path) != scored.sha256:
         raise BundleError(f"{path} is not the file that its report names: run the step again")
-    scores: Scores = np.load(path, allow_pickle=False)
+    try:
+        with path.open("rb") as file:
+            scores: Scores = read_array(file, allow_pickle=False)
+    except (ValueError, EOFError, MemoryError) as error:
+        raise BundleError(f"{path} is no whole .npy file ({error}): run the step again") from error
     if scores.shape != (len(scored.clip_ids), classes) or scores.dtype != np.float32:
         raise BundleError(
             f"{path} is {scores.dtype} {scores.shape}, expected float32 {(len(scored.clip_ids), classes)}: "
             "run the step again"
         )
+    if not ((scores >= 0) & (scores <= 1 + ROUNDING)).all():
+        raise BundleError(f"{path} holds scores that are no probabilities: run the step again")
     return scores

@@ -137,6 +137,7 @@ def without_times(out: Path) -> dict:
 BAD = {
     "unknown backbone": (["--backbones", "resnet"], 2, "unknown backbone resnet; known ones are"),
     "unknown head": (["--heads", "gru,transformer"], 2, "unknown head transformer; known heads are"),
+    "a name too long": (["--data", "n" * 300], 2, "name a folder of clips"),
     "no such data": (["--data", "/nowhere/at/all"], 2, "there is no /nowhere/at/all"),
     "no such weights": (["--weights", "/nowhere/weights"], 4, "there is no /nowhere/weights"),
     "params missing": (["--params", "/nowhere/params.yaml"], 2, "name an existing params file"),

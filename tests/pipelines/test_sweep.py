@@ -16,7 +16,7 @@ from pipelines.sweep.folds import write_nests
 from pipelines.sweep.results import SweepReport
 from pipelines.sweep.search import Attempt, FoldScore, Search, best, open_study
 from pipelines.sweep.space import Space, load_space
-from reelflow.errors import DataError, ParamsError
+from reelflow.errors import DataError, ParamsError, StorageError
 from reelflow.params import Params, load_params
 from reelflow.protocols import Protocol, cut_folds
 from reelflow.settings import Settings
@@ -379,6 +379,33 @@ def test_a_bad_space_ends_the_command_before_anything_runs(tmp_path):
     assert done.stderr.startswith("error: ")
     assert "unknown head gruu" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["best.yaml", "work/trial/letter"])
+def test_files_of_no_search_stay(tmp_path, name):
+    own = tmp_path / "own" / name
+    own.parent.mkdir(parents=True)
+    own.write_text("dear")
+    (tmp_path / "clips").mkdir()
+    with pytest.raises(StorageError, match="is of no search and is left as it is"):
+        run_sweep(base_params(tmp_path / "clips"), space(tmp_path), tmp_path / "own", Console(quiet=True))
+    assert own.read_text() == "dear"
+
+
+def test_what_is_no_database_is_explained(tmp_path):
+    (tmp_path / "sweep.db").write_text("dear")
+    with pytest.raises(StorageError, match="move the file away"), open_study(tmp_path / "sweep.db", "a", 1):
+        pass
+    assert (tmp_path / "sweep.db").read_text() == "dear"
+
+
+def test_the_database_lies_in_folders_of_any_name(tmp_path):
+    folder = tmp_path / "why?a=1#b%20 c"
+    folder.mkdir()
+    with open_study(folder / "sweep.db", "a", 1):
+        pass
+    assert [path.name for path in folder.iterdir()] == ["sweep.db"]
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_the_trials_table_holds_what_a_person_wrote(tmp_path):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,25 @@ def test_a_whole_output_is_reused(tmp_path, source):
     assert len(calls) == 1
     assert first == second
     assert [event["reused"] for event in events(tmp_path) if event["kind"] == "finished"] == [False, True]
+
+
+def test_what_passes_is_an_input_and_its_failure_is_told(tmp_path, source):
+    @contextmanager
+    def lent(fail: bool = False):
+        if fail:
+            raise DataError("nothing to lend")
+        yield {"dataset": source}
+
+    def step(passing):
+        return steps.perform(
+            make_run([]), PARAMS, inputs={}, passing=passing, output={"frames": tmp_path / "out"}
+        )
+
+    assert step(lent()).data_hash == SHA
+    with pytest.raises(DataError, match="nothing to lend"):
+        step(lent(fail=True))
+    last = events(tmp_path)[-1]
+    assert (last["kind"], last["message"], last["exit_code"]) == ("failed", "nothing to lend", 3)
 
 
 def test_a_changed_input_runs_again(tmp_path, source):

@@ -7,7 +7,7 @@ import pytest
 from reelflow.errors import BundleError, ParamsError, TrackingError
 from reelflow.settings import Settings
 from reelflow.stores.mlflow_client import connect
-from reelflow.stores.teachers import gathered
+from reelflow.stores.teachers import check_teachers, gathered
 from reelflow.stores.tracking import record_folder
 from tests.fake_reports import PARAMS, save_step, training_report
 
@@ -97,3 +97,17 @@ def test_a_name_of_nothing_is_explained(tmp_path):
         gathered([str(tmp_path / "none")]),
     ):
         pass
+
+
+@pytest.mark.parametrize("name", ["none", "n" * 300, "a\0b"])
+def test_files_that_are_not_there_are_said_before_anything_runs(name):
+    check_teachers(["runs:/unknown"])
+    with pytest.raises(ParamsError, match="found no"):
+        check_teachers(["runs:/unknown", name])
+
+
+def test_a_named_model_is_that_one(tmp_path):
+    folder = training_folder(tmp_path / "t")
+    (folder / "other.keras").write_bytes(b"other")
+    with gathered([str(folder / "other.keras")]) as found:
+        assert contents(found)[0]["model.keras"] == b"other"
