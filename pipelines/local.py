@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 import time
 import warnings
@@ -32,6 +33,7 @@ from reelflow.stores.tracking import finish_run, prepare, record_folder
 from reelflow.video.views import check_views
 
 POLL_S = 0.1
+COLORS = re.compile(r"\x1b\[[0-9;]*m")  # of kfp's messages
 
 
 class RunState(Document):
@@ -145,7 +147,8 @@ def _run_pipeline(params: Params, out: Path, settings: Settings, console: Consol
         with contextlib.suppress(ReelflowError):  # the step's failure matters more
             finish_run(settings, "FAILED")
         if failure is None:
-            raise StepError(f"a step ended without saying why ({error}); its output is in {log_path}")
+            told = COLORS.sub("", str(error))
+            raise StepError(f"a step ended without saying why ({told}); its output is in {log_path}")
         problem = StepError(f"{failure['task']}: {failure['message']}")
         problem.exit_code = failure["exit_code"]
         raise problem

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from reelflow.errors import ReelflowError
+from reelflow.errors import DISK_ADVICE, ReelflowError, StorageError
 
 INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
 LAYOUT = "\n\t"
@@ -21,6 +21,12 @@ def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
     except ReelflowError as error:
         print(f"error: {printable(str(error), keep=LAYOUT)}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in DISK_ADVICE or error.filename is None:
+            raise
+        told = f"{error.filename} cannot be used ({error.strerror}): correct the path, or its permissions"
+        print(f"error: {printable(told)}", file=sys.stderr)  # noqa: T201
+        sys.exit(StorageError.exit_code)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
             print("stopped; the same command goes on where it was", file=sys.stderr)  # noqa: T201

@@ -10,6 +10,7 @@ from components.training.graph import scorer
 from components.training.history import History
 from components.training.objective import measure
 from components.training.outcome import Outcome, Tally
+from reelflow.errors import ParamsError
 from reelflow.nets.examples import Examples, Rows, batches
 from reelflow.nets.linear import LinearFit, fit_linear
 from reelflow.params import TrainingParams
@@ -59,13 +60,19 @@ class LinearLearner:
         """Every view of a clip is one more row of the same group."""
         views = len(self._examples.views)
         parts = batches(rows, FITTED_AT_ONCE)
-        found = fit_linear(
-            self.network,
-            (self._examples.features(part, view) for view in range(views) for part in parts),
-            np.tile(self._examples.truth[rows], views),
-            [self._examples.clips[row].group for row in rows] * views,
-            self._params,
-            self._params.seed + cut.number,
-        )
+        try:
+            found = fit_linear(
+                self.network,
+                (self._examples.features(part, view) for view in range(views) for part in parts),
+                np.tile(self._examples.truth[rows], views),
+                [self._examples.clips[row].group for row in rows] * views,
+                self._params,
+                self._params.seed + cut.number,
+            )
+        except np.linalg.LinAlgError as error:
+            raise ParamsError(
+                f"{cut.name}: there is no solution with a penalty of {min(self._params.penalties):g}: "
+                "take larger training.penalties, or fewer training.segments"
+            ) from error
         self._tally.finish(1)
         return found

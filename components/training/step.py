@@ -10,6 +10,7 @@ from components.training.cuts import Cut, all_rows, cut_rows
 from components.training.fit import EpochLearner, score
 from components.training.graph import scorer
 from components.training.linear import LinearLearner
+from components.training.memory import memory_errors
 from components.training.outcome import Kept, Learner, Outcome, Tally
 from components.training.results import Result, middle, write_results
 from components.training.teaching import check_teaching, teach
@@ -52,8 +53,8 @@ def run(
         teachers: the models of `params.teacher`, as `reelflow.stores.teachers.gathered` lays them out.
 
     Raises:
-        ParamsError: unknown head or protocol, a protocol that allows no teacher, or the loss is no
-            number any more.
+        ParamsError: unknown head or protocol, a protocol that allows no teacher, the loss is no number
+            any more, or the network does not fit into memory.
         DataError: a fold has no clips to train or validate on, or a class none to train on.
         BundleError: an input is damaged, the features are those of other clips, or a teacher does not fit.
     """
@@ -71,15 +72,16 @@ def run(
     views = averaged_views(params, examples)
     is_holdout = scheme.kind == "holdout"
     tally = Tally(len(cuts) + (not is_holdout), 1 if is_linear(head) else params.epochs)
-    learner = _learner(params, head, examples, cuts[0], teachers, views, model / WORK, tally)
-    if is_holdout:
-        outcomes, deployed = [learner.fold(cuts[0])], None
-    else:
-        outcomes = _all_folds(learner, cuts, Kept(model / WORK), tally)
-        epochs = outcomes[middle(outcomes)].history.best_epoch
-        whole = all_rows(examples, len(cuts))
-        learner.deploy(whole, epochs)
-        deployed = score(scorer(learner.network), examples, whole.train, views)
+    with memory_errors():
+        learner = _learner(params, head, examples, cuts[0], teachers, views, model / WORK, tally)
+        if is_holdout:
+            outcomes, deployed = [learner.fold(cuts[0])], None
+        else:
+            outcomes = _all_folds(learner, cuts, Kept(model / WORK), tally)
+            epochs = outcomes[middle(outcomes)].history.best_epoch
+            whole = all_rows(examples, len(cuts))
+            learner.deploy(whole, epochs)
+            deployed = score(scorer(learner.network), examples, whole.train, views)
     report = write_results(
         Result(str(scheme), cuts, outcomes, learner.network, views, deployed), examples, params, model
     )

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,11 @@ from reelflow.nets.runtime import prepare
 if TYPE_CHECKING:
     import keras
 
+MAX_UNPACKED_BYTES = 4 * 1024**3
+DAMAGE = (
+    *(OSError, EOFError, ValueError, TypeError, KeyError, AttributeError),
+    *(RuntimeError, MemoryError, zlib.error, zipfile.BadZipFile),  # nested too deeply: a RuntimeError
+)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip file can name
 
 
@@ -46,20 +52,30 @@ def load_head(path: Path, *, sha256: str | None = None) -> "keras.Model":
     """
     prepare()
     import keras
+    from tensorflow.errors import OpError
 
     if not path.is_file():
         raise BundleError(f"{path} is missing: run its training again")
     try:
         if sha256 is not None and (found := sha256_file(path)) != sha256:
             raise BundleError(f"{path} has sha256 {found}, its report says {sha256}: run its training again")
+        _check_size(path)
         model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+    except (*DAMAGE, OpError) as error:
         raise BundleError(f"{path} is no Keras model that can be loaded safely: {error}") from error
     if not isinstance(model, keras.Model):
         raise BundleError(
             f"{path} holds a {type(model).__name__}, expected a Keras model: run its training again"
         )
     return model
+
+
+def _check_size(path: Path) -> None:
+    """Keras unpacks into memory whatever a file holds."""
+    with zipfile.ZipFile(path) as file:
+        unpacked = sum(member.file_size for member in file.infolist())
+    if unpacked > MAX_UNPACKED_BYTES:
+        raise ValueError(f"it unpacks to {unpacked} bytes, expected at most {MAX_UNPACKED_BYTES}")
 
 
 def _normalise(raw: Path, target: Path) -> None:

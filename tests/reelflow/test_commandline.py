@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import typer
 
 from reelflow.commandline import run_command, silenced_stderr
-from reelflow.errors import ReelflowError
+from reelflow.errors import ReelflowError, StorageError
 
 
 def errors() -> list[type[ReelflowError]]:
@@ -38,6 +39,18 @@ def test_an_error_becomes_a_message_and_its_exit_code(
         run_command(app if as_app else main)
     assert ended.value.code == error.exit_code
     assert capsys.readouterr() == ("", "error: what was found\n")
+
+
+@pytest.mark.parametrize("path", ["n" * 300, f"{__file__}/below"])
+def test_a_path_that_the_system_refuses_is_named(path: str, capsys: pytest.CaptureFixture[str], monkeypatch):
+    def main() -> None:
+        Path(path).stat()
+
+    monkeypatch.setattr(sys, "argv", ["step"])
+    with pytest.raises(SystemExit) as ended:
+        run_command(main)
+    assert ended.value.code == StorageError.exit_code
+    assert capsys.readouterr().err.startswith(f"error: {path} cannot be used")
 
 
 def test_a_message_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str], monkeypatch):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
+from components.training import linear, step
 from components.training.step import run
 from reelflow.contracts import TrainingReport
 from reelflow.errors import BundleError, DataError, ParamsError
@@ -206,3 +207,23 @@ def test_the_command_explains_bad_input_in_one_line(tmp_path):
     assert done.stderr.startswith("error: ")
     assert "does not exist" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_network_too_large_for_memory_is_said(tmp_path, inputs, monkeypatch):
+    from tensorflow.errors import ResourceExhaustedError
+
+    def build(*arguments, **values):
+        raise ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(step, "build_head", build)
+    with pytest.raises(ParamsError, match=r"do not fit into memory: lower training\.units"):
+        train(tmp_path, inputs)
+
+
+def test_a_linear_model_without_a_solution_is_said(tmp_path, inputs, monkeypatch):
+    def solve(*arguments):
+        raise np.linalg.LinAlgError("not positive definite")
+
+    monkeypatch.setattr(linear, "fit_linear", solve)
+    with pytest.raises(ParamsError, match="no solution with a penalty of 1e-05: take larger"):
+        train(tmp_path, inputs, "segment_linear", penalties=(1e-5, 1.0))
