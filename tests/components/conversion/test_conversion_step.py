@@ -82,6 +82,7 @@ def write_evaluation(
         update={
             "clip_ids": tuple(clip.clip_id for clip in clips),
             "truth": tuple(LABELS.index(clip.label) for clip in clips),
+            "folds": (0,) * len(clips),
         }
     )
     training = fake_reports.training_report(
