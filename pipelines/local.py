@@ -16,12 +16,13 @@ from typing import IO
 import psutil
 from rich.console import Console
 
+from pipelines.source import check_source
 from pipelines.training import build, task_names
 from pipelines.view import View, open_view
 from reelflow.backbones import check_backbones
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import BundleReport, Document, Summary
-from reelflow.errors import ParamsError, ReelflowError, StepError, StorageError, WeightsError, disk_errors
+from reelflow.errors import ReelflowError, StepError, StorageError, WeightsError, disk_errors
 from reelflow.files import exists, fingerprint, locked, replace_folder, sha256_text, write_text
 from reelflow.nets.heads import check_heads
 from reelflow.params import Params
@@ -78,18 +79,14 @@ def _check(params: Params) -> None:
     check_heads(params.training.heads)
     check_views(params.features.views, params.frames.oversample)
     check_teachers(params.training.teacher)
-    if not exists(Path(params.dataset.source)):
-        raise ParamsError(f"there is no {params.dataset.source}: name a folder of clips (--data)")
     weights = params.features.weights
     if weights not in KEYWORDS and not exists(Path(weights)):
         raise WeightsError(f"there is no {weights}: name a folder of weight files (--weights)")
 
 
 def _check_place(params: Params, out: Path) -> None:
-    """Refuse an output folder in which results and the user's own files would mix."""
-    source = Path(params.dataset.source).resolve()
-    if source.is_dir() and out.resolve().is_relative_to(source):
-        raise ParamsError(f"{out} lies in the clips' folder {source}: choose another output folder (--out)")
+    """Refuse clips that are not there, and a folder in which results and the user's own files would mix."""
+    check_source(Path(params.dataset.source), out)
     bundle = out / "bundle"
     if bundle.exists() and not (bundle / BundleReport.file_name).is_file():
         raise StorageError(

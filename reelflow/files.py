@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from reelflow.errors import disk_errors
 
 TEMPORARY = ".*.tmp"
@@ -69,6 +72,24 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     with atomic(path) as partial:
         partial.write_bytes(content)
+
+
+def write_array(path: Path, array: NDArray[np.generic]) -> None:
+    """Write a whole `.npy` file, or none.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    with atomic(path) as partial, partial.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Make `target` the same file as `source` where the disk can, else a copy of it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

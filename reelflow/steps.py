@@ -187,10 +187,15 @@ def identity(path: Path) -> str:
 @cache
 def code_hash(step: str) -> str:
     """Hash of the library's and the step's own source; of all steps for an empty name."""
-    folders = (ROOT / "reelflow", ROOT / "components" / step)
-    sources = [file for folder in folders for file in folder.rglob("*") if file.suffix in SOURCES]
-    rows = (f"{file.relative_to(ROOT)} {sha256_file(file)}" for file in sorted(sources))
-    return sha256_text("\n".join(rows))
+    return hash_sources("reelflow", f"components/{step}")
+
+
+def hash_sources(*names: str) -> str:
+    """Hash of the source files that lie in these folders of the checkout, or are these files."""
+    paths = [ROOT / name for name in names]
+    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
+    sources = sorted(file for file in files if file.suffix in SOURCES)
+    return sha256_text("\n".join(f"{file.relative_to(ROOT)} {sha256_file(file)}" for file in sources))
 
 
 @cache

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from reelflow.edge.classifier import Classifier
 from reelflow.edge.clips import Frames
-from reelflow.files import atomic
+from reelflow.files import write_array
 from reelflow.video.preprocess import preprocess
 
 MAX_FRAMES = 2  # for the backbone: a preprocessed frame of Inception has 268 kB
@@ -32,5 +32,4 @@ def write_golden(folder: Path, classifier: Classifier, clip_ids: Sequence[str], 
         "scores": np.stack([classifier.scores_from_features(clip) for clip in features]),
     }
     for name, vector in vectors.items():
-        with atomic(folder / "golden" / f"{name}.npy") as partial, partial.open("wb") as file:
-            np.save(file, vector, allow_pickle=False)
+        write_array(folder / "golden" / f"{name}.npy", vector)

@@ -26,12 +26,6 @@ def is_in_top_k(scores: Scores, truth: Truth, k: int) -> NDArray[np.bool_]:
     return found
 
 
-def cross_entropy(scores: Scores, truth: Truth) -> float:
-    """Mean negative logarithm of the true class's score; the scores are `(clips, classes)`."""
-    right = scores[np.arange(len(truth)), truth].astype(np.float64)
-    return float(-np.log(np.clip(right, 1e-7, 1)).mean())
-
-
 def confusion(scores: Scores, truth: Truth) -> Matrix:
     """Clips by true class (rows) and predicted class (columns), `(classes, classes)`."""
     from sklearn.metrics import confusion_matrix

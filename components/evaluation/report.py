@@ -3,6 +3,7 @@
 from components.evaluation import measures, trust
 from components.evaluation.inputs import Inputs
 from reelflow.contracts import EvaluationReport
+from reelflow.measures.loss import cross_entropy
 from reelflow.params import EvaluationParams
 
 
@@ -41,7 +42,7 @@ def _metrics(report: EvaluationReport, inputs: Inputs) -> dict[str, float]:
         "top5_accuracy": measures.top_k_accuracy(inputs.scores, inputs.truth, report.top_k),
         **{f"{row.label}_{kind}": getattr(row, kind) for row in report.averages for kind in kinds},
         "validation_accuracy": measures.top_k_accuracy(validated, its_truth, 1),
-        "validation_loss": measures.cross_entropy(validated, its_truth),
+        "validation_loss": cross_entropy(validated, its_truth),
         "calibration_error": report.calibration.error,
         "accepted": report.calibration.accepted,
         "accepted_accuracy": report.calibration.accepted_accuracy,

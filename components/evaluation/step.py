@@ -3,14 +3,12 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from components.evaluation.files import write_figures, write_tables
 from components.evaluation.inputs import Inputs, read_inputs
 from components.evaluation.report import measure
 from reelflow.contracts import EvaluationReport
 from reelflow.errors import ParamsError
-from reelflow.files import atomic, sha256_file
+from reelflow.files import link_file, sha256_file, write_array
 from reelflow.params import EvaluationParams
 from reelflow.steps import PROVENANCE
 from reelflow.stores.evaluations import (
@@ -19,7 +17,6 @@ from reelflow.stores.evaluations import (
     MODEL,
     SCORES,
     best_candidate,
-    link_file,
     link_folder,
     read_candidates,
 )
@@ -56,8 +53,7 @@ def run(
         protocol=params.protocol, dataset=dataset, features=features, model=model, floors=floors
     )
     _check_chosen(params, inputs)
-    with atomic(evaluation / SCORES) as partial, partial.open("wb") as file:
-        np.save(file, inputs.scores, allow_pickle=False)
+    write_array(evaluation / SCORES, inputs.scores)
     report = measure(params, inputs, sha256_file(evaluation / SCORES))
     write_tables(report, inputs.scores, evaluation)
     write_figures(report, params.chosen_classes, evaluation)

@@ -14,8 +14,8 @@ from reelflow.measures.calibration import (
     fit_temperature,
     reliability_bins,
 )
-from reelflow.measures.comparison import is_clearly_better, mcnemar
-from reelflow.measures.intervals import f1_interval, group_interval, paired_interval
+from reelflow.measures.comparison import compare
+from reelflow.measures.intervals import f1_interval, group_interval
 from reelflow.measures.scaling import scale_scores
 from reelflow.params import EvaluationParams
 
@@ -65,16 +65,15 @@ def compare_floors(params: EvaluationParams, inputs: Inputs) -> tuple[FloorCompa
 def _compare(params: EvaluationParams, inputs: Inputs, name: str, scores: Scores) -> FloorComparison:
     own, floor = _right(inputs.scores, inputs.truth), _right(scores, inputs.truth)
     chance = {"resamples": params.resamples, "seed": params.seed}
-    difference = paired_interval(own, floor, inputs.groups, **chance)
-    p_value = mcnemar(int((own & ~floor).sum()), int((floor & ~own).sum()))
+    found = compare(own, floor, inputs.groups, **chance)
     return FloorComparison.model_validate(
         {
             "name": name,
             "accuracy": float(floor.mean()),
             "interval": group_interval(floor, inputs.groups, **chance),
-            "difference": float(own.mean() - floor.mean()),
-            "difference_interval": difference,
-            "clearly_above": is_clearly_better(difference, p_value),
+            "difference": found.difference,
+            "difference_interval": found.interval,
+            "clearly_above": found.is_clearly_better,
         }
     )
 

@@ -37,10 +37,9 @@ def write_maps(first: KerasBackbone, store: FrameStore, clip_ids: Sequence[str],
     how, total = first.spec.preprocessing, len(clip_ids)
     shape = first.embed(np.zeros((1, how.height, how.width, 3), np.uint8)).shape[1:]
     count = _frames_a_clip(store.report.count, total, map_bytes=2 * int(np.prod(shape)))
-    places = (2 * np.arange(count) + 1) * store.report.count // (2 * count)
 
     def maps_of(clip_id: str) -> Maps:
-        return first.embed(preprocess(store.read(clip_id)[places], how))
+        return first.embed(preprocess(store.read(clip_id, count=count), how))
 
     with path.open("wb") as file, ThreadPoolExecutor(2) as pool:
         for start in range(0, total, CLIPS_AT_ONCE):

@@ -5,17 +5,14 @@ folder beside this one, is taken over: a further view costs that view alone.
 """
 
 import os
-import shutil
 from functools import cache
 from pathlib import Path
-
-import numpy as np
 
 from reelflow.backbones import Codes
 from reelflow.contracts import BackboneSpec, Document, FeatureShard, FrameShard, Sha256
 from reelflow.errors import BundleError
-from reelflow.files import atomic, sha256_file, sha256_text, write_text
-from reelflow.steps import ROOT, library_versions
+from reelflow.files import atomic, link_file, sha256_file, sha256_text, write_array, write_text
+from reelflow.steps import hash_sources, library_versions
 
 SOURCES = ("components/features", "reelflow/backbones", "reelflow/video", "reelflow/stores/frames.py")
 """Code that codes depend on; of the rest of the library they do not."""
@@ -78,8 +75,7 @@ def write_shard(folder: Path, origin: Origin, codes: Codes) -> FeatureShard:
         StorageError: the disk is full or read-only.
     """
     path = folder / origin.file
-    with atomic(path) as partial, partial.open("wb") as file:
-        np.save(file, codes, allow_pickle=False)
+    write_array(path, codes)
     shard = FeatureShard(
         file=path.name, view=origin.view, sha256=sha256_file(path), clip_ids=origin.source.clip_ids
     )
@@ -93,10 +89,7 @@ def link(source: Path, target: Path) -> bool:
         return False
     try:
         with atomic(target) as partial:
-            try:
-                os.link(source, partial)
-            except OSError:
-                shutil.copyfile(source, partial)
+            link_file(source, partial)
     except FileNotFoundError:
         return False
     return True
@@ -122,7 +115,5 @@ def _noted(path: Path, origin: Origin) -> FeatureShard | None:
 @cache
 def _code() -> Sha256:
     """Hash of the code and the libraries that codes depend on."""
-    paths = [ROOT / name for name in SOURCES]
-    files = [file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path])]
-    rows = [f"{file.relative_to(ROOT)} {sha256_file(file)}" for file in sorted(files)]
-    return sha256_text("\n".join(rows + [f"{name} {found}" for name, found in library_versions().items()]))
+    libraries = [f"{name} {found}" for name, found in library_versions().items()]
+    return sha256_text("\n".join([hash_sources(*SOURCES), *libraries]))

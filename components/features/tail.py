@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from components.features.logistic import fit_path
 from components.features.maps import Maps
 from reelflow.errors import ParamsError
+from reelflow.measures.loss import cross_entropy
 from reelflow.nets.linear import Standard
 from reelflow.nets.ridge import softmax
 from reelflow.params import FinetuneParams
@@ -23,7 +24,6 @@ Rows = NDArray[np.int64]
 DROPOUT = 0.2
 PENALTIES = (100.0, 10.0, 1.0, 0.1, 0.01)  # of the probe; strongest first
 ROWS_AT_ONCE = 64
-LEAST_SCORE = 1e-7  # in a loss
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Tail:
         truth = self._frames.truth
         found = fit_path(standard(train), truth[self._frames.train], PENALTIES, self._frames.classes)
         ready, right = standard(validation), truth[self._frames.validation]
-        weights, bias = min(found, key=lambda one: _loss(softmax(ready @ one[0] + one[1]), right))
+        weights, bias = min(found, key=lambda one: cross_entropy(softmax(ready @ one[0] + one[1]), right))
         weights = weights / np.sqrt(standard.variance * np.float32(len(weights)))[:, None]  # (dim, classes)
         self._dense.set_weights([weights, bias - standard.mean @ weights])
 
@@ -99,7 +99,7 @@ class Tail:
         """Loss and accuracy on the validation frames."""
         right = self._frames.truth[self._frames.validation]
         scores = softmax(self._run(self._score, self._frames.validation))
-        return _loss(scores, right), float((scores.argmax(axis=1) == right).mean())
+        return cross_entropy(scores, right), float((scores.argmax(axis=1) == right).mean())
 
     def weights(self) -> list[Array]:
         """A copy of the blocks' weights, for `restore`."""
@@ -155,8 +155,3 @@ def _maps_of(network: "keras.Model") -> Any:
 
 def _parts(rows: Rows, size: int) -> Iterator[Rows]:
     return (rows[start : start + size] for start in range(0, len(rows), size))
-
-
-def _loss(scores: Array, truth: Rows) -> float:
-    own = scores[np.arange(len(truth)), truth].astype(np.float64)
-    return float(-np.log(np.maximum(own, LEAST_SCORE)).mean())

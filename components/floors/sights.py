@@ -12,7 +12,6 @@ from reelflow.contracts import Clip
 from reelflow.progress import track
 from reelflow.stores.frames import FrameStore
 from reelflow.video.preprocess import preprocess
-from reelflow.video.sample import uniform_indices
 
 Sight = NDArray[np.float64]
 
@@ -42,9 +41,8 @@ def thumbnails(store: FrameStore, clips: Sequence[Clip], frames: int) -> Sight:
     """
 
     def look(clip: Clip) -> NDArray[np.uint8]:
-        pictures = store.read(clip.clip_id)
-        chosen = list(uniform_indices(len(pictures), frames))
-        return preprocess(pictures[chosen], SPEC.preprocessing).ravel()  # (frames, 12, 16, 1) -> (k,)
+        pictures = store.read(clip.clip_id, count=frames)
+        return preprocess(pictures, SPEC.preprocessing).ravel()  # (frames, 12, 16, 1) -> (k,)
 
     pool = ThreadPoolExecutor(os.cpu_count())
     try:

@@ -18,6 +18,7 @@ from reelflow.edge.bundle import Bundle, open_bundle
 from reelflow.edge.classifier import Classifier
 from reelflow.edge.clips import litert_scores
 from reelflow.errors import BundleError
+from reelflow.measures.comparison import compare
 from reelflow.progress import emit
 from reelflow.stores.evaluations import Candidate
 from reelflow.stores.frames import FrameStore
@@ -145,13 +146,7 @@ def _right(scores: NDArray[np.float32], challenger: Candidate) -> Right:
 def _comparison(
     own: Right, other: Right, groups: Sequence[str], champion: str, version: int, sizes: float, may_know: bool
 ) -> Comparison:
-    from reelflow.measures.comparison import is_clearly_better, mcnemar
-    from reelflow.measures.intervals import paired_interval
-
-    only_own, only_other = int((own & ~other).sum()), int((other & ~own).sum())
-    difference = (only_own - only_other) / len(own)
-    interval = paired_interval(own, other, groups, resamples=RESAMPLES, seed=SEED)
-    p_value = mcnemar(only_own, only_other)
+    found = compare(own, other, groups, resamples=RESAMPLES, seed=SEED)
     return Comparison(
         champion=champion,
         champion_version=version,
@@ -159,12 +154,12 @@ def _comparison(
         groups=len(set(groups)),
         accuracy=float(own.mean()),
         champion_accuracy=float(other.mean()),
-        difference=difference,
-        difference_interval=interval,
-        only_challenger=only_own,
-        only_champion=only_other,
-        p_value=p_value,
+        difference=found.difference,
+        difference_interval=found.interval,
+        only_challenger=found.only_a,
+        only_champion=found.only_b,
+        p_value=found.p_value,
         size_ratio=sizes,
         champion_may_know=may_know,
-        verdict="better" if is_clearly_better(interval, p_value) else "equal" if difference >= 0 else "worse",
+        verdict="better" if found.is_clearly_better else "equal" if found.difference >= 0 else "worse",
     )

@@ -13,7 +13,6 @@ from PIL import Image
 from reelflow.contracts import Clip
 from reelflow.stores.evaluations import Candidate
 from reelflow.stores.frames import FrameStore
-from reelflow.video.sample import uniform_indices
 
 CLIPS = 12
 MOST_WRONG = 8
@@ -46,7 +45,7 @@ def strips(candidate: Candidate, clips: Mapping[str, Clip], store: FrameStore) -
         Strip(
             path=clips[clip_id].path,
             group=clips[clip_id].group,
-            frames=tuple(thumbnails(store.read(clip_id))),
+            frames=tuple(thumbnails(store.read(clip_id, count=FRAMES))),
             actual=report.labels[report.truth[row]],
             predicted=report.labels[int(scores[row].argmax())],
             score=float(scores[row].max()),
@@ -76,8 +75,8 @@ def _in_turns(rows: list[int], truth: NDArray[np.int64]) -> list[int]:
 
 
 def thumbnails(frames: NDArray[np.uint8]) -> list[str]:
-    """Five of a clip's frames `(count, height, width, 3)` as small JPEG data URIs."""
-    return [_data_uri(frames[place]) for place in uniform_indices(len(frames), FRAMES)]
+    """Frames `(count, height, width, 3)` as small JPEG data URIs."""
+    return [_data_uri(frame) for frame in frames]
 
 
 def _data_uri(frame: NDArray[np.uint8]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reelflow.measures.loss import cross_entropy
 from reelflow.measures.scaling import LEAST_SCORE, scale_scores
 from reelflow.nets.examples import Rows
 from reelflow.params import TrainingParams
@@ -46,8 +47,7 @@ def distributions(truth: Rows, classes: int, params: TrainingParams, teacher: Sc
 
 def measure(scores: Scores, truth: Rows) -> tuple[float, float]:
     """Cross-entropy with the labels, and accuracy, of `(n, classes)` scores."""
-    right = np.maximum(scores[np.arange(len(truth)), truth].astype(np.float64), LEAST_SCORE)
-    return float(-np.log(right).mean()), float((scores.argmax(axis=1) == truth).mean())
+    return cross_entropy(scores, truth), float((scores.argmax(axis=1) == truth).mean())
 
 
 def loss_of(params: TrainingParams, *, is_taught: bool) -> Loss:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.source import check_source
 from pipelines.sweep.folds import Nest, write_nests
 from pipelines.sweep.page import BEST, PAGE, PICTURE, write_results
 from pipelines.sweep.record import Record
@@ -101,11 +102,7 @@ def _check(params: Params, out: Path) -> None:
         ParamsError: there are no clips, or a value is not for searches.
     """
     check_backbones(params.features.backbones)
-    source = Path(params.dataset.source)
-    if not exists(source):
-        raise ParamsError(f"there is no {source}: name a folder of clips (--data)")
-    if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
-        raise ParamsError(f"{out} lies in the clips' folder {source}: choose another output folder (--out)")
+    check_source(Path(params.dataset.source), out)
     if params.features.finetune.blocks:
         raise ParamsError(
             f"features.finetune.blocks is {params.features.finetune.blocks}: a fine-tuned backbone has seen "

@@ -19,6 +19,7 @@ from pipelines.sweep.candidate import Candidate
 from pipelines.sweep.search import FoldScore
 from reelflow.commandline import silenced_stderr
 from reelflow.contracts import TrainingReport
+from reelflow.measures.loss import log_losses
 from reelflow.nets import runtime
 from reelflow.params import Params
 from reelflow.steps import perform, where_it_exists
@@ -26,7 +27,6 @@ from reelflow.stores.clips import read_clips
 from reelflow.stores.scored import read_scored
 
 HOLDOUT = "holdout"  # every fold is a folder of its own
-LEAST = 1e-7  # of a probability, in its logarithm
 
 Features = dict[tuple[str, tuple[str, ...]], Path]
 
@@ -140,9 +140,8 @@ class Trainer:
             keras.backend.clear_session(free_memory=False)  # or every model stays in memory
             shutil.rmtree(folder, ignore_errors=True)
         truth = np.array(report.test.truth)
-        sure = scores[np.arange(len(truth)), truth].astype(np.float64)
         right = int((scores.argmax(axis=1) == truth).sum())
-        return FoldScore(right, len(truth), float(-np.log(np.maximum(sure, LEAST)).sum()))
+        return FoldScore(right, len(truth), float(log_losses(scores, truth).sum()))
 
     def test(self, candidate: Candidate, dataset: Path) -> Tested:
         """Train on an outer fold's folder, or take over what was; the clips that it holds out.

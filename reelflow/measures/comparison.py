@@ -1,8 +1,56 @@
 """Which of two classifiers is better on the same clips."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from reelflow.contracts import Interval
+from reelflow.measures.intervals import Right, paired_interval
 
 NOISE = 0.05  # probability above which a difference between two classifiers may be chance
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two classifiers on the same clips.
+
+    Attributes:
+        difference: accuracy of the one less that of the other.
+        interval: of 95 %, by a paired group bootstrap.
+        only_a: clips that only the one names correctly.
+        only_b: clips that only the other does.
+        p_value: of McNemar's exact test, two-sided.
+    """
+
+    difference: float
+    interval: Interval
+    only_a: int
+    only_b: int
+    p_value: float
+
+    @property
+    def is_clearly_better(self) -> bool:
+        """Whether the one is better than the other beyond noise."""
+        return is_clearly_better(self.interval, self.p_value)
+
+
+def compare(right_a: Right, right_b: Right, groups: Sequence[str], *, resamples: int, seed: int) -> Paired:
+    """Compare two classifiers, clip by clip.
+
+    Args:
+        right_a: whether the one names each clip correctly, `(clips,)`.
+        right_b: whether the other does.
+        groups: group a clip.
+        resamples: of whole groups.
+        seed: of the resamples.
+    """
+    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    return Paired(
+        difference=(only_a - only_b) / len(right_a),
+        interval=paired_interval(right_a, right_b, groups, resamples=resamples, seed=seed),
+        only_a=only_a,
+        only_b=only_b,
+        p_value=mcnemar(only_a, only_b),
+    )
 
 
 def is_clearly_better(difference: Interval, p_value: float) -> bool:

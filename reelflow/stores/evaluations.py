@@ -5,8 +5,6 @@ the best so far, so the last folder of a chain holds all that conversion needs. 
 evaluations reads the same way.
 """
 
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 
 from reelflow.contracts import EvaluationReport
 from reelflow.errors import BundleError
-from reelflow.files import sha256_file
+from reelflow.files import link_file, sha256_file
 
 CANDIDATES = "candidates"
 MODEL = "model.keras"
@@ -92,14 +90,6 @@ def link_folder(source: Path, target: Path) -> None:
     for file in source.iterdir():
         if file.is_file() and not file.name.startswith("."):
             link_file(file, target / file.name)
-
-
-def link_file(source: Path, target: Path) -> None:
-    """Make `target` the same file as `source` where the disk can, else a copy of it."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _rank(candidate: Candidate) -> tuple[float, float, str]:

@@ -13,6 +13,7 @@ from reelflow.contracts import Document, FrameShard, FramesReport, Rejected, Sha
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file
 from reelflow.video.decode import MAX_PIXELS
+from reelflow.video.sample import uniform_indices
 
 MAX_JPEG_BYTES = 256 * 1024 * 1024
 
@@ -80,13 +81,14 @@ class FrameStore:
         if sha256_file(path) != shard.sha256:
             raise BundleError(f"{path} has been altered since it was written: run the frames step again")
 
-    def read(self, clip_id: str, offset: int = 0) -> NDArray[np.uint8]:
+    def read(self, clip_id: str, offset: int = 0, *, count: int | None = None) -> NDArray[np.uint8]:
         """Decode a clip's frames, and no others.
 
         Args:
             clip_id: the clip.
             offset: in time, among the `oversample` frames that were kept for each plain one: 0 gives
                 the plain frames, 1 those kept next after them, -1 those next before.
+            count: how many of them, spread evenly; all by default.
 
         Returns:
             `(count, height, width, 3) uint8`, RGB.
@@ -96,16 +98,17 @@ class FrameStore:
         """
         if clip_id not in self._shard_of:
             raise BundleError(f"{self._folder} holds no frames of clip {clip_id}: run the frames step again")
-        middle, count = self.report.oversample // 2, self.report.count
+        middle, kept = self.report.oversample // 2, self.report.count
         if abs(offset) > middle:
             raise BundleError(
                 f"{self._folder} holds frames at offsets {-middle} to {middle}, asked for {offset}: "
                 "run the frames step with a larger frames.oversample"
             )
-        places = range(middle + offset, count * self.report.oversample, self.report.oversample)
+        chosen = range(kept) if count is None else uniform_indices(kept, count)
+        places = [place * self.report.oversample + middle + offset for place in chosen]
         shard = self._shard_of[clip_id]
         width, height = self._indexes[shard].sizes[clip_id]
-        frames = np.empty((count, height, width, 3), np.uint8)
+        frames = np.empty((len(places), height, width, 3), np.uint8)
         names = [member_name(clip_id, place) for place in places]
         for row, jpeg in enumerate(self._jpegs(shard, names)):
             frames[row] = _decode(jpeg, (width, height), f"{shard}: {names[row]}")

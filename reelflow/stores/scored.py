@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reelflow.contracts import Scored
 from reelflow.errors import BundleError
-from reelflow.files import atomic, sha256_file
+from reelflow.files import sha256_file, write_array
 
 Scores = NDArray[np.float32]
 
@@ -38,8 +38,7 @@ def write_scored(
         StorageError: the disk is full or read-only.
     """
     path = folder / f"{name}.npy"
-    with atomic(path) as partial, partial.open("wb") as file:
-        np.save(file, scores.astype(np.float32), allow_pickle=False)
+    write_array(path, scores.astype(np.float32))
     return Scored(
         file=path.name,
         sha256=sha256_file(path),

@@ -20,13 +20,6 @@ def test_top_k_accuracy():
     assert measures.top_k_accuracy(SCORES, TRUTH, 3) == 1
 
 
-def test_cross_entropy_is_the_mean_negative_logarithm():
-    expected = -np.log([0.7, 0.5, 0.4, 0.8, 0.2, 0.6]).mean()
-    assert measures.cross_entropy(SCORES, TRUTH) == pytest.approx(expected, rel=1e-6)
-    sure_and_wrong = np.array([[1, 0]], dtype=np.float32)
-    assert measures.cross_entropy(sure_and_wrong, np.array([1])) == pytest.approx(-np.log(1e-7))
-
-
 def test_confusion_has_true_classes_in_rows():
     expected = [[2, 1, 0], [0, 1, 1], [0, 0, 1]]
     np.testing.assert_array_equal(measures.confusion(SCORES, TRUTH), expected)
