@@ -8,7 +8,8 @@ ReelflowError                exit code 1
 ├── BundleError              5  a bundle or a step's output: damaged, foreign, not trusted
 ├── StorageError             6  the disk: read-only, full, not permitted
 ├── TrackingError            7  MLflow: not reachable, not migrated
-└── StepError                8  a step's process ended without saying why
+├── StepError                8  a step's process ended without saying why
+└── ClusterError             9  the Kubeflow API: not reachable, refused, no such thing
 
 A message says what was found, what was expected, and what to do next.
 """
@@ -69,6 +70,12 @@ class StepError(ReelflowError):
     """A step's process ended without saying why."""
 
     exit_code = 8
+
+
+class ClusterError(ReelflowError):
+    """The Kubeflow Pipelines API refused or is not reachable."""
+
+    exit_code = 9
 
 
 DISK_ADVICE = {

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -18,6 +18,11 @@ class Settings(BaseSettings):
             outputs become links into it.
         events: `REELFLOW_EVENTS`; the file to which steps append their progress. Who watches it
             also records the steps in MLflow.
+        kfp_host: `REELFLOW_KFP_HOST`; the Kubeflow Pipelines API; else as infra/cluster.yaml says.
+        kfp_token: `REELFLOW_KFP_TOKEN`; a bearer token for it.
+        kfp_token_file: `REELFLOW_KFP_TOKEN_FILE`; a file with that token, read again when it has expired,
+            as Kubernetes mounts a service account's.
+        webhook: `REELFLOW_WEBHOOK`; a URL that hears of failed runs on a cluster.
         weights_mirror: `REELFLOW_WEIGHTS_MIRROR`; a URL that stands in for the publishers' hosts.
         weights_cache: `REELFLOW_WEIGHTS_CACHE`; where downloaded weights are kept.
     """
@@ -33,6 +38,10 @@ class Settings(BaseSettings):
     task: str = Field(default="", validation_alias="REELFLOW_TASK")
     work: Path | None = Field(default=None, validation_alias="REELFLOW_WORK")
     events: Path | None = Field(default=None, validation_alias="REELFLOW_EVENTS")
+    kfp_host: str | None = Field(default=None, validation_alias="REELFLOW_KFP_HOST")
+    kfp_token: SecretStr | None = Field(default=None, validation_alias="REELFLOW_KFP_TOKEN")
+    kfp_token_file: Path | None = Field(default=None, validation_alias="REELFLOW_KFP_TOKEN_FILE")
+    webhook: SecretStr | None = Field(default=None, validation_alias="REELFLOW_WEBHOOK")
     weights_mirror: str | None = Field(default=None, validation_alias="REELFLOW_WEIGHTS_MIRROR")
     weights_cache: Path = Field(
         default_factory=lambda: Path.home() / ".cache" / "reelflow" / "weights",

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Self
 import pydantic
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from pipelines.values import read_values
 from reelflow.errors import ParamsError
 from reelflow.nets.heads import check_heads
 from reelflow.params import Names, Params, Section, Seed, TrainingParams, explain
 from reelflow.protocols import Protocol
 from reelflow.video.views import check_views
-from reelflow.yaml_file import read_yaml
 
 NO_CHOICE = frozenset({"heads", "seed", "teacher", "checkpoint_every_s"})
 """Fields of the training section that stand still; a seed that was chosen tells nothing."""
@@ -81,14 +81,7 @@ def load_space(path: Path, params: Params, trials: int | None = None) -> Space:
     Raises:
         ParamsError: the file is missing, is no YAML, or holds a wrong name or value.
     """
-    try:
-        space = Space.model_validate(read_yaml(path))
-    except OSError as error:
-        raise ParamsError(f"{path}: {error.strerror}; name an existing file (--space)") from error
-    except pydantic.ValidationError as error:
-        raise ParamsError(explain(error, str(path))) from error
-    except ValueError as error:
-        raise ParamsError(f"{path} is no valid YAML: {error}") from error
+    space = read_values(path, Space)
     checked = {name: _checked(f"{path}: {name}", family, params) for name, family in space.families.items()}
     return space.model_copy(update={"families": checked, "trials": trials or space.trials})
 

@@ -1,0 +1,114 @@
+"""infra/cluster.yaml, typed: how the pipeline runs on a cluster. No value here changes a result."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from pipelines.values import read_values
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
+Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+MountPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")]
+
+
+class Part(BaseModel):
+    """Base of every part: unknown names and changes are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Kfp(Part):
+    """The Kubeflow Pipelines API and what runs there are called."""
+
+    host: str = Field(pattern=r"^https?://", description="REELFLOW_KFP_HOST wins")
+    namespace: str = Field(default="", description="a profile's; empty for a single-user installation")
+    experiment: str = Field(min_length=1)
+    pipeline: str = Field(min_length=1, description="the name that versions are uploaded under")
+    service_account: Name = Field(description="what the pods of a run may do")
+    certificate_authority: Path | None = Field(default=None, description="PEM file, for a private one")
+    timeout_s: PositiveInt = Field(description="of one request")
+
+
+class Mlflow(Part):
+    """Where pods reach MLflow, and where people do."""
+
+    tracking_uri: str = Field(pattern=r"^https?://")
+    ui: str = Field(pattern=r"^https?://", description="what links in the KFP UI begin with")
+
+
+class Secret(Part):
+    """A Kubernetes secret whose keys become environment variables of every task."""
+
+    name: Name
+    env: dict[Variable, str] = Field(min_length=1, description="variable: key of the secret")
+
+
+class Volume(Part):
+    """A claim that is mounted where the params expect clips or weights."""
+
+    claim: Name
+    path: MountPath
+    tasks: tuple[str, ...] = Field(min_length=1, description="steps that see it")
+
+
+class Toleration(Part):
+    """A taint of nodes that a task may run on all the same."""
+
+    key: str
+    operator: Literal["Equal", "Exists"] = "Equal"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = "NoSchedule"
+
+
+class Placement(Part):
+    """What a task gets, and where it may run."""
+
+    cpu: Quantity
+    memory: Quantity
+    gpus: int = Field(default=0, ge=0, le=16)
+    scratch: Quantity = Field(description="limit of the emptyDir that is the task's /tmp")
+    timeout_s: PositiveInt
+    retries: int = Field(ge=0, le=10)
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
+
+
+class ClusterConfig(Part):
+    """All of infra/cluster.yaml.
+
+    Attributes:
+        images: JSON file of the images' references by name, as `make images` writes it.
+        tasks: by step; `default` for the others.
+    """
+
+    kfp: Kfp
+    mlflow: Mlflow
+    images: Path
+    user: PositiveInt = Field(description="numeric user of every container; the images' own is 10001")
+    secrets: tuple[Secret, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    backoff_s: PositiveInt = Field(description="before the first retry; doubled before each further one")
+    tasks: dict[str, Placement]
+
+    def placement(self, step: str) -> Placement:
+        """What tasks of a step get."""
+        return self.tasks.get(step, self.tasks["default"])
+
+    @pydantic.field_validator("tasks")
+    @classmethod
+    def _has_default(cls, tasks: dict[str, Placement]) -> dict[str, Placement]:
+        if "default" not in tasks:
+            raise ValueError("needs an entry called default")
+        return tasks
+
+
+def load_cluster(path: Path) -> ClusterConfig:
+    """Read a cluster file.
+
+    Raises:
+        ParamsError: it cannot be read, or a value cannot be used.
+    """
+    return read_values(path, ClusterConfig)
