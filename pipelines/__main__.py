@@ -33,8 +33,11 @@ def run(
     drop_small_classes: Annotated[
         bool, typer.Option("--drop-small-classes", help="Drop classes too small to split.")
     ] = False,
+    runner: Annotated[
+        Literal["subprocess", "docker"], typer.Option(help="Steps as processes, or in their images.")
+    ] = "subprocess",
 ) -> None:
-    """Run the training pipeline on this machine, without Docker or a server."""
+    """Run the training pipeline on this machine, without a server."""
     from pipelines.local import run_local
     from pipelines.summary import print_summary
 
@@ -42,19 +45,23 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = choose(load_params(params), data, weights, backbones, heads, drop_small_classes, protocol)
     chosen = with_model_name(chosen, data, model)
-    print_summary(run_local(chosen, out, console), out, console)
+    print_summary(run_local(chosen, out, console, runner), out, console)
 
 
 @app.command(name="compile")
 def compile_(
     output: Annotated[Path, typer.Option(help="Where the IR YAML goes.")] = Path("build/training.yaml"),
     params: ParamsFile = Path("params.yaml"),
+    cluster: Annotated[
+        Path | None, typer.Option(help="Cluster file: adds images, resources, secrets, an exit handler.")
+    ] = None,
 ) -> None:
     """Write the pipeline's IR YAML, which a Kubeflow cluster takes."""
-    from pipelines.training import compile_to
+    from pipelines.cluster.config import load_cluster
+    from pipelines.package import compile_to
 
     output.parent.mkdir(parents=True, exist_ok=True)
-    compile_to(load_params(params), str(output))
+    compile_to(load_params(params), output, load_cluster(cluster) if cluster else None)
     Console().print(f"wrote {output}")
 
 

@@ -1,4 +1,4 @@
-"""The driver for one machine: kfp's subprocess runner, watched, recorded in MLflow, resumable."""
+"""The driver for one machine: kfp's local runners, watched, recorded in MLflow, resumable."""
 
 import contextlib
 import json
@@ -16,6 +16,7 @@ from typing import IO
 import psutil
 from rich.console import Console
 
+from pipelines.runners import Runner, Steps, open_steps
 from pipelines.source import check_source
 from pipelines.training import build, task_names
 from pipelines.view import View, open_view
@@ -45,7 +46,7 @@ class RunState(Document):
     finished: bool = False
 
 
-def run_local(params: Params, out: Path, console: Console) -> Summary:
+def run_local(params: Params, out: Path, console: Console, runner: Runner = "subprocess") -> Summary:
     """Run the training pipeline in `out`, or go on where an earlier attempt was killed.
 
     Leaves `summary.json`, `report.html` and `bundle/` in `out`; finished steps stay in `out/work`.
@@ -67,7 +68,8 @@ def run_local(params: Params, out: Path, console: Console) -> Summary:
         write_text(out / "run.json", state.to_json())
         settings = _settings(state, out)
         prepare(settings)
-        _run_pipeline(params, out, settings, console)
+        with open_steps(runner, params, out, settings) as steps:
+            _run_pipeline(params, out, Settings(), console, steps)
         summary = _deliver(out, settings, started)
         write_text(out / "run.json", state.model_copy(update={"finished": True}).to_json())
         return summary
@@ -128,7 +130,7 @@ def _settings(state: RunState, out: Path) -> Settings:
     return settings
 
 
-def _run_pipeline(params: Params, out: Path, settings: Settings, console: Console) -> None:
+def _run_pipeline(params: Params, out: Path, settings: Settings, console: Console, steps: Steps) -> None:
     log_path = out / "work" / "logs" / f"{settings.run_name}.log"
     with (
         _open_log(log_path) as log,
@@ -138,7 +140,7 @@ def _run_pipeline(params: Params, out: Path, settings: Settings, console: Consol
         open_view(task_names(params), console) as view,
     ):
         position = settings.events.stat().st_size if settings.events and settings.events.exists() else 0
-        running = kfp_thread.submit(_run_kfp, params, out, log)
+        running = kfp_thread.submit(_run_kfp, params, out, steps, log)
         failure, records = _watch(running, settings, position, view, recorder)
     if failure or (error := running.exception()):
         with contextlib.suppress(ReelflowError):  # the step's failure matters more
@@ -166,15 +168,15 @@ def _open_log(path: Path) -> Iterator[IO[str]]:
             log.close()
 
 
-def _run_kfp(params: Params, out: Path, log: IO[str]) -> None:
+def _run_kfp(params: Params, out: Path, steps: Steps, log: IO[str]) -> None:
     from kfp import local
 
     links = out / "work" / "kfp"
     shutil.rmtree(links, ignore_errors=True)
     with contextlib.redirect_stdout(log), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(links))
-        build(params)()
+        local.init(runner=steps.runner, pipeline_root=str(links))
+        build(params, steps.place)()
 
 
 def _watch(

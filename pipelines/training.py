@@ -7,9 +7,10 @@ through one artifact (docs/adr/0002-evaluations-form-a-chain.md).
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from kfp import compiler, dsl
+from kfp import dsl
 
 from components.conversion.component import conversion
 from components.dataset.component import dataset
@@ -20,6 +21,14 @@ from components.frames.component import frames
 from components.release.component import release
 from components.training.component import training
 from reelflow.params import Params
+
+NAME = "reelflow-training"
+DESCRIPTION = "Clips in, a verified TFLite classifier out"
+Place = Callable[[Any, str], None]
+
+
+def as_it_is(task: Any, name: str) -> None:
+    """Leave a task as it is."""
 
 
 def pairs(params: Params) -> list[tuple[str, str]]:
@@ -42,69 +51,82 @@ def task_names(params: Params) -> list[str]:
     ]
 
 
-def build(params: Params) -> Any:
-    """The KFP pipeline for these params."""
+def build(params: Params, place: Place = as_it_is) -> Any:
+    """The KFP pipeline for these params.
 
-    @dsl.pipeline(name="reelflow-training", description="Clips in, a verified TFLite classifier out")  # type: ignore[untyped-decorator]
+    Args:
+        params: all values.
+        place: says where and how a task runs, by its name.
+    """
+
+    @dsl.pipeline(name=NAME, description=DESCRIPTION)  # type: ignore[untyped-decorator]
     def pipeline() -> None:
-        data = _named(dataset, "dataset", params.dataset, source=params.dataset.source).output
-        stills = _named(frames, "frames", params.frames, dataset=data).output
-        least = _named(
-            floors,
-            "floors",
-            params.floors,
-            protocol=params.evaluation.protocol,
-            dataset=data,
-            frames=stills,
-        ).output
-        embedded = {
-            backbone: _named(
-                features,
-                f"features {backbone}",
-                params.features.narrowed_to(backbone),
-                backbone=backbone,
-                dataset=data,
-                frames=stills,
-            ).output
-            for backbone in params.features.backbones
-        }
-        last = _train_and_evaluate(params, data, least, embedded)
-        common = {"dataset": data, "frames": stills, "evaluations": last}
-        best = _named(
-            conversion,
-            "conversion",
-            params.conversion,
-            weights=params.features.weights,
-            seed=str(params.features.seed),
-            **common,
-        )
-        _named(release, "release", params.release, bundle=best.output, **common).set_caching_options(False)
+        Graph(params, place).unroll()
 
     return pipeline
 
 
-def _train_and_evaluate(params: Params, data: Any, least: Any, embedded: dict[str, Any]) -> Any:
-    """Unroll trainings and the chain of evaluations; returns the chain's end."""
-    last: dict[str, Any] = {}
-    for backbone, head in pairs(params):
-        name = f"{backbone}-{head}"
-        inputs = {"dataset": data, "features": embedded[backbone]}
-        section = params.training.narrowed_to(head)
-        how = {"head": head, "protocol": params.evaluation.protocol}
-        model = _named(training, f"training {name}", section, **how, **inputs).output
-        inputs |= {"model": model, "floors": least}
-        task = _named(evaluation, f"evaluation {name}", params.evaluation, **inputs, **last)
-        last = {"previous": task.output}
-    return last["previous"]
+@dataclass(frozen=True)
+class Graph:
+    """The tasks of a run, made within a KFP pipeline.
 
+    Attributes:
+        params: all values.
+        place: says where and how a task runs, by its name.
+    """
 
-def _named(component: Callable[..., Any], name: str, section: Any, **arguments: Any) -> Any:
-    task = component(params=section.model_dump_json(), **arguments)
-    task.set_display_name(name)
-    task.set_env_variable("REELFLOW_TASK", name)
-    return task
+    params: Params
+    place: Place
 
+    def unroll(self, data_version: Any = "") -> None:
+        """Make all tasks.
 
-def compile_to(params: Params, path: str) -> None:
-    """Write the pipeline's IR YAML."""
-    compiler.Compiler().compile(build(params), path)
+        Args:
+            data_version: what a cluster's cache must tell apart; a hash, or a task's output.
+        """
+        params = self.params
+        data = self._task(
+            dataset, "dataset", params.dataset, source=params.dataset.source, data_version=data_version
+        ).output
+        stills = self._task(frames, "frames", params.frames, dataset=data).output
+        common = {"dataset": data, "frames": stills}
+        least = self._task(
+            floors, "floors", params.floors, protocol=params.evaluation.protocol, **common
+        ).output
+        common["evaluations"] = self._train_and_evaluate(data, least, self._embed(**common))
+        features = params.features
+        how = {"weights": features.weights, "seed": str(features.seed)}
+        bundle = self._task(conversion, "conversion", params.conversion, **how, **common).output
+        self._task(release, "release", params.release, bundle=bundle, **common).set_caching_options(False)
+
+    def _embed(self, **inputs: Any) -> dict[str, Any]:
+        """The features of every backbone."""
+        section = self.params.features
+        return {
+            backbone: self._task(
+                features, f"features {backbone}", section.narrowed_to(backbone), backbone=backbone, **inputs
+            ).output
+            for backbone in section.backbones
+        }
+
+    def _train_and_evaluate(self, data: Any, least: Any, embedded: dict[str, Any]) -> Any:
+        """Unroll trainings and the chain of evaluations; returns the chain's end."""
+        params = self.params
+        last: dict[str, Any] = {}
+        for backbone, head in pairs(params):
+            name = f"{backbone}-{head}"
+            inputs = {"dataset": data, "features": embedded[backbone]}
+            section = params.training.narrowed_to(head)
+            how = {"head": head, "protocol": params.evaluation.protocol}
+            model = self._task(training, f"training {name}", section, **how, **inputs).output
+            inputs |= {"model": model, "floors": least}
+            task = self._task(evaluation, f"evaluation {name}", params.evaluation, **inputs, **last)
+            last = {"previous": task.outputs["evaluation"]}
+        return last["previous"]
+
+    def _task(self, component: Callable[..., Any], name: str, section: Any, **arguments: Any) -> Any:
+        task = component(params=section.model_dump_json(), **arguments)
+        task.set_display_name(name)
+        task.set_env_variable("REELFLOW_TASK", name)
+        self.place(task, name)
+        return task

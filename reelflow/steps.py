@@ -10,12 +10,12 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from reelflow.contracts import Document, Report
 from reelflow.errors import BundleError, ReelflowError, StorageError, disk_errors
@@ -32,12 +32,13 @@ from reelflow.files import (
 from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
 from reelflow.settings import Settings
-from reelflow.stores.tracking import record_folder
+from reelflow.stores.tracking import record_failure, record_folder
 
 PROVENANCE = "provenance.json"
 LIBRARIES = ("ai-edge-litert", "av", "keras", "numpy", "pillow", "scikit-learn", "tensorflow")
 SOURCES = (".py", ".j2", ".css")
 ROOT = Path(__file__).parent.parent
+Outcome = TypeVar("Outcome", bound=Report)
 
 
 class Provenance(Document):
@@ -58,7 +59,7 @@ class Provenance(Document):
 
 
 def perform(
-    run: Callable[..., Report],
+    run: Callable[..., Outcome],
     params: Section,
     *,
     inputs: Mapping[str, Path],
@@ -66,7 +67,7 @@ def perform(
     options: Mapping[str, str] | None = None,
     passing: AbstractContextManager[Mapping[str, Path]] | None = None,
     reuse: bool = True,
-) -> Report:
+) -> Outcome:
     """Run a step, or take over what an earlier attempt left, and tell who watches.
 
     Args:
@@ -95,9 +96,11 @@ def perform(
                 folder, reused = _finish(run, params, provenance, given, output, settings.work, reuse)
             report = _report_type(run).open(folder)
             if settings.events is None:
-                record_folder(settings, folder)
+                _record(settings, folder, given.values())
         except ReelflowError as error:
             emit("failed", task=task, message=str(error), exit_code=error.exit_code)
+            if settings.events is None:
+                record_failure(settings, f"{task}: {error}")
             raise
         seconds = time.perf_counter() - started
         emit("finished", task=task, folder=str(folder), reused=reused, seconds=seconds)
@@ -153,8 +156,15 @@ def _finish(
     return final, reused
 
 
-def _report_type(run: Callable[..., Report]) -> type[Report]:
-    found: type[Report] = run.__annotations__["return"]
+def _record(settings: Settings, folder: Path, inputs: Iterable[Path]) -> None:
+    """Record a step; in a run of its own name also those before it, for which a cache may have answered."""
+    before = [path for path in inputs if (path / PROVENANCE).is_file()] if settings.run_name else []
+    for recorded in (*before, folder):
+        record_folder(settings, recorded)
+
+
+def _report_type(run: Callable[..., Outcome]) -> type[Outcome]:
+    found: type[Outcome] = run.__annotations__["return"]
     return found
 
 

@@ -6,7 +6,12 @@ from components.images import image
 
 
 @dsl.component(base_image=image("dataset"), install_kfp_package=False)
-def dataset(params: str, source: str, dataset: dsl.Output[dsl.Dataset]) -> None:
+def dataset(
+    params: str,
+    source: str,
+    data_version: str,  # noqa: ARG001 - part of KFP's cache key
+    dataset: dsl.Output[dsl.Dataset],
+) -> None:
     """Probe, quarantine and split the clips."""
     from pathlib import Path
 

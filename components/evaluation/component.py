@@ -13,16 +13,21 @@ def evaluation(
     model: dsl.Input[dsl.Model],
     floors: dsl.Input[dsl.Artifact],
     evaluation: dsl.Output[dsl.Artifact],
+    metrics: dsl.Output[dsl.Metrics],
+    confusion: dsl.Output[dsl.ClassificationMetrics],
     previous: dsl.Input[dsl.Artifact] = None,
 ) -> None:
     """Measure one classifier on the test clips, beside those evaluated before."""
+    from components.artifacts import show_confusion, show_metrics
     from components.evaluation.step import run
     from reelflow.params import EvaluationParams
     from reelflow.steps import paths, perform
 
-    perform(
+    report = perform(
         run,
         EvaluationParams.model_validate_json(params),
         inputs=paths(dataset=dataset, features=features, model=model, floors=floors, previous=previous),
         output=paths(evaluation=evaluation),
     )
+    show_metrics(metrics, report)
+    show_confusion(confusion, report)

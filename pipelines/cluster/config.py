@@ -40,10 +40,12 @@ class Mlflow(Part):
 
 
 class Secret(Part):
-    """A Kubernetes secret whose keys become environment variables of every task."""
+    """A Kubernetes secret whose keys become environment variables of tasks."""
 
     name: Name
     env: dict[Variable, str] = Field(min_length=1, description="variable: key of the secret")
+    optional: bool = Field(default=False, description="tasks start without it, too")
+    tasks: tuple[str, ...] = Field(default=(), description="steps that see it; empty: all")
 
 
 class Volume(Part):

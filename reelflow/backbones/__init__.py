@@ -23,6 +23,8 @@ BACKBONES: Mapping[str, str] = MappingProxyType(
 )
 """The module of each backbone; it holds `load(weights: str, *, seed: int) -> Backbone`."""
 
+NEEDS_NO_TENSORFLOW = frozenset({"mobilenet_v2_quant", "thumbnail"})
+
 
 class Backbone(Protocol):
     """A frozen network. Several threads may use one at once."""

@@ -103,7 +103,7 @@ def _check_form(uri: str) -> None:
 
 def _check_reachable(uri: str) -> None:
     """One quick request: any answer will do."""
-    import requests  # type: ignore[import-untyped]
+    import requests
 
     try:
         requests.get(f"{uri.rstrip('/')}/health", timeout=REACH_TIMEOUT_S)

@@ -85,6 +85,16 @@ class Tracker:
         with tracking_errors(self._uri):
             return dict(self._client.get_run(run_id).data.tags)
 
+    def find(self, tags: Mapping[str, str], status: str = "") -> str | None:
+        """The id of the newest run with these tags, and with this status where one is given."""
+        with tracking_errors(self._uri):
+            found = (run for run in self._search(tags) if status in ("", run.info.status))
+            return next((str(run.info.run_id) for run in found), None)
+
+    def link(self, run_id: str) -> str:
+        """Where a person sees a run, below the address of the MLflow UI."""
+        return f"#/experiments/{self._experiment}/runs/{run_id}"
+
     def finish(self, run_id: str, status: str = "FINISHED") -> None:
         """End a run, and those of its children that have not ended."""
         with tracking_errors(self._uri), exclusive(self._uri):

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from reelflow.contracts import (
     Report,
     TrainingReport,
 )
+from reelflow.errors import ReelflowError
 from reelflow.settings import Settings
 from reelflow.stores.tracker import Tracker, flatten
 
@@ -33,6 +35,8 @@ REPORTS: Mapping[str, type[Report]] = {
 }
 HEADLINE_STEPS = ("evaluation", "release")  # their metrics are those of the run as a whole: no prefix
 RECORDED_TAG = "reelflow.recorded."
+FAILURE_TAG = "reelflow.failure"
+MAX_TAG_CHARS = 5000
 
 
 def prepare(settings: Settings) -> None:
@@ -54,6 +58,14 @@ def finish_run(settings: Settings, status: str) -> None:
     """
     tracker = Tracker(settings)
     tracker.finish(tracker.parent(settings.run_name), status)
+
+
+def record_failure(settings: Settings, message: str) -> None:
+    """Tag a run that has a name with what failed; the failure itself matters more than the tag."""
+    if settings.run_name:
+        with suppress(ReelflowError):
+            tracker = Tracker(settings)
+            tracker.log(tracker.parent(settings.run_name), tags={FAILURE_TAG: message[:MAX_TAG_CHARS]})
 
 
 def record_folder(settings: Settings, folder: Path) -> None:

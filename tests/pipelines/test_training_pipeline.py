@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.training import compile_to, task_names
+from pipelines.package import compile_to
+from pipelines.training import task_names
 from reelflow.params import load_params
 
 PARAMS = load_params(Path("params.yaml"))

@@ -1,0 +1,19 @@
+"""KFP component of a run's first task."""
+
+from kfp import dsl
+
+from components.images import image
+
+
+@dsl.component(base_image=image("dataset"), install_kfp_package=False)
+def check(source: str, work: str, mlflow_ui: str, always: bool, run: dsl.Output[dsl.Markdown]) -> str:
+    """Start a run in MLflow and give the data's version; empty if a run before has done the same work."""
+    from pathlib import Path
+
+    from reelflow.settings import Settings
+    from reelflow.stores.history import begin
+
+    version, place = begin(Settings(), Path(source), work, always=always)
+    said = "This run in MLflow" if version else "Nothing has changed since this run"
+    Path(run.path).write_text(f"[{said}]({mlflow_ui}/{place})\n", encoding="utf-8")
+    return version

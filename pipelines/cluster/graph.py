@@ -1,0 +1,49 @@
+"""The training pipeline as a cluster runs it: a cheap first task, the steps, and an exit handler."""
+
+from typing import Any
+
+from kfp import dsl
+
+from pipelines.cluster.check import check
+from pipelines.cluster.config import ClusterConfig
+from pipelines.cluster.outcome import outcome
+from pipelines.cluster.tasks import ClusterPlace
+from pipelines.training import DESCRIPTION, NAME, Graph
+from reelflow.files import sha256_text
+from reelflow.params import Params
+from reelflow.steps import code_hash
+
+
+def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = True) -> Any:
+    """The KFP pipeline for a cluster.
+
+    Args:
+        params: all values.
+        cluster: where and how tasks run.
+        always: run even if a finished run has done the same work.
+
+    Raises:
+        ParamsError: an image is missing.
+    """
+    place = ClusterPlace(params, cluster)
+    images = [f"{name} {reference}" for name, reference in sorted(place.images.items())]
+    work = sha256_text("\n".join([params.model_dump_json(), code_hash(""), *images]))
+
+    @dsl.pipeline(name=NAME, description=DESCRIPTION)  # type: ignore[untyped-decorator]
+    def pipeline() -> None:
+        told = _placed(outcome(), "outcome", place)
+        with dsl.ExitHandler(told, name="run"):
+            checked = check(
+                source=params.dataset.source, work=work, mlflow_ui=cluster.mlflow.ui, always=always
+            )
+            version = _placed(checked, "check", place).outputs["Output"]
+            with dsl.If(version != "", name="something is new"):
+                Graph(params, place).unroll(version)
+
+    return pipeline
+
+
+def _placed(task: Any, name: str, place: ClusterPlace) -> Any:
+    task.set_display_name(name).set_env_variable("REELFLOW_TASK", name).set_caching_options(False)
+    place(task, name)
+    return task

@@ -1,0 +1,108 @@
+"""Where and how a task runs on a cluster: by infra/cluster.yaml, in terms that KFP and its platforms know."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from kfp import kubernetes
+
+from pipelines.cluster.config import ClusterConfig, Placement
+from pipelines.images import image_name
+from reelflow.errors import ParamsError
+from reelflow.params import Params
+
+RUN_ID = "metadata.labels['pipeline/runid']"
+PART_OF = {"app.kubernetes.io/part-of": "reelflow"}
+SCRATCH = "/tmp"  # noqa: S108
+GPU = "nvidia.com/gpu"
+
+
+class ClusterPlace:
+    """Places the tasks of a pipeline that is being built; a `Place` of `pipelines.training`."""
+
+    def __init__(self, params: Params, cluster: ClusterConfig) -> None:
+        """Read the images' references.
+
+        Raises:
+            ParamsError: there are none.
+        """
+        self._params = params
+        self._cluster = cluster
+        self.images = read_images(cluster)
+
+    def __call__(self, task: Any, name: str) -> None:
+        """Place one task.
+
+        Raises:
+            ParamsError: its image has not been built.
+        """
+        step = name.split()[0]
+        placement = self._cluster.placement(step)
+        task.set_container_image(self._image(name, placement))
+        _give(task, placement, self._cluster.backoff_s)
+        self._tell(task, step)
+        _confine(task, placement, self._cluster.user)
+        for volume in self._cluster.volumes:
+            if step in volume.tasks:
+                kubernetes.mount_pvc(task, pvc_name=volume.claim, mount_path=volume.path)
+
+    def _image(self, name: str, placement: Placement) -> str:
+        image = image_name(name, self._params, gpu=placement.gpus > 0)
+        if image not in self.images:
+            raise ParamsError(
+                f"{self._cluster.images} names no image {image}, which the task {name} needs: "
+                f"run make images IMAGES={image}"
+            )
+        return self.images[image]
+
+    def _tell(self, task: Any, step: str) -> None:
+        """What a task knows of the world: none of it is part of KFP's cache key."""
+        task.set_env_variable("MLFLOW_TRACKING_URI", self._cluster.mlflow.tracking_uri)
+        kubernetes.use_field_path_as_env(task, env_name="REELFLOW_RUN", field_path=RUN_ID)
+        for secret in self._cluster.secrets:
+            if secret.tasks and step not in secret.tasks:
+                continue
+            keys = {key: variable for variable, key in secret.env.items()}
+            kubernetes.use_secret_as_env(
+                task, secret_name=secret.name, secret_key_to_env=keys, optional=secret.optional
+            )
+
+
+def read_images(cluster: ClusterConfig) -> Mapping[str, str]:
+    """The images' references by name.
+
+    Raises:
+        ParamsError: the file is missing, or is not what `make images` writes.
+    """
+    try:
+        found = json.loads(cluster.images.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ParamsError(f"{cluster.images} cannot be read ({error}): run make images") from error
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise ParamsError(f"{cluster.images} is no list of images by name: run make images")
+    return found
+
+
+def _give(task: Any, placement: Placement, backoff_s: int) -> None:
+    """Resources, retries, nodes."""
+    task.set_cpu_request(placement.cpu).set_cpu_limit(placement.cpu)
+    task.set_memory_request(placement.memory).set_memory_limit(placement.memory)
+    if placement.gpus:
+        task.set_accelerator_type(GPU).set_accelerator_limit(placement.gpus)
+    if placement.retries:
+        task.set_retry(placement.retries, backoff_duration=f"{backoff_s}s", backoff_factor=2)
+    kubernetes.set_timeout(task, placement.timeout_s)
+    for label, value in placement.node_selector.items():
+        kubernetes.add_node_selector(task, label_key=label, label_value=value)
+    for one in placement.tolerations:
+        kubernetes.add_toleration(
+            task, key=one.key, operator=one.operator, value=one.value, effect=one.effect
+        )
+
+
+def _confine(task: Any, placement: Placement, user: int) -> None:
+    """Who the task is, and what it may write."""
+    kubernetes.set_security_context(task, run_as_user=user, run_as_group=user, run_as_non_root=True)
+    kubernetes.empty_dir_mount(task, volume_name="scratch", mount_path=SCRATCH, size_limit=placement.scratch)
+    for label, value in PART_OF.items():
+        kubernetes.add_pod_label(task, label_key=label, label_value=value)

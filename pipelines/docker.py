@@ -1,0 +1,175 @@
+"""The driver's other runner: every step in its own container, as on a cluster, on this machine.
+
+Containers see the run's folder, and read-only the clips, weights and teachers, at the paths that
+they have here; the root file system is read-only, no capability is left, and nobody is root.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from components.images import image
+from pipelines.images import image_name
+from pipelines.training import Place, task_names
+from reelflow.backbones.weights import KEYWORDS
+from reelflow.errors import ParamsError, TrackingError
+from reelflow.files import exists
+from reelflow.params import Params
+from reelflow.settings import Settings
+from reelflow.stores.mlflow_client import SQLITE, sqlite_file
+
+IMAGE_USER = 10001
+START_TIMEOUT_S = 60
+LABEL = "reelflow.run"
+PASSED_ON = (
+    "REELFLOW_RUN",
+    "REELFLOW_WORK",
+    "REELFLOW_EVENTS",
+    "REELFLOW_WEIGHTS_MIRROR",
+    "TF_CPP_MIN_LOG_LEVEL",
+)
+PASSED_ON_PREFIX = "MLFLOW_"
+
+
+@contextmanager
+def docker_runner(params: Params, out: Path, settings: Settings) -> Iterator[tuple[Any, Place]]:
+    """Kfp's Docker runner, and the `Place` that tells tasks their image and environment.
+
+    Raises:
+        ParamsError: no engine answers, or an image has not been built.
+    """
+    from kfp import local
+
+    written = _writable(params, out, settings)
+    names = {name: image(image_name(name, params)) for name in task_names(params)}
+    client = _engine()
+    try:
+        _check_images(client, sorted(set(names.values())))
+        runner = local.DockerRunner(
+            mounts=_mounts(params, written),
+            user=_owner(written),
+            network_mode="host",
+            read_only=True,
+            tmpfs={"/tmp": "mode=1777"},  # noqa: S108
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            labels={LABEL: settings.run_name},
+        )
+
+        def place(task: Any, name: str) -> None:
+            task.set_container_image(names[name])
+            task.set_env_variable("REELFLOW_WEIGHTS_CACHE", str(settings.weights_cache))
+            for variable, value in os.environ.items():
+                if variable in PASSED_ON or variable.startswith(PASSED_ON_PREFIX):
+                    task.set_env_variable(variable, value)
+
+        yield runner, place
+    finally:
+        _kill_containers(client, settings.run_name)
+        client.close()
+
+
+@contextmanager
+def tracking_server(settings: Settings) -> Iterator[str]:
+    """The address of an MLflow server for containers: the one that is set, or one over the sqlite file.
+
+    Raises:
+        TrackingError: the server does not start.
+    """
+    if not settings.tracking_uri.startswith(SQLITE):
+        yield settings.tracking_uri
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", settings.tracking_uri]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(address, server)
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and server.poll() is None:
+        with suppress(requests.RequestException):
+            if requests.get(f"{address}/health", timeout=1).ok:
+                return
+        time.sleep(0.2)
+    raise TrackingError(
+        f"no MLflow server came up within {START_TIMEOUT_S} s: set MLFLOW_TRACKING_URI to one"
+    )
+
+
+def _engine() -> Any:
+    import docker
+
+    try:
+        client = docker.from_env()
+        client.ping()
+    except docker.errors.DockerException as error:
+        raise ParamsError(
+            f"no Docker engine answers ({error}): start it, or leave out --runner docker"
+        ) from None
+    return client
+
+
+def _check_images(client: Any, names: list[str]) -> None:
+    here = {tag for found in client.images.list() for tag in found.tags}
+    if missing := [name for name in names if name not in here]:
+        raise ParamsError(f"no image {', '.join(missing)} here: run make images")
+
+
+def _writable(params: Params, out: Path, settings: Settings) -> list[Path]:
+    """Folders that containers write to."""
+    folders = [out / "work"]
+    if settings.tracking_uri.startswith(SQLITE):
+        folders.append(sqlite_file(settings.tracking_uri).parent / "mlartifacts")
+    if params.features.weights in KEYWORDS:
+        folders.append(settings.weights_cache)
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    return folders
+
+
+def _mounts(params: Params, written: list[Path]) -> list[Any]:
+    from docker.types import Mount
+
+    given = (params.dataset.source, params.features.weights, *params.training.teacher)
+    read = {Path(path) for path in given if Path(path).is_absolute() and exists(Path(path))}
+    return [
+        *(Mount(str(path), str(path), type="bind") for path in written),
+        *(Mount(str(path), str(path), type="bind", read_only=True) for path in sorted(read)),
+    ]
+
+
+def _owner(written: list[Path]) -> str:
+    """Who the containers run as: the caller, or, for root, a user who then owns what they write."""
+    if os.getuid():
+        return f"{os.getuid()}:{os.getgid()}"
+    for folder in written:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, IMAGE_USER, IMAGE_USER, follow_symlinks=False)
+    return f"{IMAGE_USER}:{IMAGE_USER}"
+
+
+def _kill_containers(client: Any, run_name: str) -> None:
+    """End what an interrupted run has left."""
+    import docker
+
+    for container in client.containers.list(filters={"label": f"{LABEL}={run_name}"}):
+        with suppress(docker.errors.DockerException):
+            container.kill()

@@ -1,0 +1,22 @@
+"""Which image a task needs."""
+
+from reelflow.backbones import NEEDS_NO_TENSORFLOW
+from reelflow.params import Params
+
+
+def image_name(task: str, params: Params, *, gpu: bool = False) -> str:
+    """The name of a task's image, as `make images` calls it.
+
+    Args:
+        task: such as `features mobilenet_v2`.
+        params: all values.
+        gpu: on a node with a GPU.
+    """
+    step, _, item = task.partition(" ")
+    if step in ("check", "outcome"):
+        return "dataset"
+    if step == "features" and (item not in NEEDS_NO_TENSORFLOW or params.features.finetune.blocks):
+        return "features-float"
+    if step == "training" and gpu:
+        return "training-gpu"
+    return step

@@ -1,0 +1,108 @@
+"""What a cluster's runs know of each other: whether there is anything new to do, and how a run ended.
+
+A run bears a mark of all that it depends on. One that has finished with the same mark has done the
+same work, so that a scheduled run may end at once.
+"""
+
+from pathlib import Path
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from reelflow.errors import DataError, TrackingError
+from reelflow.files import fingerprint, sha256_text
+from reelflow.settings import Settings
+from reelflow.stores.tracker import RUN_TAG, Tracker
+from reelflow.stores.tracking import FAILURE_TAG, finish_run, record_failure
+
+MARK_TAG = "reelflow.mark"
+WEBHOOK_TIMEOUT_S = 10
+WEBHOOK_RETRIES = Retry(
+    total=3, backoff_factor=1, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None
+)
+
+
+def begin(settings: Settings, source: Path, work: str, *, always: bool) -> tuple[str, str]:
+    """Start a run in MLflow, unless the same work is done.
+
+    Args:
+        settings: with the run's name.
+        source: the clips' folder, or the recipe of generated ones.
+        work: hash of the params and the images.
+        always: start it all the same.
+
+    Returns:
+        The version of the data, empty where there is nothing to do; and the run's place in the MLflow
+        UI: this run's, or that of the one that did the work.
+
+    Raises:
+        DataError: there are no clips.
+        TrackingError: MLflow refuses, or is not reachable.
+    """
+    try:
+        version = _version(source)
+    except DataError as error:
+        record_failure(settings, f"check: {error}")
+        raise
+    mark = {MARK_TAG: sha256_text(f"{work}\n{version}")}
+    tracker = Tracker(settings)
+    done = None if always else tracker.find(mark, "FINISHED")
+    if done:
+        return "", tracker.link(done)
+    run_id = tracker.parent(settings.run_name)
+    tracker.log(run_id, tags=mark)
+    return version, tracker.link(run_id)
+
+
+def _version(source: Path) -> str:
+    if not source.exists():
+        raise DataError(
+            f"there is nothing at {source} in the pod: correct dataset.source, or mount a volume there "
+            "(volumes in infra/cluster.yaml, with the task check)"
+        )
+    return fingerprint(source)
+
+
+def end(settings: Settings, state: str, message: str) -> str:
+    """Close a run that has not ended well: in MLflow, and to who listens at the webhook.
+
+    Args:
+        settings: with the run's name, and the webhook's address if there is one.
+        state: of the pipeline, as KFP calls it; SUCCEEDED needs no telling.
+        message: KFP's own; used where no step left a better one.
+
+    Returns:
+        What failed; empty for a run that ended well.
+
+    Raises:
+        TrackingError: MLflow or the webhook refuses, or is not reachable.
+    """
+    if state == "SUCCEEDED":
+        return ""
+    run_id = (tracker := Tracker(settings)).find({RUN_TAG: settings.run_name})
+    reason = (tracker.tags(run_id).get(FAILURE_TAG, "") if run_id else "") or message or "no step said why"
+    if run_id:
+        finish_run(settings, "FAILED")
+    text = f"reelflow run {settings.run_name} ended as {state}: {reason}"
+    if settings.webhook:
+        _post(
+            settings.webhook.get_secret_value(),
+            {"run": settings.run_name, "state": state, "reason": reason, "text": text},
+        )
+    return text
+
+
+def _post(url: str, body: dict[str, str]) -> None:
+    """Send a JSON document; the address may hold a secret and is never shown."""
+    with requests.Session() as session:
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=WEBHOOK_RETRIES))
+        try:
+            session.post(url, json=body, timeout=WEBHOOK_TIMEOUT_S).raise_for_status()
+        except requests.RequestException as error:
+            status = getattr(error.response, "status_code", None)
+            found = f"answered {status}" if status else f"did not answer ({type(error).__name__})"
+            raise TrackingError(
+                f"the webhook {found}: correct the url in the secret reelflow-webhook"
+            ) from None

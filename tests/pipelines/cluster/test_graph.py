@@ -1,0 +1,167 @@
+"""The package that a cluster takes, as KFP's own messages understand it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from google.protobuf import json_format
+from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from pipelines.cluster.config import Placement, Toleration, Volume
+from pipelines.package import compile_to
+from pipelines.training import task_names
+from reelflow.errors import ParamsError
+from reelflow.params import load_params
+from tests.cluster_files import cluster_with_images
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+PARAMS = load_params(Path("params.yaml"))
+
+
+class Package:
+    """A compiled package, by the tasks' names."""
+
+    def __init__(self, path: Path) -> None:
+        self.pipeline, self.platform = list(yaml.safe_load_all(path.read_text()))
+        specs = self.pipeline["deploymentSpec"]["executors"]
+        platform = self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+        self.tasks: dict[str, dict[str, Any]] = {}
+        self.containers: dict[str, dict[str, Any]] = {}
+        self.pods: dict[str, dict[str, Any]] = {}
+        dags = [self.pipeline["root"], *self.pipeline["components"].values()]
+        for dag in dags:
+            for task in dag.get("dag", {}).get("tasks", {}).values():
+                component = self.pipeline["components"][task["componentRef"]["name"]]
+                if label := component.get("executorLabel"):
+                    name = task["taskInfo"]["name"]
+                    self.tasks[name] = task
+                    self.containers[name] = specs[label]["container"]
+                    self.pods[name] = platform[label]
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Package:
+    return compiled(tmp_path)
+
+
+def compiled(tmp_path: Path, cluster=None, params=PARAMS, *, always: bool = False) -> Package:
+    path = tmp_path / "package.yaml"
+    compile_to(params, path, cluster or cluster_with_images(tmp_path), always=always)
+    return Package(path)
+
+
+def test_kfp_knows_every_field(package):
+    json_format.ParseDict(package.pipeline, pipeline_spec_pb2.PipelineSpec())
+    for pod in package.pods.values():
+        json_format.ParseDict(pod, kubernetes.KubernetesExecutorConfig())
+
+
+def test_the_steps_stand_between_a_check_and_an_exit_handler(package):
+    assert set(package.tasks) == {*task_names(PARAMS), "check", "outcome"}
+    root = package.pipeline["root"]["dag"]["tasks"]
+    assert root["outcome"]["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
+    conditions = [
+        task["triggerPolicy"]["condition"]
+        for component in package.pipeline["components"].values()
+        for task in component.get("dag", {}).get("tasks", {}).values()
+        if "triggerPolicy" in task
+    ]
+    assert conditions == ["inputs.parameter_values['pipelinechannel--check-Output'] != ''"]
+
+
+def test_what_acts_on_the_world_is_never_cached_and_the_rest_is(package):
+    cached = {name for name, task in package.tasks.items() if task["cachingOptions"].get("enableCache")}
+    assert set(package.tasks) - cached == {"check", "outcome", "release"}
+
+
+def test_the_version_of_the_data_is_part_of_the_cache_key(package):
+    version = package.tasks["dataset"]["inputs"]["parameters"]["data_version"]
+    assert version == {"componentInputParameter": "pipelinechannel--check-Output"}
+
+
+def test_every_task_is_bounded_confined_and_known(package):
+    for name, container in package.containers.items():
+        limits, pod = container["resources"], package.pods[name]
+        assert limits["resourceCpuLimit"] == limits["resourceCpuRequest"], name
+        assert limits["resourceMemoryLimit"] == limits["resourceMemoryRequest"], name
+        assert "@sha256:" in container["image"], name
+        assert int(pod["activeDeadlineSeconds"]) > 0, name
+        assert pod["securityContext"] == {"runAsUser": "10001", "runAsGroup": "10001", "runAsNonRoot": True}
+        assert [one["mountPath"] for one in pod["emptyDirMounts"]] == ["/tmp"]
+        assert all(one["sizeLimit"] for one in pod["emptyDirMounts"])
+        assert pod["fieldPathAsEnv"] == [
+            {"name": "REELFLOW_RUN", "fieldPath": "metadata.labels['pipeline/runid']"}
+        ]
+        assert pod["podMetadata"]["labels"] == {"app.kubernetes.io/part-of": "reelflow"}
+        assert {"name": "REELFLOW_TASK", "value": name} in container["env"]
+
+
+def test_pure_steps_are_tried_again_and_release_is_not(package):
+    policies = {name: task.get("retryPolicy") for name, task in package.tasks.items()}
+    assert policies["features thumbnail"] == {
+        "maxRetryCount": 2,
+        "backoffDuration": "30s",
+        "backoffFactor": 2.0,
+        "backoffMaxDuration": "3600s",
+    }
+    assert policies["release"] is None
+
+
+def test_a_secret_reaches_the_tasks_that_it_is_for_as_a_variable(package):
+    told = {name for name, pod in package.pods.items() if "secretAsEnv" in pod}
+    assert told == {"outcome"}
+
+
+def test_gpus_volumes_nodes_and_float_backbones(tmp_path):
+    cluster = cluster_with_images(tmp_path, "training-gpu", "features-float")
+    gpu = Placement(
+        cpu="4",
+        memory="16Gi",
+        gpus=1,
+        scratch="2Gi",
+        timeout_s=60,
+        retries=0,
+        node_selector={"kubernetes.io/arch": "amd64"},
+        tolerations=(Toleration(key="nvidia.com/gpu", operator="Exists"),),
+    )
+    volume = Volume(claim="clips", path="/data", tasks=("check", "dataset", "frames"))
+    cluster = cluster.model_copy(update={"tasks": {**cluster.tasks, "training": gpu}, "volumes": (volume,)})
+    params = PARAMS.with_values(features={"backbones": ["mobilenet_v2", "thumbnail"]})
+    package = compiled(tmp_path, cluster, params)
+    training = package.containers["training thumbnail-gru"]
+    assert "training-gpu@" in training["image"]
+    assert training["resources"]["accelerator"] == {
+        "type": "nvidia.com/gpu",
+        "resourceType": "nvidia.com/gpu",
+        "count": "1",
+        "resourceCount": "1",
+    }
+    assert package.pods["training thumbnail-gru"]["nodeSelector"]["labels"] == {"kubernetes.io/arch": "amd64"}
+    assert package.pods["training thumbnail-gru"]["tolerations"][0]["key"] == "nvidia.com/gpu"
+    assert "features-float@" in package.containers["features mobilenet_v2"]["image"]
+    assert "features@" in package.containers["features thumbnail"]["image"]
+    mounted = {name for name, pod in package.pods.items() if "pvcMount" in pod}
+    assert mounted == {"check", "dataset", "frames"}
+
+
+def test_other_params_or_images_are_other_work(tmp_path):
+    def work(**arguments: Any) -> str:
+        parameters = compiled(tmp_path, **arguments).tasks["check"]["inputs"]["parameters"]
+        return parameters["work"]["runtimeValue"]["constant"]
+
+    first = work()
+    assert work() == first
+    assert work(params=PARAMS.with_values(training={"epochs": 3})) != first
+    assert work(cluster=cluster_with_images(tmp_path, "another")) != first
+
+
+def test_an_image_that_is_not_there_is_named(tmp_path):
+    cluster = cluster_with_images(tmp_path)
+    params = PARAMS.with_values(features={"backbones": ["inception_v3"]})
+    with pytest.raises(ParamsError, match="make images IMAGES=features-float"):
+        compiled(tmp_path, cluster, params)
+    (tmp_path / "images.json").unlink()
+    with pytest.raises(ParamsError, match="run make images"):
+        compiled(tmp_path, cluster)
