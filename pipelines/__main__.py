@@ -1,6 +1,5 @@
 """`python -m pipelines`: build, run and compare pipelines."""
 
-import re
 import signal
 import sys
 from pathlib import Path
@@ -9,15 +8,15 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from pipelines.choices import choose, names_in, with_model_name
+from pipelines.cluster.commands import commands as cluster_commands
 from reelflow.commandline import run_command
-from reelflow.params import Params, load_params
+from reelflow.params import load_params
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(cluster_commands)
 
 ParamsFile = Annotated[Path, typer.Option(help="The params file.")]
-DEFAULT_MODEL = "reelflow"
-NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-DEFAULT_WEIGHTS_BACKBONE = "mobilenet_v2_quant"
 
 
 @app.command()
@@ -109,7 +108,7 @@ def reproduce(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     published = Published.read(reference)
     choice = reproduction.Choice(
-        *(data, lists, split, validation, weights), tuple(_names(backbones)), tuple(_names(heads)), epochs
+        *(data, lists, split, validation, weights), tuple(names_in(backbones)), tuple(names_in(heads)), epochs
     )
     chosen = choice.within(load_params(params))
     page = reproduction.reproduce(reproduction.Request(chosen, split, published), out, console)
@@ -139,49 +138,6 @@ def sweep(
     )
     found = load_space(space, chosen, trials)
     print_report(run_sweep(chosen, found, out, console), out, console)
-
-
-def choose(
-    params: Params,
-    data: Path | None,
-    weights: Path | None,
-    backbones: str,
-    heads: str,
-    drop_small_classes: bool,
-    protocol: str = "",
-) -> Params:
-    """The params with what the command line says in their place.
-
-    Raises:
-        ParamsError: a value cannot be used.
-    """
-    dataset: dict[str, object] = {"source": str(data.absolute())} if data else {}
-    if drop_small_classes:
-        dataset["drop_small_classes"] = True
-    features: dict[str, object] = {"weights": str(weights.absolute())} if weights else {}
-    if backbones or weights:
-        features["backbones"] = _names(backbones) or [DEFAULT_WEIGHTS_BACKBONE]
-    training = {"heads": _names(heads)} if heads else {}
-    evaluation = {"protocol": protocol} if protocol else {}
-    return params.with_values(dataset=dataset, features=features, training=training, evaluation=evaluation)
-
-
-def with_model_name(params: Params, data: Path | None, model: str) -> Params:
-    """The params with a name of its own in the registry for other clips than the default ones.
-
-    A champion of other classes is never replaced, so that data sets under one name would block each other.
-
-    Raises:
-        ParamsError: the name cannot be one in the registry.
-    """
-    if not model and (data is None or params.release.model_name != DEFAULT_MODEL):
-        return params
-    name = model or f"{DEFAULT_MODEL}-{NO_NAME.sub('-', data.absolute().name if data else '')}"
-    return params.with_values(release={"model_name": name})
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from reelflow.files import exists
 from reelflow.params import Params
 from reelflow.settings import Settings
 from reelflow.stores.mlflow_client import SQLITE, sqlite_file
+from reelflow.stores.objects import NO_STORE
 
 IMAGE_USER = 10001
 START_TIMEOUT_S = 60
@@ -67,8 +68,9 @@ def docker_runner(params: Params, out: Path, settings: Settings) -> Iterator[tup
         def place(task: Any, name: str) -> None:
             task.set_container_image(names[name])
             task.set_env_variable("REELFLOW_WEIGHTS_CACHE", str(settings.weights_cache))
+            task.set_env_variable("REELFLOW_STORE", settings.store)
             for variable, value in os.environ.items():
-                if variable in PASSED_ON or variable.startswith(PASSED_ON_PREFIX):
+                if variable.startswith(PASSED_ON):
                     task.set_env_variable(variable, value)
 
         yield runner, place
@@ -138,6 +140,8 @@ def _writable(params: Params, out: Path, settings: Settings) -> list[Path]:
     folders = [out / "work"]
     if settings.tracking_uri.startswith(SQLITE):
         folders.append(sqlite_file(settings.tracking_uri).parent / "mlartifacts")
+    if settings.store != NO_STORE and "://" not in settings.store:
+        folders.append(Path(settings.store))
     if params.features.weights in KEYWORDS:
         folders.append(settings.weights_cache)
     for folder in folders:

@@ -39,6 +39,13 @@ class Mlflow(Part):
     ui: str = Field(pattern=r"^https?://", description="what links in the KFP UI begin with")
 
 
+class Store(Part):
+    """Where tasks share shards of frames and features."""
+
+    address: str = Field(default="none", pattern=r"^(none|s3://.+)$")
+    s3_endpoint: str = Field(default="", description="empty: Amazon's")
+
+
 class Secret(Part):
     """A Kubernetes secret whose keys become environment variables of tasks."""
 
@@ -88,6 +95,7 @@ class ClusterConfig(Part):
 
     kfp: Kfp
     mlflow: Mlflow
+    store: Store = Store()
     images: Path
     user: PositiveInt = Field(description="numeric user of every container; the images' own is 10001")
     secrets: tuple[Secret, ...] = ()

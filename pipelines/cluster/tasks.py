@@ -13,6 +13,7 @@ from reelflow.params import Params
 
 RUN_ID = "metadata.labels['pipeline/runid']"
 PART_OF = {"app.kubernetes.io/part-of": "reelflow"}
+COMPONENT = "app.kubernetes.io/component"
 SCRATCH = "/tmp"  # noqa: S108
 GPU = "nvidia.com/gpu"
 
@@ -41,7 +42,7 @@ class ClusterPlace:
         task.set_container_image(self._image(name, placement))
         _give(task, placement, self._cluster.backoff_s)
         self._tell(task, step)
-        _confine(task, placement, self._cluster.user)
+        _confine(task, step, placement, self._cluster.user)
         for volume in self._cluster.volumes:
             if step in volume.tasks:
                 kubernetes.mount_pvc(task, pvc_name=volume.claim, mount_path=volume.path)
@@ -58,6 +59,9 @@ class ClusterPlace:
     def _tell(self, task: Any, step: str) -> None:
         """What a task knows of the world: none of it is part of KFP's cache key."""
         task.set_env_variable("MLFLOW_TRACKING_URI", self._cluster.mlflow.tracking_uri)
+        task.set_env_variable("REELFLOW_STORE", self._cluster.store.address)
+        if self._cluster.store.s3_endpoint:
+            task.set_env_variable("REELFLOW_S3_ENDPOINT", self._cluster.store.s3_endpoint)
         kubernetes.use_field_path_as_env(task, env_name="REELFLOW_RUN", field_path=RUN_ID)
         for secret in self._cluster.secrets:
             if secret.tasks and step not in secret.tasks:
@@ -100,9 +104,9 @@ def _give(task: Any, placement: Placement, backoff_s: int) -> None:
         )
 
 
-def _confine(task: Any, placement: Placement, user: int) -> None:
+def _confine(task: Any, step: str, placement: Placement, user: int) -> None:
     """Who the task is, and what it may write."""
     kubernetes.set_security_context(task, run_as_user=user, run_as_group=user, run_as_non_root=True)
     kubernetes.empty_dir_mount(task, volume_name="scratch", mount_path=SCRATCH, size_limit=placement.scratch)
-    for label, value in PART_OF.items():
+    for label, value in {**PART_OF, COMPONENT: step}.items():
         kubernetes.add_pod_label(task, label_key=label, label_value=value)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.__main__ import choose, with_model_name
+from pipelines.choices import choose, with_model_name
 from reelflow.errors import ParamsError
 from reelflow.params import load_params
 

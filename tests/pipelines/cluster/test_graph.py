@@ -94,7 +94,10 @@ def test_every_task_is_bounded_confined_and_known(package):
         assert pod["fieldPathAsEnv"] == [
             {"name": "REELFLOW_RUN", "fieldPath": "metadata.labels['pipeline/runid']"}
         ]
-        assert pod["podMetadata"]["labels"] == {"app.kubernetes.io/part-of": "reelflow"}
+        assert pod["podMetadata"]["labels"] == {
+            "app.kubernetes.io/part-of": "reelflow",
+            "app.kubernetes.io/component": name.split()[0],
+        }
         assert {"name": "REELFLOW_TASK", "value": name} in container["env"]
 
 
@@ -165,3 +168,21 @@ def test_an_image_that_is_not_there_is_named(tmp_path):
     (tmp_path / "images.json").unlink()
     with pytest.raises(ParamsError, match="run make images"):
         compiled(tmp_path, cluster)
+
+
+def test_network_policies_know_the_tasks_by_their_labels(package):
+    policies = {
+        policy["metadata"]["name"]: policy["spec"]["podSelector"]
+        for policy in yaml.safe_load_all(Path("infra/kubernetes/runs/network.yaml").read_text())
+    }
+
+    def covers(policy: str, labels: dict[str, str]) -> bool:
+        selector = policies[policy]
+        wanted = selector["matchLabels"].items() <= labels.items()
+        chosen = [one for one in selector["matchExpressions"] if one["operator"] == "In"]
+        return wanted and all(labels.get(one["key"]) in one["values"] for one in chosen)
+
+    labels = {name: pod["podMetadata"]["labels"] for name, pod in package.pods.items()}
+    assert all(covers("reelflow-tasks", found) for found in labels.values())
+    web = {name for name, found in labels.items() if covers("reelflow-web", found)}
+    assert web == {"outcome", "features thumbnail"}

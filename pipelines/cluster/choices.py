@@ -1,0 +1,54 @@
+"""What a submitted or scheduled run changes in the params. Paths stay as they are: pods read them."""
+
+from pathlib import Path, PurePosixPath
+
+from pydantic import Field
+
+from pipelines.choices import DEFAULT_MODEL, DEFAULT_WEIGHTS_BACKBONE, model_name_of
+from pipelines.cluster.config import Part
+from reelflow.backbones import check_backbones
+from reelflow.nets.heads import check_heads
+from reelflow.params import Params, load_params
+from reelflow.video.views import check_views
+
+
+class Choices(Part):
+    """The params file, and values that stand above it; empty ones leave it as it is."""
+
+    params: Path = Path("params.yaml")
+    data: str = Field(default="", description="as pods see it: a mounted folder, or a recipe")
+    weights: str = Field(default="", description="folder of weight files, as pods see it")
+    backbones: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    protocol: str = ""
+    model: str = Field(default="", description="name in the registry; else after the data")
+
+    def chosen(self) -> Params:
+        """The params with these values in their place; what no step could use is refused before pods start.
+
+        Raises:
+            ParamsError: the file cannot be read, or a value cannot be used.
+        """
+        params = load_params(self.params)
+        features: dict[str, object] = {"weights": self.weights} if self.weights else {}
+        if self.backbones or self.weights:
+            features["backbones"] = list(self.backbones) or [DEFAULT_WEIGHTS_BACKBONE]
+        chosen = params.with_values(
+            dataset={"source": self.data} if self.data else {},
+            features=features,
+            training={"heads": list(self.heads)} if self.heads else {},
+            evaluation={"protocol": self.protocol} if self.protocol else {},
+            release=self._release(params),
+        )
+        check_backbones(chosen.features.backbones)
+        check_heads(chosen.training.heads)
+        check_views(chosen.features.views, chosen.frames.oversample)
+        return chosen
+
+    def _release(self, params: Params) -> dict[str, object]:
+        """Other clips get a name of their own: a champion of other classes is never replaced."""
+        if self.model:
+            return {"model_name": self.model}
+        if not self.data or params.release.model_name != DEFAULT_MODEL:
+            return {}
+        return {"model_name": model_name_of(PurePosixPath(self.data).name)}

@@ -1,0 +1,164 @@
+"""`python -m pipelines submit|runs|status|schedule`: a Kubeflow Pipelines installation from a shell."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from reelflow.errors import StepError
+
+if TYPE_CHECKING:
+    from pipelines.cluster.api import Api
+    from pipelines.cluster.config import ClusterConfig
+
+commands = typer.Typer()
+schedule = typer.Typer(help="Recurring runs on the cluster.", no_args_is_help=True)
+commands.add_typer(schedule, name="schedule")
+
+ClusterFile = Annotated[Path, typer.Option(help="The cluster file.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Until the run ends; exit code 8 if it failed.")]
+Every = Annotated[float, typer.Option(min=0.1, help="Seconds between two looks with --wait.")]
+DEFAULT_CLUSTER = Path("infra/cluster.yaml")
+DEFAULT_SCHEDULES = Path("infra/schedules.yaml")
+
+
+@commands.command()
+def submit(
+    params: Annotated[Path, typer.Option(help="The params file.")] = Path("params.yaml"),
+    cluster: ClusterFile = DEFAULT_CLUSTER,
+    data: Annotated[str, typer.Option(help="Clips as pods see them: a mounted folder, or a recipe.")] = "",
+    weights: Annotated[str, typer.Option(help="Folder of weight files as pods see it.")] = "",
+    backbones: Annotated[str, typer.Option(help="Comma-separated backbones.")] = "",
+    heads: Annotated[str, typer.Option(help="Comma-separated heads.")] = "",
+    protocol: Annotated[str, typer.Option(help="How clips are held out, as group_kfold(5).")] = "",
+    model: Annotated[str, typer.Option(help="Name in the registry; else after the data.")] = "",
+    name: Annotated[str, typer.Option(help="What the run is called; else after the time.")] = "",
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="End early if data, params and code are as last time.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until the run ends; exit code 8 if it failed.")
+    ] = False,
+    every: Every = 10.0,
+) -> None:
+    """Start the training pipeline on a Kubeflow cluster."""
+    from pipelines.cluster import submit as submission
+    from pipelines.cluster.choices import Choices
+
+    chosen = Choices(
+        params=params,
+        data=data,
+        weights=weights,
+        backbones=_names(backbones),
+        heads=_names(heads),
+        protocol=protocol,
+        model=model,
+    ).chosen()
+    config, api = _connected(cluster)
+    text = submission.package(chosen, config, always=not if_changed)
+    run_id = submission.submit(api, config.kfp, text, name)
+    _say(f"run   {run_id}")
+    _say(f"link  {submission.run_link(api.host, run_id)}")
+    if wait:
+        _wait(api, run_id, every)
+
+
+@commands.command()
+def runs(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The latest so many.")] = 20,
+    cluster: ClusterFile = DEFAULT_CLUSTER,
+) -> None:
+    """List the latest runs on the cluster."""
+    from pipelines.cluster.runs import list_runs
+    from pipelines.cluster.view import runs_table
+
+    config, api = _connected(cluster)
+    _console().print(runs_table(list_runs(api, config.kfp.experiment, limit)))
+
+
+@commands.command()
+def status(
+    run: Annotated[str, typer.Argument(help="The run's id, as `submit` and `runs` print it.")],
+    cluster: ClusterFile = DEFAULT_CLUSTER,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until the run ends; exit code 8 if it failed.")
+    ] = False,
+    every: Every = 10.0,
+) -> None:
+    """Show how a run on the cluster and its tasks fare."""
+    from pipelines.cluster.runs import get_run
+    from pipelines.cluster.view import print_run
+
+    _, api = _connected(cluster)
+    if wait:
+        _wait(api, run, every)
+    else:
+        print_run(get_run(api, run), _console())
+
+
+@schedule.command()
+def apply(
+    file: Annotated[Path, typer.Option(help="The schedules.")] = DEFAULT_SCHEDULES,
+    cluster: ClusterFile = DEFAULT_CLUSTER,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Create, replace, enable, disable and remove recurring runs until they are as declared."""
+    from pipelines.cluster import schedules
+    from pipelines.cluster.submit import package
+    from pipelines.cluster.view import actions_table
+
+    declared = schedules.load_schedules(file).schedules
+    chosen = [(one, one.chosen()) for one in declared]
+    config, api = _connected(cluster)
+    wanted = [
+        schedules.Declared(one.name, one.cron, one.enabled, package(params, config, always=False))
+        for one, params in chosen
+    ]
+    _console().print(actions_table(schedules.apply(api, config.kfp, wanted, dry_run=dry_run)))
+    if dry_run:
+        _say("nothing was changed (--dry-run)")
+
+
+@schedule.command(name="list")
+def list_(cluster: ClusterFile = DEFAULT_CLUSTER) -> None:
+    """List the recurring runs on the cluster, those of others too."""
+    from pipelines.cluster.schedules import recurring_runs
+    from pipelines.cluster.view import schedules_table
+
+    config, api = _connected(cluster)
+    _console().print(schedules_table(recurring_runs(api), config.kfp.pipeline))
+
+
+def _connected(cluster: Path) -> "tuple[ClusterConfig, Api]":
+    from pipelines.cluster.api import connect
+    from pipelines.cluster.config import load_cluster
+    from reelflow.settings import Settings
+
+    config = load_cluster(cluster)
+    return config, connect(config.kfp, Settings())
+
+
+def _wait(api: "Api", run_id: str, every_s: float) -> None:
+    from pipelines.cluster.runs import wait
+    from pipelines.cluster.submit import run_link
+    from pipelines.cluster.view import Progress, print_run
+
+    ended = wait(api, run_id, every_s, Progress(_say))
+    print_run(ended, _console())
+    if not ended.well:
+        link = run_link(api.host, run_id)
+        raise StepError(f"the run {run_id} ended as {ended.state}; what its tasks wrote stands at {link}")
+
+
+def _console() -> Console:
+    return Console(file=sys.stdout)
+
+
+def _say(text: str) -> None:
+    _console().print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
