@@ -18,6 +18,9 @@ class Settings(BaseSettings):
             outputs become links into it.
         events: `REELFLOW_EVENTS`; the file to which steps append their progress. Who watches it
             also records the steps in MLflow.
+        store: `REELFLOW_STORE`; where shards are shared: a folder, `s3://BUCKET/PREFIX`, or `none`.
+        s3_endpoint: `REELFLOW_S3_ENDPOINT`; the server of `s3://`; the `AWS_` variables hold the
+            credentials.
         kfp_host: `REELFLOW_KFP_HOST`; the Kubeflow Pipelines API; else as infra/cluster.yaml says.
         kfp_token: `REELFLOW_KFP_TOKEN`; a bearer token for it.
         kfp_token_file: `REELFLOW_KFP_TOKEN_FILE`; a file with that token, read again when it has expired,
@@ -38,6 +41,10 @@ class Settings(BaseSettings):
     task: str = Field(default="", validation_alias="REELFLOW_TASK")
     work: Path | None = Field(default=None, validation_alias="REELFLOW_WORK")
     events: Path | None = Field(default=None, validation_alias="REELFLOW_EVENTS")
+    store: str = Field(
+        default_factory=lambda: str(Path.cwd() / ".reelflow" / "store"), validation_alias="REELFLOW_STORE"
+    )
+    s3_endpoint: str | None = Field(default=None, validation_alias="REELFLOW_S3_ENDPOINT")
     kfp_host: str | None = Field(default=None, validation_alias="REELFLOW_KFP_HOST")
     kfp_token: SecretStr | None = Field(default=None, validation_alias="REELFLOW_KFP_TOKEN")
     kfp_token_file: Path | None = Field(default=None, validation_alias="REELFLOW_KFP_TOKEN_FILE")

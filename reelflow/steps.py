@@ -208,6 +208,12 @@ def hash_sources(*names: str) -> str:
     return sha256_text("\n".join(f"{file.relative_to(ROOT)} {sha256_file(file)}" for file in sources))
 
 
+def content_code(*names: str) -> str:
+    """Hash of these sources, and of the versions of the libraries that numbers come from."""
+    libraries = [f"{name} {found}" for name, found in library_versions().items()]
+    return sha256_text("\n".join([hash_sources(*names), *libraries]))
+
+
 @cache
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that numbers come from, where installed."""

@@ -40,7 +40,11 @@ class Workplace:
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {"MLFLOW_TRACKING_URI": self.tracking_uri, "TF_CPP_MIN_LOG_LEVEL": "2"}
+        return os.environ | {
+            "MLFLOW_TRACKING_URI": self.tracking_uri,
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            "REELFLOW_STORE": str(self.folder / "store"),
+        }
 
     def command(self, *arguments: str | Path) -> list[str]:
         return [sys.executable, "-m", "pipelines", *map(str, arguments)]

@@ -5,19 +5,19 @@ nobody looks at the test clips. What the frozen blocks make of a frame is comput
 """
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from components.features.maps import Maps, write_maps
-from components.features.shards import link
 from components.features.tail import Frames, Tail
 from reelflow.backbones import Backbone
 from reelflow.backbones.keras_application import KerasBackbone
 from reelflow.contracts import BackboneSpec, Clip, DatasetReport, Document, Sha256
 from reelflow.errors import BundleError, DataError, ParamsError
-from reelflow.files import sha256_file, sha256_text, write_text
+from reelflow.files import atomic, link_file, sha256_file, sha256_text, write_text
 from reelflow.nets.runtime import seed_everything
 from reelflow.params import FeaturesParams, FinetuneParams
 from reelflow.progress import emit
@@ -108,7 +108,7 @@ def _take_over(features: Path, origin: TuningOrigin) -> Tuning | None:
     weights = features / BACKBONE_WEIGHTS
     for path in sorted(features.parent.glob(f"*/{NOTE}")):
         tuning = _noted(path, origin)
-        if tuning is None or (path.parent != features and not link(path.with_name(weights.name), weights)):
+        if tuning is None or (path.parent != features and not _link(path.with_name(weights.name), weights)):
             continue
         if weights.is_file() and sha256_file(weights) == tuning.sha256:
             write_text(features / NOTE, tuning.to_json())
@@ -190,3 +190,15 @@ def _explain(before: tuple[float, float], after: tuple[float, float], epoch: int
         f"fine-tuning: epoch {epoch} of {epochs} is kept; right validation frames "
         f"{before[1]:.1%} before, {after[1]:.1%} after"
     )
+
+
+def _link(source: Path, target: Path) -> bool:
+    """Link a file, or copy it where links are not possible; False if it cannot be read, or is gone."""
+    if not os.access(source, os.R_OK):
+        return False
+    try:
+        with atomic(target) as partial:
+            link_file(source, partial)
+    except FileNotFoundError:
+        return False
+    return True

@@ -9,15 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from components.features.finetune import finetune
-from components.features.shards import finished_shard, origin_of, take_over, write_shard
+from components.features.shards import Origin, fetch_shard, finished_shard, origin_of, write_shard
 from reelflow.backbones import Backbone, Codes, load_backbone
 from reelflow.contracts import FeatureShard, FeaturesReport, FrameShard
 from reelflow.params import FeaturesParams
 from reelflow.progress import report as report_progress
 from reelflow.stores.evaluations import BACKBONE_WEIGHTS
 from reelflow.stores.frames import FrameStore
+from reelflow.stores.shared import SharedShards, default_shards
 from reelflow.video.preprocess import preprocess
 from reelflow.video.views import VIEWS, check_views, offset_of
+
+KIND = "features"
 
 
 def run(
@@ -28,11 +31,12 @@ def run(
     features: Path,
     dataset: Path | None = None,
     weights: Path | None = None,
+    shared: SharedShards | None = None,
 ) -> FeaturesReport:
     """Embed every view of the frames of every clip, by a network that was fine-tuned before if asked for.
 
-    Shards that are whole are kept, and those of runs into folders beside this one are taken over; so are
-    fine-tuned weights.
+    Shards that are whole are kept, and those that other runs and machines share are taken over.
+    Fine-tuned weights are taken over from folders beside this one.
 
     Args:
         params: the views, whether to fine-tune, and where the weights come from, unless `weights` names
@@ -42,6 +46,7 @@ def run(
         features: where the codes are written; `features.json` comes last.
         dataset: output of the dataset step; needed for fine-tuning.
         weights: a file, or a folder of files.
+        shared: shards of other runs and machines; by default those in the store of the environment.
 
     Raises:
         ParamsError: there is no such backbone or view, the frames for a view were not kept, or
@@ -63,7 +68,7 @@ def run(
         backbone=network.spec,
         frames=store.report.count,
         views=params.views,
-        shards=_embed_shards(Work(store, network, params.views, features)),
+        shards=_embed_shards(Work(store, network, params.views, features, shared or default_shards(KIND))),
         metrics={
             "clips": len(store.clip_ids),
             "frames": len(store.clip_ids) * store.report.count,
@@ -78,12 +83,13 @@ def run(
 
 @dataclass(frozen=True)
 class Work:
-    """What is embedded, by what, and where the codes go."""
+    """What is embedded, by what, where the codes go, and with whom they are shared."""
 
     store: FrameStore
     network: Backbone
     views: tuple[str, ...]
     features: Path
+    shared: SharedShards | None
 
 
 def _embed_shards(work: Work) -> tuple[FeatureShard, ...]:
@@ -105,7 +111,7 @@ def _embed_shards(work: Work) -> tuple[FeatureShard, ...]:
 def _finish_shard(work: Work, source: FrameShard, pool: ThreadPoolExecutor, done: int) -> list[FeatureShard]:
     """Every view of a shard of frames; only those that no run has finished are embedded."""
     origins = [origin_of(source, work.network.spec, view) for view in work.views]
-    found = [finished_shard(work.features, origin) or take_over(work.features, origin) for origin in origins]
+    found = [_find_shard(work, origin) for origin in origins]
     missing = [origin for origin, shard in zip(origins, found, strict=True) if shard is None]
     made: list[FeatureShard] = []
     if missing:
@@ -113,8 +119,17 @@ def _finish_shard(work: Work, source: FrameShard, pool: ThreadPoolExecutor, done
         views = [origin.view for origin in missing]
         outcomes = pool.map(lambda clip_id: _embed(work, views, clip_id), source.clip_ids)
         codes = _collect(outcomes, (len(views), len(source.clip_ids)), work, done)
-        made = [write_shard(work.features, *pair) for pair in zip(missing, codes, strict=True)]
+        pairs = zip(missing, codes, strict=True)
+        made = [write_shard(work.features, *pair, work.shared) for pair in pairs]
     return [shard for shard in found if shard] + made
+
+
+def _find_shard(work: Work, origin: Origin) -> FeatureShard | None:
+    """A shard that an earlier attempt, another run or another machine has finished."""
+    shard = finished_shard(work.features, origin)
+    if shard is None and work.shared:
+        shard = fetch_shard(work.features, origin, work.shared)
+    return shard
 
 
 def _embed(work: Work, views: Sequence[str], clip_id: str) -> Codes:

@@ -3,13 +3,21 @@
 import io
 import tarfile
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from components.frames.extract import Extracted
-from reelflow.contracts import Clip, FrameShard, Rejected
+from reelflow.contracts import Clip, Document, FrameShard, Rejected, Sha256
 from reelflow.errors import BundleError, ClipError
-from reelflow.files import atomic, sha256_file, write_text
+from reelflow.files import atomic, sha256_file, sha256_text, write_text
+from reelflow.params import FramesParams
+from reelflow.steps import content_code
 from reelflow.stores.frames import ShardIndex, index_path, member_name
+from reelflow.stores.shared import SharedShards
+
+SOURCES = ("components/frames", "reelflow/video", "reelflow/stores/frames.py")
+"""Code that frames depend on; of the rest of the library they do not."""
 
 
 def assign_shards(clips: Iterable[Clip], count: int) -> dict[str, list[Clip]]:
@@ -21,6 +29,50 @@ def assign_shards(clips: Iterable[Clip], count: int) -> dict[str, list[Clip]]:
     for clip in sorted(clips, key=lambda clip: clip.clip_id):
         shards.setdefault(int(clip.clip_id, 16) % count, []).append(clip)
     return {f"shard-{number:05d}-of-{count:05d}.tar": shards[number] for number in sorted(shards)}
+
+
+class Origin(Document):
+    """All that a shard of frames depends on."""
+
+    file: str
+    clips: tuple[tuple[str, str], ...]
+    params: dict[str, Any]
+    code: Sha256
+
+    @property
+    def key(self) -> Sha256:
+        """What the shard is shared under."""
+        return sha256_text(self.to_json())
+
+
+def origin_of(file: str, clips: Sequence[Clip], params: FramesParams) -> Origin:
+    """What this code makes a shard from."""
+    return Origin(
+        file=file,
+        clips=tuple((clip.clip_id, clip.path) for clip in clips),
+        params=params.model_dump(mode="json", exclude={"shards"}),
+        code=_code(),
+    )
+
+
+def fetch_shard(tar: Path, clips: Sequence[Clip], origin: Origin, shared: SharedShards) -> ShardIndex | None:
+    """Take over what another run or machine has made, if there is such a shard.
+
+    Raises:
+        StorageError: the store or the disk refuses, or the shard has been altered.
+    """
+    if shared.fetch(origin.key, tar.parent, _names(tar)):
+        return whole_shard(tar, clips)
+    return None
+
+
+def share_shard(tar: Path, origin: Origin, shared: SharedShards) -> None:
+    """Let other runs and machines have a finished shard.
+
+    Raises:
+        StorageError: the store refuses, is full or not reachable.
+    """
+    shared.publish(origin.key, tar.parent, _names(tar))
 
 
 def whole_shard(tar: Path, clips: Sequence[Clip]) -> ShardIndex | None:
@@ -77,3 +129,13 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> int:
     start = archive.offset + tarfile.BLOCKSIZE
     archive.addfile(member, io.BytesIO(content))
     return start
+
+
+def _names(tar: Path) -> tuple[str, str]:
+    return tar.name, index_path(tar).name
+
+
+@cache
+def _code() -> Sha256:
+    """Hash of the code and the libraries that frames depend on."""
+    return content_code(*SOURCES)

@@ -1,23 +1,45 @@
 """The frames step: uniformly spread frames of every clip, as JPEG in tar shards."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from components.frames.extract import Extracted, extract
-from components.frames.shards import assign_shards, describe_shard, whole_shard, write_shard
+from components.frames.shards import (
+    assign_shards,
+    describe_shard,
+    fetch_shard,
+    origin_of,
+    share_shard,
+    whole_shard,
+    write_shard,
+)
 from reelflow.contracts import Clip, DatasetReport, FramesReport
 from reelflow.errors import ClipError, DataError
 from reelflow.params import FramesParams
 from reelflow.progress import report as report_progress
 from reelflow.stores.clips import read_clips
 from reelflow.stores.frames import ShardIndex
+from reelflow.stores.shared import SharedShards, default_shards
 from reelflow.workers import in_processes
 
+KIND = "frames"
 
-def run(params: FramesParams, *, dataset: Path, frames: Path) -> FramesReport:
-    """Write the frames of every clip of a data set; shards that are whole are kept.
+
+def run(
+    params: FramesParams, *, dataset: Path, frames: Path, shared: SharedShards | None = None
+) -> FramesReport:
+    """Write the frames of every clip of a data set.
+
+    Shards that are whole are kept, and those that other runs and machines share are taken over.
+
+    Args:
+        params: how many frames, and how they are kept.
+        dataset: folder of the dataset step.
+        frames: the output; `frames.json` comes last.
+        shared: shards of other runs and machines; by default those in the store of the environment.
 
     Raises:
         DataError: no clip can be decoded.
@@ -26,7 +48,8 @@ def run(params: FramesParams, *, dataset: Path, frames: Path) -> FramesReport:
     """
     source = DatasetReport.open(dataset)
     shards = assign_shards(read_clips(dataset), params.shards)
-    indexes = _finish_shards(params, shards, source.clips_root(dataset), frames)
+    work = Work(params, source.clips_root(dataset), frames, shared or default_shards(KIND))
+    indexes = _finish_shards(work, shards)
     quarantined = tuple(rejected for index in indexes.values() for rejected in index.quarantined)
     clips = sum(len(index.sizes) for index in indexes.values())
     if not clips:
@@ -50,18 +73,43 @@ def run(params: FramesParams, *, dataset: Path, frames: Path) -> FramesReport:
     return report
 
 
-def _finish_shards(
-    params: FramesParams, shards: dict[str, list[Clip]], root: Path, frames: Path
-) -> dict[str, ShardIndex]:
+@dataclass(frozen=True)
+class Work:
+    """How frames are kept, of the clips below which folder, where, and with whom they are shared."""
+
+    params: FramesParams
+    root: Path
+    frames: Path
+    shared: SharedShards | None
+
+
+def _finish_shards(work: Work, shards: dict[str, list[Clip]]) -> dict[str, ShardIndex]:
     """The indexes of all shards, in order, after writing those that are missing."""
-    found = {file: whole_shard(frames / file, clips) for file, clips in shards.items()}
+    found = {file: _find_shard(work, file, clips) for file, clips in shards.items()}
     missing = [clip for file, clips in shards.items() if found[file] is None for clip in clips]
     total = sum(len(clips) for clips in shards.values())
-    with closing(_extract_all(params, missing, root, total)) as outcomes:
+    with closing(_extract_all(work.params, missing, work.root, total)) as outcomes:
         return {
-            file: found[file] or write_shard(frames / file, clips, islice(outcomes, len(clips)))
+            file: found[file] or _make_shard(work, file, clips, islice(outcomes, len(clips)))
             for file, clips in shards.items()
         }
+
+
+def _find_shard(work: Work, file: str, clips: list[Clip]) -> ShardIndex | None:
+    """The index of a shard that an earlier attempt, another run or another machine has finished."""
+    index = whole_shard(work.frames / file, clips)
+    if index is None and work.shared:
+        index = fetch_shard(work.frames / file, clips, origin_of(file, clips, work.params), work.shared)
+    return index
+
+
+def _make_shard(
+    work: Work, file: str, clips: list[Clip], outcomes: Iterable[Extracted | ClipError]
+) -> ShardIndex:
+    index = write_shard(work.frames / file, clips, outcomes)
+    if work.shared:
+        share_shard(work.frames / file, origin_of(file, clips, work.params), work.shared)
+    return index
 
 
 def _extract_all(

@@ -151,7 +151,7 @@ def test_a_view_is_added_to_an_output_in_its_place(frames: Path, tmp_path: Path)
     assert FeatureStore(tmp_path / "out/features").views == ("plain", "flip")
 
 
-@pytest.mark.parametrize("harm", ["altered", "gone", "unreadable note", "other code", "other weights"])
+@pytest.mark.parametrize("harm", ["altered", "unreadable note", "other code", "other weights"])
 def test_what_is_not_whole_or_of_another_origin_is_not_taken_over(
     frames: Path, tmp_path: Path, network: CountingThumbnail, harm: str
 ) -> None:
@@ -162,8 +162,6 @@ def test_what_is_not_whole_or_of_another_origin_is_not_taken_over(
     expected, made = content(one), network.frames
     if harm == "altered":
         path.write_bytes(path.read_bytes()[:-1] + b"\1")
-    elif harm == "gone":
-        path.unlink()
     elif harm == "unreadable note":
         note.write_text("{")
     else:

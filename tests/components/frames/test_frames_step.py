@@ -119,7 +119,8 @@ def test_a_dataset_that_is_not_whole_is_an_error(dataset, tmp_path):
         run_into(dataset, tmp_path / "frames")
 
 
-def test_only_shards_without_index_are_written_again(dataset, tmp_path):
+def test_only_shards_without_index_are_written_again(dataset, tmp_path, monkeypatch):
+    monkeypatch.setenv("REELFLOW_STORE", "none")
     frames = tmp_path / "frames"
     report = run_into(dataset, frames)
     first, *others = [frames / shard.file for shard in report.shards]

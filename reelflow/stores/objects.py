@@ -1,0 +1,132 @@
+"""Objects by name, in a directory or in S3: whole or absent, and verified when read.
+
+Several processes and machines may write to a store at once. An object appears whole, by a rename or
+by S3's own rule. Names stand for their content: who comes second with `put_new` leaves the first
+one's copy, on servers that know conditional requests, and replaces it with an equal one on others.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from reelflow.errors import ParamsError, StorageError, disk_errors
+from reelflow.files import TEMPORARY, atomic, link_file, sha256_file
+from reelflow.settings import Settings
+
+NAME = re.compile(r"(?!.*(^|/)\.)[A-Za-z0-9@._=-]+(/[A-Za-z0-9@._=-]+)*")
+NO_STORE = "none"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object of a store."""
+
+    name: str
+    size_bytes: int
+
+
+class ObjectStore(Protocol):
+    """Every method raises `StorageError` where the store refuses, is full or not reachable."""
+
+    def get(self, name: str, path: Path, *, sha256: str = "") -> bool:
+        """Write an object to `path`, whole; False if there is none.
+
+        Args:
+            name: of the object.
+            path: of the file.
+            sha256: of what is expected; other content is never given.
+        """
+
+    def put_new(self, name: str, path: Path) -> None:
+        """Store a file, unless the name is taken."""
+
+    def size_of(self, name: str) -> int | None:
+        """Bytes of an object; None if there is none."""
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        """The objects whose names begin so, by name."""
+
+    def delete(self, name: str) -> None:
+        """Remove an object; one that is gone is no error."""
+
+
+def open_store(settings: Settings) -> ObjectStore | None:
+    """The store that `REELFLOW_STORE` names; `none` is none.
+
+    Raises:
+        ParamsError: it names neither a folder nor `s3://BUCKET[/PREFIX]`.
+    """
+    if settings.store == NO_STORE:
+        return None
+    if settings.store.startswith("s3://"):
+        from reelflow.stores.s3 import S3Store
+
+        parts = urlsplit(settings.store)
+        return S3Store(parts.netloc, parts.path.strip("/"), settings)
+    if "://" in settings.store:
+        raise ParamsError(
+            f"REELFLOW_STORE is {settings.store!r}: expected a folder, s3://BUCKET/PREFIX, or none"
+        )
+    return DirectoryStore(Path(settings.store))
+
+
+def checked(name: str) -> str:
+    """The name, if it can be one: parts of letters, digits and `@._=-`, none hidden, none a way out.
+
+    Raises:
+        StorageError: it cannot.
+    """
+    if not NAME.fullmatch(name):
+        raise StorageError(f"{name!r} is no name of an object: expected letters, digits, @ . _ = - and /")
+    return name
+
+
+class DirectoryStore:
+    """Objects are files of a folder; those of the same disk are hard links, which cost no space."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+
+    def get(self, name: str, path: Path, *, sha256: str = "") -> bool:
+        """Link or copy an object to `path`; one that has been altered is removed, and counts as none."""
+        source = self._path(name)
+        with disk_errors(path):
+            if sha256 and source.is_file() and sha256_file(source) != sha256:
+                source.unlink(missing_ok=True)
+            try:
+                with atomic(path) as partial:
+                    link_file(source, partial)
+            except FileNotFoundError:
+                return False
+        return True
+
+    def put_new(self, name: str, path: Path) -> None:
+        """Link or copy a file into the store."""
+        target = self._path(name)
+        if not target.exists():
+            with disk_errors(target), atomic(target) as partial:
+                link_file(path, partial)
+
+    def size_of(self, name: str) -> int | None:
+        """Bytes of an object."""
+        path = self._path(name)
+        return path.stat().st_size if path.is_file() else None
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        """The objects whose names begin so."""
+        for path in sorted(self._folder.rglob("*")):
+            name = path.relative_to(self._folder).as_posix()
+            if path.is_file() and name.startswith(prefix) and not path.match(TEMPORARY):
+                yield Stored(name, path.stat().st_size)
+
+    def delete(self, name: str) -> None:
+        """Remove an object."""
+        path = self._path(name)
+        with disk_errors(path):
+            path.unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / checked(name)

@@ -1,0 +1,117 @@
+"""How a cluster's runs begin and end, over a real sqlite MLflow and a real webhook."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from reelflow.errors import DataError, TrackingError
+from reelflow.settings import Settings
+from reelflow.stores.history import begin, end
+from reelflow.stores.tracking import finish_run, record_failure
+
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
+
+
+class Webhook:
+    """Answers with these codes in turn, the last one from then on."""
+
+    def __init__(self, *codes: int) -> None:
+        self.heard: list[dict[str, str]] = []
+        answers = list(codes)
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(handler) -> None:
+                self.heard.append(json.loads(handler.rfile.read(int(handler.headers["Content-Length"]))))
+                handler.send_response(answers.pop(0) if len(answers) > 1 else answers[0])
+                handler.end_headers()
+
+            def log_message(handler, *arguments: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook/s3cret"
+        Thread(target=self.server.serve_forever).start()
+
+
+@pytest.fixture
+def webhooks() -> Iterator[list[Webhook]]:
+    started: list[Webhook] = []
+    yield started
+    for webhook in started:
+        webhook.server.shutdown()
+        webhook.server.server_close()
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    folder = tmp_path / "clips" / "wave"
+    folder.mkdir(parents=True)
+    (folder / "a.mp4").write_bytes(b"a")
+    return folder.parent
+
+
+def settings(tmp_path: Path, run: str, webhook: str | None = None) -> Settings:
+    return Settings(tracking_uri=f"sqlite:///{tmp_path / 'm.db'}", run_name=run, webhook=webhook)
+
+
+def test_work_is_done_once_until_the_clips_or_the_work_change(tmp_path, clips):
+    first, place = begin(settings(tmp_path, "run-1"), clips, "work", always=False)
+    assert first
+    finish_run(settings(tmp_path, "run-1"), "FINISHED")
+    assert begin(settings(tmp_path, "run-2"), clips, "work", always=False) == ("", place)
+    assert begin(settings(tmp_path, "run-2"), clips, "work", always=True)[0] == first
+    assert begin(settings(tmp_path, "run-3"), clips, "other", always=False)[0] == first
+    (clips / "wave" / "b.mp4").write_bytes(b"b")
+    assert begin(settings(tmp_path, "run-4"), clips, "work", always=False)[0] not in ("", first)
+
+
+@pytest.mark.parametrize("status", ["FAILED", "RUNNING"])
+def test_a_run_that_has_not_finished_has_not_done_the_work(tmp_path, clips, status):
+    begin(settings(tmp_path, "run-1"), clips, "work", always=False)
+    if status == "FAILED":
+        finish_run(settings(tmp_path, "run-1"), status)
+    assert begin(settings(tmp_path, "run-2"), clips, "work", always=False)[0]
+
+
+def test_the_step_that_failed_is_what_is_told(tmp_path, clips, webhooks):
+    webhooks.append(webhook := Webhook(204))
+    begin(settings(tmp_path, "run-1"), clips, "work", always=False)
+    record_failure(settings(tmp_path, "run-1"), "frames: no clip gave frames")
+    text = end(settings(tmp_path, "run-1", webhook.url), "FAILED", "Task run failed.")
+    assert text == "reelflow run run-1 ended as FAILED: frames: no clip gave frames"
+    expected = {"run": "run-1", "state": "FAILED", "reason": "frames: no clip gave frames", "text": text}
+    assert webhook.heard == [expected]
+
+
+def test_a_run_that_ended_well_tells_nobody(tmp_path, webhooks):
+    webhooks.append(webhook := Webhook(204))
+    assert end(settings(tmp_path, "run-1", webhook.url), "SUCCEEDED", "") == ""
+    assert webhook.heard == []
+
+
+def test_a_pod_that_was_killed_is_told_in_the_words_of_kfp(tmp_path, clips):
+    begin(settings(tmp_path, "run-1"), clips, "work", always=False)
+    assert end(settings(tmp_path, "run-1"), "FAILED", "OOMKilled").endswith(": OOMKilled")
+
+
+def test_the_webhook_is_tried_again(tmp_path, webhooks):
+    webhooks.append(webhook := Webhook(503, 204))
+    end(settings(tmp_path, "run-1", webhook.url), "FAILED", "x")
+    assert len(webhook.heard) == 2
+
+
+def test_a_webhook_that_refuses_is_an_error_without_its_address(tmp_path, webhooks):
+    webhooks.append(webhook := Webhook(403))
+    with pytest.raises(TrackingError, match="the webhook answered 403") as raised:
+        end(settings(tmp_path, "run-1", webhook.url), "FAILED", "x")
+    assert "s3cret" not in str(raised.value)
+
+
+def test_clips_that_are_not_there_are_what_failed(tmp_path):
+    with pytest.raises(DataError, match="nothing at /nowhere in the pod"):
+        begin(settings(tmp_path, "run-1"), Path("/nowhere"), "work", always=False)
+    assert "nothing at /nowhere" in end(settings(tmp_path, "run-1"), "FAILED", "")
