@@ -14,7 +14,7 @@ RUN_OPTIONS = --params "$(PARAMS)" --out "$(OUT)" \
 	$(if $(PROTOCOL),--protocol "$(PROTOCOL)") $(if $(MODEL),--model "$(MODEL)") \
 	$(if $(DROP_SMALL_CLASSES),--drop-small-classes)
 
-.PHONY: help run repro ui test test-slow test-browser check lock clean
+.PHONY: help run repro ui test test-slow test-browser test-docker check images lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ test-slow test-browser: test-%: $(VENV)/dev ## Run the tests of one marker
 	$(if $(filter browser,$*),command -v chromium >/dev/null || { apt-get update && apt-get install -y chromium; })
 	$(BIN)/pytest -m $*
 
+test-docker: $(VENV)/dev ## Run the tests that need a Docker engine, on images of this checkout
+	command -v docker-registry >/dev/null || { apt-get update && apt-get install -y docker-registry; }
+	docker info >/dev/null 2>&1 || infra/images/engine.sh
+	$(MAKE) --no-print-directory images
+	$(BIN)/pytest -m docker
+
 check: $(VENV)/dev ## Lint, types, import rules, docs in step
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,14 +48,27 @@ check: $(VENV)/dev ## Lint, types, import rules, docs in step
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.docs_in_step
 
+images: $(VENV)/dev build/scan/ready ## Build, test and scan the images: BASE=IMAGE@sha256:... IMAGES="frames features" PUSH=registry/prefix
+	@$(BIN)/python -m infra.images.build $(IMAGES) $(if $(BASE),--base "$(BASE)") $(if $(PUSH),--push "$(PUSH)")
+
+COMPILE = $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links
+COMPILE_IMAGE = $(COMPILE) --python-platform x86_64-manylinux_2_28 -c requirements/run.txt
+LEFT_OUT = $(shell sed '/^#/d; s/^/--no-emit-package /' infra/images/left-out.txt)
+
 lock: $(VENV)/dev ## Renew the hashed requirement files
 	for target in base: run:--extra=pipeline dev:--extra=pipeline,--extra=dev; do \
-		$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
-			--no-emit-index-url --no-emit-find-links $$(echo $${target#*:} | tr , ' ') \
+		$(COMPILE) --universal $$(echo $${target#*:} | tr , ' ') \
 			pyproject.toml -o requirements/$${target%%:*}.txt; \
 	done
-	echo uv | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-index-url --no-emit-find-links - -o requirements/uv.txt
+	echo uv | $(COMPILE) --universal - -o requirements/uv.txt
+	$(COMPILE) --universal infra/images/scan.in -o requirements/scan.txt
+	for file in $(wildcard components/*/requirements*.in); do \
+		name=$$(echo $$file | sed 's#components/\(.*\)/requirements\(.*\)\.in#\1\2#'); \
+		$(COMPILE_IMAGE) $(LEFT_OUT) $$file -o requirements/images/$$name.txt; \
+	done
+	$(COMPILE_IMAGE) --no-deps infra/images/kfp.in -o requirements/images/kfp.txt
+	$(COMPILE_IMAGE) infra/images/mlflow.in -o requirements/images/mlflow.txt
 
 clean: ## Remove what runs and builds leave; keeps .venv and MLflow
 	rm -rf out artifacts build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -62,4 +81,9 @@ $(BIN)/uv: requirements/uv.txt
 $(VENV)/run $(VENV)/dev: $(VENV)/%: requirements/%.txt pyproject.toml $(BIN)/uv
 	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/$*.txt
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+build/scan/ready: requirements/scan.txt $(BIN)/uv
+	$(BIN)/uv venv -q --clear --python $(BIN)/python build/scan
+	$(BIN)/uv pip install -q --python build/scan/bin/python --require-hashes -r requirements/scan.txt
 	@touch $@

@@ -12,7 +12,7 @@ def image_name(task: str, params: Params, *, gpu: bool = False) -> str:
         params: all values.
         gpu: on a node with a GPU.
     """
-    step, _, item = task.partition(" ")
+    step, item, *_ = (*task.split(), "")
     if step in ("check", "outcome"):
         return "dataset"
     if step == "features" and (item not in NEEDS_NO_TENSORFLOW or params.features.finetune.blocks):

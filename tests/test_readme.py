@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster_files import cluster_with_images
+from tests.fake_kfp import FakeKfp
 from tests.workplace import ROOT
 
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
@@ -23,9 +25,14 @@ ON_A_DEVICE = {
     "reelflow timeline out/bundle clip.mp4 --out timeline.svg",
 }
 QUICK = ON_A_DEVICE | {
-    "python -m pipelines compile --output build/training.yaml",
     "python -m pipelines compare-reports inception.csv mobilenet.csv",
 }
+ON_A_CLUSTER = {
+    "python -m pipelines compile --cluster infra/cluster.yaml --output build/training.yaml",
+    "python -m pipelines submit",
+    "python -m pipelines schedule apply",
+}
+IN_IMAGES = ("make images", "python -m pipelines run --runner docker --out out/docker")
 SEARCH = "python -m pipelines sweep --data clips --trials 20"
 REPRODUCTION = (
     "python -m pipelines reproduce study-a --data UCF-101 --weights weights --backbones mobilenet_v2_quant"
@@ -48,7 +55,7 @@ def commands() -> set[str]:
 
 
 def test_every_command_is_run_by_a_test():
-    assert commands() == RUN_BY_CI | QUICK | IN_A_CLONE
+    assert commands() == RUN_BY_CI | QUICK | ON_A_CLUSTER | set(IN_IMAGES) | IN_A_CLONE
 
 
 @pytest.fixture
@@ -81,6 +88,25 @@ def test_a_quick_command(place, command):
     if command.endswith("--json"):
         found = json.loads(printed)
         assert set(found) == {"clip", "label", "rejected", "scores", "seconds"}
+
+
+@pytest.mark.parametrize("command", sorted(ON_A_CLUSTER))
+def test_a_command_on_a_cluster(checkout, monkeypatch, command):
+    (checkout / "build").mkdir()
+    cluster_with_images(checkout / "build")
+    with FakeKfp("reelflow") as kfp:
+        monkeypatch.setenv("REELFLOW_KFP_HOST", kfp.host)
+        assert shell(command, checkout)
+
+
+@pytest.mark.docker
+@pytest.mark.timeout(3600)
+def test_the_commands_with_images(checkout):
+    (checkout / ".venv").symlink_to(ROOT / ".venv")
+    for stamp in ("run", "dev"):
+        (ROOT / ".venv" / stamp).touch()  # the checkout's files are newer
+    for command in IN_IMAGES:
+        shell(command, checkout, timeout_s=3000)
 
 
 @pytest.fixture(scope="module")
