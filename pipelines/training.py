@@ -73,10 +73,13 @@ class Graph:
     Attributes:
         params: all values.
         place: says where and how a task runs, by its name.
+        fan_out: tasks that frames and features are dealt to. They share shards through an object store,
+            where one more task of each step finds them all; nothing is lost if it does not.
     """
 
     params: Params
     place: Place
+    fan_out: int = 1
 
     def unroll(self, data_version: Any = "") -> None:
         """Make all tasks.
@@ -88,26 +91,46 @@ class Graph:
         data = self._task(
             dataset, "dataset", params.dataset, source=params.dataset.source, data_version=data_version
         ).output
-        stills = self._task(frames, "frames", params.frames, dataset=data).output
-        common = {"dataset": data, "frames": stills}
+        parts, shared = self._fan_out(data)
+        whole = self._task(frames, "frames", params.frames, part="", dataset=data).after(*parts)
+        common = {"dataset": data, "frames": whole.output}
         least = self._task(
             floors, "floors", params.floors, protocol=params.evaluation.protocol, **common
         ).output
-        common["evaluations"] = self._train_and_evaluate(data, least, self._embed(**common))
+        common["evaluations"] = self._train_and_evaluate(data, least, self._embed(shared, **common))
         features = params.features
         how = {"weights": features.weights, "seed": str(features.seed)}
         bundle = self._task(conversion, "conversion", params.conversion, **how, **common).output
         self._task(release, "release", params.release, bundle=bundle, **common).set_caching_options(False)
 
-    def _embed(self, **inputs: Any) -> dict[str, Any]:
-        """The features of every backbone."""
-        section = self.params.features
-        return {
-            backbone: self._task(
-                features, f"features {backbone}", section.narrowed_to(backbone), backbone=backbone, **inputs
-            ).output
-            for backbone in section.backbones
+    def _fan_out(self, data: Any) -> tuple[list[Any], dict[str, list[Any]]]:
+        """Make the tasks of parts: those of frames, and those of each backbone's features."""
+        count = self.fan_out if self.fan_out > 1 else 0
+        parts = [f"{number}/{count}" for number in range(1, count + 1)]
+        stills = {
+            part: self._task(frames, f"frames {part}", self.params.frames, part=part, dataset=data)
+            for part in parts
         }
+        if self.params.features.finetune.blocks:  # it learns from all frames
+            return list(stills.values()), {}
+        return list(stills.values()), {
+            backbone: [
+                self._features(backbone, part, dataset=data, frames=stills[part].output) for part in parts
+            ]
+            for backbone in self.params.features.backbones
+        }
+
+    def _embed(self, shared: dict[str, list[Any]], **inputs: Any) -> dict[str, Any]:
+        """The features of every backbone, after the tasks that share them."""
+        return {
+            backbone: self._features(backbone, **inputs).after(*shared.get(backbone, [])).output
+            for backbone in self.params.features.backbones
+        }
+
+    def _features(self, backbone: str, part: str = "", **inputs: Any) -> Any:
+        name = f"features {backbone} {part}".strip()
+        section = self.params.features.narrowed_to(backbone)
+        return self._task(features, name, section, backbone=backbone, **inputs)
 
     def _train_and_evaluate(self, data: Any, least: Any, embedded: dict[str, Any]) -> Any:
         """Unroll trainings and the chain of evaluations; returns the chain's end."""

@@ -84,7 +84,7 @@ def perform(
     """
     settings = Settings()
     step = run.__module__.split(".")[1]
-    task = settings.task or " ".join([step, *(options or {}).values()])
+    task = settings.task or " ".join(filter(None, [step, *(options or {}).values()]))
     with watched_by(EventFile(settings.events) if settings.events else Line()):
         emit("started", task=task)
         started = time.perf_counter()

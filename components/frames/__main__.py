@@ -17,7 +17,13 @@ def main(
     params: Annotated[Path, typer.Option(help="Params file.")] = Path("params.yaml"),
 ) -> None:
     """Extract uniformly spread frames of every clip."""
-    perform(run, load_params(params).frames, inputs={"dataset": dataset}, output={"frames": frames})
+    perform(
+        run,
+        load_params(params).frames,
+        options={"part": ""},
+        inputs={"dataset": dataset},
+        output={"frames": frames},
+    )
 
 
 if __name__ == "__main__":

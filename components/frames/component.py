@@ -6,8 +6,8 @@ from components.images import image
 
 
 @dsl.component(base_image=image("frames"), install_kfp_package=False)
-def frames(params: str, dataset: dsl.Input[dsl.Dataset], frames: dsl.Output[dsl.Dataset]) -> None:
-    """Extract uniformly spread frames of every clip."""
+def frames(params: str, part: str, dataset: dsl.Input[dsl.Dataset], frames: dsl.Output[dsl.Dataset]) -> None:
+    """Extract uniformly spread frames of every clip, or of a part of them."""
     from components.frames.step import run
     from reelflow.params import FramesParams
     from reelflow.steps import paths, perform
@@ -15,6 +15,7 @@ def frames(params: str, dataset: dsl.Input[dsl.Dataset], frames: dsl.Output[dsl.
     perform(
         run,
         FramesParams.model_validate_json(params),
+        options={"part": part},
         inputs=paths(dataset=dataset),
         output=paths(frames=frames),
     )

@@ -1,6 +1,7 @@
 """Tar shards of JPEG frames. A shard is whole when its index, written after it, is there."""
 
 import io
+import re
 import tarfile
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -9,7 +10,7 @@ from typing import Any
 
 from components.frames.extract import Extracted
 from reelflow.contracts import Clip, Document, FrameShard, Rejected, Sha256
-from reelflow.errors import BundleError, ClipError
+from reelflow.errors import BundleError, ClipError, ParamsError
 from reelflow.files import atomic, sha256_file, sha256_text, write_text
 from reelflow.params import FramesParams
 from reelflow.steps import content_code
@@ -18,6 +19,7 @@ from reelflow.stores.shared import SharedShards
 
 SOURCES = ("components/frames", "reelflow/video", "reelflow/stores/frames.py")
 """Code that frames depend on; of the rest of the library they do not."""
+PART = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
 
 def assign_shards(clips: Iterable[Clip], count: int) -> dict[str, list[Clip]]:
@@ -29,6 +31,26 @@ def assign_shards(clips: Iterable[Clip], count: int) -> dict[str, list[Clip]]:
     for clip in sorted(clips, key=lambda clip: clip.clip_id):
         shards.setdefault(int(clip.clip_id, 16) % count, []).append(clip)
     return {f"shard-{number:05d}-of-{count:05d}.tar": shards[number] for number in sorted(shards)}
+
+
+def part_of(shards: dict[str, list[Clip]], part: str) -> dict[str, list[Clip]]:
+    """The shards of one part, dealt by their numbers: `2/8` is the second of eight; all for an empty one.
+
+    Raises:
+        ParamsError: there is no such part.
+    """
+    if not part:
+        return shards
+    found = PART.fullmatch(part)
+    number, count = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= number <= count:
+        raise ParamsError(f"part is {part!r}: expected one such as 2/8, from 1/8 to 8/8")
+    return {file: clips for file, clips in shards.items() if number_of(file) % count == number - 1}
+
+
+def number_of(file: str) -> int:
+    """The number of a shard, from its name."""
+    return int(file.split("-")[1])
 
 
 class Origin(Document):

@@ -12,6 +12,7 @@ from components.frames.shards import (
     describe_shard,
     fetch_shard,
     origin_of,
+    part_of,
     share_shard,
     whole_shard,
     write_shard,
@@ -29,9 +30,9 @@ KIND = "frames"
 
 
 def run(
-    params: FramesParams, *, dataset: Path, frames: Path, shared: SharedShards | None = None
+    params: FramesParams, *, dataset: Path, frames: Path, part: str = "", shared: SharedShards | None = None
 ) -> FramesReport:
-    """Write the frames of every clip of a data set.
+    """Write the frames of every clip of a data set, or of a part of them.
 
     Shards that are whole are kept, and those that other runs and machines share are taken over.
 
@@ -39,6 +40,7 @@ def run(
         params: how many frames, and how they are kept.
         dataset: folder of the dataset step.
         frames: the output; `frames.json` comes last.
+        part: `2/8` for the second eighth of the shards; all by default.
         shared: shards of other runs and machines; by default those in the store of the environment.
 
     Raises:
@@ -47,12 +49,12 @@ def run(
         StorageError: the disk is full or read-only.
     """
     source = DatasetReport.open(dataset)
-    shards = assign_shards(read_clips(dataset), params.shards)
+    shards = part_of(assign_shards(read_clips(dataset), params.shards), part)
     work = Work(params, source.clips_root(dataset), frames, shared or default_shards(KIND))
     indexes = _finish_shards(work, shards)
     quarantined = tuple(rejected for index in indexes.values() for rejected in index.quarantined)
     clips = sum(len(index.sizes) for index in indexes.values())
-    if not clips:
+    if not clips and not part:
         raise DataError(f"no clip gave frames; the first one: {quarantined[0].path}: {quarantined[0].reason}")
     report = FramesReport(
         data_hash=source.data_hash,

@@ -1,7 +1,7 @@
 """infra/cluster.yaml, typed: how the pipeline runs on a cluster. No value here changes a result."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
@@ -96,6 +96,7 @@ class ClusterConfig(Part):
     kfp: Kfp
     mlflow: Mlflow
     store: Store = Store()
+    fan_out: int = Field(default=1, ge=1, le=1000, description="tasks that frames and features are dealt to")
     images: Path
     user: PositiveInt = Field(description="numeric user of every container; the images' own is 10001")
     secrets: tuple[Secret, ...] = ()
@@ -106,6 +107,12 @@ class ClusterConfig(Part):
     def placement(self, step: str) -> Placement:
         """What tasks of a step get."""
         return self.tasks.get(step, self.tasks["default"])
+
+    @pydantic.model_validator(mode="after")
+    def _shares_what_it_deals(self) -> Self:
+        if self.fan_out > 1 and self.store.address == "none":
+            raise ValueError("fan_out needs a store.address through which tasks share their shards")
+        return self
 
     @pydantic.field_validator("tasks")
     @classmethod

@@ -38,7 +38,7 @@ def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = 
             )
             version = _placed(checked, "check", place).outputs["Output"]
             with dsl.If(version != "", name="something is new"):
-                Graph(params, place).unroll(version)
+                Graph(params, place, cluster.fan_out).unroll(version)
 
     return pipeline
 

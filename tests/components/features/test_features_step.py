@@ -116,14 +116,15 @@ def network(monkeypatch: pytest.MonkeyPatch) -> CountingThumbnail:
 
 
 def test_a_further_view_costs_that_view_alone(
-    frames: Path, tmp_path: Path, network: CountingThumbnail
+    frames: Path, tmp_path: Path, network: CountingThumbnail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = folder(tmp_path, "one"), folder(tmp_path, "two")
     run(with_views("plain", "flip"), backbone="thumbnail", frames=frames, features=one)
     assert network.frames == 2 * 21
     run(with_views("plain", "crop", "flip"), backbone="thumbnail", frames=frames, features=two)
     assert network.frames == 3 * 21
-    anew = folder(tmp_path, "elsewhere/anew")
+    monkeypatch.setenv("REELFLOW_STORE", "none")
+    anew = folder(tmp_path, "anew")
     run(with_views("plain", "crop", "flip"), backbone="thumbnail", frames=frames, features=anew)
     assert content(two) == content(anew)
     assert content(one) == {name: made for name, made in content(two).items() if name in content(one)} | {

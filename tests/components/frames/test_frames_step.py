@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.frames.extract import extract
 from components.frames.step import run
 from reelflow.contracts import FramesReport
-from reelflow.errors import BundleError, DataError
+from reelflow.errors import BundleError, DataError, ParamsError
 from reelflow.params import FramesParams
 from reelflow.stores.frames import FrameStore
 from reelflow.video.sample import uniform_indices
@@ -194,3 +195,54 @@ def test_a_read_only_disk_is_said(tmp_path, small_disk):
     assert refused.returncode == 6
     assert "read-only" in said
     assert "Traceback" not in said
+
+
+def test_parts_share_what_the_whole_step_then_takes(dataset, tmp_path, monkeypatch):
+    alone = run_into(dataset, tmp_path / "alone")
+    monkeypatch.setenv("REELFLOW_STORE", str(tmp_path / "another"))
+    parts = []
+    for part in ("1/3", "2/3", "3/3"):
+        folder = tmp_path / part.replace("/", "-")
+        folder.mkdir()
+        parts.append(run(PARAMS, dataset=dataset, frames=folder, part=part))
+    dealt = [shard for report in parts for shard in report.shards]
+    assert sorted(dealt, key=lambda shard: shard.file) == list(alone.shards)
+    monkeypatch.setattr("components.frames.step.extract", None)  # no clip is decoded any more
+    assert run_into(dataset, tmp_path / "whole") == alone
+
+
+def test_a_part_may_be_empty(dataset, tmp_path):
+    (tmp_path / "frames").mkdir()
+    report = run(PARAMS, dataset=dataset, frames=tmp_path / "frames", part="9/9")
+    assert report.shards == ()
+
+
+@pytest.mark.parametrize("part", ["0/2", "3/2", "1/0", "2", "a/b", "1/2/3"])
+def test_a_part_that_is_none(dataset, tmp_path, part):
+    with pytest.raises(ParamsError, match="part is"):
+        run(PARAMS, dataset=dataset, frames=tmp_path, part=part)
+
+
+def test_another_clip_makes_its_shard_alone_again(dataset, tmp_path, monkeypatch):
+    before = run_into(dataset, tmp_path / "before")
+    made: list[str] = []
+
+    def counting(task):
+        made.append(task[1].path)
+        return extract(task)
+
+    monkeypatch.setattr("components.frames.step.extract", counting)
+    monkeypatch.setattr("components.frames.step.in_processes", one_by_one)
+    root = tmp_path / "clips"
+    write_video(root / "class 0" / "new.mp4", 5, seed=99)
+    paths = sorted(root.glob("*/*.mp4"))
+    write_dataset(tmp_path / "dataset", paths, root)
+    after = run_into(dataset, tmp_path / "after")
+    kept = {shard.file for shard in after.shards if shard in before.shards}
+    (changed,) = [shard for shard in after.shards if shard.file not in kept]
+    assert len(made) == len(changed.clip_ids)
+    assert "class 0/new.mp4" in made
+
+
+def one_by_one(work, tasks, timeout_s):
+    return (work(task) for task in tasks)

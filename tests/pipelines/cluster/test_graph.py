@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipelines.cluster.config import Placement, Toleration, Volume
+from pipelines.cluster.config import Placement, Store, Toleration, Volume, load_cluster
 from pipelines.package import compile_to
 from pipelines.training import task_names
 from reelflow.errors import ParamsError
@@ -147,6 +147,29 @@ def test_gpus_volumes_nodes_and_float_backbones(tmp_path):
     assert "features@" in package.containers["features thumbnail"]["image"]
     mounted = {name for name, pod in package.pods.items() if "pvcMount" in pod}
     assert mounted == {"check", "dataset", "frames"}
+
+
+def test_frames_and_features_are_dealt_to_tasks_that_the_whole_steps_wait_for(tmp_path):
+    store = Store(address="s3://bucket/shards", s3_endpoint="http://store:9000")
+    cluster = cluster_with_images(tmp_path).model_copy(update={"fan_out": 2, "store": store})
+    package = compiled(tmp_path, cluster)
+    parts = {"frames 1/2", "frames 2/2", "features thumbnail 1/2", "features thumbnail 2/2"}
+    assert set(package.tasks) == {*task_names(PARAMS), "check", "outcome", *parts}
+    keys = {name: task["componentRef"]["name"].removeprefix("comp-") for name, task in package.tasks.items()}
+    for whole in ("frames", "features thumbnail"):
+        waited = set(package.tasks[whole]["dependentTasks"])
+        assert {keys[f"{whole} 1/2"], keys[f"{whole} 2/2"]} <= waited
+    part = package.tasks["features thumbnail 2/2"]["inputs"]["artifacts"]["frames"]
+    assert part["taskOutputArtifact"]["producerTask"] == keys["frames 2/2"]
+    assert {"name": "REELFLOW_STORE", "value": store.address} in package.containers["frames 1/2"]["env"]
+    assert "reelflow-features@" in package.containers["features thumbnail 1/2"]["image"]
+
+
+def test_what_is_dealt_needs_a_store(tmp_path):
+    values = cluster_with_images(tmp_path).model_dump(mode="json") | {"fan_out": 2}
+    (tmp_path / "cluster.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(ParamsError, match=r"fan_out needs a store\.address"):
+        load_cluster(tmp_path / "cluster.yaml")
 
 
 def test_other_params_or_images_are_other_work(tmp_path):
