@@ -14,10 +14,10 @@ RUN_OPTIONS = --params "$(PARAMS)" --out "$(OUT)" \
 	$(if $(PROTOCOL),--protocol "$(PROTOCOL)") $(if $(MODEL),--model "$(MODEL)") \
 	$(if $(DROP_SMALL_CLASSES),--drop-small-classes)
 
-.PHONY: help run repro ui test test-slow test-browser test-docker check images lock clean
+.PHONY: help run repro ui test test-slow test-browser test-cluster test-docker check images lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z -]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 run: $(VENV)/run ## Run the pipeline: DATA= WEIGHTS= OUT= BACKBONES= HEADS= PROTOCOL= MODEL= PARAMS= DROP_SMALL_CLASSES=1
 	@$(BIN)/python -m pipelines run $(RUN_OPTIONS)
@@ -31,8 +31,9 @@ ui: $(VENV)/run ## Open MLflow on the runs so far
 test: $(VENV)/dev ## Run the ordinary tests
 	$(BIN)/pytest -n 2
 
-test-slow test-browser: test-%: $(VENV)/dev ## Run the tests of one marker
+test-slow test-browser test-cluster: test-%: $(VENV)/dev ## Run the tests of one marker
 	$(if $(filter browser,$*),command -v chromium >/dev/null || { apt-get update && apt-get install -y chromium; })
+	$(if $(filter cluster,$*),ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update && apt-get install -y postgresql; })
 	$(BIN)/pytest -m $*
 
 test-docker: $(VENV)/dev ## Run the tests that need a Docker engine, on images of this checkout
@@ -71,7 +72,7 @@ lock: $(VENV)/dev ## Renew the hashed requirement files
 	$(COMPILE_IMAGE) infra/images/mlflow.in -o requirements/images/mlflow.txt
 
 clean: ## Remove what runs and builds leave; keeps .venv and MLflow
-	rm -rf out artifacts build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf out artifacts build .reelflow *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/uv: requirements/uv.txt
 	$(PYTHON) -m venv $(VENV)

@@ -17,7 +17,7 @@ from reelflow.errors import ReelflowError, StorageError
 def errors() -> list[type[ReelflowError]]:
     found = [ReelflowError]
     for error in found:
-        found += error.__subclasses__()
+        found += [child for child in error.__subclasses__() if child.__module__ == error.__module__]
     return found
 
 
