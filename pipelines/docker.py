@@ -6,11 +6,12 @@ they have here; the root file system is read-only, no capability is left, and no
 
 import os
 import socket
+import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,36 +28,56 @@ from reelflow.settings import Settings
 from reelflow.stores.mlflow_client import SQLITE, sqlite_file
 from reelflow.stores.objects import NO_STORE
 
-IMAGE_USER = 10001
+IMAGE_USER = "10001:0"
 START_TIMEOUT_S = 60
 LABEL = "reelflow.run"
-PASSED_ON = (
+PASSED_ON = (  # variables that begin so
+    "MLFLOW_",
     "REELFLOW_RUN",
     "REELFLOW_WORK",
     "REELFLOW_EVENTS",
+    "REELFLOW_S3_ENDPOINT",
     "REELFLOW_WEIGHTS_MIRROR",
     "TF_CPP_MIN_LOG_LEVEL",
 )
-PASSED_ON_PREFIX = "MLFLOW_"
 
 
 @contextmanager
-def docker_runner(params: Params, out: Path, settings: Settings) -> Iterator[tuple[Any, Place]]:
+def docker_engine() -> Iterator[Any]:
+    """A client of the Docker engine.
+
+    Raises:
+        ParamsError: none answers.
+    """
+    import docker
+
+    try:
+        client = docker.from_env()
+        client.ping()
+    except docker.errors.DockerException as error:
+        raise ParamsError(
+            f"no Docker engine answers ({error}): start it, or leave out --runner docker"
+        ) from None
+    with closing(client):
+        yield client
+
+
+@contextmanager
+def docker_runner(engine: Any, params: Params, out: Path, settings: Settings) -> Iterator[tuple[Any, Place]]:
     """Kfp's Docker runner, and the `Place` that tells tasks their image and environment.
 
     Raises:
-        ParamsError: no engine answers, or an image has not been built.
+        ParamsError: an image has not been built.
     """
     from kfp import local
 
     written = _writable(params, out, settings)
     names = {name: image(image_name(name, params)) for name in task_names(params)}
-    client = _engine()
+    _check_images(engine, sorted(set(names.values())))
     try:
-        _check_images(client, sorted(set(names.values())))
         runner = local.DockerRunner(
             mounts=_mounts(params, written),
-            user=_owner(written),
+            user=_user(written),
             network_mode="host",
             read_only=True,
             tmpfs={"/tmp": "mode=1777"},  # noqa: S108
@@ -75,8 +96,7 @@ def docker_runner(params: Params, out: Path, settings: Settings) -> Iterator[tup
 
         yield runner, place
     finally:
-        _kill_containers(client, settings.run_name)
-        client.close()
+        _kill_containers(engine, settings.run_name)
 
 
 @contextmanager
@@ -116,21 +136,8 @@ def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
     )
 
 
-def _engine() -> Any:
-    import docker
-
-    try:
-        client = docker.from_env()
-        client.ping()
-    except docker.errors.DockerException as error:
-        raise ParamsError(
-            f"no Docker engine answers ({error}): start it, or leave out --runner docker"
-        ) from None
-    return client
-
-
-def _check_images(client: Any, names: list[str]) -> None:
-    here = {tag for found in client.images.list() for tag in found.tags}
+def _check_images(engine: Any, names: list[str]) -> None:
+    here = {tag for found in engine.images.list() for tag in found.tags}
     if missing := [name for name in names if name not in here]:
         raise ParamsError(f"no image {', '.join(missing)} here: run make images")
 
@@ -160,20 +167,22 @@ def _mounts(params: Params, written: list[Path]) -> list[Any]:
     ]
 
 
-def _owner(written: list[Path]) -> str:
-    """Who the containers run as: the caller, or, for root, a user who then owns what they write."""
+def _user(written: list[Path]) -> str:
+    """Who the containers run as: the caller; for root, the image's own user, who is of group root."""
     if os.getuid():
         return f"{os.getuid()}:{os.getgid()}"
+    os.umask(0o002)
     for folder in written:
         for path in (folder, *folder.rglob("*")):
-            os.chown(path, IMAGE_USER, IMAGE_USER, follow_symlinks=False)
-    return f"{IMAGE_USER}:{IMAGE_USER}"
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | stat.S_IRGRP | stat.S_IWGRP)
+    return IMAGE_USER
 
 
-def _kill_containers(client: Any, run_name: str) -> None:
+def _kill_containers(engine: Any, run_name: str) -> None:
     """End what an interrupted run has left."""
     import docker
 
-    for container in client.containers.list(filters={"label": f"{LABEL}={run_name}"}):
+    for container in engine.containers.list(filters={"label": f"{LABEL}={run_name}"}):
         with suppress(docker.errors.DockerException):
             container.kill()

@@ -173,6 +173,7 @@ def _run_kfp(params: Params, out: Path, steps: Steps, log: IO[str]) -> None:
 
     links = out / "work" / "kfp"
     shutil.rmtree(links, ignore_errors=True)
+    links.mkdir(parents=True, exist_ok=True)  # or the Docker engine makes it, as its own
     with contextlib.redirect_stdout(log), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         local.init(runner=steps.runner, pipeline_root=str(links))

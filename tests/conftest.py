@@ -3,12 +3,16 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from components.images import image
+from infra.images.build import NAMES, ON_REQUEST
 from reelflow.files import locked
+from tests.engine import docker, engine_answers
 from tests.workplace import ROOT, Workplace
 
 hypothesis.settings.register_profile(
@@ -71,3 +75,17 @@ def checkout(tmp_path: Path) -> Path:
             shutil.copy2(ROOT / name, target / name)
     subprocess.run(["git", "init", "-q"], cwd=target, check=True)
     return target
+
+
+@pytest.fixture(scope="session")
+def images() -> dict[str, str]:
+    """References in the engine by name. `make test-docker` has built them of this very checkout."""
+    if not engine_answers():
+        pytest.skip("no Docker engine answers (make test-docker starts one)")
+    references = {name: image(name) for name in NAMES if name not in ON_REQUEST}
+    missing = [
+        name for name, reference in references.items() if docker("image", "inspect", reference).returncode
+    ]
+    if missing:
+        subprocess.run([sys.executable, "-m", "infra.images.build", *missing], cwd=ROOT, check=True)
+    return references

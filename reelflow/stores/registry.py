@@ -31,7 +31,7 @@ EVALUATION = "evaluation"
 EVALUATION_FILES = (EvaluationReport.file_name, SCORES)
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such model; no such alias
 PACKAGE = Path(__file__).parent.parent
-REQUIREMENTS = ("ai-edge-litert", "av", "mlflow", "numpy", "pydantic")
+REQUIREMENTS = ("ai-edge-litert", "av", "numpy", "pydantic")
 
 
 class Registry(Protocol):
@@ -195,8 +195,15 @@ def _save_model(bundle: Path, folder: Path) -> None:
             python_model=str(Path(__file__).with_name("pyfunc.py")),
             artifacts={"bundle": str(bundle)},
             code_paths=[str(PACKAGE)],
-            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+            pip_requirements=_requirements(),
         )
+
+
+def _requirements() -> list[str]:
+    """What the model needs; an image may have MLflow's client alone, which bears another name."""
+    from mlflow.version import VERSION
+
+    return [f"mlflow=={VERSION}", *(f"{name}=={version(name)}" for name in REQUIREMENTS)]
 
 
 def keep_evaluation(evaluation: Path | None, target: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ import requests
 
 from infra.images.scan import scan
 from tests.bundles import write_small_bundle
-from tests.infra.conftest import docker
+from tests.engine import docker
 from tests.workplace import ROOT
 
 pytestmark = pytest.mark.docker
