@@ -14,10 +14,10 @@ RUN_OPTIONS = --params "$(PARAMS)" --out "$(OUT)" \
 	$(if $(PROTOCOL),--protocol "$(PROTOCOL)") $(if $(MODEL),--model "$(MODEL)") \
 	$(if $(DROP_SMALL_CLASSES),--drop-small-classes)
 
-.PHONY: help run repro ui test test-slow test-browser test-cluster test-docker check images lock clean
+.PHONY: help run repro ui test test-slow test-browser test-cluster test-docker test-s3 check images lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z -]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 run: $(VENV)/run ## Run the pipeline: DATA= WEIGHTS= OUT= BACKBONES= HEADS= PROTOCOL= MODEL= PARAMS= DROP_SMALL_CLASSES=1
 	@$(BIN)/python -m pipelines run $(RUN_OPTIONS)
@@ -31,9 +31,10 @@ ui: $(VENV)/run ## Open MLflow on the runs so far
 test: $(VENV)/dev ## Run the ordinary tests
 	$(BIN)/pytest -n 2
 
-test-slow test-browser test-cluster: test-%: $(VENV)/dev ## Run the tests of one marker
+test-slow test-browser test-cluster test-s3: test-%: $(VENV)/dev ## Run the tests of one marker
 	$(if $(filter browser,$*),command -v chromium >/dev/null || { apt-get update && apt-get install -y chromium; })
 	$(if $(filter cluster,$*),ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update && apt-get install -y postgresql; })
+	$(if $(filter s3,$*),command -v radosgw >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ceph-common ceph-mon ceph-osd radosgw; })
 	$(BIN)/pytest -m $*
 
 test-docker: $(VENV)/dev ## Run the tests that need a Docker engine, on images of this checkout
@@ -66,7 +67,8 @@ lock: $(VENV)/dev ## Renew the hashed requirement files
 	$(COMPILE) --universal infra/images/scan.in -o requirements/scan.txt
 	for file in $(wildcard components/*/requirements*.in); do \
 		name=$$(echo $$file | sed 's#components/\(.*\)/requirements\(.*\)\.in#\1\2#'); \
-		$(COMPILE_IMAGE) $(LEFT_OUT) $$file -o requirements/images/$$name.txt; \
+		grep -q "^dvc" $$file && left_out="" || left_out="$(LEFT_OUT)"; \
+		$(COMPILE_IMAGE) $$left_out $$file -o requirements/images/$$name.txt; \
 	done
 	$(COMPILE_IMAGE) --no-deps infra/images/kfp.in -o requirements/images/kfp.txt
 	$(COMPILE_IMAGE) infra/images/mlflow.in -o requirements/images/mlflow.txt

@@ -10,18 +10,21 @@ from rich.console import Console
 
 from pipelines.choices import choose, names_in, with_model_name
 from pipelines.cluster.commands import commands as cluster_commands
+from pipelines.console import wide_console
+from pipelines.data.commands import commands as data_commands
 from reelflow.commandline import run_command
 from reelflow.params import load_params
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(cluster_commands)
+app.add_typer(data_commands, name="data")
 
 ParamsFile = Annotated[Path, typer.Option(help="The params file.")]
 
 
 @app.command()
 def run(
-    data: Annotated[Path | None, typer.Option(help="Folder of clips: DIR/<class>/<clip>.")] = None,
+    data: Annotated[str, typer.Option(help="Clips: DIR (DIR/<class>/<clip>), git+https:// or s3://.")] = "",
     weights: Annotated[Path | None, typer.Option(help="Folder of weight files.")] = None,
     out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("out"),
     backbones: Annotated[str, typer.Option(help="Comma-separated backbones.")] = "",
@@ -117,7 +120,7 @@ def reproduce(
 
 @app.command()
 def sweep(
-    data: Annotated[Path | None, typer.Option(help="Folder of clips: DIR/<class>/<clip>.")] = None,
+    data: Annotated[str, typer.Option(help="Clips: DIR (DIR/<class>/<clip>), git+https:// or s3://.")] = "",
     weights: Annotated[Path | None, typer.Option(help="Folder of weight files.")] = None,
     out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("out/sweep"),
     space: Annotated[Path, typer.Option(help="What to choose from.")] = Path("sweep.yaml"),
@@ -138,6 +141,21 @@ def sweep(
     )
     found = load_space(space, chosen, trials)
     print_report(run_sweep(chosen, found, out, console), out, console)
+
+
+@app.command()
+def lineage(
+    target: Annotated[
+        str, typer.Argument(help="A bundle or run folder, models:/NAME@ALIAS or models:/NAME/3.")
+    ],
+    clips: Annotated[bool, typer.Option("--clips", help="List each clip: sha256 and path.")] = False,
+    output: Annotated[Path | None, typer.Option(help="CSV file for the clips.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+) -> None:
+    """Show what a model was made from: release, conversion, training, features, frames, every clip."""
+    from pipelines.lineage_view import show
+
+    show(target, wide_console(), clips=clips, output=output, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -27,11 +27,13 @@ from reelflow.params import Params
 from reelflow.settings import Settings
 from reelflow.stores.mlflow_client import SQLITE, sqlite_file
 from reelflow.stores.objects import NO_STORE
+from reelflow.stores.sources_address import is_remote
 
 IMAGE_USER = "10001:0"
 START_TIMEOUT_S = 60
 LABEL = "reelflow.run"
 PASSED_ON = (  # variables that begin so
+    "AWS_",
     "MLFLOW_",
     "REELFLOW_RUN",
     "REELFLOW_WORK",
@@ -90,6 +92,7 @@ def docker_runner(engine: Any, params: Params, out: Path, settings: Settings) ->
             task.set_container_image(names[name])
             task.set_env_variable("REELFLOW_WEIGHTS_CACHE", str(settings.weights_cache))
             task.set_env_variable("REELFLOW_STORE", settings.store)
+            task.set_env_variable("REELFLOW_CLIPS", str(settings.clips))
             for variable, value in os.environ.items():
                 if variable.startswith(PASSED_ON):
                     task.set_env_variable(variable, value)
@@ -115,7 +118,8 @@ def tracking_server(settings: Settings) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", settings.tracking_uri]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # eight processes more
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_for(address, server)
         yield address
@@ -145,6 +149,8 @@ def _check_images(engine: Any, names: list[str]) -> None:
 def _writable(params: Params, out: Path, settings: Settings) -> list[Path]:
     """Folders that containers write to."""
     folders = [out / "work"]
+    if is_remote(params.dataset.source):
+        folders.append(settings.clips)
     if settings.tracking_uri.startswith(SQLITE):
         folders.append(sqlite_file(settings.tracking_uri).parent / "mlartifacts")
     if settings.store != NO_STORE and "://" not in settings.store:

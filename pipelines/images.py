@@ -2,6 +2,7 @@
 
 from reelflow.backbones import NEEDS_NO_TENSORFLOW
 from reelflow.params import Params
+from reelflow.stores.sources_address import GitPath, parse_source
 
 
 def image_name(task: str, params: Params, *, gpu: bool = False) -> str:
@@ -19,4 +20,6 @@ def image_name(task: str, params: Params, *, gpu: bool = False) -> str:
         return "features-float"
     if step == "training" and gpu:
         return "training-gpu"
+    if step == "frames" and isinstance(parse_source(params.dataset.source), GitPath):
+        return "frames-dvc"
     return step

@@ -24,12 +24,13 @@ from reelflow.backbones import check_backbones
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import BundleReport, Document, Summary
 from reelflow.errors import ReelflowError, StepError, StorageError, WeightsError, disk_errors
-from reelflow.files import exists, fingerprint, locked, replace_folder, sha256_text, write_text
+from reelflow.files import check_space, exists, fingerprint, locked, replace_folder, sha256_text, write_text
 from reelflow.nets.heads import check_heads
 from reelflow.params import Params
 from reelflow.progress import Event
 from reelflow.settings import Settings
 from reelflow.steps import code_hash
+from reelflow.stores.sources import data_version
 from reelflow.stores.teachers import check_teachers
 from reelflow.stores.tracking import finish_run, prepare, record_folder
 from reelflow.video.views import check_views
@@ -88,7 +89,7 @@ def _check(params: Params) -> None:
 
 def _check_place(params: Params, out: Path) -> None:
     """Refuse clips that are not there, and a folder in which results and the user's own files would mix."""
-    check_source(Path(params.dataset.source), out)
+    check_source(params.dataset.source, out)
     bundle = out / "bundle"
     if bundle.exists() and not (bundle / BundleReport.file_name).is_file():
         raise StorageError(
@@ -98,8 +99,9 @@ def _check_place(params: Params, out: Path) -> None:
 
 def _state(params: Params, out: Path) -> RunState:
     """The state of the run in `out` if it has the same params, data and code, else a new one."""
-    given = map(Path, (params.dataset.source, params.features.weights, *params.training.teacher))
+    given = map(Path, (params.features.weights, *params.training.teacher))
     files = [fingerprint(path) for path in given if exists(path)]
+    files.append(data_version(params.dataset.source, Settings()))
     mark = sha256_text("\n".join([params.model_dump_json(), code_hash(""), *files]))
     with contextlib.suppress(ReelflowError):
         found = RunState.read(out / "run.json")
@@ -146,6 +148,7 @@ def _run_pipeline(params: Params, out: Path, settings: Settings, console: Consol
         with contextlib.suppress(ReelflowError):  # the step's failure matters more
             finish_run(settings, "FAILED")
         if failure is None:
+            check_space(out)
             told = COLORS.sub("", str(error))
             raise StepError(f"a step ended without saying why ({told}); its output is in {log_path}")
         problem = StepError(f"{failure['task']}: {failure['message']}")

@@ -115,7 +115,9 @@ class DatasetReport(Report):
 
     file_name: ClassVar[str] = "dataset.json"
 
-    source: str = Field(description="as in params: a folder, or a recipe of generated clips")
+    source: str = Field(description="as in params: a folder, a recipe of generated clips, or an address")
+    revision: str = Field(default="", description="what the source was at: a commit, or DVC's hash")
+    version: str = Field(default="", description="hash of all that the source holds, by name")
     generated: bool = Field(description="the clips lie in this folder's clips/, made from a recipe")
     labels: tuple[str, ...] = Field(description="sorted; a label's place is its class index")
     split_counts: dict[Split, int]

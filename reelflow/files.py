@@ -13,9 +13,11 @@ from threading import get_ident
 import numpy as np
 from numpy.typing import NDArray
 
-from reelflow.errors import disk_errors
+from reelflow.errors import StorageError, disk_errors
 
 TEMPORARY = ".*.tmp"
+COPY_BYTES = 1 << 20
+SPARE_BYTES = 16_000_000
 
 
 def exists(path: Path) -> bool:
@@ -87,10 +89,12 @@ def write_array(path: Path, array: NDArray[np.generic]) -> None:
 
 def link_file(source: Path, target: Path) -> None:
     """Make `target` the same file as `source` where the disk can, else a copy of it."""
+    target.unlink(missing_ok=True)  # what a killed process left may be a link: writing to it would alter more
     try:
         os.link(source, target)
     except OSError:
-        shutil.copyfile(source, target)
+        with source.open("rb") as read, target.open("wb") as written:
+            shutil.copyfileobj(read, written, COPY_BYTES)  # copyfile() blames `source` for a full disk
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -105,6 +109,21 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
         table.writerows(rows)
 
 
+def check_space(*folders: Path) -> None:
+    """Say that a disk is as good as full; for what has failed without a reason of its own.
+
+    Raises:
+        StorageError: it is.
+    """
+    for folder in folders:
+        free = shutil.disk_usage(folder).free
+        if free < SPARE_BYTES:
+            raise StorageError(
+                f"only {free / 1e6:.1f} MB are left on the disk of {folder}: "
+                "free some space and run the same command again"
+            )
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on `path`; waits for another process that holds it."""
@@ -116,12 +135,20 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def replace_folder(partial: Path, final: Path) -> None:
-    """Put the folder `partial` in the place of `final`."""
-    if final.is_symlink() or final.is_file():
-        final.unlink()
-    elif final.exists():
-        shutil.rmtree(final)
+    """Put the folder `partial` in the place of `final`, which is whole or absent at any moment."""
+    old = final.with_name(f".{final.name}.old")
+    _remove(old)
+    if final.is_symlink() or final.exists():
+        final.replace(old)
     partial.replace(final)
+    _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
 
 
 def fingerprint(path: Path) -> str:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validato
 
 from reelflow.errors import ParamsError
 from reelflow.protocols import Protocol
+from reelflow.stores.sources_address import parse_source
 from reelflow.yaml_file import read_yaml
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -52,7 +53,10 @@ class SplitLists(Section):
 class DatasetParams(Section):
     """Where the clips are and how they are split."""
 
-    source: str = Field(min_length=1, description="folder of clips, or recipe of generated ones (.yaml)")
+    source: str = Field(
+        min_length=1,
+        description="folder of clips, recipe of generated ones (.yaml), or git+https:// or s3:// address",
+    )
     split: Literal["group", "random"] = Field(description="cut by whole groups, or clip by clip")
     split_lists: SplitLists | None = Field(description="given train and test lists, or null")
     validation: float = Field(gt=0, lt=1, description="fraction of all clips")
@@ -60,6 +64,12 @@ class DatasetParams(Section):
     drop_small_classes: bool = Field(description="drop classes too small for the split")
     clip_timeout_s: float = Field(gt=0, description="seconds after which a clip is given up")
     seed: Seed
+
+    @field_validator("source")
+    @classmethod
+    def _is_a_source(cls, text: str) -> str:
+        parse_source(text)
+        return text
 
     @model_validator(mode="after")
     def _leaves_clips_to_train(self) -> Self:

@@ -21,6 +21,7 @@ class Settings(BaseSettings):
         store: `REELFLOW_STORE`; where shards are shared: a folder, `s3://BUCKET/PREFIX`, or `none`.
         s3_endpoint: `REELFLOW_S3_ENDPOINT`; the server of `s3://`; the `AWS_` variables hold the
             credentials.
+        clips: `REELFLOW_CLIPS`; where clips that were fetched are kept.
         kfp_host: `REELFLOW_KFP_HOST`; the Kubeflow Pipelines API; else as infra/cluster.yaml says.
         kfp_token: `REELFLOW_KFP_TOKEN`; a bearer token for it.
         kfp_token_file: `REELFLOW_KFP_TOKEN_FILE`; a file with that token, read again when it has expired,
@@ -45,6 +46,9 @@ class Settings(BaseSettings):
         default_factory=lambda: str(Path.cwd() / ".reelflow" / "store"), validation_alias="REELFLOW_STORE"
     )
     s3_endpoint: str | None = Field(default=None, validation_alias="REELFLOW_S3_ENDPOINT")
+    clips: Path = Field(
+        default_factory=lambda: Path.cwd() / ".reelflow" / "clips", validation_alias="REELFLOW_CLIPS"
+    )
     kfp_host: str | None = Field(default=None, validation_alias="REELFLOW_KFP_HOST")
     kfp_token: SecretStr | None = Field(default=None, validation_alias="REELFLOW_KFP_TOKEN")
     kfp_token_file: Path | None = Field(default=None, validation_alias="REELFLOW_KFP_TOKEN_FILE")

@@ -9,9 +9,10 @@ key goes on in the partial folder; an output with the same provenance is reused 
 import os
 import platform
 import shutil
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,6 +22,7 @@ from reelflow.contracts import Document, Report
 from reelflow.errors import BundleError, ReelflowError, StorageError, disk_errors
 from reelflow.files import (
     TEMPORARY,
+    check_space,
     exists,
     fingerprint,
     locked,
@@ -35,7 +37,10 @@ from reelflow.settings import Settings
 from reelflow.stores.tracking import record_failure, record_folder
 
 PROVENANCE = "provenance.json"
-LIBRARIES = ("ai-edge-litert", "av", "keras", "numpy", "pillow", "scikit-learn", "tensorflow")
+LIBRARIES = (
+    *("ai-edge-litert", "av", "keras", "numpy", "pillow"),
+    *("scikit-learn", "simplejpeg", "tensorflow"),
+)
 SOURCES = (".py", ".j2", ".css")
 ROOT = Path(__file__).parent.parent
 Outcome = TypeVar("Outcome", bound=Report)
@@ -141,7 +146,8 @@ def _finish(
     store = work.absolute() if work else target.parent
     final = store / f"{provenance.step}-{provenance.key}" if work else target
     partial = store / f".{provenance.step}-{provenance.key}.partial"
-    with locked(store / f".{provenance.step}-{provenance.key}.lock"), disk_errors(store):
+    lock = store / f".{provenance.step}-{provenance.key}.lock"
+    with locked(lock), _foreign_errors(store), disk_errors(store):
         reused = reuse and _is_whole(final, provenance)
         if not reused:
             _check_replaceable(final, provenance.step)
@@ -208,10 +214,10 @@ def hash_sources(*names: str) -> str:
     return sha256_text("\n".join(f"{file.relative_to(ROOT)} {sha256_file(file)}" for file in sources))
 
 
-def content_code(*names: str) -> str:
-    """Hash of these sources, and of the versions of the libraries that numbers come from."""
-    libraries = [f"{name} {found}" for name, found in library_versions().items()]
-    return sha256_text("\n".join([hash_sources(*names), *libraries]))
+def content_code(*names: str, libraries: Iterable[str]) -> str:
+    """Hash of these sources and of the versions of these libraries, the same wherever both are the same."""
+    versions = [f"{name} {_version(name)}" for name in libraries]
+    return sha256_text("\n".join([hash_sources(*names), *versions]))
 
 
 @cache
@@ -248,6 +254,18 @@ def _check_replaceable(folder: Path, step: str) -> None:
             f"{folder} is no output of the {step} step and is left as it is: "
             "choose another output folder, or remove it"
         )
+
+
+@contextmanager
+def _foreign_errors(store: Path) -> Iterator[None]:
+    """Libraries fail in many ways where there is no room left; what they say then means little."""
+    try:
+        yield
+    except ReelflowError:
+        raise
+    except Exception:
+        check_space(store, Path(tempfile.gettempdir()))
+        raise
 
 
 def _link(target: Path, final: Path) -> None:

@@ -65,5 +65,7 @@ def _outcome(future: "ProcessFuture[Result]", timeout_s: float) -> Result | Clip
         return error
     except TimeoutError:
         return ClipError(f"it took more than {timeout_s:g} s and was given up")
+    except MemoryError:
+        return ClipError("its frames do not fit into memory")
     except ProcessExpired as error:
         return ClipError(f"its decoder crashed (exit code {error.exitcode})")

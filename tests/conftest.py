@@ -4,6 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -13,6 +16,8 @@ from components.images import image
 from infra.images.build import NAMES, ON_REQUEST
 from reelflow.files import locked
 from tests.engine import docker, engine_answers
+from tests.radosgw import radosgw
+from tests.s3_server import BUCKET, credentials, rclone_s3
 from tests.workplace import ROOT, Workplace
 
 hypothesis.settings.register_profile(
@@ -75,6 +80,25 @@ def checkout(tmp_path: Path) -> Path:
             shutil.copy2(ROOT / name, target / name)
     subprocess.run(["git", "init", "-q"], cwd=target, check=True)
     return target
+
+
+@pytest.fixture(scope="session")
+def s3_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Gives the endpoint of a server by its name; it is started when first asked for, with one bucket."""
+    with ExitStack() as running:
+
+        @cache
+        def start(name: str) -> str:
+            folder = tmp_path_factory.mktemp(name) / "data"
+            server = {"rclone": rclone_s3, "radosgw": radosgw}[name]
+            return running.enter_context(server(folder, BUCKET))
+
+        yield start
+
+
+@pytest.fixture
+def s3_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ def unhelpful_targets() -> list[str]:
     makefile = Path("Makefile").read_text(encoding="utf-8")
     targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     names = targets.group(1).split() if targets else []
-    helped = " ".join(re.findall(r"^([a-z -]+):.*##", makefile, re.MULTILINE)).split()
+    helped = " ".join(re.findall(r"^([a-z0-9 -]+):.*##", makefile, re.MULTILINE)).split()
     return [f"Makefile: {name} has no help line" for name in names if name not in helped]
 
 

@@ -15,6 +15,7 @@ from reelflow.stores.registry import (
     SHA_TAG,
     keep_evaluation,
     open_evaluation,
+    origin_tags,
 )
 
 
@@ -37,7 +38,7 @@ class MemoryRegistry:
                 return number
         kept = self._kept(model_name, len(versions) + 1)
         shutil.copytree(bundle, kept / "bundle")
-        versions.append({**tags, SHA_TAG: sha256} | keep_evaluation(evaluation, kept / EVALUATION))
+        versions.append({**tags, **origin_tags(bundle)} | keep_evaluation(evaluation, kept / EVALUATION))
         return len(versions)
 
     def set_alias(self, model_name: str, alias: str, version: int) -> None:

@@ -14,6 +14,7 @@ from reelflow.edge.bundle import Bundle
 from reelflow.edge.classifier import Classifier
 from reelflow.edge.clips import litert_scores
 from reelflow.errors import BundleError
+from reelflow.lineage import write_lineage
 from reelflow.nets.runtime import prepare
 from reelflow.params import ConversionParams
 from reelflow.progress import emit
@@ -44,7 +45,7 @@ def run(
         dataset: output of the dataset step.
         frames: output of the frames step.
         evaluations: folder of every candidate's evaluation.
-        bundle: where the bundle is written; `bundle.json` comes last.
+        bundle: where the bundle is written; `bundle.json` comes last but for the lineage, which names it.
 
     Raises:
         BundleError: the inputs do not belong together, or the bundle fails its own test.
@@ -65,7 +66,9 @@ def run(
     reference = read_reference(candidate, backbone, store)
     found = litert_scores(lambda: Classifier(Bundle(bundle, draft)), reference.clip_ids, store)
     measured = draft.model_copy(update={"parity": compare(reference, found)})
-    return finish_bundle(measured, bundle, params.golden_clips, candidate.report.clip_ids, store)
+    report = finish_bundle(measured, bundle, params.golden_clips, candidate.report.clip_ids, store)
+    write_lineage(bundle, dataset=dataset, frames=frames, candidate=candidate)
+    return report
 
 
 def _check_same_clips(candidate: Candidate, found: dict[Path, str]) -> None:

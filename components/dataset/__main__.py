@@ -9,12 +9,13 @@ from components.dataset.step import run
 from reelflow.commandline import run_command
 from reelflow.params import load_params
 from reelflow.steps import perform
+from reelflow.stores.sources import fetched
 
 
 def main(
     dataset: Annotated[Path, typer.Option(help="Folder to write.")],
     source: Annotated[
-        str, typer.Option(help="Folder of clips, or recipe (.yaml); else dataset.source.")
+        str, typer.Option(help="Folder, recipe (.yaml), git+https:// or s3:// of clips; else dataset.source.")
     ] = "",
     params: Annotated[Path, typer.Option(help="Params file.")] = Path("params.yaml"),
     drop_small_classes: Annotated[
@@ -25,7 +26,7 @@ def main(
     changes = {"source": source} if source else {}
     flags = {"drop_small_classes": True} if drop_small_classes else {}
     section = load_params(params).with_values(dataset={**changes, **flags}).dataset
-    perform(run, section, inputs={"source": Path(section.source)}, output={"dataset": dataset})
+    perform(run, section, inputs={}, passing=fetched(section.source), output={"dataset": dataset})
 
 
 if __name__ == "__main__":

@@ -9,19 +9,19 @@ from components.images import image
 def dataset(
     params: str,
     source: str,
-    data_version: str,  # noqa: ARG001 - part of KFP's cache key
+    data_version: str,
     dataset: dsl.Output[dsl.Dataset],
 ) -> None:
     """Probe, quarantine and split the clips."""
-    from pathlib import Path
-
     from components.dataset.step import run
     from reelflow.params import DatasetParams
     from reelflow.steps import paths, perform
+    from reelflow.stores.sources import fetched
 
     perform(
         run,
         DatasetParams.model_validate_json(params),
-        inputs={"source": Path(source)},
+        inputs={},
+        passing=fetched(source, data_version),
         output=paths(dataset=dataset),
     )

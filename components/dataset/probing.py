@@ -6,9 +6,11 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from components.dataset.facts import SharedFacts, hash_clips
 from reelflow.errors import ClipError, disk_errors
 from reelflow.files import sha256_file
 from reelflow.progress import report
+from reelflow.stores.shared import SharedShards
 from reelflow.video.decode import VideoFacts, probe
 from reelflow.workers import in_processes
 
@@ -37,14 +39,17 @@ def probe_clip(path: Path) -> Probed:
     return Probed(sha256_file(path), path.stat().st_size, facts)
 
 
-def probe_all(root: Path, paths: Sequence[str], notes: Path, timeout_s: float) -> dict[str, Outcome]:
-    """Probe clips, or take over what an earlier attempt noted.
+def probe_all(
+    root: Path, paths: Sequence[str], notes: Path, timeout_s: float, shared: SharedShards | None = None
+) -> dict[str, Outcome]:
+    """Probe clips, or take over what an earlier attempt, another run or another machine noted.
 
     Args:
         root: the folder that `paths` are relative to.
         paths: the clips.
         notes: a file of one line a probed clip, appended to.
         timeout_s: after which a clip is given up.
+        shared: what other runs and machines have found.
 
     Returns:
         An outcome for each path, in the same order.
@@ -54,17 +59,34 @@ def probe_all(root: Path, paths: Sequence[str], notes: Path, timeout_s: float) -
     """
     known = dict(_read_notes(notes))
     outcomes = {path: known.get(_identity(root, path)) for path in paths}
+    if shared is None or None not in outcomes.values():
+        return _probe_missing(root, outcomes, notes, timeout_s)
+    hashes = hash_clips(root, paths)
+    facts = SharedFacts(shared, hashes.values())
+    by_content = facts.fetch()
+    for path, sha256 in hashes.items():
+        if outcomes[path] is None and sha256 in by_content:
+            outcomes[path] = Probed(sha256, (root / path).stat().st_size, by_content[sha256])
+    probed = _probe_missing(root, outcomes, notes, timeout_s)
+    facts.publish({one.sha256: one.facts for one in probed.values() if isinstance(one, Probed)})
+    return probed
+
+
+def _probe_missing(
+    root: Path, outcomes: dict[str, Outcome | None], notes: Path, timeout_s: float
+) -> dict[str, Outcome]:
+    """Probe the clips without an outcome, and note what was found."""
     missing = [path for path, outcome in outcomes.items() if outcome is None]
     found = in_processes(probe_clip, (root / path for path in missing), timeout_s=timeout_s)
     with closing(found), disk_errors(notes), notes.open("a", encoding="utf-8") as file:
-        done = len(paths) - len(missing)
-        report(done, len(paths), "clips")
+        done = len(outcomes) - len(missing)
+        report(done, len(outcomes), "clips")
         for path, outcome in zip(missing, found, strict=True):
             outcomes[path] = outcome
             file.write(_note(_identity(root, path), outcome))
             file.flush()
             done += 1
-            report(done, len(paths), "clips")
+            report(done, len(outcomes), "clips")
     return {path: outcome for path, outcome in outcomes.items() if outcome is not None}
 
 

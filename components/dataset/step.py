@@ -7,6 +7,7 @@ from pathlib import Path
 
 from components.dataset.cut import Cut, cut
 from components.dataset.duplicates import drop_duplicates
+from components.dataset.facts import KIND
 from components.dataset.probing import NOTES, Probed, probe_all
 from components.dataset.source import Candidate, find_candidates
 from components.dataset.synthetic import generate
@@ -18,12 +19,20 @@ from reelflow.params import DatasetParams
 from reelflow.progress import emit
 from reelflow.splits import Member
 from reelflow.stores.clips import CLIPS, write_clips
+from reelflow.stores.shared import default_shards
+from reelflow.stores.sources_cache import SourceNote
 
 RECIPES = (".yaml", ".yml")
 
 
-def run(params: DatasetParams, *, source: Path, dataset: Path) -> DatasetReport:
+def run(params: DatasetParams, *, source: Path, dataset: Path, note: Path | None = None) -> DatasetReport:
     """Turn a folder of clips, or a recipe of generated ones, into a data set.
+
+    Args:
+        params: how to split.
+        source: the folder or the recipe.
+        dataset: the output; `dataset.json` comes last.
+        note: what is known of the source where it is tracked or was fetched.
 
     Raises:
         DataError: no usable clips, classes too small, or clips that contradict each other.
@@ -43,14 +52,28 @@ def run(params: DatasetParams, *, source: Path, dataset: Path) -> DatasetReport:
         if candidate.path in result.splits
     ]
     quarantined = [*rejected, *broken, *duplicates, *result.rejected]
-    return _write(params, clips, quarantined, result, generated=generated, dataset=dataset)
+    origin = SourceNote.read(note) if note else _note(params, source, clips, generated=generated)
+    return _write(origin, clips, quarantined, result, generated=generated, dataset=dataset)
+
+
+def _note(params: DatasetParams, source: Path, clips: Sequence[Clip], *, generated: bool) -> SourceNote:
+    """What is known of a recipe or a folder without history: content, and names."""
+    content = json.dumps(sorted([clip.path, clip.sha256] for clip in clips))
+    version = sha256_file(source) if generated else sha256_text(content)
+    return SourceNote(source=params.source, revision="", version=version)
 
 
 def _probe(
     params: DatasetParams, root: Path, candidates: Sequence[Candidate], notes: Path
 ) -> tuple[dict[Candidate, Probed], list[Rejected]]:
     """Facts of the usable clips, and the reasons against the others."""
-    outcomes = probe_all(root, [candidate.path for candidate in candidates], notes, params.clip_timeout_s)
+    outcomes = probe_all(
+        root,
+        [candidate.path for candidate in candidates],
+        notes,
+        params.clip_timeout_s,
+        shared=default_shards(KIND),
+    )
     usable: dict[Candidate, Probed] = {}
     rejected: list[Rejected] = []
     for candidate in candidates:
@@ -81,7 +104,7 @@ def _clip(candidate: Candidate, probed: Probed, result: Cut) -> Clip:
 
 
 def _write(
-    params: DatasetParams,
+    origin: SourceNote,
     clips: Sequence[Clip],
     quarantined: Sequence[Rejected],
     result: Cut,
@@ -97,7 +120,9 @@ def _write(
         emit("notice", message=f"{len(quarantined)} clip(s) left out; the reasons stand in dataset.json")
     splits = Counter(clip.split for clip in clips)
     report = DatasetReport(
-        source=params.source,
+        source=origin.source,
+        revision=origin.revision,
+        version=origin.version,
         generated=generated,
         labels=tuple(sorted({clip.label for clip in clips})),
         split_counts={split: splits[split] for split in SPLITS},

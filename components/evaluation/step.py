@@ -6,7 +6,7 @@ from pathlib import Path
 from components.evaluation.files import write_figures, write_tables
 from components.evaluation.inputs import Inputs, read_inputs
 from components.evaluation.report import measure
-from reelflow.contracts import EvaluationReport
+from reelflow.contracts import EvaluationReport, FeaturesReport
 from reelflow.errors import ParamsError
 from reelflow.files import link_file, sha256_file, write_array
 from reelflow.params import EvaluationParams
@@ -14,6 +14,7 @@ from reelflow.steps import PROVENANCE
 from reelflow.stores.evaluations import (
     BACKBONE_WEIGHTS,
     CANDIDATES,
+    FEATURES_REPORT,
     MODEL,
     SCORES,
     best_candidate,
@@ -84,6 +85,7 @@ def _gather_candidates(
     link_file(model / MODEL, own / MODEL)
     if (features / BACKBONE_WEIGHTS).is_file():
         link_file(features / BACKBONE_WEIGHTS, own / BACKBONE_WEIGHTS)
+    link_file(features / FeaturesReport.file_name, own / FEATURES_REPORT)
     for step, folder in (("features", features), ("training", model)):
         if (folder / PROVENANCE).is_file():
             link_file(folder / PROVENANCE, own / f"{step}.{PROVENANCE}")

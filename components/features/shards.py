@@ -7,7 +7,7 @@ made from: a further view costs that view alone.
 from functools import cache
 from pathlib import Path
 
-from reelflow.backbones import Codes
+from reelflow.backbones import Codes, libraries_of
 from reelflow.contracts import BackboneSpec, Document, FeatureShard, FrameShard, Sha256
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, sha256_text, write_array, write_text
@@ -16,6 +16,7 @@ from reelflow.stores.shared import SharedShards
 
 SOURCES = ("components/features", "reelflow/backbones", "reelflow/video", "reelflow/stores/frames.py")
 """Code that codes depend on; of the rest of the library they do not."""
+LIBRARIES = ("numpy", "pillow", "simplejpeg")
 
 
 class Origin(Document):
@@ -51,7 +52,7 @@ class ShardNote(Document):
 
 def origin_of(source: FrameShard, backbone: BackboneSpec, view: str) -> Origin:
     """What this code makes a view's codes from."""
-    return Origin(source=source, backbone=backbone, view=view, code=_code())
+    return Origin(source=source, backbone=backbone, view=view, code=made_by(backbone.name))
 
 
 def finished_shard(folder: Path, origin: Origin) -> FeatureShard | None:
@@ -89,8 +90,17 @@ def write_shard(
     )
     write_text(folder / origin.note, ShardNote(origin=origin, shard=shard).to_json())
     if shared:
-        shared.publish(origin.key, folder, (origin.file, origin.note))
+        share_shard(folder, origin, shared)
     return shard
+
+
+def share_shard(folder: Path, origin: Origin, shared: SharedShards) -> None:
+    """Let other runs and machines have a finished shard.
+
+    Raises:
+        StorageError: the store refuses, is full or not reachable.
+    """
+    shared.publish(origin.key, folder, (origin.file, origin.note))
 
 
 def _noted(path: Path, origin: Origin) -> FeatureShard | None:
@@ -103,6 +113,6 @@ def _noted(path: Path, origin: Origin) -> FeatureShard | None:
 
 
 @cache
-def _code() -> Sha256:
-    """Hash of the code and the libraries that codes depend on."""
-    return content_code(*SOURCES)
+def made_by(backbone: str) -> Sha256:
+    """Hash of the code and the libraries that a backbone's codes depend on."""
+    return content_code(*SOURCES, libraries=(*LIBRARIES, *libraries_of(backbone)))

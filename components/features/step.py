@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.features.finetune import finetune
-from components.features.shards import Origin, fetch_shard, finished_shard, origin_of, write_shard
+from components.features.shards import (
+    Origin,
+    fetch_shard,
+    finished_shard,
+    origin_of,
+    share_shard,
+    write_shard,
+)
 from reelflow.backbones import Backbone, Codes, load_backbone
 from reelflow.contracts import FeatureShard, FeaturesReport, FrameShard
 from reelflow.params import FeaturesParams
@@ -128,19 +136,24 @@ def _find_shard(work: Work, origin: Origin) -> FeatureShard | None:
     """A shard that an earlier attempt, another run or another machine has finished."""
     shard = finished_shard(work.features, origin)
     if shard is None and work.shared:
-        shard = fetch_shard(work.features, origin, work.shared)
+        return fetch_shard(work.features, origin, work.shared)
+    if shard and work.shared:
+        share_shard(work.features, origin, work.shared)  # which the earlier attempt may not have lived to do
     return shard
 
 
 def _embed(work: Work, views: Sequence[str], clip_id: str) -> Codes:
-    """Codes of one clip, `(views, frames, dim)`; each frame is decoded once."""
+    """Codes of one clip, `(views, frames, dim)`; each frame is decoded once, and held alone."""
     spec = work.network.spec
-    codes: Codes = np.empty((len(views), work.store.report.count, spec.dim), spec.dtype)
+    ready: dict[str, list[NDArray[np.uint8]]] = {view: [] for view in views}
     for offset in {offset_of(view) for view in views}:
-        frames = work.store.read(clip_id, offset)
-        for place, view in enumerate(views):
-            if offset_of(view) == offset:
-                codes[place] = work.network.embed(preprocess(VIEWS[view](frames), spec.preprocessing))
+        for frame in work.store.each(clip_id, offset):
+            for view in (view for view in views if offset_of(view) == offset):
+                seen = VIEWS[view](frame[None])  # (height, width, 3) -> (1, height, width, 3)
+                ready[view].append(preprocess(seen, spec.preprocessing))
+    codes: Codes = np.empty((len(views), work.store.report.count, spec.dim), spec.dtype)
+    for place, view in enumerate(views):
+        codes[place] = work.network.embed(np.concatenate(ready[view]))
     return codes
 
 

@@ -1,18 +1,18 @@
 """One clip to JPEG frames: runs in a process of its own."""
 
-import io
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image
 
 from reelflow.contracts import Clip
 from reelflow.errors import ClipError
 from reelflow.files import sha256_file
 from reelflow.params import FramesParams
-from reelflow.video.decode import sample_frames
+from reelflow.video.decode import sample
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,14 @@ def extract(task: tuple[Path, Clip, FramesParams]) -> Extracted:
         raise ClipError("it is missing since the dataset step")
     if sha256_file(path) != clip.sha256:
         raise ClipError("its content changed since the dataset step")
-    frames = sample_frames(path, params.count * params.oversample, expected_frames=clip.frame_count)
-    height, width = frames.shape[1:3]
-    return Extracted(tuple(_jpeg(frame, params.jpeg_quality) for frame in frames), (width, height))
+    count = params.count * params.oversample
+    keep = partial(_encode, quality=params.jpeg_quality)
+    jpegs, sizes = zip(*sample(path, count, keep, expected_frames=clip.frame_count), strict=True)
+    return Extracted(jpegs, sizes[0])
 
 
-def _jpeg(frame: NDArray[np.uint8], quality: int) -> bytes:
-    """`(height, width, 3) uint8` to a JPEG with full colour resolution."""
-    buffer = io.BytesIO()
-    Image.fromarray(frame).save(buffer, "JPEG", quality=quality, subsampling="4:4:4")
-    return buffer.getvalue()
+def _encode(frame: NDArray[np.uint8], *, quality: int) -> tuple[bytes, tuple[int, int]]:
+    """`(height, width, 3) uint8` to a JPEG with full colour resolution, and its width and height."""
+    height, width, _ = frame.shape
+    upright = np.ascontiguousarray(frame)
+    return simplejpeg.encode_jpeg(upright, quality=quality, colorsubsampling="444"), (width, height)

@@ -19,6 +19,7 @@ from reelflow.stores.shared import SharedShards
 
 SOURCES = ("components/frames", "reelflow/video", "reelflow/stores/frames.py")
 """Code that frames depend on; of the rest of the library they do not."""
+LIBRARIES = ("av", "numpy", "simplejpeg")
 PART = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
 
@@ -73,7 +74,7 @@ def origin_of(file: str, clips: Sequence[Clip], params: FramesParams) -> Origin:
         file=file,
         clips=tuple((clip.clip_id, clip.path) for clip in clips),
         params=params.model_dump(mode="json", exclude={"shards"}),
-        code=_code(),
+        code=made_by(),
     )
 
 
@@ -158,6 +159,6 @@ def _names(tar: Path) -> tuple[str, str]:
 
 
 @cache
-def _code() -> Sha256:
+def made_by() -> Sha256:
     """Hash of the code and the libraries that frames depend on."""
-    return content_code(*SOURCES)
+    return content_code(*SOURCES, libraries=LIBRARIES)

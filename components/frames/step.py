@@ -1,8 +1,9 @@
 """The frames step: uniformly spread frames of every clip, as JPEG in tar shards."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from reelflow.progress import report as report_progress
 from reelflow.stores.clips import read_clips
 from reelflow.stores.frames import ShardIndex
 from reelflow.stores.shared import SharedShards, default_shards
+from reelflow.stores.sources import bring_clips
 from reelflow.workers import in_processes
 
 KIND = "frames"
@@ -50,7 +52,8 @@ def run(
     """
     source = DatasetReport.open(dataset)
     shards = part_of(assign_shards(read_clips(dataset), params.shards), part)
-    work = Work(params, source.clips_root(dataset), frames, shared or default_shards(KIND))
+    bring = partial(bring_clips, source, dataset)
+    work = Work(params, bring, frames, shared or default_shards(KIND))
     indexes = _finish_shards(work, shards)
     quarantined = tuple(rejected for index in indexes.values() for rejected in index.quarantined)
     clips = sum(len(index.sizes) for index in indexes.values())
@@ -77,10 +80,10 @@ def run(
 
 @dataclass(frozen=True)
 class Work:
-    """How frames are kept, of the clips below which folder, where, and with whom they are shared."""
+    """How frames are kept, of which clips, where, and with whom they are shared."""
 
     params: FramesParams
-    root: Path
+    bring: Callable[[list[Clip]], Path]
     frames: Path
     shared: SharedShards | None
 
@@ -90,7 +93,7 @@ def _finish_shards(work: Work, shards: dict[str, list[Clip]]) -> dict[str, Shard
     found = {file: _find_shard(work, file, clips) for file, clips in shards.items()}
     missing = [clip for file, clips in shards.items() if found[file] is None for clip in clips]
     total = sum(len(clips) for clips in shards.values())
-    with closing(_extract_all(work.params, missing, work.root, total)) as outcomes:
+    with closing(_extract_all(work.params, missing, work.bring(missing), total)) as outcomes:
         return {
             file: found[file] or _make_shard(work, file, clips, islice(outcomes, len(clips)))
             for file, clips in shards.items()
@@ -101,7 +104,9 @@ def _find_shard(work: Work, file: str, clips: list[Clip]) -> ShardIndex | None:
     """The index of a shard that an earlier attempt, another run or another machine has finished."""
     index = whole_shard(work.frames / file, clips)
     if index is None and work.shared:
-        index = fetch_shard(work.frames / file, clips, origin_of(file, clips, work.params), work.shared)
+        return fetch_shard(work.frames / file, clips, origin_of(file, clips, work.params), work.shared)
+    if index:
+        _share(work, file, clips, index)  # which the earlier attempt may not have lived to do
     return index
 
 
@@ -109,9 +114,14 @@ def _make_shard(
     work: Work, file: str, clips: list[Clip], outcomes: Iterable[Extracted | ClipError]
 ) -> ShardIndex:
     index = write_shard(work.frames / file, clips, outcomes)
-    if work.shared:
-        share_shard(work.frames / file, origin_of(file, clips, work.params), work.shared)
+    _share(work, file, clips, index)
     return index
+
+
+def _share(work: Work, file: str, clips: list[Clip], index: ShardIndex) -> None:
+    """Share a shard if all its clips are in it: elsewhere the others may be in order."""
+    if work.shared and not index.quarantined:
+        share_shard(work.frames / file, origin_of(file, clips, work.params), work.shared)
 
 
 def _extract_all(

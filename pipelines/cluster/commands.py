@@ -28,7 +28,9 @@ DEFAULT_SCHEDULES = Path("infra/schedules.yaml")
 def submit(
     params: Annotated[Path, typer.Option(help="The params file.")] = Path("params.yaml"),
     cluster: ClusterFile = DEFAULT_CLUSTER,
-    data: Annotated[str, typer.Option(help="Clips as pods see them: a mounted folder, or a recipe.")] = "",
+    data: Annotated[
+        str, typer.Option(help="Clips as pods see them: a folder, a recipe, git+https:// or s3://.")
+    ] = "",
     weights: Annotated[str, typer.Option(help="Folder of weight files as pods see it.")] = "",
     backbones: Annotated[str, typer.Option(help="Comma-separated backbones.")] = "",
     heads: Annotated[str, typer.Option(help="Comma-separated heads.")] = "",

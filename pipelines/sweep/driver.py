@@ -102,7 +102,7 @@ def _check(params: Params, out: Path) -> None:
         ParamsError: there are no clips, or a value is not for searches.
     """
     check_backbones(params.features.backbones)
-    check_source(Path(params.dataset.source), out)
+    check_source(params.dataset.source, out)
     if params.features.finetune.blocks:
         raise ParamsError(
             f"features.finetune.blocks is {params.features.finetune.blocks}: a fine-tuned backbone has seen "

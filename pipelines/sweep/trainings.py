@@ -25,6 +25,7 @@ from reelflow.params import Params
 from reelflow.steps import perform, where_it_exists
 from reelflow.stores.clips import read_clips
 from reelflow.stores.scored import read_scored
+from reelflow.stores.sources import fetched
 
 HOLDOUT = "holdout"  # every fold is a folder of its own
 
@@ -80,7 +81,7 @@ def prepare(params: Params, view_lists: Sequence[tuple[str, ...]], work: Path) -
     """
     links = work / "links"
     data, stills = {"dataset": links / "dataset"}, {"frames": links / "frames"}
-    perform(run_dataset, params.dataset, inputs={"source": Path(params.dataset.source)}, output=data)
+    perform(run_dataset, params.dataset, inputs={}, passing=fetched(params.dataset.source), output=data)
     perform(run_frames, params.frames, inputs=data, output=stills)
     given = data | stills | where_it_exists(weights=params.features.weights)
     found: Features = {}

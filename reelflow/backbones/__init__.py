@@ -51,6 +51,13 @@ class Backbone(Protocol):
         ...
 
 
+def libraries_of(backbone: str) -> tuple[str, ...]:
+    """The libraries that run a network."""
+    if backbone not in NEEDS_NO_TENSORFLOW:
+        return "keras", "tensorflow"
+    return () if backbone == "thumbnail" else ("ai-edge-litert",)
+
+
 def check_backbones(names: Iterable[str]) -> None:
     """See that every name is a backbone's.
 

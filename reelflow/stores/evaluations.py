@@ -19,6 +19,8 @@ from reelflow.files import link_file, sha256_file
 CANDIDATES = "candidates"
 MODEL = "model.keras"
 SCORES = "scores.npy"
+FEATURES_REPORT = "features.report.json"
+"""The report of the features that a candidate was trained on: which shards they were."""
 BACKBONE_WEIGHTS = "backbone.weights.h5"
 """Of a fine-tuned backbone; the features step writes it, and it goes where the model goes."""
 

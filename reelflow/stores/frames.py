@@ -1,18 +1,17 @@
 """Frames of clips: JPEG in tar shards, each with an index that finds any frame by one read."""
 
-import io
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from reelflow.contracts import Document, FrameShard, FramesReport, Rejected, Sha256
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file
-from reelflow.video.decode import MAX_PIXELS
+from reelflow.video.decode import MAX_PIXELS, stacked
 from reelflow.video.sample import uniform_indices
 
 MAX_JPEG_BYTES = 256 * 1024 * 1024
@@ -82,7 +81,11 @@ class FrameStore:
             raise BundleError(f"{path} has been altered since it was written: run the frames step again")
 
     def read(self, clip_id: str, offset: int = 0, *, count: int | None = None) -> NDArray[np.uint8]:
-        """Decode a clip's frames, and no others.
+        """Decode a clip's frames as `each` does, `(count, height, width, 3) uint8`."""
+        return stacked(list(self.each(clip_id, offset, count=count)))
+
+    def each(self, clip_id: str, offset: int = 0, *, count: int | None = None) -> Iterator[NDArray[np.uint8]]:
+        """Decode a clip's frames, and no others, one at a time.
 
         Args:
             clip_id: the clip.
@@ -90,8 +93,8 @@ class FrameStore:
                 the plain frames, 1 those kept next after them, -1 those next before.
             count: how many of them, spread evenly; all by default.
 
-        Returns:
-            `(count, height, width, 3) uint8`, RGB.
+        Yields:
+            `(height, width, 3) uint8`, RGB.
 
         Raises:
             BundleError: the clip or the offset is not here, or the frames are damaged.
@@ -108,11 +111,9 @@ class FrameStore:
         places = [place * self.report.oversample + middle + offset for place in chosen]
         shard = self._shard_of[clip_id]
         width, height = self._indexes[shard].sizes[clip_id]
-        frames = np.empty((len(places), height, width, 3), np.uint8)
         names = [member_name(clip_id, place) for place in places]
-        for row, jpeg in enumerate(self._jpegs(shard, names)):
-            frames[row] = _decode(jpeg, (width, height), f"{shard}: {names[row]}")
-        return frames
+        for name, jpeg in zip(names, self._jpegs(shard, names), strict=True):
+            yield _decode(jpeg, (width, height), f"{shard}: {name}")
 
     def _jpegs(self, shard: str, names: Iterable[str]) -> Iterator[bytes]:
         members = self._indexes[shard].members
@@ -154,9 +155,10 @@ def _check_places(tar: Path, index: ShardIndex) -> None:
 def _decode(jpeg: bytes, size: tuple[int, int], where: str) -> NDArray[np.uint8]:
     """One JPEG to `(height, width, 3) uint8`; its size is checked before anything is unpacked."""
     try:
-        with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
-            if image.size != size or image.mode != "RGB":
-                raise BundleError(f"{where} is {image.mode} {image.size}, expected RGB {size}")
-            return np.asarray(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        height, width, color, _ = simplejpeg.decode_jpeg_header(jpeg)
+        if ((width, height), color) != (size, "YCbCr"):
+            raise BundleError(f"{where} is {color} {(width, height)}, expected YCbCr {size}")
+        image: NDArray[np.uint8] = simplejpeg.decode_jpeg(jpeg)
+        return image  # noqa: TRY300
+    except ValueError as error:
         raise BundleError(f"{where} is no JPEG that can be read: {error}") from error

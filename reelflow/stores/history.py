@@ -10,9 +10,11 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from reelflow.errors import DataError, TrackingError
-from reelflow.files import fingerprint, sha256_text
+from reelflow.errors import DataError, ReelflowError, TrackingError
+from reelflow.files import sha256_text
 from reelflow.settings import Settings
+from reelflow.stores.sources import data_version
+from reelflow.stores.sources_address import is_remote
 from reelflow.stores.tracker import RUN_TAG, Tracker
 from reelflow.stores.tracking import FAILURE_TAG, finish_run, record_failure
 
@@ -23,12 +25,12 @@ WEBHOOK_RETRIES = Retry(
 )
 
 
-def begin(settings: Settings, source: Path, work: str, *, always: bool) -> tuple[str, str]:
+def begin(settings: Settings, source: str, work: str, *, always: bool) -> tuple[str, str]:
     """Start a run in MLflow, unless the same work is done.
 
     Args:
         settings: with the run's name.
-        source: the clips' folder, or the recipe of generated ones.
+        source: of the clips, as in params.
         work: hash of the params and the images.
         always: start it all the same.
 
@@ -38,11 +40,12 @@ def begin(settings: Settings, source: Path, work: str, *, always: bool) -> tuple
 
     Raises:
         DataError: there are no clips.
+        StorageError: they cannot be reached.
         TrackingError: MLflow refuses, or is not reachable.
     """
     try:
-        version = _version(source)
-    except DataError as error:
+        version = _version(settings, source)
+    except ReelflowError as error:
         record_failure(settings, f"check: {error}")
         raise
     mark = {MARK_TAG: sha256_text(f"{work}\n{version}")}
@@ -55,13 +58,13 @@ def begin(settings: Settings, source: Path, work: str, *, always: bool) -> tuple
     return version, tracker.link(run_id)
 
 
-def _version(source: Path) -> str:
-    if not source.exists():
+def _version(settings: Settings, source: str) -> str:
+    if not is_remote(source) and not Path(source).exists():
         raise DataError(
             f"there is nothing at {source} in the pod: correct dataset.source, or mount a volume there "
             "(volumes in infra/cluster.yaml, with the task check)"
         )
-    return fingerprint(source)
+    return data_version(source, settings)
 
 
 def end(settings: Settings, state: str, message: str) -> str:

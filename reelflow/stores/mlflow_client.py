@@ -4,23 +4,27 @@ A sqlite file is created and migrated here, under a lock: MLflow itself would le
 break it for good. A server is used as it is. Importing mlflow takes seconds, so only functions do.
 """
 
+import errno
 import logging
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reelflow.errors import ReelflowError, TrackingError, disk_errors
-from reelflow.files import locked
+from reelflow.errors import DISK_ADVICE, ReelflowError, StorageError, TrackingError, disk_errors
+from reelflow.files import atomic, locked
 from reelflow.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SQLITE = "sqlite:///"
+FULL_DISK = ("database or disk is full", os.strerror(errno.ENOSPC))
+STATEMENT = "\n[SQL:"  # what follows the reason in sqlalchemy's errors
 REACH_TIMEOUT_S = 5
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -86,8 +90,20 @@ def tracking_errors(uri: str) -> Iterator[None]:
     except ReelflowError:
         raise
     except Exception as error:  # MLflow lets errors of requests, sqlalchemy, alembic and boto3 through
-        message = without_credentials(str(error).strip() or type(error).__name__)
+        message = without_credentials(str(error).split(STATEMENT)[0].strip() or type(error).__name__)
+        if _is_full_disk(error):
+            where = f"{without_credentials(uri)}, or {tempfile.gettempdir()} on the way"
+            raise StorageError(f"cannot write {where}: {DISK_ADVICE[errno.ENOSPC]}") from None
         raise TrackingError(f"MLflow at {without_credentials(uri)}: {message}") from None
+
+
+def _is_full_disk(error: BaseException | None) -> bool:
+    """Whether an error, or what led to it, says so in the words of sqlite or of the system."""
+    while error is not None:
+        if any(words in str(error) for words in FULL_DISK):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _check_form(uri: str) -> None:
@@ -115,17 +131,27 @@ def _check_reachable(uri: str) -> None:
 
 
 def _migrate(uri: str) -> None:
-    """What `mlflow db upgrade` does, where it is needed."""
+    """What `mlflow db upgrade` does, where it is needed; a new file appears whole."""
     from mlflow.store.db import utils
 
     file = sqlite_file(uri)
     file.parent.mkdir(parents=True, exist_ok=True)
-    engine: Any = utils.create_sqlalchemy_engine(uri)
-    try:
-        if utils._is_empty_database(engine):
-            utils._initialize_tables(engine)
-        elif utils._get_schema_version(engine) != utils._get_latest_schema_revision():
+    with _engine(uri) as engine:
+        is_new = utils._is_empty_database(engine)
+        if not is_new and utils._get_schema_version(engine) != utils._get_latest_schema_revision():
             utils._upgrade_db(engine)
+    if is_new:
+        with atomic(file) as partial, _engine(f"{SQLITE}{partial}") as engine:
+            utils._initialize_tables(engine)
+
+
+@contextmanager
+def _engine(uri: str) -> Iterator[Any]:
+    from mlflow.store.db.utils import create_sqlalchemy_engine
+
+    engine = create_sqlalchemy_engine(uri)
+    try:
+        yield engine
     finally:
         engine.dispose()
 

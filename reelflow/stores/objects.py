@@ -7,25 +7,31 @@ one's copy, on servers that know conditional requests, and replaces it with an e
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from reelflow.errors import ParamsError, StorageError, disk_errors
-from reelflow.files import TEMPORARY, atomic, link_file, sha256_file
+from reelflow.files import atomic, link_file, sha256_file
 from reelflow.settings import Settings
 
 NAME = re.compile(r"(?!.*(^|/)\.)[A-Za-z0-9@._=-]+(/[A-Za-z0-9@._=-]+)*")
+BUCKET = re.compile(r"[A-Za-z0-9._-]+")
 NO_STORE = "none"
+
+
+class AlteredError(Exception):
+    """An object whose content is not the expected one."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """An object of a store."""
+    """An object of a store; `modified` is when it was written, in seconds since the epoch."""
 
     name: str
     size_bytes: int
+    modified: float = field(default=0.0, compare=False)
 
 
 class ObjectStore(Protocol):
@@ -37,7 +43,7 @@ class ObjectStore(Protocol):
         Args:
             name: of the object.
             path: of the file.
-            sha256: of what is expected; other content is never given.
+            sha256: of what is expected; an object of other content is removed, and counts as none.
         """
 
     def put_new(self, name: str, path: Path) -> None:
@@ -64,13 +70,12 @@ def open_store(settings: Settings) -> ObjectStore | None:
     if settings.store.startswith("s3://"):
         from reelflow.stores.s3 import S3Store
 
-        parts = urlsplit(settings.store)
-        return S3Store(parts.netloc, parts.path.strip("/"), settings)
-    if "://" in settings.store:
-        raise ParamsError(
-            f"REELFLOW_STORE is {settings.store!r}: expected a folder, s3://BUCKET/PREFIX, or none"
-        )
-    return DirectoryStore(Path(settings.store))
+        bucket, _, prefix = settings.store.removeprefix("s3://").rstrip("/").partition("/")
+        if BUCKET.fullmatch(bucket) and (not prefix or NAME.fullmatch(prefix)):
+            return S3Store(bucket, prefix, settings)
+    elif "://" not in settings.store:
+        return DirectoryStore(Path(settings.store))
+    raise ParamsError(f"REELFLOW_STORE is {settings.store!r}: expected a folder, s3://BUCKET/PREFIX, or none")
 
 
 def checked(name: str) -> str:
@@ -91,16 +96,18 @@ class DirectoryStore:
         self._folder = folder.absolute()
 
     def get(self, name: str, path: Path, *, sha256: str = "") -> bool:
-        """Link or copy an object to `path`; one that has been altered is removed, and counts as none."""
+        """Link or copy an object to `path`."""
         source = self._path(name)
-        with disk_errors(path):
-            if sha256 and source.is_file() and sha256_file(source) != sha256:
-                source.unlink(missing_ok=True)
-            try:
-                with atomic(path) as partial:
-                    link_file(source, partial)
-            except FileNotFoundError:
-                return False
+        try:
+            with atomic(path) as partial:
+                link_file(source, partial)
+                if sha256 and sha256_file(partial) != sha256:
+                    raise AlteredError
+        except FileNotFoundError:
+            return False
+        except AlteredError:
+            self.delete(name)
+            return False
         return True
 
     def put_new(self, name: str, path: Path) -> None:
@@ -112,15 +119,13 @@ class DirectoryStore:
 
     def size_of(self, name: str) -> int | None:
         """Bytes of an object."""
-        path = self._path(name)
-        return path.stat().st_size if path.is_file() else None
+        found = self._find(self._path(name))
+        return found.size_bytes if found else None
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """The objects whose names begin so."""
-        for path in sorted(self._folder.rglob("*")):
-            name = path.relative_to(self._folder).as_posix()
-            if path.is_file() and name.startswith(prefix) and not path.match(TEMPORARY):
-                yield Stored(name, path.stat().st_size)
+        found = map(self._find, sorted(self._folder.rglob("*")))
+        return (one for one in found if one and one.name.startswith(prefix) and NAME.fullmatch(one.name))
 
     def delete(self, name: str) -> None:
         """Remove an object."""
@@ -130,3 +135,11 @@ class DirectoryStore:
 
     def _path(self, name: str) -> Path:
         return self._folder / checked(name)
+
+    def _find(self, path: Path) -> Stored | None:
+        """The object of this file, unless another process has removed it meanwhile."""
+        with suppress(FileNotFoundError):
+            if path.is_file():
+                stat = path.stat()
+                return Stored(path.relative_to(self._folder).as_posix(), stat.st_size, stat.st_mtime)
+        return None

@@ -5,10 +5,12 @@ compared with it clip by clip. `MlflowRegistry` is the real one; whatever implem
 stand in for it.
 """
 
+import getpass
 import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from reelflow.contracts import BundleReport, EvaluationReport
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file
+from reelflow.lineage import LINEAGE
 from reelflow.settings import Settings
 from reelflow.stores.evaluations import SCORES, Candidate
 from reelflow.stores.mlflow_client import connect, exclusive, tracking_errors
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 SHA_TAG = "bundle_sha256"
 EVALUATION_TAG = "evaluation_sha256"  # only of versions that came with their evaluation
+LINEAGE_TAG = "lineage_sha256"  # only of versions whose lineage was recorded
+USER_TAG = "released_by"
 EVALUATION = "evaluation"
 EVALUATION_FILES = (EvaluationReport.file_name, SCORES)
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such model; no such alias
@@ -111,7 +116,7 @@ class MlflowRegistry:
             with tempfile.TemporaryDirectory() as folder:
                 model = Path(folder, "model")
                 _save_model(bundle, model)
-                own = {SHA_TAG: sha256} | keep_evaluation(evaluation, model / EVALUATION)
+                own = origin_tags(bundle) | keep_evaluation(evaluation, model / EVALUATION)
                 return self._create(model, run_id, model_name, {**tags, **own})
 
     def set_alias(self, model_name: str, alias: str, version: int) -> None:
@@ -204,6 +209,16 @@ def _requirements() -> list[str]:
     from mlflow.version import VERSION
 
     return [f"mlflow=={VERSION}", *(f"{name}=={version(name)}" for name in REQUIREMENTS)]
+
+
+def origin_tags(bundle: Path) -> dict[str, str]:
+    """Tags of a new version: which bundle it is, what it was made from, and who registers it."""
+    tags = {SHA_TAG: sha256_file(bundle / BundleReport.file_name)}
+    if (bundle / LINEAGE).is_file():
+        tags[LINEAGE_TAG] = sha256_file(bundle / LINEAGE)
+    with suppress(OSError, KeyError):  # a container's user may have no name
+        tags[USER_TAG] = getpass.getuser()
+    return tags
 
 
 def keep_evaluation(evaluation: Path | None, target: Path) -> dict[str, str]:

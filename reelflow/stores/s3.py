@@ -1,60 +1,82 @@
-"""Objects in S3, of whatever server: path-style, verified by the caller's sha256, tried again.
+"""Objects in S3, of whatever server: path-style, verified on the way up and down.
 
-Servers differ in the checksums, conditions and metadata that they know, so that none of them is needed.
+Servers differ in the checksums, conditions and metadata that they know, so that none of them is needed
+beyond Content-MD5. An object of which the same wrong content comes twice has been altered where it lies:
+it is removed, so that the next writer can store it anew. Should a line have altered it twice alike, a good
+object is lost, which costs no more than making it again.
 """
 
 import hashlib
-import random
-import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-from reelflow.errors import StorageError
+from botocore.exceptions import BotoCoreError, ClientError
+
 from reelflow.files import atomic
 from reelflow.settings import Settings
-from reelflow.stores.objects import Stored, checked
+from reelflow.stores.objects import AlteredError, Stored, checked
+from reelflow.stores.s3_requests import (
+    LOST,
+    Patience,
+    TornError,
+    Tries,
+    error_code,
+    explained,
+    having,
+    list_objects,
+    open_client,
+)
 
-ATTEMPTS = 5
-BACKOFF_S = 0.5
-MAX_BACKOFF_S = 10.0
-TIMEOUT_S = 60
 CHUNK_BYTES = 1024 * 1024
 PART_BYTES = 16 * CHUNK_BYTES
+PATIENCE = Patience()
 MISSING = {"404", "NoSuchKey", "NotFound"}
-TAKEN = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
-ADVICE = {
-    "403": "the credentials may not do this: look at AWS_ACCESS_KEY_ID and the bucket's policy",
-    "AccessDenied": "the credentials may not do this: look at AWS_ACCESS_KEY_ID and the bucket's policy",
-    "InvalidAccessKeyId": "the server does not know AWS_ACCESS_KEY_ID",
-    "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY does not fit AWS_ACCESS_KEY_ID",
-    "NoSuchBucket": "there is no such bucket: create it, or correct REELFLOW_STORE",
-}
+TAKEN = {"412", "PreconditionFailed"}
+LOST_UPLOAD = {"NoSuchUpload", "InvalidPart", "NotImplemented"}
+"""What servers answer that have forgotten an upload after a bad part, or take no part twice, as rclone."""
 Answer = TypeVar("Answer")
 
 
-class TornError(Exception):
-    """A body of other content than expected."""
-
-
 class S3Store:
-    """Objects below a prefix of a bucket."""
+    """Objects below a prefix of a bucket. Several threads may use it at once."""
 
-    def __init__(self, bucket: str, prefix: str, settings: Settings) -> None:
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str,
+        settings: Settings,
+        *,
+        patience: Patience = PATIENCE,
+        part_bytes: int = PART_BYTES,
+        page_names: int = 1000,
+    ) -> None:
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._where = f"s3://{bucket}/{self._prefix}"
-        self._client = _client(settings.s3_endpoint)
+        self._patience = patience
+        self._part_bytes = part_bytes
+        self._page_names = page_names
+        self._condition = {"IfNoneMatch": "*"}
+        self._client = open_client(settings.s3_endpoint, patience)
 
     def get(self, name: str, path: Path, *, sha256: str = "") -> bool:
         """Download an object."""
-        return self._again(name, lambda: self._download(name, path, sha256))
+        wrong: set[str] = set()
+        try:
+            return self._again(name, lambda: self._download(name, path, sha256, wrong))
+        except AlteredError:
+            self.delete(name)
+            return False
 
     def put_new(self, name: str, path: Path) -> None:
         """Upload a file, large ones in parts."""
-        if self.size_of(name) is None:
-            self._again(name, lambda: self._upload(name, path))
+        with explained(self._where + name):
+            tries = Tries(self._patience)
+            tries(lambda: self._upload(name, path, tries))
 
     def size_of(self, name: str) -> int | None:
         """Bytes of an object."""
@@ -62,38 +84,36 @@ class S3Store:
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """The objects whose names begin so."""
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix + prefix
-        )
-        with self._told(prefix):
-            for page in pages:
-                for found in page.get("Contents", ()):
-                    yield Stored(found["Key"].removeprefix(self._prefix), found["Size"])
+        where = {"Bucket": self._bucket, "Prefix": self._prefix + prefix, "MaxKeys": self._page_names}
+        with explained(self._where + prefix):
+            for found in list_objects(self._client, self._patience, **where):
+                name = found["Key"].removeprefix(self._prefix)
+                yield Stored(name, found["Size"], found["LastModified"].timestamp())
 
     def delete(self, name: str) -> None:
         """Remove an object."""
         self._again(name, lambda: self._client.delete_object(**self._key(name)))
 
+    def _again(self, name: str, work: Callable[[], Answer]) -> Answer:
+        with explained(self._where + name):
+            return Tries(self._patience)(work)
+
     def _key(self, name: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + checked(name)}
 
     def _head(self, name: str) -> int | None:
-        from botocore.exceptions import ClientError
-
         try:
-            return int(self._client.head_object(**self._key(name))["ContentLength"])
+            return int(having("ContentLength", self._client.head_object(**self._key(name)))["ContentLength"])
         except ClientError as error:
-            if _code(error) in MISSING:
+            if error_code(error) in MISSING:
                 return None
             raise
 
-    def _download(self, name: str, path: Path, sha256: str) -> bool:
-        from botocore.exceptions import ClientError
-
+    def _download(self, name: str, path: Path, sha256: str, wrong: set[str]) -> bool:
         try:
             answer = self._client.get_object(**self._key(name))
         except ClientError as error:
-            if _code(error) in MISSING:
+            if error_code(error) in MISSING:
                 return False
             raise
         digest = hashlib.sha256()
@@ -102,74 +122,71 @@ class S3Store:
                 digest.update(chunk)
                 file.write(chunk)
             if sha256 and digest.hexdigest() != sha256:
-                raise TornError(f"the body of {name} is not what was stored")
+                _tell_wrong(digest.hexdigest(), wrong)
         return True
 
-    def _upload(self, name: str, path: Path) -> None:
-        from boto3.s3.transfer import TransferConfig
-        from botocore.exceptions import ClientError
-
+    def _upload(self, name: str, path: Path, tries: Tries) -> None:
+        if self._head(name) is not None:
+            return
+        key = self._key(name)
         try:
-            if path.stat().st_size <= PART_BYTES:
-                with path.open("rb") as file:
-                    self._client.put_object(**self._key(name), Body=file, IfNoneMatch="*")
+            if path.stat().st_size > self._part_bytes:
+                self._upload_parts(key, path, tries)
             else:
-                parts = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES)
-                self._client.upload_file(str(path), *self._key(name).values(), Config=parts)
+                self._put(key, path.read_bytes())
         except ClientError as error:
-            if _code(error) not in TAKEN:
+            if error_code(error) not in TAKEN:
                 raise
 
-    def _again(self, name: str, work: Callable[[], Answer]) -> Answer:
-        """Do it, again after what may pass: torn bodies, lost connections, busy servers."""
-        from boto3.exceptions import S3UploadFailedError
-        from botocore import exceptions as lost
-
-        passing = (
-            *(TornError, S3UploadFailedError),
-            *(lost.ConnectionError, lost.HTTPClientError, lost.ResponseStreamingError),
-        )
-        with self._told(name):
-            for attempt in range(1, ATTEMPTS):
-                try:
-                    return work()
-                except passing:
-                    time.sleep(random.uniform(0, min(MAX_BACKOFF_S, BACKOFF_S * 2**attempt)))  # noqa: S311
-            return work()
-
-    @contextmanager
-    def _told(self, name: str) -> Iterator[None]:
-        """Turn whatever boto3 raises into a `StorageError`."""
-        from boto3.exceptions import Boto3Error
-        from botocore.exceptions import BotoCoreError, ClientError
-
+    def _put(self, key: dict[str, str], content: bytes) -> None:
+        """Store an object, on condition that there is none where the server knows conditions."""
         try:
-            yield
+            self._client.put_object(**key, **_body(content), **self._condition)
         except ClientError as error:
-            code = _code(error)
-            advice = ADVICE.get(code, "look at the server, and run the same command again")
-            raise StorageError(f"{self._where}{name}: the server answered {code}: {advice}") from None
-        except (BotoCoreError, Boto3Error, TornError) as error:
-            raise StorageError(
-                f"{self._where}{name}: {error}; look at REELFLOW_S3_ENDPOINT, the AWS_ variables and the "
-                "server, and run the same command again"
-            ) from None
+            if error_code(error) != "NotImplemented" or not self._condition:
+                raise
+            self._condition = {}
+            self._client.put_object(**key, **_body(content))
+
+    def _upload_parts(self, key: dict[str, str], path: Path, tries: Tries) -> None:
+        """Store an object in parts; an upload that the server has lost begins anew."""
+        begun = tries(lambda: having("UploadId", self._client.create_multipart_upload(**key)))
+        upload = {**key, "UploadId": begun["UploadId"]}
+        try:
+            etags = [
+                tries(partial(self._upload_part, upload, number, part))
+                for number, part in enumerate(_parts(path, self._part_bytes), 1)
+            ]
+            parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
+            end = {**upload, "MultipartUpload": {"Parts": parts}, **self._condition}
+            tries(lambda: self._client.complete_multipart_upload(**end))
+        except BaseException as error:
+            with suppress(ClientError, BotoCoreError, *LOST):
+                self._client.abort_multipart_upload(**upload)
+            if isinstance(error, ClientError) and error_code(error) in LOST_UPLOAD:
+                raise TornError(f"the server has lost parts of the upload of {path.name}") from None
+            raise
+
+    def _upload_part(self, upload: dict[str, str], number: int, part: bytes) -> str:
+        answer = self._client.upload_part(**upload, PartNumber=number, **_body(part))
+        return str(having("ETag", answer)["ETag"])
 
 
-def _client(endpoint: str | None) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    config = Config(
-        retries={"mode": "standard", "max_attempts": ATTEMPTS},
-        s3={"addressing_style": "path"},
-        connect_timeout=TIMEOUT_S,
-        read_timeout=TIMEOUT_S,
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    return boto3.Session().client("s3", endpoint_url=endpoint, config=config)
+def _tell_wrong(digest: str, known: set[str]) -> NoReturn:
+    """Wrong content that comes a second time is what lies there; other content may be the line's fault."""
+    if digest in known:
+        raise AlteredError
+    known.add(digest)
+    raise TornError(f"what came is not what was stored: its sha256 is {digest}")
 
 
-def _code(error: Any) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
+def _parts(path: Path, size_bytes: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while part := file.read(size_bytes):
+            yield part
+
+
+def _body(content: bytes) -> dict[str, Any]:
+    """A request's body, and the checksum by which any server verifies it."""
+    digest = hashlib.md5(content, usedforsecurity=False).digest()
+    return {"Body": content, "ContentMD5": b64encode(digest).decode()}

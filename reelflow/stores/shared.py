@@ -3,24 +3,40 @@
 A shard is a few files, the one that makes it count as whole named last. Its files are objects that
 bear their own sha256 as names, and `<key>.json` lists them; it is stored after them, so that a writer
 that dies leaves nothing to be read, and two writers of one shard leave one good copy, even if their
-bytes differ.
+bytes differ. What turns out to be damaged or incomplete is removed by who reads it, and counts as none:
+the shard is made and published anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Self
+
+from pydantic import model_validator
 
 from reelflow.contracts import Document, Sha256
 from reelflow.errors import BundleError
-from reelflow.files import sha256_file, write_text
+from reelflow.files import sha256_file, sha256_text, write_text
 from reelflow.settings import Settings
 from reelflow.stores.objects import ObjectStore, open_store
 
 
 class Listing(Document):
-    """`<kind>/<key>.json`: the files of a shard."""
+    """`<kind>/<key>.json`: the files of a shard, and a hash over them by which damage shows."""
 
     files: dict[str, Sha256]
+    sha256: Sha256
+
+    @classmethod
+    def of(cls, files: Mapping[str, Sha256]) -> Self:
+        """The listing of these files."""
+        return cls(files=dict(files), sha256=_sha256_of(files))
+
+    @model_validator(mode="after")
+    def _is_unaltered(self) -> Self:
+        if self.sha256 != _sha256_of(self.files):
+            raise ValueError("the listing has been altered since it was written")
+        return self
 
 
 class SharedShards:
@@ -31,7 +47,7 @@ class SharedShards:
         self._kind = kind
 
     def fetch(self, key: Sha256, folder: Path, names: Sequence[str]) -> bool:
-        """Bring a shard's files into `folder`; False if the store has none.
+        """Bring a shard's files into `folder`; False if the store has none that is whole.
 
         Args:
             key: hash of all that the shard was made from.
@@ -39,42 +55,53 @@ class SharedShards:
             names: of the files, the one that makes the shard whole last.
 
         Raises:
-            StorageError: the store or the disk refuses, or a file has been altered.
+            StorageError: the store or the disk refuses.
         """
-        listing = self._listing(key)
-        if listing is None or set(listing.files) != set(names):
-            return False
-        return all(
-            self._store.get(self._name(sha256), folder / name, sha256=sha256)
-            for name, sha256 in ((name, listing.files[name]) for name in names)
+        with TemporaryDirectory() as temporary:
+            path = Path(temporary, "listing.json")
+            if not self._store.get(self._listing(key), path):
+                return False
+            files = _files_of(path)
+        whole = files.keys() == set(names) and all(
+            self._store.get(self._file(files[name]), folder / name, sha256=files[name]) for name in names
         )
+        if not whole:
+            self._store.delete(self._listing(key))
+        return whole
 
     def publish(self, key: Sha256, folder: Path, names: Sequence[str]) -> None:
-        """Store a shard's files.
+        """Store a shard's files, unless it is there: what is damaged, `fetch` has removed.
 
         Raises:
             StorageError: the store refuses, is full or not reachable.
         """
+        if self._store.size_of(self._listing(key)) is not None:
+            return
         files = {name: sha256_file(folder / name) for name in names}
         for name, sha256 in files.items():
-            self._store.put_new(self._name(sha256), folder / name)
+            self._store.put_new(self._file(sha256), folder / name)
         with TemporaryDirectory() as temporary:
             path = Path(temporary, "listing.json")
-            write_text(path, Listing(files=files).to_json())
-            self._store.put_new(f"{self._kind}/{key}.json", path)
+            write_text(path, Listing.of(files).to_json())
+            self._store.put_new(self._listing(key), path)
 
-    def _listing(self, key: Sha256) -> Listing | None:
-        with TemporaryDirectory() as temporary:
-            path = Path(temporary, "listing.json")
-            if not self._store.get(f"{self._kind}/{key}.json", path):
-                return None
-            try:
-                return Listing.read(path)
-            except BundleError:
-                return None
+    def _listing(self, key: Sha256) -> str:
+        return f"{self._kind}/{key}.json"
 
-    def _name(self, sha256: Sha256) -> str:
+    def _file(self, sha256: Sha256) -> str:
         return f"{self._kind}/files/{sha256}"
+
+
+def _files_of(path: Path) -> dict[str, Sha256]:
+    """What a listing names; nothing if it is damaged."""
+    try:
+        return Listing.read(path).files
+    except BundleError:
+        return {}
+
+
+def _sha256_of(files: Mapping[str, Sha256]) -> Sha256:
+    return sha256_text("".join(f"{sha256} {name}\n" for name, sha256 in sorted(files.items())))
 
 
 def default_shards(kind: str) -> SharedShards | None:

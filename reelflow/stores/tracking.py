@@ -137,6 +137,8 @@ def _artifacts(step: str, what: str, folder: Path) -> dict[Path, str]:
 
 def _tags(report: Report) -> dict[str, str]:
     tags = {"reelflow.version": __version__, "reelflow.data_hash": getattr(report, "data_hash", "")}
+    if isinstance(report, DatasetReport):
+        tags |= {f"reelflow.data_{name}": getattr(report, name) for name in ("source", "revision", "version")}
     if commit := _commit():
         tags["mlflow.source.git.commit"] = commit
     return tags

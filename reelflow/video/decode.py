@@ -6,10 +6,11 @@ half of what was decoded is damaged. Frames are in the order of display, on one 
 clips are decoded by several processes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import numpy as np
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 from reelflow.errors import ClipError
 from reelflow.video.sample import uniform_indices
 
+Image = NDArray[np.uint8]
+Kept = TypeVar("Kept")
 MAX_PIXELS = 8192 * 8192
 
 # Formats that hold a clip in one file. Playlists and the like, which name other files, stay shut.
@@ -86,40 +89,57 @@ def probe(path: Path) -> VideoFacts:
 
 
 def sample_frames(path: Path, count: int, *, expected_frames: int | None = None) -> NDArray[np.uint8]:
-    """Decode a clip once, in order, and keep uniformly spread frames of it.
+    """Uniformly spread frames of a clip, `(count, height, width, 3) uint8`, as `sample` finds them."""
+    return stacked(sample(path, count, lambda image: image, expected_frames=expected_frames))
+
+
+def stacked(images: list[Image]) -> NDArray[np.uint8]:
+    """Images of one size as one array; they leave the list, so that memory never holds two of each."""
+    whole = np.empty((len(images), *images[0].shape), np.uint8)
+    for row in reversed(range(len(whole))):
+        whole[row] = images.pop()
+    return whole
+
+
+def sample(
+    path: Path, count: int, keep: Callable[[Image], Kept], *, expected_frames: int | None = None
+) -> list[Kept]:
+    """Decode a clip once, in order, and keep something of uniformly spread frames, one at a time.
 
     Args:
         path: the clip.
-        count: frames to keep.
+        count: frames to look at.
+        keep: what to keep of a frame, `(height, width, 3) uint8`, RGB, upright. All have the first
+            frame's size.
         expected_frames: how many frames decode, where known; a wrong number costs a second pass.
 
     Returns:
-        `(count, height, width, 3) uint8`, RGB, upright. All have the first frame's size.
+        `count` results; those of a frame that is looked at twice are one object.
 
     Raises:
         ClipError: the clip cannot be used; the message is the reason alone.
     """
     total = expected_frames or _count_packets(path)
-    frames, found = _decode_chosen(path, np.array(uniform_indices(total, count)))
+    kept, found = _decode_chosen(path, uniform_indices(total, count), keep)
     if found != total:
-        frames, _ = _decode_chosen(path, np.array(uniform_indices(found, count)))
-    return frames
+        kept, _ = _decode_chosen(path, uniform_indices(found, count), keep)
+    return kept
 
 
-def _decode_chosen(path: Path, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], int]:
-    """The frames at `indices`, and how many there are; rows past the clip's end stay empty."""
+def _decode_chosen(
+    path: Path, indices: Sequence[int], keep: Callable[[Image], Kept]
+) -> tuple[list[Kept], int]:
+    """What is kept of the frames at `indices`, and how many frames there are."""
+    kept: list[Kept] = []
     with opened(path) as (container, stream):
         total = 0
         for frame in decoded(container, stream):
             if total == 0:
                 form = form_of(frame)
-                width, height = _displayed_size(frame)
-                chosen = np.empty((len(indices), height, width, 3), np.uint8)
-            rows = np.flatnonzero(indices == total)
-            if rows.size:
-                chosen[rows] = upright(frame, form)
+            if times := indices.count(total):
+                kept += [keep(upright(frame, form))] * times
             total += 1
-        return chosen, total
+        return kept, total
 
 
 @contextmanager

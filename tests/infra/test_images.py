@@ -20,10 +20,12 @@ KEY = "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEpAIBAAKCAQEAs1Zq" * 8 + "\n----
 DISTRIBUTIONS = {"PIL": "pillow", "mlflow": "mlflow-skinny", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 FOLDS = {"scikit-learn"}  # protocols cut folds with it, which these steps never ask for
 FLOAT = {"h5py", "keras", "scikit-learn", "scipy", "tensorflow"}  # for backbones of features-float
+DVC = {"dvc"}  # for clips in a git repository
 NOT_NEEDED = {
     "dataset": FOLDS,
     "features": FLOAT,
-    "frames": FOLDS,
+    "frames": FOLDS | DVC,
+    "frames-dvc": FOLDS,
     "release": FOLDS,
 }
 WITHOUT_TENSORFLOW = ("dataset", "evaluation", "features", "floors", "frames", "mlflow", "release")

@@ -114,10 +114,18 @@ def test_image_holds_its_own_step_alone(images: dict[str, str]) -> None:
     assert listed.stdout.split() == ["/app/components/frames/step.py"]
 
 
-def test_code_is_that_of_the_checkout(images: dict[str, str]) -> None:
-    code = "from reelflow.steps import code_hash; print(code_hash('frames'))"
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("frames", "from reelflow.steps import code_hash; print(code_hash('frames'))"),
+        ("frames", "from components.frames.shards import made_by; print(made_by())"),
+        ("features", "from components.features.shards import made_by; print(made_by('mobilenet_v2_quant'))"),
+        ("features-float", "from components.features.shards import made_by; print(made_by('mobilenet_v2'))"),
+    ],
+)
+def test_images_and_laptops_know_each_others_shards(images: dict[str, str], name: str, code: str) -> None:
     here = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert python_in(images["frames"], code, "") == here.stdout.strip()
+    assert python_in(images[name], code, "") == here.stdout.strip()
 
 
 @pytest.mark.parametrize("name", ["frames", "training"])

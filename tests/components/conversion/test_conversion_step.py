@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.conversion import reference, step
-from components.frames.extract import Extracted, _jpeg
+from components.frames.extract import Extracted, _encode
 from components.frames.shards import assign_shards, describe_shard, write_shard
 from reelflow.backbones import Backbone, load_backbone
 from reelflow.backbones.thumbnail import SPEC, Thumbnail
@@ -18,6 +18,7 @@ from reelflow.edge.classifier import Classifier
 from reelflow.edge.selftest import self_test
 from reelflow.errors import BundleError, ReelflowError, WeightsError
 from reelflow.files import sha256_file
+from reelflow.lineage import LINEAGE
 from reelflow.nets.saved import save_head
 from reelflow.params import load_params
 from reelflow.progress import watched_by
@@ -41,7 +42,7 @@ def write_frames(folder: Path, clips: list[Clip]) -> Path:
         outcomes = []
         for clip in part:
             frames = RandomFrames().read(clip.clip_id)
-            outcomes.append(Extracted(tuple(_jpeg(frame, 95) for frame in frames), (40, 30)))
+            outcomes.append(Extracted(tuple(_encode(frame, quality=95)[0] for frame in frames), (40, 30)))
         shards.append(describe_shard(name, write_shard(folder / name, part, outcomes)))
     report = FramesReport(
         data_hash=fake_features.data_hash(clips),
@@ -155,7 +156,7 @@ def test_the_bundle_says_what_its_scores_mean(bundle: Path):
 def test_the_bundle_is_whole_and_tests_itself(bundle: Path):
     opened = open_bundle(bundle)
     self_test(opened)
-    listed = {*opened.report.files, BundleReport.file_name}
+    listed = {*opened.report.files, BundleReport.file_name, LINEAGE}
     assert {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()} == listed
     assert opened.report.size_bytes == sum((bundle / name).stat().st_size for name in opened.report.files)
 
@@ -223,7 +224,7 @@ def test_a_second_run_gives_the_same_bundle_whatever_lay_there(
     with watched_by(events.append):
         again = step.run(PARAMS, weights="imagenet", seed="1", bundle=left, **inputs)
     assert again == open_bundle(bundle).report
-    assert sorted(path.name for path in left.iterdir()) == ["bundle.json", "golden", "head.tflite"]
+    assert sorted(path.name for path in left.iterdir()) == ["bundle.json", "golden", "head.tflite", LINEAGE]
 
     progress = [event for event in events if event["kind"] == "progress"]
     assert [event["done"] for event in progress] == list(range(11))

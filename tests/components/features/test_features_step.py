@@ -132,6 +132,19 @@ def test_a_further_view_costs_that_view_alone(
     }
 
 
+def test_what_a_killed_attempt_did_not_share_the_next_one_shares(
+    frames: Path, tmp_path: Path, network: CountingThumbnail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = folder(tmp_path, "one"), folder(tmp_path, "two")
+    monkeypatch.setenv("REELFLOW_STORE", "none")
+    run(PARAMS, backbone="thumbnail", frames=frames, features=one)
+    monkeypatch.setenv("REELFLOW_STORE", str(tmp_path / "store"))
+    run(PARAMS, backbone="thumbnail", frames=frames, features=one)
+    run(PARAMS, backbone="thumbnail", frames=frames, features=two)
+    assert network.frames == 21
+    assert content(one) == content(two)
+
+
 def test_a_shard_taken_over_is_no_second_copy(frames: Path, tmp_path: Path) -> None:
     one, two = folder(tmp_path, "one"), folder(tmp_path, "two")
     for target in (one, two):

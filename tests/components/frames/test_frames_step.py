@@ -211,6 +211,14 @@ def test_parts_share_what_the_whole_step_then_takes(dataset, tmp_path, monkeypat
     assert run_into(dataset, tmp_path / "whole") == alone
 
 
+def test_what_a_killed_attempt_did_not_share_the_next_one_shares(dataset, tmp_path, monkeypatch):
+    monkeypatch.setenv("REELFLOW_STORE", "none")
+    alone = run_into(dataset, tmp_path / "frames")
+    monkeypatch.setenv("REELFLOW_STORE", str(tmp_path / "store"))
+    monkeypatch.setattr("components.frames.step.extract", None)
+    assert run_into(dataset, tmp_path / "frames") == run_into(dataset, tmp_path / "elsewhere") == alone
+
+
 def test_a_part_may_be_empty(dataset, tmp_path):
     (tmp_path / "frames").mkdir()
     report = run(PARAMS, dataset=dataset, frames=tmp_path / "frames", part="9/9")

@@ -45,6 +45,7 @@ class Cluster:
 
     def _write(self, cluster: ClusterConfig, mlflow: str) -> None:
         values = cluster.model_dump(mode="json")
+        values["backoff_s"] = 1
         values["mlflow"] = {"tracking_uri": mlflow, "ui": "http://mlflow.example"}
         (self._folder / "cluster.yaml").write_text(yaml.safe_dump(values))
 

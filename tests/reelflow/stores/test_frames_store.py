@@ -141,7 +141,7 @@ def test_a_jpeg_of_another_size_is_refused(folder):
     edit_json(
         (folder / shard.file).with_suffix(".json"), lambda index: index["sizes"].update({clip_id: [8, 8]})
     )
-    with pytest.raises(BundleError, match=r"expected RGB \(8, 8\)"):
+    with pytest.raises(BundleError, match=r"expected YCbCr \(8, 8\)"):
         FrameStore(folder).read(clip_id)
 
 

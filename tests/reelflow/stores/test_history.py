@@ -59,27 +59,27 @@ def settings(tmp_path: Path, run: str, webhook: str | None = None) -> Settings:
 
 
 def test_work_is_done_once_until_the_clips_or_the_work_change(tmp_path, clips):
-    first, place = begin(settings(tmp_path, "run-1"), clips, "work", always=False)
+    first, place = begin(settings(tmp_path, "run-1"), str(clips), "work", always=False)
     assert first
     finish_run(settings(tmp_path, "run-1"), "FINISHED")
-    assert begin(settings(tmp_path, "run-2"), clips, "work", always=False) == ("", place)
-    assert begin(settings(tmp_path, "run-2"), clips, "work", always=True)[0] == first
-    assert begin(settings(tmp_path, "run-3"), clips, "other", always=False)[0] == first
+    assert begin(settings(tmp_path, "run-2"), str(clips), "work", always=False) == ("", place)
+    assert begin(settings(tmp_path, "run-2"), str(clips), "work", always=True)[0] == first
+    assert begin(settings(tmp_path, "run-3"), str(clips), "other", always=False)[0] == first
     (clips / "wave" / "b.mp4").write_bytes(b"b")
-    assert begin(settings(tmp_path, "run-4"), clips, "work", always=False)[0] not in ("", first)
+    assert begin(settings(tmp_path, "run-4"), str(clips), "work", always=False)[0] not in ("", first)
 
 
 @pytest.mark.parametrize("status", ["FAILED", "RUNNING"])
 def test_a_run_that_has_not_finished_has_not_done_the_work(tmp_path, clips, status):
-    begin(settings(tmp_path, "run-1"), clips, "work", always=False)
+    begin(settings(tmp_path, "run-1"), str(clips), "work", always=False)
     if status == "FAILED":
         finish_run(settings(tmp_path, "run-1"), status)
-    assert begin(settings(tmp_path, "run-2"), clips, "work", always=False)[0]
+    assert begin(settings(tmp_path, "run-2"), str(clips), "work", always=False)[0]
 
 
 def test_the_step_that_failed_is_what_is_told(tmp_path, clips, webhooks):
     webhooks.append(webhook := Webhook(204))
-    begin(settings(tmp_path, "run-1"), clips, "work", always=False)
+    begin(settings(tmp_path, "run-1"), str(clips), "work", always=False)
     record_failure(settings(tmp_path, "run-1"), "frames: no clip gave frames")
     text = end(settings(tmp_path, "run-1", webhook.url), "FAILED", "Task run failed.")
     assert text == "reelflow run run-1 ended as FAILED: frames: no clip gave frames"
@@ -94,7 +94,7 @@ def test_a_run_that_ended_well_tells_nobody(tmp_path, webhooks):
 
 
 def test_a_pod_that_was_killed_is_told_in_the_words_of_kfp(tmp_path, clips):
-    begin(settings(tmp_path, "run-1"), clips, "work", always=False)
+    begin(settings(tmp_path, "run-1"), str(clips), "work", always=False)
     assert end(settings(tmp_path, "run-1"), "FAILED", "OOMKilled").endswith(": OOMKilled")
 
 
@@ -113,5 +113,5 @@ def test_a_webhook_that_refuses_is_an_error_without_its_address(tmp_path, webhoo
 
 def test_clips_that_are_not_there_are_what_failed(tmp_path):
     with pytest.raises(DataError, match="nothing at /nowhere in the pod"):
-        begin(settings(tmp_path, "run-1"), Path("/nowhere"), "work", always=False)
+        begin(settings(tmp_path, "run-1"), "/nowhere", "work", always=False)
     assert "nothing at /nowhere" in end(settings(tmp_path, "run-1"), "FAILED", "")

@@ -1,7 +1,7 @@
 """Both stores keep one contract: a directory, and S3 on a real server."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,31 +11,28 @@ from reelflow.errors import ParamsError, StorageError
 from reelflow.files import sha256_text
 from reelflow.settings import Settings
 from reelflow.stores.objects import DirectoryStore, ObjectStore, Stored, open_store
-from reelflow.stores.s3 import PART_BYTES
-from tests.s3_server import ACCESS_KEY, SECRET_KEY, rclone_s3
+from reelflow.stores.s3 import PART_BYTES, S3Store
+from tests.s3_server import ACCESS_KEY, BUCKET, SERVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    folder = tmp_path_factory.mktemp("s3") / "data"
-    with rclone_s3(folder, "bucket") as endpoint:
-        yield endpoint, folder / "bucket"
-
-
-@pytest.fixture
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-
-
-@pytest.fixture(params=["directory", "s3"])
-def store(request, tmp_path: Path, server: tuple[str, Path], credentials: None) -> ObjectStore:
+@pytest.fixture(params=["directory", *SERVERS])
+def store(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    s3_servers: Callable[[str], str],
+    s3_credentials: None,
+) -> ObjectStore:
     if request.param == "directory":
         return open_store(Settings(store=str(tmp_path / "store")))
-    return open_store(Settings(store=f"s3://bucket/{tmp_path.name}", s3_endpoint=server[0]))
+    endpoint = s3_servers(request.param)
+    return open_store(Settings(store=f"s3://{BUCKET}/{tmp_path.name}", s3_endpoint=endpoint))
+
+
+@pytest.fixture(params=SERVERS)
+def endpoint(request: pytest.FixtureRequest, s3_servers: Callable[[str], str], s3_credentials: None) -> str:
+    return s3_servers(request.param)
 
 
 def file(tmp_path: Path, content: bytes, name: str = "file") -> Path:
@@ -105,17 +102,24 @@ def test_a_name_is_no_way_out(store, tmp_path, name):
         store.get(name, tmp_path / "back")
 
 
-def test_content_other_than_expected_is_never_given(store, tmp_path, monkeypatch):
-    monkeypatch.setattr("reelflow.stores.s3.BACKOFF_S", 0.001)
+def test_content_other_than_expected_is_never_given(store, tmp_path):
     store.put_new("a", file(tmp_path, b"codes"))
     assert store.get("a", tmp_path / "good", sha256=sha256_text("codes"))
-    if isinstance(store, DirectoryStore):
-        assert not store.get("a", tmp_path / "bad", sha256=sha256_text("other"))
-        assert store.size_of("a") is None
-    else:
-        with pytest.raises(StorageError, match="not what was stored"):
-            store.get("a", tmp_path / "bad", sha256=sha256_text("other"))
+    assert not store.get("a", tmp_path / "bad", sha256=sha256_text("other"))
     assert not (tmp_path / "bad").exists()
+    assert store.size_of("a") is None
+
+
+def test_a_folder_is_no_object(store, tmp_path):
+    store.put_new("a/b", file(tmp_path, b"codes"))
+    assert store.size_of("a") is None
+
+
+def test_many_names_come_page_by_page(endpoint, tmp_path):
+    store = S3Store(BUCKET, tmp_path.name, Settings(s3_endpoint=endpoint), page_names=2)
+    for name in "abcde":
+        store.put_new(name, file(tmp_path, b"x"))
+    assert [one.name for one in store.list()] == list("abcde")
 
 
 def test_what_a_killed_writer_left_is_no_object(tmp_path):
@@ -125,21 +129,53 @@ def test_what_a_killed_writer_left_is_no_object(tmp_path):
     assert list(store.list()) == []
 
 
-def test_wrong_credentials_say_so_and_show_no_secret(server, monkeypatch, tmp_path):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-the-secret")
-    store = open_store(Settings(store="s3://bucket", s3_endpoint=server[0]))
-    with pytest.raises(StorageError, match="the server answered") as raised:
-        store.put_new("a", file(tmp_path, b"x"))
-    assert "not-the-secret" not in str(raised.value)
+def refusal(endpoint: str, tmp_path: Path, store: str = f"s3://{BUCKET}") -> str:
+    """What a store says that cannot be written to."""
+    with pytest.raises(StorageError) as raised:
+        open_store(Settings(store=store, s3_endpoint=endpoint)).put_new("a", file(tmp_path, b"x"))
+    assert "SECRET-" not in str(raised.value)
+    return str(raised.value)
 
 
-def test_a_missing_bucket_is_named(server, credentials, tmp_path):
-    store = open_store(Settings(store="s3://no-such-bucket", s3_endpoint=server[0]))
-    with pytest.raises(StorageError, match="s3://no-such-bucket/"):
-        store.put_new("a", file(tmp_path, b"x"))
+@pytest.mark.parametrize(
+    ("key", "secret", "told"),
+    [
+        (ACCESS_KEY, "SECRET-of-another", "look at AWS_ACCESS_KEY_ID and the bucket's policy"),
+        ("another", "SECRET-of-another", "look at AWS_ACCESS_KEY_ID and the bucket's policy"),
+        (ACCESS_KEY, "", "no credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        ("", "", "no credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+    ],
+)
+def test_wrong_or_missing_credentials_are_told(endpoint, monkeypatch, tmp_path, key, secret, told):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    assert told in refusal(endpoint, tmp_path)
 
 
-def test_an_address_of_another_kind_is_refused():
-    with pytest.raises(ParamsError, match="REELFLOW_STORE is 'gs://bucket'"):
-        open_store(Settings(store="gs://bucket"))
+def test_a_profile_that_is_not_there_is_told(endpoint, monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    assert "profile (nobody) could not be found; look at" in refusal(endpoint, tmp_path)
+
+
+def test_a_missing_bucket_is_told(endpoint, tmp_path):
+    told = refusal(endpoint, tmp_path, "s3://no-such-bucket")
+    assert "s3://no-such-bucket/a: the server answered NoSuchBucket: there is no such bucket: create" in told
+
+
+@pytest.mark.parametrize("address", ["gs://bucket", "s3://", "s3:///prefix", "s3://b c/d", "s3://b/a/../d"])
+def test_an_address_of_another_kind_is_refused(address):
+    with pytest.raises(ParamsError, match=r"REELFLOW_STORE is .*expected a folder, s3://BUCKET/PREFIX"):
+        open_store(Settings(store=address))
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["minio", "minio:9000", "http://", "ftp://minio", "http://user:SECRET-word/@minio:9000"]
+)
+def test_an_endpoint_that_is_no_address_is_refused(endpoint, s3_credentials):
+    with pytest.raises(ParamsError, match=r"REELFLOW_S3_ENDPOINT is .*expected http://HOST:PORT") as raised:
+        open_store(Settings(store="s3://bucket", s3_endpoint=endpoint))
+    assert "SECRET-" not in str(raised.value)
+
+
+def test_an_impossible_port_is_told(s3_credentials, tmp_path):
+    assert "was not a valid URI; look at REELFLOW_S3_ENDPOINT" in refusal("http://minio:99999", tmp_path)

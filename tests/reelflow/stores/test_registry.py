@@ -1,3 +1,4 @@
+import getpass
 import os
 import shutil
 import socket
@@ -57,6 +58,7 @@ def test_versions_count_from_one_and_keep_their_tags(registry, name, tmp_path):
     assert registry.tags(name, 1) == {
         "accuracy": "0.8",
         "bundle_sha256": sha256_file(first / "bundle.json"),
+        "released_by": getpass.getuser(),
     }
     assert registry.tags(name, 2)["accuracy"] == "0.9"
 

@@ -1,0 +1,93 @@
+"""What is known of clips by their content, shared with other runs and machines: none decodes them again.
+
+Clips are dealt to packs by their sha256, so that a new clip costs the decoding of its pack alone. Clips that
+cannot be used are in none: whoever meets them finds out why.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from reelflow.contracts import Document, Sha256
+from reelflow.errors import BundleError
+from reelflow.files import sha256_file, sha256_text, write_text
+from reelflow.steps import content_code
+from reelflow.stores.shared import SharedShards
+from reelflow.video.decode import VideoFacts
+
+KIND = "facts"
+FILE = "facts.json"
+PACKS = 64
+SOURCES = ("components/dataset/facts.py", "reelflow/video")
+"""Code that facts depend on."""
+
+
+class Pack(Document):
+    """`facts.json`: facts by the clip's sha256."""
+
+    facts: dict[Sha256, dict[str, int | float | str | bool]]
+
+
+def hash_clips(root: Path, paths: Iterable[str]) -> dict[str, Sha256]:
+    """The sha256 of every clip that is a file, by its path."""
+    files = [path for path in paths if (root / path).is_file()]
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(files, pool.map(lambda path: sha256_file(root / path), files), strict=True))
+
+
+class SharedFacts:
+    """Facts of these clips in an object store."""
+
+    def __init__(self, shared: SharedShards, clips: Iterable[Sha256]) -> None:
+        self._shared = shared
+        packs: dict[int, set[Sha256]] = {}
+        for sha256 in clips:
+            packs.setdefault(int(sha256[:8], 16) % PACKS, set()).add(sha256)
+        self._missing = {_key(pack): pack for pack in packs.values()}
+
+    def fetch(self) -> dict[Sha256, VideoFacts]:
+        """What others have found.
+
+        Raises:
+            StorageError: the store refuses, or is not reachable.
+        """
+        with ThreadPoolExecutor(8) as pool:
+            found = dict(zip(self._missing, pool.map(self._fetch, self._missing), strict=True))
+        self._missing = {key: pack for key, pack in self._missing.items() if not found[key]}
+        return {sha256: facts for pack in found.values() for sha256, facts in pack.items()}
+
+    def publish(self, facts: Mapping[Sha256, VideoFacts]) -> None:
+        """Let others have what they had not found.
+
+        Raises:
+            StorageError: the store refuses, or is not reachable.
+        """
+        for key, clips in self._missing.items():
+            pack = {sha256: asdict(facts[sha256]) for sha256 in clips if sha256 in facts}
+            with TemporaryDirectory() as folder:
+                write_text(Path(folder, FILE), Pack(facts=pack).to_json())
+                if pack:
+                    self._shared.publish(key, Path(folder), [FILE])
+
+    def _fetch(self, key: Sha256) -> dict[Sha256, VideoFacts]:
+        with TemporaryDirectory() as folder:
+            if not self._shared.fetch(key, Path(folder), [FILE]):
+                return {}
+            try:
+                pack = Pack.read(Path(folder, FILE))
+                return {sha256: VideoFacts(**facts) for sha256, facts in pack.facts.items()}  # type: ignore[arg-type]
+            except (BundleError, TypeError):
+                return {}
+
+
+def _key(clips: Iterable[Sha256]) -> Sha256:
+    return sha256_text(json.dumps([_code(), *sorted(clips)]))
+
+
+@cache
+def _code() -> Sha256:
+    return content_code(*SOURCES, libraries=("av", "numpy"))

@@ -1,0 +1,147 @@
+"""What an object store holds of shared shards: `<kind>/<key>.json` listings and `<kind>/files/<sha256>`.
+
+Kinds are the frames of clips, features, and the facts that the dataset step finds by decoding each clip.
+
+Whatever else lies in the store belongs to others and is never looked at.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from components.dataset import facts
+from components.features import step as features_step
+from components.features.shards import ShardNote
+from components.frames import step as frames_step
+from reelflow.contracts import Document, Sha256
+from reelflow.errors import BundleError, ParamsError
+from reelflow.settings import Settings
+from reelflow.stores.objects import NO_STORE, ObjectStore, Stored, open_store
+from reelflow.stores.shared import Listing
+
+FACTS, FRAMES, FEATURES = facts.KIND, frames_step.KIND, features_step.KIND
+KINDS = (FACTS, FRAMES, FEATURES)
+OURS = re.compile(rf"({'|'.join(KINDS)})/([0-9a-f]{{64}}\.json|files/[0-9a-f]{{64}})")
+READERS = 16
+Read = TypeVar("Read", bound=Document)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A listing, and the files that it names.
+
+    Attributes:
+        name: of the listing.
+        files: sha256 by file name; none where the listing is damaged.
+    """
+
+    name: str
+    files: Mapping[str, Sha256]
+
+    @property
+    def kind(self) -> str:
+        """`facts`, `frames` or `features`."""
+        return self.name.partition("/")[0]
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """Names of the files' objects."""
+        return tuple(f"{self.kind}/files/{sha256}" for sha256 in self.files.values())
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All shards of a store, and the objects that they are made of, by name."""
+
+    objects: Mapping[str, Stored]
+    shards: Mapping[str, Shard]
+
+    def is_whole(self, shard: Shard) -> bool:
+        """Whether all of a shard's files are there."""
+        return bool(shard.files) and all(name in self.objects for name in shard.objects)
+
+    def size_bytes(self, shard: Shard) -> int:
+        """Bytes of a shard's files."""
+        return sum(self.objects[name].size_bytes for name in shard.objects if name in self.objects)
+
+    def orphans(self) -> list[Stored]:
+        """Files that no listing names."""
+        named = {name for shard in self.shards.values() for name in shard.objects}
+        return [
+            stored for name, stored in self.objects.items() if name not in named and name not in self.shards
+        ]
+
+
+def open_shared(where: str) -> ObjectStore:
+    """The store of shards at `where`.
+
+    Raises:
+        ParamsError: it is `none`, or no store.
+    """
+    store = open_store(Settings().model_copy(update={"store": where}))
+    if store is None:
+        raise ParamsError(
+            f"REELFLOW_STORE is {NO_STORE}: shards are shared with nobody; name a folder or s3://BUCKET/PREFIX"
+        )
+    return store
+
+
+def read_catalog(store: ObjectStore) -> Catalog:
+    """Read every listing of a store.
+
+    Raises:
+        StorageError: the store refuses or is not reachable.
+    """
+    objects = {
+        stored.name: stored
+        for kind in KINDS
+        for stored in store.list(f"{kind}/")
+        if OURS.fullmatch(stored.name)
+    }
+    names = [name for name in objects if name.endswith(".json")]
+    found = dict(zip(names, read_documents(store, names, Listing), strict=True))
+    return Catalog(
+        objects, {name: Shard(name, listing.files if listing else {}) for name, listing in found.items()}
+    )
+
+
+def read_notes(store: ObjectStore, catalog: Catalog) -> Iterator[tuple[Shard, ShardNote]]:
+    """The whole shards of features, each with the note on what it was made from."""
+    shards = [
+        shard for shard in catalog.shards.values() if shard.kind == FEATURES and catalog.is_whole(shard)
+    ]
+    names = [_note(shard) for shard in shards]
+    for shard, note in zip(shards, read_documents(store, names, ShardNote), strict=True):
+        if note:
+            yield shard, note
+
+
+def read_documents(store: ObjectStore, names: list[str], kind: type[Read]) -> list[Read | None]:
+    """Documents of a store, several at a time; None for one that is gone or damaged."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(READERS) as pool:
+
+        def read(place: int) -> Read | None:
+            path = Path(folder, str(place))
+            with suppress(BundleError):
+                if store.get(names[place], path):
+                    return kind.read(path)
+            return None
+
+        return list(pool.map(read, range(len(names))))
+
+
+def _note(shard: Shard) -> str:
+    """The object of a shard's note: of its two files the one that is no array."""
+    return next(
+        (
+            f"{shard.kind}/files/{sha256}"
+            for name, sha256 in sorted(shard.files.items())
+            if name.endswith(".json")
+        ),
+        shard.objects[0],
+    )

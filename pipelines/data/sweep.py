@@ -1,0 +1,101 @@
+"""Mark and sweep: which shards nobody needs any more, and their removal.
+
+A shard stays whole, or its listing goes before its files: whenever a sweep is cut off, no listing is left
+without its files. A file stays as long as one listing that stays names it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pipelines.data.catalog import FACTS, Catalog, Shard, read_catalog
+from pipelines.data.roots import Root
+from reelflow.progress import track
+from reelflow.stores.objects import ObjectStore, Stored
+
+DAY_S = 24 * 3600
+SMALL = "facts of clips are small, and costly to find again"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be removed, and why the rest stays.
+
+    Attributes:
+        catalog: of the store.
+        shards: to be removed.
+        files: to be removed after them.
+        kept: the reason for each shard that stays, by its name.
+        spared: files without a listing that stay: a writer may still be at them.
+    """
+
+    catalog: Catalog
+    shards: tuple[Shard, ...]
+    files: tuple[Stored, ...]
+    kept: Mapping[str, str]
+    spared: tuple[Stored, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """What is removed, in order: listings first."""
+        return [*(shard.name for shard in self.shards), *(stored.name for stored in self.files)]
+
+
+def plan_sweep(catalog: Catalog, roots: Iterable[Root], older_than_days: float, now: float) -> Plan:
+    """Mark what is needed.
+
+    Args:
+        catalog: of the store.
+        roots: what needs shards.
+        older_than_days: younger objects stay: a run in progress may be at them.
+        now: seconds since the epoch.
+    """
+    limit = now - older_than_days * DAY_S
+    needed = {sha256: root.name for root in reversed(list(roots)) for sha256 in root.shards}
+    reasons = {
+        name: _reason(shard, catalog, needed, limit, f"younger than {older_than_days:g} days")
+        for name, shard in catalog.shards.items()
+    }
+    kept = {name: reason for name, reason in reasons.items() if reason}
+    named = {file for name in kept for file in catalog.shards[name].objects}
+    loose = [one for name, one in catalog.objects.items() if name not in named and name not in reasons]
+    spared = {one.name for one in loose if one.modified >= limit or _content(one.name) in needed}
+    return Plan(
+        catalog=catalog,
+        shards=tuple(shard for name, shard in catalog.shards.items() if name not in kept),
+        files=tuple(one for one in loose if one.name not in spared),
+        kept=kept,
+        spared=tuple(one for one in loose if one.name in spared),
+    )
+
+
+def sweep(store: ObjectStore, plan: Plan) -> int:
+    """Remove what is planned; returns how many objects went.
+
+    A shard that someone has published since keeps its files.
+
+    Raises:
+        StorageError: the store refuses; the same command goes on with the rest.
+    """
+    for shard in track(plan.shards, len(plan.shards), "listings"):
+        store.delete(shard.name)
+    named = {name for shard in read_catalog(store).shards.values() for name in shard.objects}
+    files = [one.name for one in plan.files if one.name not in named]
+    for name in track(files, len(files), "files"):
+        store.delete(name)
+    return len(plan.shards) + len(files)
+
+
+def _reason(shard: Shard, catalog: Catalog, needed: Mapping[str, str], limit: float, young: str) -> str:
+    """Why a shard stays; empty if it goes. One that is not whole is of no use to anybody."""
+    if shard.kind == FACTS and catalog.is_whole(shard):
+        return SMALL
+    reasons = (needed[sha256] for sha256 in shard.files.values() if sha256 in needed)
+    if catalog.is_whole(shard) and (reason := next(reasons, "")):
+        return reason
+    parts = (catalog.objects[name] for name in (shard.name, *shard.objects) if name in catalog.objects)
+    return young if any(part.modified >= limit for part in parts) else ""
+
+
+def _content(name: str) -> str:
+    """The sha256 in the name of a file's object."""
+    return name.rpartition("/")[2]

@@ -1,0 +1,135 @@
+"""Shards from one store to another: only what is missing, verified by sha256, several at a time.
+
+A file goes before the listing that names it, so that a transfer that is cut off leaves nothing half to be
+read; the same command goes on with what is missing.
+"""
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+from pipelines.data.catalog import Catalog, Shard, read_catalog
+from reelflow.errors import StorageError
+from reelflow.progress import emit
+from reelflow.stores.objects import ObjectStore
+
+MEGABYTE = 1e6
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a transfer did.
+
+    Attributes:
+        copied: shards.
+        present: shards that the target had already.
+        torn: shards of which the source lacks a file; left alone.
+        size_bytes: of all files that were copied.
+    """
+
+    copied: int
+    present: int
+    torn: int
+    size_bytes: int
+
+
+def transfer(source: ObjectStore, target: ObjectStore, staging: Path, jobs: int) -> Outcome:
+    """Copy the shards that the target lacks.
+
+    Args:
+        source: where they are.
+        target: where they go.
+        staging: an existing folder for files on their way; best on the disk of a local store.
+        jobs: shards at a time.
+
+    Raises:
+        StorageError: a store or the disk refuses, or a file has been altered.
+    """
+    there, here = read_catalog(source), read_catalog(target)
+    torn = [shard for shard in there.shards.values() if not there.is_whole(shard)]
+    whole = [shard for shard in there.shards.values() if there.is_whole(shard)]
+    missing = [shard for shard in whole if not _has(there, here, shard)]
+    with tempfile.TemporaryDirectory(prefix=".transfer-", dir=staging) as folder:
+        way = Way(source, target, there, here, Path(folder), _Progress(_total(there, here, missing)))
+        with ThreadPoolExecutor(jobs) as pool:
+            try:
+                sizes = list(pool.map(way.copy, missing))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    return Outcome(len(missing), len(whole) - len(missing), len(torn), sum(sizes))
+
+
+@dataclass(frozen=True)
+class Way:
+    """From a store to another."""
+
+    source: ObjectStore
+    target: ObjectStore
+    there: Catalog
+    here: Catalog
+    staging: Path
+    progress: "_Progress"
+
+    def copy(self, shard: Shard) -> int:
+        """Copy a shard's files, then its listing; returns their bytes."""
+        with tempfile.TemporaryDirectory(dir=self.staging) as folder:
+            size_bytes = sum(
+                self._copy_file(name, sha256, Path(folder, sha256))
+                for name, sha256 in dict(zip(shard.objects, shard.files.values(), strict=True)).items()
+                if not _same(self.there, self.here, name)
+            )
+            listing = Path(folder, "listing.json")
+            if not self.source.get(shard.name, listing):
+                raise StorageError(f"{shard.name} is gone from the source: run the same command again")
+            self._put(shard.name, listing)
+        return size_bytes
+
+    def _copy_file(self, name: str, sha256: str, path: Path) -> int:
+        if not self.source.get(name, path, sha256=sha256):
+            raise StorageError(
+                f"{name} is gone from the source, or was altered there: run the same command again"
+            )
+        size_bytes = path.stat().st_size
+        self._put(name, path)
+        path.unlink()
+        self.progress.add(size_bytes)
+        return size_bytes
+
+    def _put(self, name: str, path: Path) -> None:
+        if name in self.here.objects:  # torn, or of another size
+            self.target.delete(name)
+        self.target.put_new(name, path)
+
+
+@dataclass
+class _Progress:
+    total_bytes: int
+    done_bytes: int = 0
+    lock: Lock = field(default_factory=Lock)
+
+    def add(self, size_bytes: int) -> None:
+        with self.lock:
+            self.done_bytes += size_bytes
+            done, total = (round(size / MEGABYTE, 1) for size in (self.done_bytes, self.total_bytes))
+            emit("progress", done=done, total=max(done, total), unit="MB")
+
+
+def _has(there: Catalog, here: Catalog, shard: Shard) -> bool:
+    """Whether a store has a shard of this key, whatever its bytes; a file cut short is none."""
+    known = here.shards.get(shard.name)
+    if known is None or not here.is_whole(known):
+        return False
+    return all(_same(there, here, name) for name in known.objects if name in there.objects)
+
+
+def _same(there: Catalog, here: Catalog, name: str) -> bool:
+    known = here.objects.get(name)
+    return known is not None and known.size_bytes == there.objects[name].size_bytes
+
+
+def _total(there: Catalog, here: Catalog, shards: list[Shard]) -> int:
+    names = {name for shard in shards for name in shard.objects}
+    return sum(there.objects[name].size_bytes for name in names if not _same(there, here, name))

@@ -1,0 +1,111 @@
+"""What the data commands print: tables on a terminal, plain lines of the same words elsewhere."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.data.status import Cache, Held, Status
+from pipelines.data.sweep import Plan
+from pipelines.data.transfer import Outcome
+from reelflow.commandline import printable
+
+UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def print_status(status: Status, console: Console) -> None:
+    """What `data status` found."""
+    rows = [_row(cache) for cache in status.caches]
+    _print(console, ("cache", "needed", "in outputs here", "in the store"), rows)
+    if any(cache.wanted is None for cache in status.caches):
+        _say(
+            console,
+            "needed: not known before the dataset step has run with these params (make run, dvc repro)",
+        )
+    _say(console, f"store  {status.where}")
+    if status.totals is None:
+        _say(console, "shards are shared with nobody: REELFLOW_STORE is none")
+        return
+    totals = status.totals
+    _say(
+        console,
+        f"  {totals.shards} whole shards in {totals.files} files, {size(totals.size_bytes)}, of all params",
+    )
+    if totals.torn:
+        _say(console, f"  {totals.torn} listings lack a file and count as absent")
+    if totals.orphans.shards:
+        _say(
+            console,
+            f"  {totals.orphans.shards} files ({size(totals.orphans.size_bytes)}) that no listing names",
+        )
+
+
+def print_outcome(verb: str, outcome: Outcome, console: Console) -> None:
+    """What a transfer did."""
+    told = f"{verb} {outcome.copied} shards, {size(outcome.size_bytes)}; {outcome.present} were there already"
+    torn = f"; {outcome.torn} lack a file at the source and were left alone" if outcome.torn else ""
+    _say(console, told + torn)
+
+
+def print_plan(plan: Plan, console: Console) -> None:
+    """What a sweep removes, and why the rest stays."""
+    catalog = plan.catalog
+    gone = Counter(shard.kind for shard in plan.shards)
+    sizes = Counter[str]()
+    for stored in plan.files:
+        sizes[stored.name.partition("/")[0]] += stored.size_bytes
+    files = Counter(stored.name.partition("/")[0] for stored in plan.files)
+    kinds = sorted({*gone, *files})
+    rows = [("remove", kind, str(gone[kind]), str(files[kind]), size(sizes[kind])) for kind in kinds]
+    stays = Counter((reason, name.partition("/")[0]) for name, reason in plan.kept.items())
+    for (reason, kind), count in sorted(stays.items()):
+        shards = [
+            shard
+            for name, shard in catalog.shards.items()
+            if plan.kept.get(name) == reason and shard.kind == kind
+        ]
+        objects = {
+            name: catalog.objects[name] for one in shards for name in one.objects if name in catalog.objects
+        }
+        total = sum(stored.size_bytes for stored in objects.values())
+        rows.append((f"keep: {reason}", kind, str(count), str(len(objects)), size(total)))
+    if plan.spared:
+        total = sum(stored.size_bytes for stored in plan.spared)
+        rows.append(("keep: may be being written", "", "0", str(len(plan.spared)), size(total)))
+    _print(console, ("what", "kind", "shards", "files", "size"), rows)
+
+
+def size(size_bytes: float) -> str:
+    """A size in words, as `1.2 MB`."""
+    for unit in UNITS[:-1]:
+        if size_bytes < 1000:
+            return f"{size_bytes:.1f} {unit}" if unit != "B" else f"{size_bytes:.0f} B"
+        size_bytes /= 1000
+    return f"{size_bytes:.1f} {UNITS[-1]}"
+
+
+def _row(cache: Cache) -> tuple[str, ...]:
+    wanted = "not known" if cache.wanted is None else f"{cache.wanted} shards"
+    return cache.name, wanted, _held(cache.here, cache.wanted), _held(cache.store, cache.wanted)
+
+
+def _held(held: Held | None, wanted: int | None) -> str:
+    if held is None:
+        return "no store"
+    of = "" if wanted is None else f" of {wanted}"
+    return f"{held.shards}{of}, {size(held.size_bytes)}"
+
+
+def _print(console: Console, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    console.print(table)
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(printable(text), highlight=False, markup=False, soft_wrap=True)

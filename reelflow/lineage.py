@@ -1,0 +1,149 @@
+"""What a bundle was made from: `lineage.json` beside `bundle.json`, back to the hash of every clip.
+
+A device needs none of it, so that `bundle.json` does not list it: the same networks stay the same bundle,
+whoever makes them again. It names the bundle that it is about by the sha256 of `bundle.json`, and its clips
+must give the data hash that stands there.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
+
+from reelflow.contracts import (
+    BackboneSpec,
+    BundleReport,
+    Clip,
+    DatasetReport,
+    Document,
+    FeaturesReport,
+    FramesReport,
+    Sha256,
+    Split,
+)
+from reelflow.errors import BundleError
+from reelflow.files import sha256_file, sha256_text, write_text
+from reelflow.steps import PROVENANCE, Provenance
+from reelflow.stores.clips import read_clips
+from reelflow.stores.evaluations import FEATURES_REPORT, Candidate
+
+LINEAGE = "lineage.json"
+MAX_LINEAGE_BYTES = 64 * 1024 * 1024
+
+ClipRow = tuple[Sha256, str, str, str, Split]
+"""A clip's sha256, path, label, group and split."""
+
+
+class Lineage(Document):
+    """`lineage.json`: everything before the conversion, whose own `provenance.json` lies beside it."""
+
+    bundle_sha256: Sha256
+    """Of `bundle.json`."""
+    dataset: DatasetReport
+    clips: tuple[ClipRow, ...]
+    frames: dict[str, Sha256]
+    """Shards of the frames step: the sha256 of each file."""
+    backbone: BackboneSpec
+    features: dict[str, Sha256]
+    """Shards of the features step, likewise; none where the evaluation brought no list of them."""
+    steps: tuple[Provenance, ...]
+    """Of dataset, frames, features and training, as far as they were recorded."""
+
+    def to_json(self) -> str:
+        """Stable JSON on one line: there may be thousands of clips."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")) + "\n"
+
+    @classmethod
+    def of_bundle(cls, folder: Path) -> Self:
+        """Read what lies beside a bundle.
+
+        Raises:
+            BundleError: it is missing, no lineage, or that of another bundle.
+        """
+        found = cls._bounded(folder / LINEAGE)
+        found.check(folder)
+        return found
+
+    def check(self, folder: Path) -> None:
+        """See that this is the lineage of the bundle in a folder.
+
+        Raises:
+            BundleError: it is that of another one, or has been altered.
+        """
+        report = BundleReport.open(folder)
+        if self.bundle_sha256 != sha256_file(folder / BundleReport.file_name):
+            raise BundleError(f"{folder / LINEAGE} is that of another bundle: copy the whole folder again")
+        if not hash_of(self.clips) == self.dataset.data_hash == report.data_hash:
+            raise BundleError(
+                f"{folder / LINEAGE} lists other clips than those that the bundle was made from (data hash "
+                f"{report.data_hash[:12]}): it has been altered, copy the whole folder again"
+            )
+
+    @classmethod
+    def registered(cls, path: Path, sha256: Sha256) -> Self:
+        """Read what a version was registered with.
+
+        Raises:
+            BundleError: it has been altered.
+        """
+        if sha256_file(path) != sha256:
+            raise BundleError(f"{LINEAGE} in the registry is not what was registered: register it again")
+        return cls._bounded(path)
+
+    @classmethod
+    def _bounded(cls, path: Path) -> Self:
+        if path.is_file() and path.stat().st_size > MAX_LINEAGE_BYTES:
+            raise BundleError(f"{path} is larger than {MAX_LINEAGE_BYTES} bytes: not read")
+        return cls.read(path)
+
+    @property
+    def shards(self) -> frozenset[Sha256]:
+        """The content of every shard of frames and features that the model came from."""
+        return frozenset([*self.frames.values(), *self.features.values()])
+
+    def step(self, name: str) -> Provenance | None:
+        """What a step's outcome depended on; None if that was not recorded."""
+        return next((one for one in self.steps if one.step == name), None)
+
+
+def write_lineage(bundle: Path, *, dataset: Path, frames: Path, candidate: Candidate) -> None:
+    """Write the lineage of a finished bundle.
+
+    Args:
+        bundle: its folder.
+        dataset: folder of the dataset step.
+        frames: folder of the frames step.
+        candidate: the classifier that was converted.
+
+    Raises:
+        BundleError: an input is damaged.
+        StorageError: the disk is full or read-only.
+    """
+    own = candidate.folder
+    recorded = (
+        *(dataset / PROVENANCE, frames / PROVENANCE),
+        *(own / f"features.{PROVENANCE}", own / f"training.{PROVENANCE}"),
+    )
+    embedded = own / FEATURES_REPORT
+    shards = FeaturesReport.read(embedded).shards if embedded.is_file() else ()
+    lineage = Lineage(
+        bundle_sha256=sha256_file(bundle / BundleReport.file_name),
+        dataset=DatasetReport.open(dataset),
+        clips=tuple(row_of(clip) for clip in read_clips(dataset)),
+        frames={shard.file: shard.sha256 for shard in FramesReport.open(frames).shards},
+        backbone=candidate.report.training.backbone,
+        features={shard.file: shard.sha256 for shard in shards},
+        steps=tuple(Provenance.read(path) for path in recorded if path.is_file()),
+    )
+    write_text(bundle / LINEAGE, lineage.to_json())
+
+
+def row_of(clip: Clip) -> ClipRow:
+    """A clip as a lineage lists it."""
+    return clip.sha256, clip.path, clip.label, clip.group, clip.split
+
+
+def hash_of(clips: Iterable[ClipRow]) -> Sha256:
+    """The data hash: of every clip's content, label, group and split, whatever their paths and order."""
+    rows = ([sha256, label, group, split] for sha256, _, label, group, split in clips)
+    return sha256_text(json.dumps(sorted(rows)))

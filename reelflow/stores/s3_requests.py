@@ -1,0 +1,178 @@
+"""Requests to an S3 server: sent again while that may help, and explained where it does not.
+
+boto3's own retries are off, so that there is one bound for all that happens within an operation: a
+server that is gone, busy or mute costs a known time, however many requests the operation takes.
+"""
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import boto3
+import urllib3
+from botocore import exceptions as boto
+from botocore.config import Config
+from botocore.parsers import ResponseParserError
+
+from reelflow.errors import ParamsError, StorageError
+
+ENDPOINT = re.compile(r"https?://(\[[0-9a-f:]+\]|[^\s@/?#:]+)(:\d{1,5})?(/[^\s@?#]*)?")
+CONNECT_S = 10
+BUSY = {
+    *("SlowDown", "RequestTimeout", "Throttling", "OperationAborted", "ConditionalRequestConflict"),
+    *("BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody"),
+}
+FORBIDDEN = "the credentials may not do this: look at AWS_ACCESS_KEY_ID and the bucket's policy"
+ADVICE = {
+    "403": FORBIDDEN,
+    "AccessDenied": FORBIDDEN,
+    "InvalidAccessKeyId": "the server does not know AWS_ACCESS_KEY_ID",
+    "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY does not fit AWS_ACCESS_KEY_ID",
+    "NoSuchBucket": "there is no such bucket: create it, or correct the address",
+    "PreconditionFailed": "it has changed since it was listed: run the same command again",
+    "QuotaExceeded": "the bucket is full: free some space, and run the same command again",
+}
+Answer = TypeVar("Answer")
+
+
+class TornError(Exception):
+    """A body of other content than expected, or an upload of which the server has lost a part."""
+
+
+LOST = (
+    *(boto.ConnectionError, boto.HTTPClientError, boto.ResponseStreamingError, boto.IncompleteReadError),
+    *(urllib3.exceptions.HTTPError, ResponseParserError, TornError),
+)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long an operation bears with a server.
+
+    Attributes:
+        failures: that it gets over, of all its requests together.
+        timeout_s: for the next bytes of an answer; a connection is waited for no longer than `CONNECT_S`.
+        backoff_s: bound of the first pause; each further one may be twice as long, up to `pause_s`.
+        pause_s: bound of every pause.
+        total_s: nothing is sent again later than this.
+    """
+
+    failures: int = 8
+    timeout_s: float = 60
+    backoff_s: float = 1
+    pause_s: float = 10
+    total_s: float = 300
+
+    def pause_after(self, failures: int) -> float:
+        """A random pause in seconds, so that a hundred clients do not come back at the same moment."""
+        bound = min(self.pause_s, self.backoff_s * 2 ** (failures - 1))
+        return random.uniform(0, bound)  # noqa: S311
+
+
+class Tries:
+    """Sends the requests of one operation, again after what may pass."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._failures = 0
+        self._deadline = time.monotonic() + patience.total_s
+
+    def __call__(self, work: Callable[[], Answer]) -> Answer:
+        """Do it; calls may be nested, and share their bounds."""
+        while True:
+            try:
+                return work()
+            except (boto.ClientError, *LOST) as error:
+                if not may_pass(error) or not self._wait():
+                    raise
+
+    def _wait(self) -> bool:
+        """Pause; False if there is no patience left."""
+        self._failures += 1
+        pause = self._patience.pause_after(self._failures)
+        if self._failures > self._patience.failures or time.monotonic() + pause > self._deadline:
+            return False
+        time.sleep(pause)
+        return True
+
+
+def open_client(endpoint: str | None, patience: Patience) -> Any:
+    """A boto3 client, path-style; checksums are those that every server knows.
+
+    Raises:
+        ParamsError: the endpoint is no address.
+        StorageError: the `AWS_` variables contradict each other.
+    """
+    if endpoint and not ENDPOINT.fullmatch(endpoint):
+        raise ParamsError(
+            f"REELFLOW_S3_ENDPOINT is {re.sub('.*@', '***@', endpoint)!r}: expected http://HOST:PORT or "
+            "https://HOST, and credentials only in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
+    config = Config(
+        retries={"total_max_attempts": 1},
+        s3={"addressing_style": "path"},
+        connect_timeout=min(patience.timeout_s, CONNECT_S),
+        read_timeout=patience.timeout_s,
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    with explained("s3"):
+        return boto3.Session().client("s3", endpoint_url=endpoint, config=config)
+
+
+def having(name: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer, if it holds this.
+
+    Raises:
+        TornError: it does not: another kind of server may have given it.
+    """
+    if name not in answer:
+        raise TornError(f"the answer holds no {name}, as one of S3 does")
+    return answer
+
+
+def list_objects(client: Any, patience: Patience, **where: Any) -> Iterator[dict[str, Any]]:
+    """The objects of a listing, page by page; each page has the whole patience."""
+    while True:
+        page = Tries(patience)(lambda: having("IsTruncated", client.list_objects_v2(**where)))
+        yield from page.get("Contents", ())
+        if not page["IsTruncated"]:
+            return
+        where["ContinuationToken"] = page["NextContinuationToken"]
+
+
+def error_code(error: Any) -> str:
+    """What S3 calls the error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same request may succeed a little later."""
+    if not isinstance(error, boto.ClientError):
+        return True
+    status = int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+    return status == 429 or (status >= 500 and status != 501) or error_code(error) in BUSY
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Turn whatever boto3 raises into a `StorageError`, without secrets."""
+    try:
+        yield
+    except boto.ClientError as error:
+        code = error_code(error)
+        advice = ADVICE.get(code, "look at the server, and run the same command again")
+        raise StorageError(f"{where}: the server answered {code}: {advice}") from None
+    except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError):
+        raise StorageError(
+            f"{where}: no credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ) from None
+    except (boto.BotoCoreError, *LOST) as error:
+        raise StorageError(
+            f"{where}: {error}; look at REELFLOW_S3_ENDPOINT, the AWS_ variables and the server, "
+            "and run the same command again"
+        ) from None

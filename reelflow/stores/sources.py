@@ -1,0 +1,157 @@
+"""Where clips come from: a path, what DVC tracks, a git repository, or S3.
+
+What is not on this disk is fetched into a cache that outlives the run. A source's version is known
+before anything is fetched.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reelflow.contracts import Clip, DatasetReport
+from reelflow.errors import DataError
+from reelflow.files import exists, fingerprint
+from reelflow.settings import Settings
+from reelflow.stores.sources_address import GitPath, LocalPath, S3Prefix, is_remote, parse_source
+from reelflow.stores.sources_cache import (
+    ClipCache,
+    Entry,
+    Origin,
+    SourceNote,
+    checked_entries,
+    version_of,
+)
+from reelflow.stores.sources_content import content_hash
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source as it is right now.
+
+    Attributes:
+        here: the workspace holds just this.
+    """
+
+    origin: Origin
+    entries: Mapping[str, Entry]
+    note: SourceNote
+    here: bool
+
+
+@contextmanager
+def fetched(source: str, expected: str = "") -> Iterator[Mapping[str, Path]]:
+    """The inputs of the dataset step: the clips' folder or recipe, and the note on it if it has one.
+
+    Args:
+        source: as in params.
+        expected: the version that the clips must have, if it matters.
+
+    Raises:
+        ReelflowError: there are no such clips, they have changed, or they cannot be fetched.
+    """
+    settings = Settings()
+    with _opened(source, settings) as found:
+        if expected and _version(source, found) != expected:
+            raise DataError(f"{source} has changed since this run began: run it again")
+        given = _bring(found, ClipCache(settings.clips)) if found else {"source": Path(source)}
+    yield given
+
+
+def data_version(source: str, settings: Settings) -> str:
+    """What changes when the clips do, found without fetching any.
+
+    Raises:
+        ReelflowError: there are no such clips, or they cannot be reached.
+    """
+    with _opened(source, settings) as found:
+        return _version(source, found)
+
+
+def content_version(source: str, settings: Settings) -> str:
+    """As `data_version`, but equal for equal clips on every machine: those of a mere folder are read.
+
+    Raises:
+        ReelflowError: there are no such clips, or they cannot be reached.
+    """
+    with _opened(source, settings) as found:
+        if not found and Path(source).is_dir():
+            return content_hash(Path(source), settings)
+        return _version(source, found)
+
+
+def bring_clips(report: DatasetReport, dataset: Path, clips: Sequence[Clip]) -> Path:
+    """The folder below which these clips of a data set lie; they alone are fetched if they are not here.
+
+    Args:
+        report: of the data set.
+        dataset: its folder.
+        clips: those that are needed.
+
+    Raises:
+        ReelflowError: the source has changed since, or they cannot be fetched.
+    """
+    root = report.clips_root(dataset)
+    if not clips or not (report.revision or is_remote(report.source)):
+        return root
+    settings = Settings()
+    cache = ClipCache(settings.clips)
+    note = SourceNote(source=report.source, revision=report.revision, version=report.version)
+    names = [clip.path for clip in clips]
+    if all((cache.tree(note) / name).is_file() for name in names):
+        return cache.tree(note)
+    with _opened(report.source, settings, report.revision) as found:
+        if found is None or found.here:
+            return root
+        if found.note.version != report.version:
+            raise DataError(f"{report.source} has changed since the dataset step: run that step again")
+        return cache.fetch(found.origin, note, {name: found.entries[name] for name in names})
+
+
+def _bring(found: Opened, cache: ClipCache) -> dict[str, Path]:
+    if found.here:
+        return {"source": Path(found.note.source), "note": cache.keep(found.note)}
+    tree = cache.fetch(found.origin, found.note, found.entries, whole=True)
+    path = tree / next(iter(found.entries)) if found.origin.single else tree
+    return {"source": path, "note": tree / SourceNote.file_name}
+
+
+def _version(source: str, found: Opened | None) -> str:
+    if found:
+        return found.note.version
+    if not exists(Path(source)):
+        raise DataError(f"there is no {source}: name a folder of clips (--data)")
+    return fingerprint(Path(source))
+
+
+@contextmanager
+def _opened(source: str, settings: Settings, revision: str = "") -> Iterator[Opened | None]:
+    """Open a source, at a revision other than it names if given; None for a path without DVC."""
+    with ExitStack() as stack:
+        origin, here = _open(source, settings, revision, stack)
+        if origin is None:
+            yield None
+            return
+        entries = checked_entries(source, origin.entries)
+        note = SourceNote(source=source, revision=origin.revision, version=version_of(entries))
+        yield Opened(origin, entries, note, here)
+
+
+def _open(source: str, settings: Settings, revision: str, stack: ExitStack) -> tuple[Origin | None, bool]:
+    """The origin, and whether what it holds lies here already."""
+    match parse_source(source):
+        case S3Prefix() as address:
+            from reelflow.stores.sources_s3 import S3Origin
+
+            return S3Origin(address, settings), False
+        case GitPath() as address:
+            from reelflow.stores.sources_dvc import open_git
+
+            address = replace(address, revision=revision or address.revision)
+            return stack.enter_context(open_git(source, address, settings)), False
+        case LocalPath(path):
+            from reelflow.stores.sources_dvc import may_be_tracked, open_tracked
+
+            if may_be_tracked(path):
+                return stack.enter_context(open_tracked(path, settings))
+            return None, False

@@ -1,0 +1,54 @@
+"""The content of a folder as one hash, equal on every machine; files that have not changed are read once."""
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from reelflow.files import sha256_file, sha256_text, write_text
+from reelflow.progress import track
+from reelflow.settings import Settings
+
+Row = list[int | str]  # size, time of change, sha256
+
+
+def content_hash(folder: Path, settings: Settings) -> str:
+    """Hash of the names and contents of all files below a folder; hidden ones are left out.
+
+    Raises:
+        StorageError: what was read cannot be noted.
+    """
+    name = sha256_text(str(folder.absolute()))[:16]
+    memo = settings.clips / "hashes" / f"{name}.json"
+    known = _read(memo)
+    stats = {path: _stat(folder / path) for path in _files(folder)}
+    missing = [path for path, stat in stats.items() if known.get(path, [])[:2] != stat]
+    with ThreadPoolExecutor() as pool:
+        read = pool.map(lambda path: sha256_file(folder / path), missing)
+        fresh = dict(zip(missing, track(read, len(missing), "files hashed"), strict=True))
+    rows = {path: [*stat, fresh.get(path) or known[path][2]] for path, stat in stats.items()}
+    if rows != known:
+        write_text(memo, json.dumps(rows))
+    return sha256_text(json.dumps(sorted([path, row[2]] for path, row in rows.items())))
+
+
+def _files(folder: Path) -> Iterator[str]:
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and Path(place, name).is_file():
+                yield os.path.relpath(Path(place, name), folder)
+
+
+def _stat(path: Path) -> Row:
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+def _read(memo: Path) -> dict[str, Row]:
+    with suppress(OSError, ValueError):
+        found: dict[str, Row] = json.loads(memo.read_text(encoding="utf-8"))
+        return found
+    return {}

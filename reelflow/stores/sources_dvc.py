@@ -1,0 +1,201 @@
+"""Clips that DVC tracks: here, absent or stale in the workspace, or in another git repository.
+
+All of DVC's API stands here. A repository is opened in a temporary clone without a workspace, so that
+tasks in pods need no checkout, share nothing and lock nothing.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from reelflow.errors import DataError, ReelflowError, StorageError
+from reelflow.files import atomic, exists
+from reelflow.progress import emit
+from reelflow.settings import Settings
+from reelflow.stores.sources_address import GitPath, redacted
+from reelflow.stores.sources_cache import Entry
+
+ATTEMPTS = 3
+NOWHERE = "dvc push where it was added, or correct the credentials (AWS_ variables) and the remote"
+Info = dict[str, Any]
+
+
+class DvcOrigin:
+    """Files of a repository at a revision."""
+
+    def __init__(self, fs: Any, path: str, revision: str) -> None:
+        """List the files.
+
+        Args:
+            fs: of DVC, over the repository.
+            path: in it.
+            revision: what the repository was opened at, or DVC's own hash.
+        """
+        info: Info = fs.info(path)
+        self.single = info["type"] == "file"
+        found: dict[str, Info] = {path: info} if self.single else fs.find(path, detail=True)
+        top = str(PurePosixPath(path).parent) if self.single else path
+        self._fs = fs
+        self._infos = {os.path.relpath(file, top): one for file, one in found.items()}
+        self.revision = revision
+        self.entries: Mapping[str, Entry] = {name: self._entry(name) for name in self._infos}
+
+    def get(self, name: str, path: Path) -> None:
+        """Bring a file from the remote, or from DVC's cache, by its MD5.
+
+        Raises:
+            DataError: it is in neither.
+            StorageError: the remote refuses, is not reachable, or gives other content.
+        """
+        info = self._infos[name]
+        md5 = _md5(info)
+        for _ in range(ATTEMPTS):
+            with atomic(path) as partial:
+                with _told(name, f"it is not in DVC's remote: {NOWHERE}"):
+                    self._fs.get_file(info["name"], str(partial))
+                if not md5 or _md5_of(partial) == md5:
+                    return
+        raise StorageError(f"{name} has other content in DVC's remote than its MD5 {md5}: dvc push it again")
+
+    def _entry(self, name: str) -> Entry:
+        info = self._infos[name]
+        return Entry(info["size"], f"md5 {md5}" if (md5 := _md5(info)) else f"{self.revision} {name}")
+
+
+@contextmanager
+def open_git(source: str, address: GitPath, settings: Settings) -> Iterator[DvcOrigin]:
+    """Open a path of a git repository at a revision.
+
+    Raises:
+        DataError: there is no such revision, or no such path in it.
+        StorageError: the repository or its remote refuses, or is not reachable.
+    """
+    from dvc.fs.dvc import DVCFileSystem
+    from dvc.repo import Repo
+    from dvc.repo.open_repo import clean_repos
+
+    os.environ.setdefault("GIT_TERMINAL_PROMPT", "0")
+    os.environ.setdefault("DVC_SITE_CACHE_DIR", str(settings.clips.absolute() / "dvc"))
+    local = address.url.startswith("/")
+    how = {"subrepos": True, "uninitialized": True}
+    try:
+        with ExitStack() as stack:
+            with _told(source, f"there is no {address.path} in the repository at this revision"):
+                revision = address.revision or ("HEAD" if local else None)
+                repo = stack.enter_context(Repo.open(address.url, rev=revision, **how))
+                _set_endpoint(repo, settings)
+                fs = DVCFileSystem(repo=repo, subrepos=True)
+                origin = DvcOrigin(fs.fs, f"/{address.path}", repo.get_rev())
+            yield origin
+    finally:
+        clean_repos()
+
+
+@contextmanager
+def open_tracked(path: Path, settings: Settings) -> Iterator[tuple[DvcOrigin | None, bool]]:
+    """Open what DVC tracks at a path of the workspace, and say whether the workspace holds just that.
+
+    The origin is None where DVC does not track the path after all.
+
+    Raises:
+        DataError: there is nothing.
+        StorageError: the remote refuses, or is not reachable.
+    """
+    from dvc.fs.data import DataFileSystem
+    from dvc.repo import Repo
+
+    with ExitStack() as stack:
+        origin, here = None, False
+        with _told(str(path), "it is not there, and DVC does not know it: name a folder of clips (--data)"):
+            repo = stack.enter_context(Repo(str(_nearest(path))))
+            _set_endpoint(repo, settings)
+            outs = [out for out in repo.index.outs if path.absolute().is_relative_to(out.fs_path)]
+            if outs or not path.exists():
+                here = path.exists() and not any(out.changed_checksum() for out in outs)
+                place = Path(os.path.relpath(path, repo.root_dir)).as_posix()
+                fs = DataFileSystem(index=repo.index.data["repo"]).fs
+                origin = DvcOrigin(fs, place, str(outs[0].hash_info.value) if outs else "")
+        if origin and path.exists() and not here:
+            emit("notice", message=f"{path} is not what DVC tracks there: what DVC tracks is taken")
+        yield origin, here
+
+
+def may_be_tracked(path: Path) -> bool:
+    """Whether files of DVC at a path, or above it, seem to name it; DVC itself is slow to ask."""
+    path = path.absolute()
+    for place in (path, *path.parents):
+        if exists(place.parent / f"{place.name}.dvc") or _is_locked(place):
+            return True
+        if exists(place / ".dvc"):
+            return False
+    return False
+
+
+def _is_locked(place: Path) -> bool:
+    """Whether a `dvc.lock` above it names this output."""
+    locks = [folder / "dvc.lock" for folder in place.parents]
+    return any(
+        f"path: {place.relative_to(lock.parent).as_posix()}\n" in lock.read_text(encoding="utf-8")
+        for lock in locks
+        if lock.is_file()
+    )
+
+
+def _nearest(path: Path) -> Path:
+    """The first folder above a path that exists."""
+    return next(folder for folder in path.absolute().parents if folder.is_dir())
+
+
+def _set_endpoint(repo: Any, settings: Settings) -> None:
+    """A remote in S3 that names no server is on that of the settings."""
+    remote = repo.config["remote"].get(repo.config["core"].get("remote"), {})
+    if settings.s3_endpoint and remote.get("url", "").startswith("s3://"):
+        remote.setdefault("endpointurl", settings.s3_endpoint)
+
+
+def _md5(info: Info) -> str:
+    return str(info.get("md5") or info.get("dvc_info", {}).get("md5") or "")
+
+
+def _md5_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+@contextmanager
+def _told(what: str, missing: str) -> Iterator[None]:
+    """Turn whatever DVC and its many file systems raise into one of our errors.
+
+    Args:
+        what: is fetched.
+        missing: what to say if it is not there.
+    """
+    from dvc.scm import RevError
+
+    try:
+        yield
+    except ReelflowError:
+        raise
+    except FileNotFoundError:
+        raise DataError(redacted(f"{what}: {missing}")) from None
+    except RevError as error:
+        raise DataError(f"{redacted(what)}: {error}; name a branch, tag or commit") from None
+    except Exception as error:  # file systems of DVC raise errors of their own libraries
+        said = _said(error)
+        raise StorageError(
+            f"{redacted(what)} cannot be fetched by DVC: {said}; look at the address, the remote and the "
+            "credentials of the environment, and run the same command again"
+        ) from None
+
+
+def _said(error: BaseException) -> str:
+    """What an error says, on one line; one of git says it at its root alone."""
+    from dvc.scm import SCMError
+
+    if isinstance(error, SCMError):
+        while root := error.__cause__ or error.__context__:
+            error = root
+    return " ".join(redacted(str(error)).split()) or type(error).__name__

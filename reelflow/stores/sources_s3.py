@@ -1,0 +1,69 @@
+"""Clips below a prefix of a bucket, as it is listed: an object that has changed since is never given."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from reelflow.files import atomic
+from reelflow.settings import Settings
+from reelflow.stores.s3_requests import Patience, TornError, Tries, explained, list_objects, open_client
+from reelflow.stores.sources_address import S3Prefix
+from reelflow.stores.sources_cache import Entry
+
+CHUNK_BYTES = 1024 * 1024
+MD5 = re.compile(r"[0-9a-f]{32}")
+PATIENCE = Patience()
+
+
+class S3Origin:
+    """The objects of a prefix. Several threads may read at once."""
+
+    def __init__(self, address: S3Prefix, settings: Settings, *, patience: Patience = PATIENCE) -> None:
+        """List the objects.
+
+        Raises:
+            StorageError: the server refuses, or is not reachable.
+        """
+        self._bucket = address.bucket
+        self._prefix = f"{address.prefix}/" if address.prefix else ""
+        self._where = f"s3://{self._bucket}/{self._prefix}"
+        self._patience = patience
+        self._client = open_client(settings.s3_endpoint, patience)
+        with explained(self._where):
+            listed = {found["Key"].removeprefix(self._prefix): found for found in self._listed()}
+        self.revision, self.single = "", False
+        self._etags = {name: found["ETag"].strip('"') for name, found in listed.items()}
+        self.entries: Mapping[str, Entry] = {
+            name: Entry(found["Size"], f"{self._where}{name} {self._etags[name]}")
+            for name, found in listed.items()
+        }
+
+    def get(self, name: str, path: Path) -> None:
+        """Download an object.
+
+        Raises:
+            StorageError: it is gone or has changed, or the server or the disk refuses.
+        """
+        with explained(self._where + name):
+            Tries(self._patience)(lambda: self._stream(name, path))
+
+    def _listed(self) -> Iterator[dict[str, Any]]:
+        """The objects; those that stand for empty folders are left out."""
+        found = list_objects(self._client, self._patience, Bucket=self._bucket, Prefix=self._prefix)
+        return (one for one in found if not one["Key"].endswith("/"))
+
+    def _stream(self, name: str, path: Path) -> None:
+        """Write a body into a file; an ETag that is its MD5 is compared."""
+        etag = self._etags[name]
+        answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name, IfMatch=f'"{etag}"')
+        digest = hashlib.md5(usedforsecurity=False)
+        with atomic(path) as partial, partial.open("wb") as file, closing(answer["Body"]) as body:
+            for chunk in body.iter_chunks(CHUNK_BYTES):
+                digest.update(chunk)
+                file.write(chunk)
+            hashed = MD5.fullmatch(etag) and answer.get("ServerSideEncryption", "AES256") == "AES256"
+            if hashed and digest.hexdigest() != etag:
+                raise TornError("the body is not what was stored")

@@ -1,0 +1,46 @@
+"""Stores behind a proxy that spoils requests, and one beside it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from reelflow.settings import Settings
+from reelflow.stores.s3 import S3Store
+from reelflow.stores.s3_requests import Patience
+from tests.faults.store.proxy import FaultyProxy, faulty_proxy
+from tests.s3_server import BUCKET, SERVERS, credentials
+
+PART_BYTES = 10_000
+CALM = Patience(failures=3, timeout_s=60, backoff_s=0.001)
+HASTY = Patience(failures=2, timeout_s=0.4, backoff_s=0.001)
+"""With servers that do not answer."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Three stores of the same objects: two through a proxy, one beside it."""
+
+    proxy: FaultyProxy
+    calm: S3Store
+    hasty: S3Store
+    beside: S3Store
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def opened(request: pytest.FixtureRequest, s3_servers: Callable[[str], str]) -> Iterator[Place]:
+    endpoint = s3_servers(request.param)
+    with pytest.MonkeyPatch.context() as patch, faulty_proxy(endpoint) as proxy:
+        credentials(patch)
+        through, beside = Settings(s3_endpoint=proxy.endpoint), Settings(s3_endpoint=endpoint)
+
+        def store(settings: Settings, patience: Patience) -> S3Store:
+            return S3Store(BUCKET, "shared", settings, patience=patience, part_bytes=PART_BYTES)
+
+        yield Place(proxy, store(through, CALM), store(through, HASTY), store(beside, CALM))
+
+
+@pytest.fixture
+def place(opened: Place) -> Place:
+    opened.proxy.heal()
+    return opened

@@ -1,0 +1,122 @@
+"""Every fault of a server, on every kind of request: got over, or told, and nothing half is left."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reelflow.errors import StorageError
+from reelflow.files import sha256_file
+from reelflow.stores.objects import ObjectStore, Stored
+from tests.faults.store import proxy as faults
+from tests.faults.store.conftest import CALM, HASTY, PART_BYTES, Place
+from tests.s3_server import SECRET_KEY
+
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+
+ANY = (faults.busy, faults.broken, faults.reset, faults.reset_when_done)
+READ = (*ANY, faults.truncate, faults.stall, faults.stall_half_way)
+SENT = (*ANY, faults.cut_sent, faults.stall, faults.stall_when_done)
+TABLE = {
+    "get": (*READ, faults.flip, faults.flip_anywhere),
+    "head": (*ANY, faults.stall),
+    "list": (*READ, faults.garble, faults.other),
+    "delete": (*ANY, faults.stall),
+    "put": (*SENT, faults.flip_sent),
+    "create": (*ANY, faults.garble, faults.other, faults.stall),
+    "part": (*SENT, faults.flip_sent),
+    "complete": (*ANY, faults.stall, faults.stall_when_done),
+}
+MUTE = (faults.stall, faults.stall_half_way, faults.stall_when_done)
+QUICK = [("get", faults.stall_half_way), ("put", faults.stall_when_done)]
+"""Of the cases that wait for a mute server, those in the ordinary tests."""
+
+
+def cases(slow: Callable[[str, faults.Fault], bool]) -> list[object]:
+    """Every fault on every kind of request, some of them for the slow tests only."""
+    return [
+        pytest.param(
+            *(kind, fault),
+            id=f"{kind}-{fault.__name__}",
+            marks=[pytest.mark.slow] if slow(kind, fault) else [],
+        )
+        for kind in TABLE
+        for fault in TABLE[kind]
+    ]
+
+
+def is_mute(kind: str, fault: faults.Fault) -> bool:
+    return fault in MUTE and (kind, fault) not in QUICK
+
+
+def is_one_of_many(kind: str, fault: faults.Fault) -> bool:
+    """What stays is much the same for all faults and kinds."""
+    return is_mute(kind, fault) or (kind not in ("get", "put") and fault is not faults.busy)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is asked of a store, and whether it has been done, as another reader sees it."""
+
+    do: Callable[[ObjectStore], object]
+    done: Callable[[ObjectStore], bool]
+
+
+def work_of(kind: str, place: Place, folder: Path) -> Work:
+    """Work that sends a request of a kind; what it needs is there."""
+    small, large, back, name = folder / "small", folder / "large", folder / "back", folder.name
+    small.write_bytes(os.urandom(PART_BYTES // 2))
+    large.write_bytes(os.urandom(PART_BYTES * 5 // 2))
+    digest = sha256_file(small)
+    if kind in ("create", "part", "complete"):
+        return Work(lambda store: store.put_new(name, large), lambda store: holds(store, name, large))
+    if kind in ("put", "head"):
+        return Work(lambda store: store.put_new(name, small), lambda store: holds(store, name, small))
+    place.beside.put_new(name, small)
+    if kind == "get":
+        return Work(lambda store: store.get(name, back, sha256=digest), lambda _: sha256_file(back) == digest)
+    if kind == "delete":
+        return Work(lambda store: store.delete(name), lambda store: store.size_of(name) is None)
+    listed = [Stored(name, PART_BYTES // 2)]
+    return Work(lambda store: list(store.list(name)), lambda store: list(store.list(name)) == listed)
+
+
+def holds(store: ObjectStore, name: str, path: Path) -> bool:
+    """Whether the store gives back the content of a file."""
+    given = path.with_name("given")
+    return store.get(name, given, sha256=sha256_file(path)) and given.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(("kind", "fault"), cases(slow=is_mute))
+def test_what_passes_is_got_over(place, tmp_path, kind, fault):
+    work = work_of(kind, place, tmp_path)
+    place.proxy.spoil(kind, fault, times=1)
+    work.do(place.hasty if fault in MUTE else place.calm)
+    assert work.done(place.beside)
+    assert sum(place.proxy.seen.values()) > 1
+
+
+@pytest.mark.parametrize(("kind", "fault"), cases(slow=is_one_of_many))
+def test_what_stays_is_told_and_a_later_attempt_succeeds(place, tmp_path, kind, fault):
+    work = work_of(kind, place, tmp_path)
+    before, name = set(tmp_path.iterdir()), tmp_path.name
+    store, patience = (place.hasty, HASTY) if fault in MUTE else (place.calm, CALM)
+    place.proxy.spoil(kind, fault)
+    if fault is faults.flip:  # taken for an object that has been altered where it lies
+        assert work.do(store) is False
+        assert place.proxy.seen["get"] == 2
+        assert place.beside.size_of(name) is None
+        place.beside.put_new(name, tmp_path / "small")
+    elif kind == "put" and fault in (faults.reset_when_done, faults.stall_when_done):  # seen to be done
+        work.do(store)
+    else:
+        with pytest.raises(StorageError, match=f"s3://bucket/shared/{name}: .*run the same command") as told:
+            work.do(store)
+        assert SECRET_KEY not in str(told.value)
+        assert place.proxy.seen[kind] == patience.failures + 1
+    assert set(tmp_path.iterdir()) == before
+    place.proxy.heal()
+    work.do(place.calm)
+    assert work.done(place.beside)

@@ -1,0 +1,119 @@
+"""Servers that die, that know no conditions, that two writers reach at once."""
+
+import time
+
+import pytest
+
+from reelflow.errors import StorageError
+from reelflow.settings import Settings
+from reelflow.stores.s3 import S3Store
+from reelflow.stores.s3_requests import Patience
+from reelflow.stores.shared import SharedShards
+from tests.faults.store import proxy as faults
+from tests.faults.store.conftest import CALM, PART_BYTES, Place
+from tests.s3_server import BUCKET, free_port
+
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+
+FILES = {"shard.npy": b"codes" * (PART_BYTES // 2), "shard.json": b"{}"}
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def opened(place: Place, patience: Patience = CALM) -> S3Store:
+    return S3Store(BUCKET, "", Settings(s3_endpoint=place.proxy.endpoint), patience=patience)
+
+
+def test_a_server_that_dies_at_any_request_of_a_publication(place, tmp_path):
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
+    deaths, published = 0, False
+    while not published:
+        key = f"{deaths:064x}"
+        through, beside = SharedShards(place.calm, "dying"), SharedShards(place.beside, "dying")
+        place.proxy.heal()
+        place.proxy.die_after(deaths, faults.cut_sent)
+        try:
+            through.publish(key, tmp_path, tuple(FILES))
+            published = True
+        except StorageError:
+            deaths += 1
+            assert not beside.fetch(key, tmp_path / "early", tuple(FILES))
+        place.proxy.heal()
+        through.publish(key, tmp_path, tuple(FILES))
+        assert beside.fetch(key, tmp_path / "back", tuple(FILES))
+        assert contents(tmp_path / "back") == FILES
+        for one in (*place.beside.list("dying/files"), *place.beside.list(f"dying/{key}")):
+            place.beside.delete(one.name)
+    assert deaths == 11  # one to look; a file in three parts costs six, another one and the listing two each
+    assert not (tmp_path / "early").exists()
+
+
+def test_a_server_that_dies_at_any_request_of_a_fetch(place, tmp_path):
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
+    shards = SharedShards(place.calm, "fetched")
+    shards.publish("0" * 64, tmp_path, tuple(FILES))
+    for requests in range(3):
+        place.proxy.heal()
+        place.proxy.die_after(requests, faults.truncate)
+        back = tmp_path / f"back-{requests}"
+        with pytest.raises(StorageError, match="s3://bucket/shared/fetched/"):
+            shards.fetch("0" * 64, back, tuple(FILES))
+        found = contents(back) if back.exists() else {}
+        assert found.items() <= FILES.items()
+        assert "shard.json" not in found
+        place.proxy.heal()
+        assert shards.fetch("0" * 64, back, tuple(FILES))
+        assert contents(back) == FILES
+
+
+def test_a_server_that_is_gone_is_told_with_its_address(s3_credentials, tmp_path):
+    endpoint = f"http://127.0.0.1:{free_port()}"
+    store = S3Store(BUCKET, "", Settings(s3_endpoint=endpoint), patience=CALM)
+    with pytest.raises(StorageError, match=f"Could not connect .*{endpoint}.*REELFLOW_S3_ENDPOINT"):
+        store.get("a", tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+
+
+def test_patience_has_an_end_in_time_too(place):
+    place.proxy.spoil("head", faults.busy)
+    store = opened(place, Patience(failures=1_000_000, backoff_s=0.01, pause_s=0.01, total_s=0.5))
+    started = time.monotonic()
+    with pytest.raises(StorageError, match="the server answered 503"):
+        store.size_of("a")
+    assert time.monotonic() - started < 60
+    assert place.proxy.seen["head"] > 2
+
+
+def test_pauses_grow_differ_and_are_bounded():
+    patience = Patience(backoff_s=1, pause_s=10)
+    bounds = [1, 2, 4, 8, 10, 10]
+    longest = [max(patience.pause_after(failure) for _ in range(200)) for failure in range(1, 7)]
+    assert all(bound * 0.8 < pause <= bound for pause, bound in zip(longest, bounds, strict=True))
+
+
+def test_a_name_that_is_taken_meanwhile_keeps_the_first_copy_where_conditions_are_known(
+    place, tmp_path, request
+):
+    name = tmp_path.name
+    for text in ("first", "other"):
+        (tmp_path / text).write_text(text)
+    place.beside.put_new(name, tmp_path / "first")
+    place.proxy.spoil("head", faults.absent)
+    place.calm.put_new(name, tmp_path / "other")
+    place.beside.get(name, tmp_path / "back")
+    kept = "first" if "radosgw" in request.node.name else "other"
+    assert (tmp_path / "back").read_text() == kept
+
+
+def test_a_server_that_refuses_conditions_is_asked_without(place, tmp_path):
+    store, path = opened(place), tmp_path / "file"
+    path.write_text("content")
+    place.proxy.spoil("put", faults.unconditional)
+    for name in ("a", "b"):
+        store.put_new(f"{tmp_path.name}/{name}", path)
+    assert place.proxy.seen["put"] == 3
+    assert store.get(f"{tmp_path.name}/b", tmp_path / "back")
