@@ -26,7 +26,13 @@ ON_A_DEVICE = {
 }
 QUICK = ON_A_DEVICE | {
     "python -m pipelines compare-reports inception.csv mobilenet.csv",
+    "python -m pipelines lineage out",
 }
+CACHES = (
+    "python -m pipelines data status",
+    "python -m pipelines data push --remote caches",
+    "python -m pipelines data pull --remote caches",
+)
 ON_A_CLUSTER = {
     "python -m pipelines compile --cluster infra/cluster.yaml --output build/training.yaml",
     "python -m pipelines submit",
@@ -55,7 +61,7 @@ def commands() -> set[str]:
 
 
 def test_every_command_is_run_by_a_test():
-    assert commands() == RUN_BY_CI | QUICK | ON_A_CLUSTER | set(IN_IMAGES) | IN_A_CLONE
+    assert commands() == RUN_BY_CI | QUICK | set(CACHES) | ON_A_CLUSTER | set(IN_IMAGES) | IN_A_CLONE
 
 
 @pytest.fixture
@@ -88,6 +94,17 @@ def test_a_quick_command(place, command):
     if command.endswith("--json"):
         found = json.loads(printed)
         assert set(found) == {"clip", "label", "rejected", "scores", "seconds"}
+
+
+def test_caches_are_pushed_and_pulled(checkout, small_run, monkeypatch, tmp_path):
+    here, _, _ = small_run
+    status, push, pull = CACHES
+    monkeypatch.setenv("REELFLOW_STORE", str(here.folder / "store"))
+    assert "frames" in shell(status, checkout)
+    shards = re.findall(r"pushed (\d+) shards", shell(push, checkout))
+    assert int(shards[0]) > 0
+    monkeypatch.setenv("REELFLOW_STORE", str(tmp_path / "empty"))
+    assert f"pulled {shards[0]} shards" in shell(pull, checkout)
 
 
 @pytest.mark.parametrize("command", sorted(ON_A_CLUSTER))
@@ -179,7 +196,9 @@ def test_long_commands_made_shorter(clone, command, shorter, result):
 @pytest.mark.timeout(1800)
 def test_repro_twice(clone):
     make("make repro", clone)
-    assert "up to date" in make("make repro", clone)
+    again = make("make repro", clone)
+    assert again.count("Running stage") == 1  # check
+    assert again.count("didn't change, skipping") > 8
 
 
 @pytest.mark.slow

@@ -1,0 +1,188 @@
+"""What a cache of codes is worth: training from it, and pulling it."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+CLIPS, FRAMES, DIM, CLASSES = 1024, 25, 1280, 10
+BATCH, EPOCHS = 64, 3
+SHARDS = 8
+TURNS = 3
+Row = tuple[str, str, float, str, str]
+
+
+def training(out: Path) -> Row:
+    """Epochs of GRU(1280) from stored codes against `model.fit` on float32 arrays, each in a process."""
+    folder = out / "codes"
+    if not folder.exists():
+        write_codes(folder)
+    turns = [{name: _measured(name, folder) for name in ("fit", "ours")} for _ in range(2)]
+    fit, ours = (min((turn[name] for turn in turns), key=lambda found: found["seconds"]) for name in turns[0])
+    details = (
+        f"{ours['seconds']:.1f} s an epoch of {CLIPS} clips to {fit['seconds']:.1f} s; clips take "
+        f"{ours['data_mb']:.0f} MB to {fit['data_mb']:.0f} MB, the process "
+        f"{ours['peak_mb']:.0f} MB to {fit['peak_mb']:.0f} MB"
+    )
+    return (
+        f"training GRU(1280), batch {BATCH}",
+        "model.fit on float32",
+        fit["seconds"] / ours["seconds"],
+        ">= 1.0, 1/4 of the memory",
+        details,
+    )
+
+
+def write_codes(folder: Path) -> None:
+    """A made-up cache of one shard: codes do not change how long an epoch takes."""
+    folder.mkdir(parents=True)
+    chance = np.random.default_rng(1)
+    np.save(folder / "codes.npy", chance.integers(0, 256, (CLIPS, FRAMES, DIM), np.uint8))
+    np.save(folder / "truth.npy", chance.integers(0, CLASSES, CLIPS))
+
+
+def _measured(name: str, folder: Path) -> dict[str, float]:
+    command = [sys.executable, "-W", "ignore", str(Path(__file__)), name, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def fit(folder: Path) -> dict[str, float]:
+    """Keras as its guide has it: all features as float32 in memory."""
+    import keras
+
+    features = np.load(folder / "codes.npy").astype(np.float32) / np.float32(255)
+    truth, network, params = np.load(folder / "truth.npy"), *_network()
+    network.compile(
+        optimizer=_optimizer(params), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    times = _Times()
+    stopwatch = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda *_: times.begin(), on_epoch_end=lambda *_: times.end()
+    )
+    network.fit(features, truth, batch_size=BATCH, epochs=EPOCHS, verbose=0, callbacks=[stopwatch])
+    return times.found(features.nbytes)
+
+
+def ours(folder: Path) -> dict[str, float]:
+    """The training step's own epochs, from the memory-mapped codes."""
+    from components.training.graph import Stepper
+    from components.training.objective import distributions
+    from reelflow.nets.examples import batches
+
+    codes, truth = np.load(folder / "codes.npy", mmap_mode="r"), np.load(folder / "truth.npy")
+    network, params = _network()
+    step, times, chance = Stepper(network, params, is_taught=False), _Times(), np.random.default_rng(1)
+    for _ in range(EPOCHS):
+        times.begin()
+        for rows in batches(chance.permutation(CLIPS), BATCH):
+            features = codes[rows].astype(np.float32) * np.float32(1 / 255)
+            step(features, distributions(truth[rows], CLASSES, params, None))
+        times.end()
+    return times.found(codes.nbytes)
+
+
+def _network() -> tuple[Any, Any]:
+    from reelflow.nets.heads import build_head
+    from reelflow.params import load_params
+
+    params = (
+        load_params(ROOT / "params.yaml").with_values(training={"units": DIM, "batch_size": BATCH}).training
+    )
+    return build_head("gru", params=params, frames=FRAMES, dim=DIM, classes=CLASSES), params
+
+
+def _optimizer(params: Any) -> Any:
+    from components.training.objective import build_optimizer
+
+    return build_optimizer(params)
+
+
+class _Times:
+    def __init__(self) -> None:
+        self._seconds: list[float] = []
+        self._started = 0.0
+
+    def begin(self) -> None:
+        self._started = time.perf_counter()
+
+    def end(self) -> None:
+        self._seconds.append(time.perf_counter() - self._started)
+
+    def found(self, data_bytes: int) -> dict[str, float]:
+        """The fastest epoch: the first one builds graphs."""
+        peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return {"seconds": min(self._seconds), "data_mb": data_bytes / 1e6, "peak_mb": peak_kb / 1e3}
+
+
+def pull(out: Path) -> Row:
+    """`dvc pull` of 1,000 clips' codes from S3: shards against a file a clip."""
+    from tests.s3_server import ACCESS_KEY, SECRET_KEY, rclone_s3
+
+    place = out / "pull"
+    shutil.rmtree(place, ignore_errors=True)
+    os.environ |= {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+    chance = np.random.default_rng(1)
+    codes = chance.integers(0, 256, (1000, FRAMES, DIM), np.uint8)
+    with rclone_s3(place / "server", "caches") as endpoint:
+        seconds = {}
+        for name, count in (("file", len(codes)), ("shard", SHARDS)):
+            origin = _repository(place / f"{name}-origin", endpoint, name)
+            (origin / "features").mkdir()
+            for number, part in enumerate(np.array_split(codes, count)):
+                np.save(origin / "features" / f"{number:05d}.npy", part)
+            _dvc(origin, "add", "features")
+            _dvc(origin, "push")
+            seconds[name] = min(_pull(place / f"{name}-{turn}", origin, endpoint) for turn in range(TURNS))
+        start = min(_seconds(lambda: _dvc(place / "shard-0", "pull")) for _ in range(TURNS))
+    shutil.rmtree(place)
+    files, shards = seconds["file"], seconds["shard"]
+    details = (
+        f"{shards:.2f} s to {files:.2f} s, {codes.nbytes / 1e6:.0f} MB; beyond the {start:.2f} s of a pull "
+        f"of nothing, {max(shards - start, 0):.2f} s to {files - start:.2f} s"
+    )
+    return "dvc pull of 1,000 clips", "a file a clip", files / shards, ">= 10", details
+
+
+def _pull(folder: Path, origin: Path, endpoint: str) -> float:
+    """Seconds that another repository takes to get what `origin` has pushed."""
+    _repository(folder, endpoint, origin.name.removesuffix("-origin"))
+    shutil.copy(origin / "features.dvc", folder)
+    return _seconds(lambda: _dvc(folder, "pull"))
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _repository(folder: Path, endpoint: str, prefix: str) -> Path:
+    folder.mkdir(parents=True)
+    _dvc(folder, "init", "--no-scm")
+    _dvc(folder, "remote", "add", "--default", "caches", f"s3://caches/{prefix}")
+    _dvc(folder, "remote", "modify", "caches", "endpointurl", endpoint)
+    return folder
+
+
+def _dvc(folder: Path, *arguments: str) -> None:
+    command = [str(Path(sys.executable).with_name("dvc")), *arguments, "--quiet"]
+    subprocess.run(command, cwd=folder, check=True, env=os.environ | {"DVC_NO_ANALYTICS": "true"})
+
+
+MEASURED: dict[str, Callable[[Path], dict[str, float]]] = {"fit": fit, "ours": ours}
+
+if __name__ == "__main__":
+    print(json.dumps(MEASURED[sys.argv[1]](Path(sys.argv[2]))))
