@@ -57,6 +57,7 @@ COMPILE = $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-
 	--no-emit-index-url --no-emit-find-links
 COMPILE_IMAGE = $(COMPILE) --python-platform x86_64-manylinux_2_28 -c requirements/run.txt
 LEFT_OUT = $(shell sed '/^#/d; s/^/--no-emit-package /' infra/images/left-out.txt)
+LEFT_OUT_BESIDE_DVC = $(subst --no-emit-package cffi,,$(subst --no-emit-package cryptography,,$(subst --no-emit-package pycparser,,$(LEFT_OUT))))
 
 lock: $(VENV)/dev ## Renew the hashed requirement files
 	for target in base: run:--extra=pipeline dev:--extra=pipeline,--extra=dev; do \
@@ -67,7 +68,7 @@ lock: $(VENV)/dev ## Renew the hashed requirement files
 	$(COMPILE) --universal infra/images/scan.in -o requirements/scan.txt
 	for file in $(wildcard components/*/requirements*.in); do \
 		name=$$(echo $$file | sed 's#components/\(.*\)/requirements\(.*\)\.in#\1\2#'); \
-		grep -q "^dvc" $$file && left_out="" || left_out="$(LEFT_OUT)"; \
+		grep -q "^dvc" $$file && left_out="$(LEFT_OUT_BESIDE_DVC)" || left_out="$(LEFT_OUT)"; \
 		$(COMPILE_IMAGE) $$left_out $$file -o requirements/images/$$name.txt; \
 	done
 	$(COMPILE_IMAGE) --no-deps infra/images/kfp.in -o requirements/images/kfp.txt

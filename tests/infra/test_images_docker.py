@@ -151,6 +151,12 @@ def test_server_has_its_drivers(images: dict[str, str]) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize("name", ["dataset", "frames-dvc"])
+def test_dvc_starts_without_what_is_left_out(images: dict[str, str], name: str) -> None:
+    code = "import asyncssh, dvc_s3, s3fs; from dvc.fs.dvc import DVCFileSystem; print(DVCFileSystem.__name__)"
+    assert python_in(images[name], code, "") == "DVCFileSystem"
+
+
 def test_release_registers_a_bundle(images: dict[str, str], tracking_uri: str, tmp_path: Path) -> None:
     write_small_bundle(tmp_path / "bundle")
     mount = f"--volume={tmp_path / 'bundle'}:/bundle:ro"
