@@ -153,7 +153,7 @@ def test_server_has_its_drivers(images: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("name", ["dataset", "frames-dvc"])
 def test_dvc_starts_without_what_is_left_out(images: dict[str, str], name: str) -> None:
-    code = "import asyncssh, dvc_s3, s3fs; from dvc.fs.dvc import DVCFileSystem; print(DVCFileSystem.__name__)"
+    code = "import asyncssh, s3fs; from dvc.fs.dvc import DVCFileSystem; print(DVCFileSystem.__name__)"
     assert python_in(images[name], code, "") == "DVCFileSystem"
 
 
