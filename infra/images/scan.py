@@ -44,10 +44,13 @@ REFUSED_LICENCES = re.compile(
     re.IGNORECASE,
 )
 STATED_ELSEWHERE: Mapping[str, str] = {
+    "dvc-http": "Apache-2.0",
+    "gto": "Apache-2.0",
     "huey": "MIT",
     "keras": "Apache-2.0",
     "namex": "Apache-2.0",
     "protobuf": "BSD-3-Clause",
+    "pygit2": "GPL-2.0-only WITH GCC-exception-2.0",
 }
 """Licences of packages whose metadata name none, read from their source by a person."""
 
