@@ -13,9 +13,10 @@ from reelflow.commandline import printable
 from reelflow.contracts import BackboneSpec
 from reelflow.errors import BundleError
 from reelflow.files import write_csv
-from reelflow.lineage import ClipRow, Lineage
+from reelflow.lineage import Lineage
 from reelflow.settings import Settings
 from reelflow.steps import Provenance
+from reelflow.stores.clips import ClipRow
 
 COLUMNS = ("sha256", "path", "label", "group", "split")
 SHORT = 12

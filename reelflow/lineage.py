@@ -6,32 +6,26 @@ must give the data hash that stands there.
 """
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 from reelflow.contracts import (
     BackboneSpec,
     BundleReport,
-    Clip,
     DatasetReport,
     Document,
     FeaturesReport,
     FramesReport,
     Sha256,
-    Split,
 )
 from reelflow.errors import BundleError
-from reelflow.files import sha256_file, sha256_text, write_text
+from reelflow.files import sha256_file, write_text
 from reelflow.steps import PROVENANCE, Provenance
-from reelflow.stores.clips import read_clips
+from reelflow.stores.clips import ClipRow, data_hash, read_clips, row_of
 from reelflow.stores.evaluations import FEATURES_REPORT, Candidate
 
 LINEAGE = "lineage.json"
 MAX_LINEAGE_BYTES = 64 * 1024 * 1024
-
-ClipRow = tuple[Sha256, str, str, str, Split]
-"""A clip's sha256, path, label, group and split."""
 
 
 class Lineage(Document):
@@ -73,7 +67,7 @@ class Lineage(Document):
         report = BundleReport.open(folder)
         if self.bundle_sha256 != sha256_file(folder / BundleReport.file_name):
             raise BundleError(f"{folder / LINEAGE} is that of another bundle: copy the whole folder again")
-        if not hash_of(self.clips) == self.dataset.data_hash == report.data_hash:
+        if not data_hash(self.clips) == self.dataset.data_hash == report.data_hash:
             raise BundleError(
                 f"{folder / LINEAGE} lists other clips than those that the bundle was made from (data hash "
                 f"{report.data_hash[:12]}): it has been altered, copy the whole folder again"
@@ -136,14 +130,3 @@ def write_lineage(bundle: Path, *, dataset: Path, frames: Path, candidate: Candi
         steps=tuple(Provenance.read(path) for path in recorded if path.is_file()),
     )
     write_text(bundle / LINEAGE, lineage.to_json())
-
-
-def row_of(clip: Clip) -> ClipRow:
-    """A clip as a lineage lists it."""
-    return clip.sha256, clip.path, clip.label, clip.group, clip.split
-
-
-def hash_of(clips: Iterable[ClipRow]) -> Sha256:
-    """The data hash: of every clip's content, label, group and split, whatever their paths and order."""
-    rows = ([sha256, label, group, split] for sha256, _, label, group, split in clips)
-    return sha256_text(json.dumps(sorted(rows)))

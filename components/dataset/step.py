@@ -18,7 +18,7 @@ from reelflow.files import sha256_file, sha256_text
 from reelflow.params import DatasetParams
 from reelflow.progress import emit
 from reelflow.splits import Member
-from reelflow.stores.clips import CLIPS, write_clips
+from reelflow.stores.clips import CLIPS, data_hash, row_of, write_clips
 from reelflow.stores.shared import default_shards
 from reelflow.stores.sources_cache import SourceNote
 
@@ -130,20 +130,13 @@ def _write(
         dropped_classes=result.dropped_classes,
         quarantined=tuple(quarantined),
         notes=result.notes,
-        data_hash=_data_hash(clips),
+        data_hash=data_hash(map(row_of, clips)),
         clips_sha256=sha256_file(dataset / CLIPS),
         metrics=_metrics(clips, len(quarantined)),
     )
     (dataset / NOTES).unlink(missing_ok=True)
     report.save(dataset)
     return report
-
-
-def _data_hash(clips: Sequence[Clip]) -> str:
-    """Hash of content, label, group and split, whatever the clips' names and order."""
-    return sha256_text(
-        json.dumps(sorted([clip.sha256, clip.label, clip.group, clip.split] for clip in clips))
-    )
 
 
 def _metrics(clips: Sequence[Clip], quarantined: int) -> dict[str, float]:

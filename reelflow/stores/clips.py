@@ -1,17 +1,20 @@
 """The table of clips, `clips.parquet`: one row a usable clip."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pydantic
 
-from reelflow.contracts import Clip, DatasetReport
+from reelflow.contracts import Clip, DatasetReport, Sha256, Split
 from reelflow.errors import BundleError
-from reelflow.files import atomic, sha256_file
+from reelflow.files import atomic, sha256_file, sha256_text
 
 CLIPS = "clips.parquet"
+ClipRow = tuple[Sha256, str, str, str, Split]
+"""A clip's sha256, path, label, group and split."""
 SCHEMA = pa.schema(
     [
         ("clip_id", pa.string()),
@@ -63,3 +66,14 @@ def read_clips(dataset: Path) -> list[Clip]:
         raise BundleError(f"{path} is missing: run the dataset step again") from error
     except (OSError, pa.ArrowException, pydantic.ValidationError) as error:
         raise BundleError(f"{path} is no table of clips: {error}") from error
+
+
+def row_of(clip: Clip) -> ClipRow:
+    """A clip as a lineage lists it."""
+    return clip.sha256, clip.path, clip.label, clip.group, clip.split
+
+
+def data_hash(clips: Iterable[ClipRow]) -> Sha256:
+    """Hash of every clip's content, label, group and split, whatever their paths and order."""
+    rows = ([sha256, label, group, split] for sha256, _, label, group, split in clips)
+    return sha256_text(json.dumps(sorted(rows)))

@@ -9,14 +9,13 @@ object is lost, which costs no more than making it again.
 import hashlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from reelflow.files import atomic
 from reelflow.settings import Settings
 from reelflow.stores.objects import AlteredError, Stored, checked
 from reelflow.stores.s3_requests import (
@@ -29,10 +28,10 @@ from reelflow.stores.s3_requests import (
     having,
     list_objects,
     open_client,
+    save_body,
 )
 
-CHUNK_BYTES = 1024 * 1024
-PART_BYTES = 16 * CHUNK_BYTES
+PART_BYTES = 16 * 1024 * 1024
 PATIENCE = Patience()
 MISSING = {"404", "NoSuchKey", "NotFound"}
 TAKEN = {"412", "PreconditionFailed"}
@@ -116,13 +115,12 @@ class S3Store:
             if error_code(error) in MISSING:
                 return False
             raise
-        digest = hashlib.sha256()
-        with atomic(path) as partial, partial.open("wb") as file, closing(answer["Body"]) as body:
-            for chunk in body.iter_chunks(CHUNK_BYTES):
-                digest.update(chunk)
-                file.write(chunk)
-            if sha256 and digest.hexdigest() != sha256:
-                _tell_wrong(digest.hexdigest(), wrong)
+
+        def check(digest: str) -> None:
+            if sha256 and digest != sha256:
+                _tell_wrong(digest, wrong)
+
+        save_body(answer["Body"], path, hashlib.sha256(), check)
         return True
 
     def _upload(self, name: str, path: Path, tries: Tries) -> None:

@@ -8,9 +8,10 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 import urllib3
@@ -19,9 +20,14 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
 from reelflow.errors import ParamsError, StorageError
+from reelflow.files import atomic
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 ENDPOINT = re.compile(r"https?://(\[[0-9a-f:]+\]|[^\s@/?#:]+)(:\d{1,5})?(/[^\s@?#]*)?")
 CONNECT_S = 10
+CHUNK_BYTES = 1024 * 1024
 BUSY = {
     *("SlowDown", "RequestTimeout", "Throttling", "OperationAborted", "ConditionalRequestConflict"),
     *("BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody"),
@@ -176,3 +182,12 @@ def explained(where: str) -> Iterator[None]:
             f"{where}: {error}; look at REELFLOW_S3_ENDPOINT, the AWS_ variables and the server, "
             "and run the same command again"
         ) from None
+
+
+def save_body(body: Any, path: Path, digest: "_Hash", check: Callable[[str], None]) -> None:
+    """Write a body to a file, which appears whole unless `check` refuses its digest by raising."""
+    with atomic(path) as partial, partial.open("wb") as file, closing(body):
+        for chunk in body.iter_chunks(CHUNK_BYTES):
+            digest.update(chunk)
+            file.write(chunk)
+        check(digest.hexdigest())

@@ -3,17 +3,22 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from reelflow.files import atomic
 from reelflow.settings import Settings
-from reelflow.stores.s3_requests import Patience, TornError, Tries, explained, list_objects, open_client
+from reelflow.stores.s3_requests import (
+    Patience,
+    TornError,
+    Tries,
+    explained,
+    list_objects,
+    open_client,
+    save_body,
+)
 from reelflow.stores.sources_address import S3Prefix
 from reelflow.stores.sources_cache import Entry
 
-CHUNK_BYTES = 1024 * 1024
 MD5 = re.compile(r"[0-9a-f]{32}")
 PATIENCE = Patience()
 
@@ -59,11 +64,10 @@ class S3Origin:
         """Write a body into a file; an ETag that is its MD5 is compared."""
         etag = self._etags[name]
         answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name, IfMatch=f'"{etag}"')
-        digest = hashlib.md5(usedforsecurity=False)
-        with atomic(path) as partial, partial.open("wb") as file, closing(answer["Body"]) as body:
-            for chunk in body.iter_chunks(CHUNK_BYTES):
-                digest.update(chunk)
-                file.write(chunk)
-            hashed = MD5.fullmatch(etag) and answer.get("ServerSideEncryption", "AES256") == "AES256"
-            if hashed and digest.hexdigest() != etag:
+        hashed = MD5.fullmatch(etag) and answer.get("ServerSideEncryption", "AES256") == "AES256"
+
+        def check(digest: str) -> None:
+            if hashed and digest != etag:
                 raise TornError("the body is not what was stored")
+
+        save_body(answer["Body"], path, hashlib.md5(usedforsecurity=False), check)

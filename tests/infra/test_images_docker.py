@@ -2,12 +2,10 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ import requests
 from infra.images.scan import scan
 from tests.bundles import write_small_bundle
 from tests.engine import docker
+from tests.s3_server import free_port
 from tests.workplace import ROOT
 
 pytestmark = pytest.mark.docker
@@ -49,12 +48,6 @@ assert registry.alias("reelflow", "champion") == version
 assert (registry.bundle("reelflow", version, Path("/tmp/fetched")) / "bundle.json").is_file()
 print(version)
 """
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def await_answer(url: str) -> None:

@@ -11,16 +11,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from components.dataset.step import _data_hash
 from pipelines.__main__ import app
 from pipelines.lineage import Chain, trace
 from reelflow import lineage
 from reelflow.contracts import DatasetReport, FeaturesReport, FramesReport
 from reelflow.errors import BundleError, ParamsError, ReelflowError, TrackingError
 from reelflow.files import sha256_file
-from reelflow.lineage import LINEAGE, Lineage, hash_of, row_of
+from reelflow.lineage import LINEAGE, Lineage
 from reelflow.settings import Settings
-from reelflow.stores.clips import read_clips
+from reelflow.stores.clips import data_hash, read_clips, row_of
 from tests.workplace import Workplace
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -229,5 +228,6 @@ def test_what_is_no_bundle_and_no_model_is_refused(target, kind):
 
 
 def test_the_hash_of_the_clips_is_the_dataset_steps_own(small_run):
-    clips = read_clips(step_folder(small_run, "dataset"))
-    assert hash_of(row_of(clip) for clip in reversed(clips)) == _data_hash(clips)
+    folder = step_folder(small_run, "dataset")
+    clips = read_clips(folder)
+    assert data_hash(row_of(clip) for clip in reversed(clips)) == DatasetReport.open(folder).data_hash

@@ -21,6 +21,7 @@ from mlflow import MlflowClient
 
 from tests.infra.kubernetes.kubelet import Kubelet
 from tests.infra.kubernetes.manifests import Object, one
+from tests.s3_server import free_port
 
 pytestmark = pytest.mark.cluster
 SERVER, MIGRATION, STORE = "Deployment/mlflow", "Job/mlflow-migration", "StatefulSet/object-store"
@@ -77,7 +78,7 @@ def test_servers_wait_for_the_migration(kubelet: Kubelet) -> None:
 
 
 def test_unreachable_database_is_said_without_its_password(kubelet: Kubelet) -> None:
-    uri = f"postgresql+psycopg2://mlflow:hidden@127.0.0.1:{_free_port()}/mlflow"
+    uri = f"postgresql+psycopg2://mlflow:hidden@127.0.0.1:{free_port()}/mlflow"
     code, printed = kubelet.run(SERVER, "wait-for-schema", TIMEOUT_S="0", MLFLOW_BACKEND_STORE_URI=uri)
     assert code == 1
     assert "does not answer" in printed
@@ -138,13 +139,13 @@ def _places(objects: list[Object], folder: Path) -> dict[str, str]:
     (folder / "data").mkdir()
     script = one(objects, "ConfigMap/mlflow-scripts")["data"]["wait_for_schema.py"]
     (folder / "wait_for_schema.py").write_text(script)
-    store = f"127.0.0.1:{_free_port()}"
+    store = f"127.0.0.1:{free_port()}"
     return {
-        "@postgres:5432": f"@127.0.0.1:{_free_port()}",
+        "@postgres:5432": f"@127.0.0.1:{free_port()}",
         "object-store:9000": store,
         "0.0.0.0:9000": store,
         "--host=0.0.0.0": "--host=127.0.0.1",
-        "--port=5000": f"--port={_free_port()}",
+        "--port=5000": f"--port={free_port()}",
         "/data": str(folder / "data"),
         "/tmp/metrics": str(folder / "metrics"),
         "/scripts": str(folder),
@@ -200,12 +201,6 @@ def _running(
             process.kill()
             process.communicate()
             raise
-
-
-def _free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        return int(opened.getsockname()[1])
 
 
 def _wait_for(address: str, process: subprocess.Popen[str] | None = None) -> None:
