@@ -288,7 +288,7 @@ PARTS = {
     "again": again,
     "growth": growth,
     "training": lambda bench: [Figure(*caches.training(bench.out))],
-    "pull": lambda bench: [Figure(*caches.pull(bench.out))],
+    "pull": lambda bench: [Figure(*row) for row in caches.pull(bench.out)],
 }
 
 

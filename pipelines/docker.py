@@ -25,7 +25,7 @@ from reelflow.errors import ParamsError, TrackingError
 from reelflow.files import exists
 from reelflow.params import Params
 from reelflow.settings import Settings
-from reelflow.stores.mlflow_client import SQLITE, sqlite_file
+from reelflow.stores.mlflow_sqlite import SQLITE, sqlite_file
 from reelflow.stores.objects import NO_STORE
 from reelflow.stores.sources_address import is_remote
 

@@ -16,15 +16,17 @@ from typing import IO
 import psutil
 from rich.console import Console
 
+from pipelines.place import alone_in
 from pipelines.runners import Runner, Steps, open_steps
 from pipelines.source import check_source
+from pipelines.temporary import own_temporary
 from pipelines.training import build, task_names
 from pipelines.view import View, open_view
 from reelflow.backbones import check_backbones
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import BundleReport, Document, Summary
 from reelflow.errors import ReelflowError, StepError, StorageError, WeightsError, disk_errors
-from reelflow.files import check_space, exists, fingerprint, locked, replace_folder, sha256_text, write_text
+from reelflow.files import check_space, exists, fingerprint, replace_folder, sha256_text, write_text
 from reelflow.nets.heads import check_heads
 from reelflow.params import Params
 from reelflow.progress import Event
@@ -58,9 +60,7 @@ def run_local(params: Params, out: Path, console: Console, runner: Runner = "sub
     _check(params)
     out = out.absolute()
     _check_place(params, out)
-    with disk_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    with locked(out / ".lock"):
+    with alone_in(out, console), own_temporary():
         state = _state(params, out)
         if state.finished and (summary := _finished_summary(out)):
             console.print("nothing has changed since this run: its results stand", style="dim")

@@ -4,18 +4,24 @@ import csv
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.lib.format import dtype_to_descr, write_array_header_1_0
+from numpy.typing import DTypeLike, NDArray
 
 from reelflow.errors import StorageError, disk_errors
+from reelflow.progress import emit
 
 TEMPORARY = ".*.tmp"
+UNFINISHED = re.compile(r"\.(?P<name>.+)\.\d+-\d+\.tmp")
+LONGEST_NAME_BYTES = 200  # of 255, within a temporary one
 COPY_BYTES = 1 << 20
 SPARE_BYTES = 16_000_000
 
@@ -38,6 +44,13 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
+def unfinished(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Temporary files below a folder, of writers at work or killed, each with the path that it stands for."""
+    for path in sorted(folder.rglob(TEMPORARY)):
+        if (found := UNFINISHED.fullmatch(path.name)) and path.is_file():
+            yield path, path.with_name(found["name"])
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it becomes `path`, else it is removed.
@@ -45,7 +58,8 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or read-only.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.tmp")
+    name = path.name.encode(errors="surrogateescape")[:LONGEST_NAME_BYTES].decode(errors="ignore")
+    partial = path.with_name(f".{name}.{os.getpid()}-{get_ident()}.tmp")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -87,6 +101,19 @@ def write_array(path: Path, array: NDArray[np.generic]) -> None:
         np.save(file, array, allow_pickle=False)
 
 
+@contextmanager
+def array_file(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> Iterator[BinaryIO]:
+    """A file to write an array's rows to, one after another: a whole `.npy` in the end, or none.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    form = {"descr": dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    with atomic(path) as partial, partial.open("wb") as file:
+        write_array_header_1_0(file, form)
+        yield file
+
+
 def link_file(source: Path, target: Path) -> None:
     """Make `target` the same file as `source` where the disk can, else a copy of it."""
     target.unlink(missing_ok=True)  # what a killed process left may be a link: writing to it would alter more
@@ -125,12 +152,22 @@ def check_space(*folders: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on `path`; waits for another process that holds it."""
+def locked(path: Path, holder: str = "") -> Iterator[None]:
+    """Hold an exclusive lock on `path`; waits for another process that holds it.
+
+    Args:
+        path: of the lock's file.
+        holder: who may hold it for long, as `another run in out`: a notice says that it is waited for.
+    """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if holder:
+                    emit("notice", message=f"waiting for {holder} to end")
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
 

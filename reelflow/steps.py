@@ -146,8 +146,10 @@ def _finish(
     store = work.absolute() if work else target.parent
     final = store / f"{provenance.step}-{provenance.key}" if work else target
     partial = store / f".{provenance.step}-{provenance.key}.partial"
-    lock = store / f".{provenance.step}-{provenance.key}.lock"
-    with locked(lock), _foreign_errors(store), disk_errors(store):
+    lock = locked(
+        store / f".{provenance.step}-{provenance.key}.lock", f"another run of this {provenance.step} step"
+    )
+    with lock, _foreign_errors(store), disk_errors(store):
         reused = reuse and _is_whole(final, provenance)
         if not reused:
             _check_replaceable(final, provenance.step)

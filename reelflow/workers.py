@@ -5,19 +5,17 @@ PyAV holds the interpreter's lock while it decodes, so threads would gain nothin
 
 import multiprocessing
 import os
-from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
 from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from reelflow.errors import ClipError, StepError
+from reelflow.lookahead import AHEAD, ahead
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-AHEAD = 8
 
 
 def in_processes(
@@ -42,14 +40,11 @@ def in_processes(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([work.__module__])
     pool = ProcessPool(max_workers=workers, context=context)
-    waiting = iter(items)
     try:
-        futures = deque(
-            pool.schedule(work, [item], timeout=timeout_s) for item in islice(waiting, workers * AHEAD)
-        )
-        while futures:
-            yield _outcome(futures.popleft(), timeout_s)
-            futures.extend(pool.schedule(work, [item], timeout=timeout_s) for item in islice(waiting, 1))
+        for future in ahead(
+            lambda item: pool.schedule(work, [item], timeout=timeout_s), items, workers * AHEAD
+        ):
+            yield _outcome(future, timeout_s)
     except BrokenProcessPool as error:
         raise StepError(f"no process for the clips could be started: {error.__cause__ or error}") from error
     finally:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -38,10 +39,36 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests leave lies where pytest clears up; its path is short, for sockets are made below it."""
+    folder = shared_by_workers(tmp_path_factory) / "t"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", None)
+        yield
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The empty folder that processes of this test take for temporary files."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+def shared_by_workers(factory: pytest.TempPathFactory) -> Path:
+    """The folder of this session's files, the same in each of its processes."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture(autouse=True)
 def store_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test finds the shards of another one."""
+    """No test finds the shards or clips of another one."""
     monkeypatch.setenv("REELFLOW_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("REELFLOW_CLIPS", str(tmp_path / "clips-cache"))
 
 
 @pytest.fixture
@@ -52,12 +79,12 @@ def workplace(tmp_path: Path) -> Workplace:
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workplace, Path, str]:
     """A finished run: its workplace, its folder, and what it printed. Test workers share one."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "small-run"
-    folder.mkdir(exist_ok=True)
-    with locked(folder / ".lock"):
+    folder = shared_by_workers(tmp_path_factory) / "small-run"
+    (folder / "t").mkdir(parents=True, exist_ok=True)
+    with locked(folder / ".lock"), pytest.MonkeyPatch.context() as patch:
         printed, place = folder / "printed.txt", Workplace(folder)
         if not printed.exists():
+            patch.setenv("TMPDIR", str(folder / "t"))
             done = place.run(folder / "out")
             assert done.returncode == 0, done.stdout
             printed.write_text(done.stdout)

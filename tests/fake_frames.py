@@ -1,14 +1,16 @@
 """Folders as the frames step writes them, with noise for frames."""
 
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import simplejpeg
 from PIL import Image
 
 from reelflow.contracts import FrameShard, FramesReport
 from reelflow.files import sha256_file, sha256_text, write_text
-from reelflow.stores.frames import ShardIndex, index_path, member_name
+from reelflow.stores.frames import ClipFrames, ShardIndex, index_path, pack
 
 DATA_HASH = "d" * 64
 
@@ -35,7 +37,10 @@ def write_frames(
         oversample=oversample,
         jpeg_quality=95,
         shards=tuple(
-            _write_shard(folder, f"shard-{number:05d}-of-{shards:05d}", ids[number::shards], kept, size)
+            write_shard(
+                folder / f"shard-{number:05d}-of-{shards:05d}.tar",
+                {clip_id: noise(clip_id, kept, size) for clip_id in ids[number::shards]},
+            )
             for number in range(shards)
         ),
         quarantined=(),
@@ -44,22 +49,24 @@ def write_frames(
     return report
 
 
-def _write_shard(folder: Path, name: str, ids: list[str], count: int, size: tuple[int, int]) -> FrameShard:
-    """The reader goes by the index, so the JPEGs need no tar around them."""
-    path = folder / f"{name}.tar"
-    sizes, members, content = {}, {}, bytearray()
-    for clip_id in ids:
-        sizes[clip_id] = (size[0] + 8 * (int(clip_id, 16) % 2), size[1])
-        for frame in range(count):
-            jpeg = _jpeg(sizes[clip_id], int(clip_id, 16) % 2**32 + frame)
-            members[member_name(clip_id, frame)] = (len(content), len(jpeg))
-            content += jpeg
-    path.write_bytes(content)
-    shard = FrameShard(file=path.name, sha256=sha256_file(path), size_bytes=len(content), clip_ids=tuple(ids))
-    index = ShardIndex(
-        sha256=shard.sha256, size_bytes=len(content), sizes=sizes, members=members, quarantined=()
-    )
-    write_text(index_path(path), index.to_json())
+def noise(clip_id: str, frames: int, size: tuple[int, int]) -> list[bytes]:
+    """JPEGs of a clip; every second clip is wider."""
+    number = int(clip_id, 16)
+    return [_jpeg((size[0] + 8 * (number % 2), size[1]), number % 2**32 + frame) for frame in range(frames)]
+
+
+def write_shard(tar: Path, clips: Mapping[str, Sequence[bytes]]) -> FrameShard:
+    """A tar of JPEGs and its index."""
+    kept, content = {}, bytearray()
+    for clip_id, jpegs in clips.items():
+        height, width, *_ = simplejpeg.decode_jpeg_header(jpegs[0])
+        lengths = tuple(map(len, jpegs))
+        kept[clip_id] = ClipFrames(start=len(content), lengths=lengths, width=width, height=height)
+        content += pack(clip_id, jpegs)
+    tar.write_bytes(content)
+    shard = FrameShard(file=tar.name, sha256=sha256_file(tar), size_bytes=len(content), clip_ids=tuple(clips))
+    index = ShardIndex(sha256=shard.sha256, size_bytes=len(content), clips=kept, quarantined=())
+    write_text(index_path(tar), index.to_json())
     return shard
 
 

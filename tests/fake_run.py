@@ -20,7 +20,7 @@ from reelflow.contracts import (
 from reelflow.edge.bundle import GOLDEN, HEAD
 from reelflow.files import sha256_file, write_bytes
 from tests.fake_features import make_clips, write_dataset
-from tests.fake_frames import _write_shard
+from tests.fake_frames import noise, write_shard
 from tests.fake_reports import (
     backbone,
     bundle_report,
@@ -95,7 +95,9 @@ def write_run(
 
 def _write_frames(folder: Path, clips: Sequence[Clip], data: str) -> None:
     folder.mkdir(parents=True)
-    shard = _write_shard(folder, "shard-00000", [clip.clip_id for clip in clips], FRAMES, (40, 30))
+    shard = write_shard(
+        folder / "shard-00000.tar", {clip.clip_id: noise(clip.clip_id, FRAMES, (40, 30)) for clip in clips}
+    )
     FramesReport(data_hash=data, count=FRAMES, jpeg_quality=95, shards=(shard,), quarantined=()).save(folder)
 
 

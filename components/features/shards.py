@@ -4,13 +4,16 @@ Each view of a shard of frames is a file of its own, shared with other runs and 
 made from: a further view costs that view alone.
 """
 
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 from reelflow.backbones import Codes, libraries_of
 from reelflow.contracts import BackboneSpec, Document, FeatureShard, FrameShard, Sha256
 from reelflow.errors import BundleError
-from reelflow.files import sha256_file, sha256_text, write_array, write_text
+from reelflow.files import array_file, sha256_file, sha256_text, write_text
 from reelflow.steps import content_code
 from reelflow.stores.shared import SharedShards
 
@@ -75,18 +78,41 @@ def fetch_shard(folder: Path, origin: Origin, shared: SharedShards) -> FeatureSh
     return None
 
 
-def write_shard(
-    folder: Path, origin: Origin, codes: Codes, shared: SharedShards | None = None
-) -> FeatureShard:
-    """Write the codes of a shard's clips, `(clips, frames, dim)`, then its note, and share both.
+def write_shards(
+    folder: Path, origins: Sequence[Origin], codes: Iterable[Codes], frames: int, shared: SharedShards | None
+) -> list[FeatureShard]:
+    """Write views of one shard of frames, each with its note after it, and share them.
+
+    Args:
+        folder: where they go.
+        origins: the views.
+        codes: of each clip, in order, `(views, frames, dim)`.
+        frames: of each clip.
+        shared: where other runs and machines find them.
 
     Raises:
-        StorageError: the disk is full or read-only.
+        StorageError: the disk is full or read-only, or the store refuses.
     """
-    path = folder / origin.file
-    write_array(path, codes)
+    with ExitStack() as stack:
+        files = [stack.enter_context(_codes_file(folder, origin, frames)) for origin in origins]
+        for _, clip in zip(origins[0].source.clip_ids, codes, strict=True):
+            for file, view in zip(files, clip, strict=True):
+                file.write(view.tobytes())
+    return [_note_shard(folder, origin, shared) for origin in origins]
+
+
+def _codes_file(folder: Path, origin: Origin, frames: int) -> AbstractContextManager[BinaryIO]:
+    spec = origin.backbone
+    return array_file(folder / origin.file, (len(origin.source.clip_ids), frames, spec.dim), spec.dtype)
+
+
+def _note_shard(folder: Path, origin: Origin, shared: SharedShards | None) -> FeatureShard:
+    """Say that a file of codes is whole, and share both."""
     shard = FeatureShard(
-        file=path.name, view=origin.view, sha256=sha256_file(path), clip_ids=origin.source.clip_ids
+        file=origin.file,
+        view=origin.view,
+        sha256=sha256_file(folder / origin.file),
+        clip_ids=origin.source.clip_ids,
     )
     write_text(folder / origin.note, ShardNote(origin=origin, shard=shard).to_json())
     if shared:

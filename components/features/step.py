@@ -1,9 +1,11 @@
 """The features step: one backbone's codes of every frame, in shards that training maps."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +18,11 @@ from components.features.shards import (
     finished_shard,
     origin_of,
     share_shard,
-    write_shard,
+    write_shards,
 )
 from reelflow.backbones import Backbone, Codes, load_backbone
 from reelflow.contracts import FeatureShard, FeaturesReport, FrameShard
+from reelflow.lookahead import AHEAD, ahead
 from reelflow.params import FeaturesParams
 from reelflow.progress import report as report_progress
 from reelflow.stores.evaluations import BACKBONE_WEIGHTS
@@ -76,7 +79,7 @@ def run(
         backbone=network.spec,
         frames=store.report.count,
         views=params.views,
-        shards=_embed_shards(Work(store, network, params.views, features, shared or default_shards(KIND))),
+        shards=_finish_shards(Work(store, network, params.views, features, shared or default_shards(KIND))),
         metrics={
             "clips": len(store.clip_ids),
             "frames": len(store.clip_ids) * store.report.count,
@@ -100,36 +103,34 @@ class Work:
     shared: SharedShards | None
 
 
-def _embed_shards(work: Work) -> tuple[FeatureShard, ...]:
-    """The shards of every view; decoding, resizing and the networks run in threads, one a core."""
+@dataclass(frozen=True)
+class Plan:
+    """A shard of frames: the views that some run has finished, and those that are missing."""
+
+    source: FrameShard
+    found: tuple[FeatureShard, ...]
+    missing: tuple[Origin, ...]
+
+
+def _finish_shards(work: Work) -> tuple[FeatureShard, ...]:
+    """The shards of every view, after making those that are missing."""
+    plans = [_plan(work, source) for source in work.store.shards]
     finished: list[FeatureShard] = []
-    done, total = 0, len(work.store.clip_ids)
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        for source in work.store.shards:
-            report_progress(done, total, "clips")
-            finished += _finish_shard(work, source, pool, done)
-            done += len(source.clip_ids)
-    finally:
-        pool.shutdown(cancel_futures=True)
-    report_progress(done, total, "clips")
+    with closing(_embed_all(work, plans)) as codes:
+        for plan in plans:
+            finished += plan.found
+            if plan.missing:
+                clips = islice(codes, len(plan.source.clip_ids))
+                frames = work.store.report.count
+                finished += write_shards(work.features, plan.missing, clips, frames, work.shared)
     return tuple(sorted(finished, key=lambda shard: work.views.index(shard.view)))
 
 
-def _finish_shard(work: Work, source: FrameShard, pool: ThreadPoolExecutor, done: int) -> list[FeatureShard]:
-    """Every view of a shard of frames; only those that no run has finished are embedded."""
+def _plan(work: Work, source: FrameShard) -> Plan:
     origins = [origin_of(source, work.network.spec, view) for view in work.views]
     found = [_find_shard(work, origin) for origin in origins]
     missing = [origin for origin, shard in zip(origins, found, strict=True) if shard is None]
-    made: list[FeatureShard] = []
-    if missing:
-        work.store.check(source)
-        views = [origin.view for origin in missing]
-        outcomes = pool.map(lambda clip_id: _embed(work, views, clip_id), source.clip_ids)
-        codes = _collect(outcomes, (len(views), len(source.clip_ids)), work, done)
-        pairs = zip(missing, codes, strict=True)
-        made = [write_shard(work.features, *pair, work.shared) for pair in pairs]
-    return [shard for shard in found if shard] + made
+    return Plan(source, tuple(filter(None, found)), tuple(missing))
 
 
 def _find_shard(work: Work, origin: Origin) -> FeatureShard | None:
@@ -140,6 +141,36 @@ def _find_shard(work: Work, origin: Origin) -> FeatureShard | None:
     if shard and work.shared:
         share_shard(work.features, origin, work.shared)  # which the earlier attempt may not have lived to do
     return shard
+
+
+def _embed_all(work: Work, plans: Sequence[Plan]) -> Generator[Codes, None, None]:
+    """Codes of every clip of what is missing, in order; what earlier attempts did counts as done.
+
+    Decoding, resizing and the networks run in threads, one a core, some clips ahead.
+    """
+    total = len(work.store.clip_ids)
+    done = sum(len(plan.source.clip_ids) for plan in plans if not plan.missing)
+    report_progress(done, total, "clips")
+    threads = os.cpu_count() or 1
+    pool = ThreadPoolExecutor(threads)
+    try:
+        tasks = _tasks(work, plans)
+        for future in ahead(lambda task: pool.submit(_embed, work, *task), tasks, threads * AHEAD):
+            codes = future.result()
+            done += 1
+            report_progress(done, total, "clips")
+            yield codes
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _tasks(work: Work, plans: Sequence[Plan]) -> Iterator[tuple[list[str], str]]:
+    """Views that are missing, and a clip, for every clip; a shard is checked before its first one."""
+    for plan in plans:
+        if plan.missing:
+            work.store.check(plan.source)
+            views = [origin.view for origin in plan.missing]
+            yield from ((views, clip_id) for clip_id in plan.source.clip_ids)
 
 
 def _embed(work: Work, views: Sequence[str], clip_id: str) -> Codes:
@@ -154,14 +185,4 @@ def _embed(work: Work, views: Sequence[str], clip_id: str) -> Codes:
     codes: Codes = np.empty((len(views), work.store.report.count, spec.dim), spec.dtype)
     for place, view in enumerate(views):
         codes[place] = work.network.embed(np.concatenate(ready[view]))
-    return codes
-
-
-def _collect(outcomes: Iterable[Codes], shape: tuple[int, int], work: Work, done: int) -> Codes:
-    """Put a shard's codes together, `(views, clips, frames, dim)`; `shape` is `(views, clips)`."""
-    spec = work.network.spec
-    codes: Codes = np.empty((*shape, work.store.report.count, spec.dim), spec.dtype)
-    for row, outcome in enumerate(outcomes):
-        codes[:, row] = outcome
-        report_progress(done + row + 1, len(work.store.clip_ids), "clips")
     return codes

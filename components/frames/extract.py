@@ -1,8 +1,10 @@
 """One clip to JPEG frames: runs in a process of its own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import simplejpeg
@@ -12,15 +14,28 @@ from reelflow.contracts import Clip
 from reelflow.errors import ClipError
 from reelflow.files import sha256_file
 from reelflow.params import FramesParams
+from reelflow.stores.frames import pack
 from reelflow.video.decode import sample
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """Frames of a clip as JPEG, and their width and height."""
+    """Frames of a clip as a piece of a tar.
 
-    jpegs: tuple[bytes, ...]
+    Attributes:
+        tar: the JPEGs with their headers.
+        lengths: bytes of each JPEG.
+        size: width and height.
+    """
+
+    tar: bytes
+    lengths: tuple[int, ...]
     size: tuple[int, int]
+
+    @classmethod
+    def of(cls, clip_id: str, jpegs: Sequence[bytes], size: tuple[int, int]) -> Self:
+        """A clip's frames as JPEG, and their width and height."""
+        return cls(pack(clip_id, jpegs), tuple(map(len, jpegs)), size)
 
 
 def extract(task: tuple[Path, Clip, FramesParams]) -> Extracted:
@@ -37,11 +52,11 @@ def extract(task: tuple[Path, Clip, FramesParams]) -> Extracted:
     count = params.count * params.oversample
     keep = partial(_encode, quality=params.jpeg_quality)
     jpegs, sizes = zip(*sample(path, count, keep, expected_frames=clip.frame_count), strict=True)
-    return Extracted(jpegs, sizes[0])
+    return Extracted.of(clip.clip_id, jpegs, sizes[0])
 
 
 def _encode(frame: NDArray[np.uint8], *, quality: int) -> tuple[bytes, tuple[int, int]]:
-    """`(height, width, 3) uint8` to a JPEG with full colour resolution, and its width and height."""
+    """`(height, width, 3) uint8` to a JPEG with half the resolution in colour, as in clips; and its size."""
     height, width, _ = frame.shape
     upright = np.ascontiguousarray(frame)
-    return simplejpeg.encode_jpeg(upright, quality=quality, colorsubsampling="444"), (width, height)
+    return simplejpeg.encode_jpeg(upright, quality=quality, colorsubsampling="420"), (width, height)

@@ -1,12 +1,11 @@
 """Tar shards of JPEG frames. A shard is whole when its index, written after it, is there."""
 
-import io
 import re
-import tarfile
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from components.frames.extract import Extracted
 from reelflow.contracts import Clip, Document, FrameShard, Rejected, Sha256
@@ -14,7 +13,7 @@ from reelflow.errors import BundleError, ClipError, ParamsError
 from reelflow.files import atomic, sha256_file, sha256_text, write_text
 from reelflow.params import FramesParams
 from reelflow.steps import content_code
-from reelflow.stores.frames import ShardIndex, index_path, member_name
+from reelflow.stores.frames import TAR_END, ClipFrames, ShardIndex, index_path
 from reelflow.stores.shared import SharedShards
 
 SOURCES = ("components/frames", "reelflow/video", "reelflow/stores/frames.py")
@@ -68,6 +67,25 @@ class Origin(Document):
         return sha256_text(self.to_json())
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A whole shard: its entry in `frames.json`, and the clips that gave none."""
+
+    shard: FrameShard
+    quarantined: tuple[Rejected, ...]
+
+    @classmethod
+    def of(cls, tar: Path, index: ShardIndex) -> Self:
+        """The shard of this index."""
+        shard = FrameShard(
+            file=tar.name,
+            sha256=index.sha256,
+            size_bytes=index.size_bytes,
+            clip_ids=tuple(sorted(index.clips)),
+        )
+        return cls(shard, index.quarantined)
+
+
 def origin_of(file: str, clips: Sequence[Clip], params: FramesParams) -> Origin:
     """What this code makes a shard from."""
     return Origin(
@@ -78,7 +96,7 @@ def origin_of(file: str, clips: Sequence[Clip], params: FramesParams) -> Origin:
     )
 
 
-def fetch_shard(tar: Path, clips: Sequence[Clip], origin: Origin, shared: SharedShards) -> ShardIndex | None:
+def fetch_shard(tar: Path, clips: Sequence[Clip], origin: Origin, shared: SharedShards) -> Finished | None:
     """Take over what another run or machine has made, if there is such a shard.
 
     Raises:
@@ -98,60 +116,41 @@ def share_shard(tar: Path, origin: Origin, shared: SharedShards) -> None:
     shared.publish(origin.key, tar.parent, _names(tar))
 
 
-def whole_shard(tar: Path, clips: Sequence[Clip]) -> ShardIndex | None:
-    """The index of a shard that an earlier attempt finished, or None."""
+def whole_shard(tar: Path, clips: Sequence[Clip]) -> Finished | None:
+    """A shard that an earlier attempt finished, or None."""
     try:
         index = ShardIndex.read(index_path(tar))
-        found = len(index.sizes) + len(index.quarantined) == len(clips)
-        found = found and index.sizes.keys() <= {clip.clip_id for clip in clips}
-        return index if found and tar.stat().st_size == index.size_bytes else None
+        found = len(index.clips) + len(index.quarantined) == len(clips)
+        found = found and index.clips.keys() <= {clip.clip_id for clip in clips}
+        return Finished.of(tar, index) if found and tar.stat().st_size == index.size_bytes else None
     except (BundleError, FileNotFoundError):
         return None
 
 
-def write_shard(tar: Path, clips: Sequence[Clip], outcomes: Iterable[Extracted | ClipError]) -> ShardIndex:
+def write_shard(tar: Path, clips: Sequence[Clip], outcomes: Iterable[Extracted | ClipError]) -> Finished:
     """Write one shard, then its index.
 
     Raises:
         StorageError: the disk is full or read-only.
     """
-    sizes: dict[str, tuple[int, int]] = {}
-    members: dict[str, tuple[int, int]] = {}
+    kept: dict[str, ClipFrames] = {}
     quarantined: list[Rejected] = []
-    with atomic(tar) as partial, tarfile.open(partial, "w", format=tarfile.USTAR_FORMAT) as archive:
+    with atomic(tar) as partial, partial.open("wb") as file:
         for clip, outcome in zip(clips, outcomes, strict=True):
             if isinstance(outcome, ClipError):
                 quarantined.append(Rejected(path=clip.path, reason=str(outcome)))
                 continue
-            sizes[clip.clip_id] = outcome.size
-            for frame, jpeg in enumerate(outcome.jpegs):
-                name = member_name(clip.clip_id, frame)
-                members[name] = (_add(archive, name, jpeg), len(jpeg))
+            width, height = outcome.size
+            kept[clip.clip_id] = ClipFrames(
+                start=file.tell(), lengths=outcome.lengths, width=width, height=height
+            )
+            file.write(outcome.tar)
+        file.write(TAR_END)
     index = ShardIndex(
-        sha256=sha256_file(tar),
-        size_bytes=tar.stat().st_size,
-        sizes=sizes,
-        members=members,
-        quarantined=tuple(quarantined),
+        sha256=sha256_file(tar), size_bytes=tar.stat().st_size, clips=kept, quarantined=tuple(quarantined)
     )
     write_text(index_path(tar), index.to_json())
-    return index
-
-
-def describe_shard(file: str, index: ShardIndex) -> FrameShard:
-    """A shard's entry in `frames.json`."""
-    return FrameShard(
-        file=file, sha256=index.sha256, size_bytes=index.size_bytes, clip_ids=tuple(sorted(index.sizes))
-    )
-
-
-def _add(archive: tarfile.TarFile, name: str, content: bytes) -> int:
-    """Append a member with no owner and no time; returns where its content starts."""
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    start = archive.offset + tarfile.BLOCKSIZE
-    archive.addfile(member, io.BytesIO(content))
-    return start
+    return Finished.of(tar, index)
 
 
 def _names(tar: Path) -> tuple[str, str]:

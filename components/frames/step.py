@@ -9,8 +9,8 @@ from pathlib import Path
 
 from components.frames.extract import Extracted, extract
 from components.frames.shards import (
+    Finished,
     assign_shards,
-    describe_shard,
     fetch_shard,
     origin_of,
     part_of,
@@ -23,7 +23,6 @@ from reelflow.errors import ClipError, DataError
 from reelflow.params import FramesParams
 from reelflow.progress import report as report_progress
 from reelflow.stores.clips import read_clips
-from reelflow.stores.frames import ShardIndex
 from reelflow.stores.shared import SharedShards, default_shards
 from reelflow.stores.sources import bring_clips
 from reelflow.workers import in_processes
@@ -54,9 +53,9 @@ def run(
     shards = part_of(assign_shards(read_clips(dataset), params.shards), part)
     bring = partial(bring_clips, source, dataset)
     work = Work(params, bring, frames, shared or default_shards(KIND))
-    indexes = _finish_shards(work, shards)
-    quarantined = tuple(rejected for index in indexes.values() for rejected in index.quarantined)
-    clips = sum(len(index.sizes) for index in indexes.values())
+    finished = _finish_shards(work, shards)
+    quarantined = tuple(rejected for one in finished for rejected in one.quarantined)
+    clips = sum(len(one.shard.clip_ids) for one in finished)
     if not clips and not part:
         raise DataError(f"no clip gave frames; the first one: {quarantined[0].path}: {quarantined[0].reason}")
     report = FramesReport(
@@ -64,14 +63,14 @@ def run(
         count=params.count,
         oversample=params.oversample,
         jpeg_quality=params.jpeg_quality,
-        shards=tuple(describe_shard(file, index) for file, index in indexes.items()),
+        shards=tuple(one.shard for one in finished),
         quarantined=quarantined,
         metrics={
             "clips": clips,
             "frames": clips * params.count * params.oversample,
             "quarantined": len(quarantined),
-            "shards": len(indexes),
-            "size_bytes": sum(index.size_bytes for index in indexes.values()),
+            "shards": len(finished),
+            "size_bytes": sum(one.shard.size_bytes for one in finished),
         },
     )
     report.save(frames)
@@ -88,39 +87,40 @@ class Work:
     shared: SharedShards | None
 
 
-def _finish_shards(work: Work, shards: dict[str, list[Clip]]) -> dict[str, ShardIndex]:
-    """The indexes of all shards, in order, after writing those that are missing."""
+def _finish_shards(work: Work, shards: dict[str, list[Clip]]) -> list[Finished]:
+    """All shards, in order, after writing those that are missing."""
     found = {file: _find_shard(work, file, clips) for file, clips in shards.items()}
     missing = [clip for file, clips in shards.items() if found[file] is None for clip in clips]
     total = sum(len(clips) for clips in shards.values())
     with closing(_extract_all(work.params, missing, work.bring(missing), total)) as outcomes:
-        return {
-            file: found[file] or _make_shard(work, file, clips, islice(outcomes, len(clips)))
+        return [
+            found[file] or _make_shard(work, file, clips, islice(outcomes, len(clips)))
             for file, clips in shards.items()
-        }
+        ]
 
 
-def _find_shard(work: Work, file: str, clips: list[Clip]) -> ShardIndex | None:
-    """The index of a shard that an earlier attempt, another run or another machine has finished."""
-    index = whole_shard(work.frames / file, clips)
-    if index is None and work.shared:
+def _find_shard(work: Work, file: str, clips: list[Clip]) -> Finished | None:
+    """A shard that an earlier attempt, another run or another machine has finished."""
+    finished = whole_shard(work.frames / file, clips)
+    if finished is None and work.shared:
         return fetch_shard(work.frames / file, clips, origin_of(file, clips, work.params), work.shared)
-    if index:
-        _share(work, file, clips, index)  # which the earlier attempt may not have lived to do
-    return index
+    if finished:
+        _share(work, clips, finished)  # which the earlier attempt may not have lived to do
+    return finished
 
 
 def _make_shard(
     work: Work, file: str, clips: list[Clip], outcomes: Iterable[Extracted | ClipError]
-) -> ShardIndex:
-    index = write_shard(work.frames / file, clips, outcomes)
-    _share(work, file, clips, index)
-    return index
+) -> Finished:
+    finished = write_shard(work.frames / file, clips, outcomes)
+    _share(work, clips, finished)
+    return finished
 
 
-def _share(work: Work, file: str, clips: list[Clip], index: ShardIndex) -> None:
+def _share(work: Work, clips: list[Clip], finished: Finished) -> None:
     """Share a shard if all its clips are in it: elsewhere the others may be in order."""
-    if work.shared and not index.quarantined:
+    if work.shared and not finished.quarantined:
+        file = finished.shard.file
         share_shard(work.frames / file, origin_of(file, clips, work.params), work.shared)
 
 

@@ -82,27 +82,37 @@ def gc(
         bool, typer.Option("--without-models", help="Go on though no model is registered.")
     ] = False,
 ) -> None:
-    """Remove shards from the store that no registered model, no output and no recent run needs."""
+    """Remove shards and clips that no registered model, no output and no recent run needs."""
     from pipelines.data.catalog import open_shared, read_catalog
+    from pipelines.data.clips import plan_clips, sweep_clips
+    from pipelines.data.leftovers import clear, find_leftovers
     from pipelines.data.roots import outputs, registered
     from pipelines.data.sweep import plan_sweep, sweep
     from pipelines.data.view import print_plan
     from reelflow.progress import Line, watched_by
     from reelflow.settings import Settings
+    from reelflow.stores.sources_cache import ClipCache
     from reelflow.stores.versions import Versions
 
-    settings, console = Settings(), wide_console()
-    store = open_shared(settings.store)
+    settings, console, now = Settings(), wide_console(), time.time()
+    store, cache = open_shared(settings.store), ClipCache(settings.clips)
     models = [] if without_models else registered(Versions(settings))
-    plan = plan_sweep(read_catalog(store), [*models, *outputs(out)], older_than, time.time())
-    print_plan(plan, console)
-    if dry_run or not plan.names:
+    roots = [*models, *outputs(out)]
+    plan = plan_sweep(read_catalog(store), roots, older_than, now)
+    clips = plan_clips(cache, roots, older_than, now)
+    leftovers = find_leftovers(store, [settings.clips, *out], _staging(settings.store), older_than, now)
+    print_plan(plan, clips, leftovers, console)
+    others = len(clips.sizes) + len(leftovers)
+    if dry_run or not (plan.names or others):
         console.print("nothing was removed (--dry-run)" if dry_run else "nothing to remove")
         return
-    if not yes and not typer.confirm(f"Remove {len(plan.names)} objects from {settings.store}?"):
+    beside = f", {others} clips and leftovers" if others else ""
+    if not yes and not typer.confirm(f"Remove {len(plan.names)} objects from {settings.store}{beside}?"):
         return
     with watched_by(Line()):
-        console.print(f"removed {sweep(store, plan)} objects")
+        removed = sweep(store, plan) if plan.names else 0
+        others = sweep_clips(cache, clips) + clear(leftovers)
+    console.print(f"removed {removed} objects" + (f", {others} clips and leftovers" if others else ""))
 
 
 @contextmanager
@@ -113,13 +123,20 @@ def _stores(remote: str) -> "Iterator[tuple[ObjectStore, ObjectStore, Path]]":
     from reelflow.settings import Settings
 
     where = Settings().store
+    if not remote:
+        raise ParamsError("the other store is empty: name a folder or s3://BUCKET/PREFIX (--remote)")
     here, there = open_shared(where), open_shared(remote)
     if where == remote:
         raise ParamsError(f"{remote} is REELFLOW_STORE itself: name another store (--remote)")
-    staging = Path.cwd() if where.startswith("s3://") else Path(where).absolute().parent
+    staging = _staging(where)
     with disk_errors(staging):
         staging.mkdir(parents=True, exist_ok=True)
     yield here, there, staging
+
+
+def _staging(where: str) -> Path:
+    """The folder of files on their way: on the disk of the store here."""
+    return Path.cwd() if where.startswith("s3://") else Path(where).absolute().parent
 
 
 def _transfer(source: "ObjectStore", target: "ObjectStore", staging: Path, jobs: int) -> "Outcome":

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.data.outputs import finished
-from reelflow.contracts import FeaturesReport, FramesReport, Sha256
+from reelflow.contracts import DatasetReport, FeaturesReport, FramesReport, Sha256
 from reelflow.errors import BundleError, ParamsError
 from reelflow.lineage import LINEAGE, Lineage
+from reelflow.stores.sources_cache import SourceNote
 from reelflow.stores.versions import Version, Versions
 
 READERS = 8
@@ -16,10 +17,17 @@ READERS = 8
 
 @dataclass(frozen=True)
 class Root:
-    """Something that needs shards, named as a person knows it."""
+    """Something that needs shards or clips, named as a person knows it.
+
+    Attributes:
+        name: of a model's version, or a folder.
+        shards: by sha256.
+        clips: keys of what the clips' cache keeps of a source.
+    """
 
     name: str
-    shards: frozenset[Sha256]
+    shards: frozenset[Sha256] = frozenset()
+    clips: frozenset[str] = frozenset()
 
 
 def registered(versions: Versions) -> list[Root]:
@@ -41,18 +49,21 @@ def registered(versions: Versions) -> list[Root]:
 
 
 def outputs(folders: Iterable[Path]) -> Iterator[Root]:
-    """Every finished step of frames or features below the folders, and every bundle with its lineage.
+    """Every finished step below the folders that needs any, and every bundle with its lineage.
 
     Raises:
         BundleError: a report is damaged.
     """
     folders = list(folders)
+    for folder, dataset in finished(folders, DatasetReport):
+        yield Root(str(folder), clips=_clips(dataset))
     for folder, frames in finished(folders, FramesReport):
         yield Root(str(folder), frozenset(shard.sha256 for shard in frames.shards))
     for folder, features in finished(folders, FeaturesReport):
         yield Root(str(folder), frozenset(shard.sha256 for shard in features.shards))
     for path in sorted(path for folder in folders for path in folder.rglob(LINEAGE)):
-        yield Root(str(path.parent), Lineage.of_bundle(path.parent).shards)
+        lineage = Lineage.of_bundle(path.parent)
+        yield Root(str(path.parent), lineage.shards, _clips(lineage.dataset))
 
 
 def _root(version: Version, lineage: Lineage | None) -> Root:
@@ -61,4 +72,8 @@ def _root(version: Version, lineage: Lineage | None) -> Root:
             f"{version.name} was registered without its lineage, so that nobody knows which shards it needs: "
             "nothing is removed while it is there; register its bundle again, or delete the version"
         )
-    return Root(f"model {version.name}", lineage.shards)
+    return Root(f"model {version.name}", lineage.shards, _clips(lineage.dataset))
+
+
+def _clips(report: DatasetReport) -> frozenset[str]:
+    return frozenset([SourceNote.on(report).key])

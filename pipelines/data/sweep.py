@@ -52,7 +52,7 @@ def plan_sweep(catalog: Catalog, roots: Iterable[Root], older_than_days: float, 
     limit = now - older_than_days * DAY_S
     needed = {sha256: root.name for root in reversed(list(roots)) for sha256 in root.shards}
     reasons = {
-        name: _reason(shard, catalog, needed, limit, f"younger than {older_than_days:g} days")
+        name: _reason(shard, catalog, needed, limit, young_for(older_than_days))
         for name, shard in catalog.shards.items()
     }
     kept = {name: reason for name, reason in reasons.items() if reason}
@@ -83,6 +83,11 @@ def sweep(store: ObjectStore, plan: Plan) -> int:
     for name in track(files, len(files), "files"):
         store.delete(name)
     return len(plan.shards) + len(files)
+
+
+def young_for(days: float) -> str:
+    """The reason why something stays that a run in progress may be at."""
+    return f"younger than {days:g} days"
 
 
 def _reason(shard: Shard, catalog: Catalog, needed: Mapping[str, str], limit: float, young: str) -> str:

@@ -16,6 +16,7 @@ from reelflow.progress import emit
 from reelflow.stores.objects import ObjectStore
 
 MEGABYTE = 1e6
+WAY = ".transfer-"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def transfer(source: ObjectStore, target: ObjectStore, staging: Path, jobs: int)
     torn = [shard for shard in there.shards.values() if not there.is_whole(shard)]
     whole = [shard for shard in there.shards.values() if there.is_whole(shard)]
     missing = [shard for shard in whole if not _has(there, here, shard)]
-    with tempfile.TemporaryDirectory(prefix=".transfer-", dir=staging) as folder:
+    with tempfile.TemporaryDirectory(prefix=WAY, dir=staging) as folder:
         way = Way(source, target, there, here, Path(folder), _Progress(_total(there, here, missing)))
         with ThreadPoolExecutor(jobs) as pool:
             try:

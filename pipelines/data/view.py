@@ -1,17 +1,21 @@
 """What the data commands print: tables on a terminal, plain lines of the same words elsewhere."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.data.clips import ClipsPlan
+from pipelines.data.leftovers import Leftover
 from pipelines.data.status import Cache, Held, Status
 from pipelines.data.sweep import Plan
 from pipelines.data.transfer import Outcome
 from reelflow.commandline import printable
 
+REMOVE = "remove"
+Row = tuple[str, str, str, str, str]
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -49,16 +53,25 @@ def print_outcome(verb: str, outcome: Outcome, console: Console) -> None:
     _say(console, told + torn)
 
 
-def print_plan(plan: Plan, console: Console) -> None:
+def print_plan(plan: Plan, clips: ClipsPlan, leftovers: Iterable[Leftover], console: Console) -> None:
     """What a sweep removes, and why the rest stays."""
+    rows = sorted([*_shards(plan), *_clips(clips), *_leftovers(leftovers)], key=_removed_first)
+    _print(console, ("what", "kind", "shards", "files", "size"), rows)
+
+
+def _removed_first(row: Row) -> bool:
+    return row[0] != REMOVE
+
+
+def _shards(plan: Plan) -> Iterator[Row]:
     catalog = plan.catalog
     gone = Counter(shard.kind for shard in plan.shards)
     sizes = Counter[str]()
     for stored in plan.files:
         sizes[stored.name.partition("/")[0]] += stored.size_bytes
     files = Counter(stored.name.partition("/")[0] for stored in plan.files)
-    kinds = sorted({*gone, *files})
-    rows = [("remove", kind, str(gone[kind]), str(files[kind]), size(sizes[kind])) for kind in kinds]
+    for kind in sorted({*gone, *files}):
+        yield REMOVE, kind, str(gone[kind]), str(files[kind]), size(sizes[kind])
     stays = Counter((reason, name.partition("/")[0]) for name, reason in plan.kept.items())
     for (reason, kind), count in sorted(stays.items()):
         shards = [
@@ -70,11 +83,28 @@ def print_plan(plan: Plan, console: Console) -> None:
             name: catalog.objects[name] for one in shards for name in one.objects if name in catalog.objects
         }
         total = sum(stored.size_bytes for stored in objects.values())
-        rows.append((f"keep: {reason}", kind, str(count), str(len(objects)), size(total)))
+        yield f"keep: {reason}", kind, str(count), str(len(objects)), size(total)
     if plan.spared:
         total = sum(stored.size_bytes for stored in plan.spared)
-        rows.append(("keep: may be being written", "", "0", str(len(plan.spared)), size(total)))
-    _print(console, ("what", "kind", "shards", "files", "size"), rows)
+        yield "keep: may be being written", "", "0", str(len(plan.spared)), size(total)
+
+
+def _clips(plan: ClipsPlan) -> Iterator[Row]:
+    if plan.sizes:
+        yield REMOVE, "clips", "", str(len(plan.sizes)), size(sum(plan.sizes.values()))
+    files: dict[str, dict[int, int]] = {}
+    for reason, tree in plan.kept:
+        files.setdefault(reason, {}).update(tree.files)
+    for reason, found in sorted(files.items()):
+        yield f"keep: {reason}", "clips", "", str(len(found)), size(sum(found.values()))
+
+
+def _leftovers(leftovers: Iterable[Leftover]) -> Iterator[Row]:
+    sizes: dict[str, list[int]] = {}
+    for one in leftovers:
+        sizes.setdefault(one.kind, []).append(one.size_bytes)
+    for kind, found in sorted(sizes.items()):
+        yield REMOVE, kind, "", str(len(found)), size(sum(found))
 
 
 def size(size_bytes: float) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.place import LOCK, alone_in
 from pipelines.source import check_source
 from pipelines.sweep.folds import Nest, write_nests
 from pipelines.sweep.page import BEST, PAGE, PICTURE, write_results
@@ -16,15 +17,14 @@ from pipelines.sweep.trainings import Prepared, Trainer, kept_in, prepare
 from pipelines.sweep.view import Meter
 from pipelines.view import open_view
 from reelflow.backbones import check_backbones
-from reelflow.errors import ParamsError, StorageError, disk_errors
-from reelflow.files import exists, locked, sha256_text
+from reelflow.errors import ParamsError, StorageError
+from reelflow.files import exists, sha256_text
 from reelflow.params import Params
 from reelflow.progress import watched_by
 from reelflow.settings import Settings
 from reelflow.steps import code_hash, identity, library_versions
 
 DATABASE, WORK = "sweep.db", "work"
-LOCK = ".lock"  # a folder without it holds no search
 RESULTS = (FILE, PAGE, PICTURE, BEST)
 
 
@@ -42,9 +42,7 @@ def run_sweep(params: Params, space: Space, out: Path, console: Console) -> Swee
     out = out.absolute()
     _check(params, out)
     _check_place(out)
-    with disk_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    with locked(out / LOCK), kept_in(out / WORK):
+    with alone_in(out, console), kept_in(out / WORK):
         with open_view(_preparing(params), console) as view, watched_by(view.show):
             prepared = prepare(params, space.view_lists(), out / WORK)
         folders = out / WORK / "folds"

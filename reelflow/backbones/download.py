@@ -27,7 +27,7 @@ def fetch(published: WeightFile) -> Path:
     """
     settings = Settings()
     target = settings.weights_cache / published.name
-    with locked(target.with_name(f".{published.name}.lock")):
+    with locked(target.with_name(f".{published.name}.lock"), f"another download of {published.name}"):
         if not target.is_file() or sha256_file(target) != published.sha256:
             _download(published, _source(published.url, settings.weights_mirror), target)
     return target

@@ -1,7 +1,9 @@
 """Frames of clips: JPEG in tar shards, each with an index that finds any frame by one read."""
 
 import json
-from collections.abc import Iterable, Iterator
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,25 @@ from reelflow.video.decode import MAX_PIXELS, stacked
 from reelflow.video.sample import uniform_indices
 
 MAX_JPEG_BYTES = 256 * 1024 * 1024
+BLOCK = tarfile.BLOCKSIZE
+TAR_END = bytes(2 * BLOCK)
+
+
+class ClipFrames(Document):
+    """A clip's frames in a tar: JPEG after JPEG, each a member with a header of one block before it."""
+
+    start: int
+    """Where the first header lies."""
+    lengths: tuple[int, ...]
+    """Bytes of each JPEG; its last block is filled up."""
+    width: int
+    height: int
+
+    def places(self) -> NDArray[np.int64]:
+        """Offset and length of each JPEG in the tar, `(frames, 2)`."""
+        lengths = np.array(self.lengths, np.int64)
+        taken = BLOCK + -(-lengths // BLOCK) * BLOCK
+        return np.stack([self.start + np.cumsum(taken) - taken + BLOCK, lengths], axis=1)
 
 
 class ShardIndex(Document):
@@ -22,20 +43,27 @@ class ShardIndex(Document):
 
     sha256: Sha256
     size_bytes: int
-    sizes: dict[str, tuple[int, int]]
-    """Width and height of each clip's frames."""
-    members: dict[str, tuple[int, int]]
-    """Offset and length of each JPEG in the tar."""
+    clips: dict[str, ClipFrames]
     quarantined: tuple[Rejected, ...]
 
     def to_json(self) -> str:
-        """Stable JSON on one line: there may be a hundred thousand members."""
+        """Stable JSON on one line: there may be thousands of clips."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True) + "\n"
 
 
 def member_name(clip_id: str, frame: int) -> str:
     """Name of a frame's JPEG within its shard."""
     return f"{clip_id}/{frame:03d}.jpg"
+
+
+def pack(clip_id: str, jpegs: Sequence[bytes]) -> bytes:
+    """A clip's piece of a tar: members with no owner and no time. `TAR_END` follows the last clip's."""
+    pieces = []
+    for frame, jpeg in enumerate(jpegs):
+        member = tarfile.TarInfo(member_name(clip_id, frame))
+        member.size = len(jpeg)
+        pieces += [member.tobuf(tarfile.USTAR_FORMAT), jpeg, bytes(-len(jpeg) % BLOCK)]
+    return b"".join(pieces)
 
 
 def index_path(tar: Path) -> Path:
@@ -54,8 +82,11 @@ class FrameStore:
         """
         self.report = FramesReport.open(folder)
         self._folder = folder
-        self._indexes = {shard.file: _open_index(folder, shard, self.report) for shard in self.shards}
-        self._shard_of = {clip_id: shard.file for shard in self.shards for clip_id in shard.clip_ids}
+        self._kept = {
+            clip_id: kept
+            for shard in self.shards
+            for clip_id, kept in _open_shard(folder, shard, self.report).items()
+        }
 
     @property
     def shards(self) -> tuple[FrameShard, ...]:
@@ -65,10 +96,10 @@ class FrameStore:
     @property
     def clip_ids(self) -> tuple[str, ...]:
         """Every clip, shard by shard."""
-        return tuple(self._shard_of)
+        return tuple(self._kept)
 
     def __contains__(self, clip_id: object) -> bool:
-        return clip_id in self._shard_of
+        return clip_id in self._kept
 
     def check(self, shard: FrameShard) -> None:
         """See that a shard holds what was written, byte by byte.
@@ -99,7 +130,7 @@ class FrameStore:
         Raises:
             BundleError: the clip or the offset is not here, or the frames are damaged.
         """
-        if clip_id not in self._shard_of:
+        if clip_id not in self._kept:
             raise BundleError(f"{self._folder} holds no frames of clip {clip_id}: run the frames step again")
         middle, kept = self.report.oversample // 2, self.report.count
         if abs(offset) > middle:
@@ -109,47 +140,52 @@ class FrameStore:
             )
         chosen = range(kept) if count is None else uniform_indices(kept, count)
         places = [place * self.report.oversample + middle + offset for place in chosen]
-        shard = self._shard_of[clip_id]
-        width, height = self._indexes[shard].sizes[clip_id]
-        names = [member_name(clip_id, place) for place in places]
-        for name, jpeg in zip(names, self._jpegs(shard, names), strict=True):
-            yield _decode(jpeg, (width, height), f"{shard}: {name}")
-
-    def _jpegs(self, shard: str, names: Iterable[str]) -> Iterator[bytes]:
-        members = self._indexes[shard].members
-        with (self._folder / shard).open("rb", buffering=0) as tar:
-            for name in names:
-                start, size_bytes = members[name]
+        kept_clip = self._kept[clip_id]
+        with (self._folder / kept_clip.shard).open("rb", buffering=0) as tar:
+            for place in places:
+                start, size_bytes = kept_clip.places[place]
                 tar.seek(start)
-                yield tar.read(size_bytes)
+                where = f"{kept_clip.shard}: {member_name(clip_id, place)}"
+                yield _decode(tar.read(size_bytes), kept_clip.size, where)
 
 
-def _open_index(folder: Path, shard: FrameShard, report: FramesReport) -> ShardIndex:
+@dataclass(frozen=True)
+class _Kept:
+    """A clip's frames: the tar, their width and height, and their places in it, `(frames, 2)`."""
+
+    shard: str
+    size: tuple[int, int]
+    places: NDArray[np.int64]
+
+
+def _open_shard(folder: Path, shard: FrameShard, report: FramesReport) -> dict[str, _Kept]:
     """Read a shard's index and check it against the report and the tar."""
     tar = folder / shard.file
     if tar.parent != folder or not tar.is_file():
         raise BundleError(f"{tar} is missing: run the frames step again")
     index = ShardIndex.read(index_path(tar))
     same = index.sha256 == shard.sha256 and index.size_bytes == shard.size_bytes == tar.stat().st_size
-    places = range(report.count * report.oversample)
-    expected = {member_name(clip_id, place) for clip_id in shard.clip_ids for place in places}
-    same = same and index.sizes.keys() == set(shard.clip_ids) and index.members.keys() == expected
-    if not same:
+    same = same and index.clips.keys() == set(shard.clip_ids)
+    frames = report.count * report.oversample
+    if not same or any(len(clip.lengths) != frames for clip in index.clips.values()):
         raise BundleError(
             f"{tar} is not the shard that {FramesReport.file_name} names: run the frames step again"
         )
-    _check_places(tar, index)
-    return index
+    for clip_id, clip in index.clips.items():
+        _check_clip(f"{tar}: {clip_id}", clip, index.size_bytes)
+    return {
+        clip_id: _Kept(shard.file, (clip.width, clip.height), clip.places())
+        for clip_id, clip in ((clip_id, index.clips[clip_id]) for clip_id in shard.clip_ids)
+    }
 
 
-def _check_places(tar: Path, index: ShardIndex) -> None:
-    """Every place lies within the tar, and no frame is larger than any that can be decoded."""
-    for name, (offset, size_bytes) in index.members.items():
-        if offset < 0 or not 0 < size_bytes <= MAX_JPEG_BYTES or offset + size_bytes > index.size_bytes:
-            raise BundleError(f"{tar}: {name} lies outside of the file: run the frames step again")
-    for clip_id, (width, height) in index.sizes.items():
-        if width < 1 or height < 1 or width * height > MAX_PIXELS:
-            raise BundleError(f"{tar}: frames of {clip_id} cannot be {width} x {height}")
+def _check_clip(where: str, clip: ClipFrames, size_bytes: int) -> None:
+    """Every JPEG lies within the tar, and no frame is larger than any that can be decoded."""
+    inside = 0 <= clip.start < size_bytes and all(0 < length <= MAX_JPEG_BYTES for length in clip.lengths)
+    if not inside or clip.places()[-1].sum() > size_bytes:
+        raise BundleError(f"{where} lies outside of the file: run the frames step again")
+    if clip.width < 1 or clip.height < 1 or clip.width * clip.height > MAX_PIXELS:
+        raise BundleError(f"{where}: frames cannot be {clip.width} x {clip.height}")
 
 
 def _decode(jpeg: bytes, size: tuple[int, int], where: str) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """The way to MLflow: migrated, reachable, quiet, and with one family of errors.
 
-A sqlite file is created and migrated here, under a lock: MLflow itself would let two first writers
-break it for good. A server is used as it is. Importing mlflow takes seconds, so only functions do.
+A sqlite file is created and migrated under a lock; a server is used as it is. Importing mlflow takes
+seconds, so only functions do.
 """
 
 import errno
@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reelflow.errors import DISK_ADVICE, ReelflowError, StorageError, TrackingError, disk_errors
-from reelflow.files import atomic, locked
+from reelflow.files import locked
 from reelflow.settings import Settings
+from reelflow.stores.mlflow_sqlite import SQLITE, migrate, sqlite_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-SQLITE = "sqlite:///"
 FULL_DISK = ("database or disk is full", os.strerror(errno.ENOSPC))
 STATEMENT = "\n[SQL:"  # what follows the reason in sqlalchemy's errors
 REACH_TIMEOUT_S = 5
@@ -58,7 +58,7 @@ def _connect(uri: str, experiment: str) -> "tuple[MlflowClient, str]":
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         with exclusive(uri):
             if uri.startswith(SQLITE):
-                _migrate(uri)
+                migrate(sqlite_file(uri))
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             return client, _experiment_id(client, uri, experiment)
 
@@ -69,11 +69,6 @@ def exclusive(uri: str) -> AbstractContextManager[None]:
         return nullcontext()
     file = sqlite_file(uri)
     return locked(file.with_name(f"{file.name}.lock"))
-
-
-def sqlite_file(uri: str) -> Path:
-    """The file of a sqlite URI."""
-    return Path(uri.removeprefix(SQLITE).split("?")[0]).absolute()
 
 
 def without_credentials(text: str) -> str:
@@ -128,32 +123,6 @@ def _check_reachable(uri: str) -> None:
         raise TrackingError(
             f"no MLflow server answers at {without_credentials(uri)}: {reason}; {ADVICE}"
         ) from None
-
-
-def _migrate(uri: str) -> None:
-    """What `mlflow db upgrade` does, where it is needed; a new file appears whole."""
-    from mlflow.store.db import utils
-
-    file = sqlite_file(uri)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with _engine(uri) as engine:
-        is_new = utils._is_empty_database(engine)
-        if not is_new and utils._get_schema_version(engine) != utils._get_latest_schema_revision():
-            utils._upgrade_db(engine)
-    if is_new:
-        with atomic(file) as partial, _engine(f"{SQLITE}{partial}") as engine:
-            utils._initialize_tables(engine)
-
-
-@contextmanager
-def _engine(uri: str) -> Iterator[Any]:
-    from mlflow.store.db.utils import create_sqlalchemy_engine
-
-    engine = create_sqlalchemy_engine(uri)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def _experiment_id(client: "MlflowClient", uri: str, name: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reelflow.errors import ParamsError, StorageError, disk_errors
-from reelflow.files import atomic, link_file, sha256_file
+from reelflow.files import atomic, link_file, sha256_file, unfinished
 from reelflow.settings import Settings
 
 NAME = re.compile(r"(?!.*(^|/)\.)[A-Za-z0-9@._=-]+(/[A-Za-z0-9@._=-]+)*")
@@ -32,6 +32,23 @@ class Stored:
     name: str
     size_bytes: int
     modified: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """What a writer that was killed, or is at it, has left of an object.
+
+    Attributes:
+        name: of the object.
+        handle: by which the store finds the fragment.
+        size_bytes: 0 where the store does not say.
+        modified: when it was begun, or written to, in seconds since the epoch.
+    """
+
+    name: str
+    handle: str
+    size_bytes: int
+    modified: float
 
 
 class ObjectStore(Protocol):
@@ -57,6 +74,12 @@ class ObjectStore(Protocol):
 
     def delete(self, name: str) -> None:
         """Remove an object; one that is gone is no error."""
+
+    def fragments(self) -> Iterator[Fragment]:
+        """What is there of objects that are not whole."""
+
+    def discard(self, fragment: Fragment) -> None:
+        """Remove a fragment; one that is gone is no error."""
 
 
 def open_store(settings: Settings) -> ObjectStore | None:
@@ -130,6 +153,19 @@ class DirectoryStore:
     def delete(self, name: str) -> None:
         """Remove an object."""
         path = self._path(name)
+        with disk_errors(path):
+            path.unlink(missing_ok=True)
+
+    def fragments(self) -> Iterator[Fragment]:
+        """The temporary files."""
+        for path, of in unfinished(self._folder):
+            with suppress(FileNotFoundError):
+                stat, name = path.stat(), of.relative_to(self._folder).as_posix()
+                yield Fragment(name, path.name, stat.st_size, stat.st_mtime)
+
+    def discard(self, fragment: Fragment) -> None:
+        """Remove a temporary file."""
+        path = self._path(fragment.name).with_name(fragment.handle)
         with disk_errors(path):
             path.unlink(missing_ok=True)
 

@@ -17,9 +17,10 @@ from typing import Any, NoReturn, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reelflow.settings import Settings
-from reelflow.stores.objects import AlteredError, Stored, checked
+from reelflow.stores.objects import AlteredError, Fragment, Stored, checked
 from reelflow.stores.s3_requests import (
     LOST,
+    PATIENCE,
     Patience,
     TornError,
     Tries,
@@ -27,12 +28,12 @@ from reelflow.stores.s3_requests import (
     explained,
     having,
     list_objects,
+    md5_of,
     open_client,
     save_body,
 )
 
 PART_BYTES = 16 * 1024 * 1024
-PATIENCE = Patience()
 MISSING = {"404", "NoSuchKey", "NotFound"}
 TAKEN = {"412", "PreconditionFailed"}
 LOST_UPLOAD = {"NoSuchUpload", "InvalidPart", "NotImplemented"}
@@ -116,11 +117,14 @@ class S3Store:
                 return False
             raise
 
-        def check(digest: str) -> None:
-            if sha256 and digest != sha256:
-                _tell_wrong(digest, wrong)
+        expected = sha256 or md5_of(answer)
 
-        save_body(answer["Body"], path, hashlib.sha256(), check)
+        def check(digest: str) -> None:
+            if expected and digest != expected:
+                _tell_wrong(digest, wrong if sha256 else set())
+
+        digest = hashlib.sha256() if sha256 else hashlib.md5(usedforsecurity=False)
+        save_body(answer["Body"], path, digest, check)
         return True
 
     def _upload(self, name: str, path: Path, tries: Tries) -> None:
@@ -169,13 +173,45 @@ class S3Store:
         answer = self._client.upload_part(**upload, PartNumber=number, **_body(part))
         return str(having("ETag", answer)["ETag"])
 
+    def fragments(self) -> Iterator[Fragment]:
+        """The uploads in parts that have not ended; none where the server does not tell."""
+        where = {"Bucket": self._bucket, "Prefix": self._prefix, "MaxUploads": self._page_names}
+        with explained(self._where):
+            while page := Tries(self._patience)(partial(self._list_uploads, **where)):
+                for found in page.get("Uploads", ()):
+                    name, begun = found["Key"].removeprefix(self._prefix), found["Initiated"].timestamp()
+                    yield Fragment(name, found["UploadId"], 0, begun)
+                if not page.get("IsTruncated"):
+                    return
+                where |= {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+    def discard(self, fragment: Fragment) -> None:
+        """Abort an upload, which frees its parts."""
+        upload = {**self._key(fragment.name), "UploadId": fragment.handle}
+        self._again(fragment.name, lambda: self._abort(upload))
+
+    def _list_uploads(self, **where: Any) -> dict[str, Any]:
+        try:
+            return having("Bucket", self._client.list_multipart_uploads(**where))
+        except ClientError as error:
+            if error_code(error) != "NotImplemented":
+                raise
+            return {}
+
+    def _abort(self, upload: dict[str, str]) -> None:
+        try:
+            self._client.abort_multipart_upload(**upload)
+        except ClientError as error:
+            if error_code(error) not in LOST_UPLOAD:
+                raise
+
 
 def _tell_wrong(digest: str, known: set[str]) -> NoReturn:
     """Wrong content that comes a second time is what lies there; other content may be the line's fault."""
     if digest in known:
         raise AlteredError
     known.add(digest)
-    raise TornError(f"what came is not what was stored: its sha256 is {digest}")
+    raise TornError(f"what came is not what was stored: its hash is {digest}")
 
 
 def _parts(path: Path, size_bytes: int) -> Iterator[bytes]:

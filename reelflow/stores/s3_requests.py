@@ -1,7 +1,7 @@
 """Requests to an S3 server: sent again while that may help, and explained where it does not.
 
 boto3's own retries are off, so that there is one bound for all that happens within an operation: a
-server that is gone, busy or mute costs a known time, however many requests the operation takes.
+server that is gone, busy, mute or that drips costs a known time, however many requests the operation takes.
 """
 
 import random
@@ -21,10 +21,12 @@ from botocore.parsers import ResponseParserError
 
 from reelflow.errors import ParamsError, StorageError
 from reelflow.files import atomic
+from reelflow.stores.s3_gauge import gauge_answers
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
+MD5 = re.compile(r"[0-9a-f]{32}")
 ENDPOINT = re.compile(r"https?://(\[[0-9a-f:]+\]|[^\s@/?#:]+)(:\d{1,5})?(/[^\s@?#]*)?")
 CONNECT_S = 10
 CHUNK_BYTES = 1024 * 1024
@@ -61,10 +63,11 @@ class Patience:
 
     Attributes:
         failures: that it gets over, of all its requests together.
-        timeout_s: for the next bytes of an answer; a connection is waited for no longer than `CONNECT_S`.
+        timeout_s: for the next bytes of an answer, and over which at least `SLOWEST_BYTES_PER_S` (of
+            s3_gauge) must come; a connection is waited for no longer than `CONNECT_S`.
         backoff_s: bound of the first pause; each further one may be twice as long, up to `pause_s`.
         pause_s: bound of every pause.
-        total_s: nothing is sent again later than this.
+        total_s: nothing is sent again later than this after the first failure since a request succeeded.
     """
 
     failures: int = 8
@@ -79,28 +82,37 @@ class Patience:
         return random.uniform(0, bound)  # noqa: S311
 
 
+PATIENCE = Patience()
+
+
 class Tries:
     """Sends the requests of one operation, again after what may pass."""
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
         self._failures = 0
-        self._deadline = time.monotonic() + patience.total_s
+        self._failing_since: float | None = None
 
     def __call__(self, work: Callable[[], Answer]) -> Answer:
         """Do it; calls may be nested, and share their bounds."""
         while True:
             try:
-                return work()
+                answer = work()
             except (boto.ClientError, *LOST) as error:
                 if not may_pass(error) or not self._wait():
                     raise
+            else:
+                self._failing_since = None
+                return answer
 
     def _wait(self) -> bool:
         """Pause; False if there is no patience left."""
+        now = time.monotonic()
         self._failures += 1
+        self._failing_since = self._failing_since or now
         pause = self._patience.pause_after(self._failures)
-        if self._failures > self._patience.failures or time.monotonic() + pause > self._deadline:
+        late = now + pause > self._failing_since + self._patience.total_s
+        if late or self._failures > self._patience.failures:
             return False
         time.sleep(pause)
         return True
@@ -127,7 +139,9 @@ def open_client(endpoint: str | None, patience: Patience) -> Any:
         response_checksum_validation="when_required",
     )
     with explained("s3"):
-        return boto3.Session().client("s3", endpoint_url=endpoint, config=config)
+        client = boto3.Session().client("s3", endpoint_url=endpoint, config=config)
+    gauge_answers(client)
+    return client
 
 
 def having(name: str, answer: dict[str, Any]) -> dict[str, Any]:
@@ -144,11 +158,29 @@ def having(name: str, answer: dict[str, Any]) -> dict[str, Any]:
 def list_objects(client: Any, patience: Patience, **where: Any) -> Iterator[dict[str, Any]]:
     """The objects of a listing, page by page; each page has the whole patience."""
     while True:
-        page = Tries(patience)(lambda: having("IsTruncated", client.list_objects_v2(**where)))
+        page = Tries(patience)(lambda: _page(client, where))
         yield from page.get("Contents", ())
         if not page["IsTruncated"]:
             return
         where["ContinuationToken"] = page["NextContinuationToken"]
+
+
+def _page(client: Any, where: dict[str, Any]) -> dict[str, Any]:
+    """A page, if it is one of what was asked for, and names the next one."""
+    try:
+        page = having("IsTruncated", client.list_objects_v2(**where))
+    except ValueError as error:
+        raise TornError(f"the listing cannot be read: {error}") from None
+    for found in page.get("Contents", ()):
+        if not having("Key", found)["Key"].startswith(where["Prefix"]):
+            raise TornError(f"the listing holds {found['Key']!r}, which was not asked for")
+        for name in ("Size", "ETag", "LastModified"):
+            having(name, found)
+    if page["IsTruncated"]:
+        following = having("NextContinuationToken", page)["NextContinuationToken"]
+        if following == where.get("ContinuationToken"):
+            raise TornError("the listing has no end: a page names itself as the next one")
+    return page
 
 
 def error_code(error: Any) -> str:
@@ -178,10 +210,23 @@ def explained(where: str) -> Iterator[None]:
             f"{where}: no credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         ) from None
     except (boto.BotoCoreError, *LOST) as error:
+        slow = isinstance(error, boto.ReadTimeoutError | urllib3.exceptions.ReadTimeoutError)
+        found = "the server answers too slowly, or not at all" if slow else error
         raise StorageError(
-            f"{where}: {error}; look at REELFLOW_S3_ENDPOINT, the AWS_ variables and the server, "
+            f"{where}: {found}; look at REELFLOW_S3_ENDPOINT, the AWS_ variables and the server, "
             "and run the same command again"
         ) from None
+
+
+def md5_of(answer: dict[str, Any]) -> str:
+    """The MD5 of what was stored, which is an object's ETag unless it came in parts or is encrypted by a key.
+
+    Raises:
+        TornError: there is no ETag at all.
+    """
+    etag = str(having("ETag", answer)["ETag"]).strip('"')
+    plain = answer.get("ServerSideEncryption", "AES256") == "AES256"
+    return etag if plain and MD5.fullmatch(etag) else ""
 
 
 def save_body(body: Any, path: Path, digest: "_Hash", check: Callable[[str], None]) -> None:

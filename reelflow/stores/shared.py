@@ -62,9 +62,7 @@ class SharedShards:
             if not self._store.get(self._listing(key), path):
                 return False
             files = _files_of(path)
-        whole = files.keys() == set(names) and all(
-            self._store.get(self._file(files[name]), folder / name, sha256=files[name]) for name in names
-        )
+        whole = files.keys() == set(names) and all(self._bring(folder / name, files[name]) for name in names)
         if not whole:
             self._store.delete(self._listing(key))
         return whole
@@ -84,6 +82,12 @@ class SharedShards:
             path = Path(temporary, "listing.json")
             write_text(path, Listing.of(files).to_json())
             self._store.put_new(self._listing(key), path)
+
+    def _bring(self, path: Path, sha256: Sha256) -> bool:
+        """Fetch a file, unless an earlier attempt that was cut off has."""
+        if path.is_file() and sha256_file(path) == sha256:
+            return True
+        return self._store.get(self._file(sha256), path, sha256=sha256)
 
     def _listing(self, key: Sha256) -> str:
         return f"{self._kind}/{key}.json"

@@ -95,11 +95,10 @@ def bring_clips(report: DatasetReport, dataset: Path, clips: Sequence[Clip]) -> 
     if not clips or not (report.revision or is_remote(report.source)):
         return root
     settings = Settings()
-    cache = ClipCache(settings.clips)
-    note = SourceNote(source=report.source, revision=report.revision, version=report.version)
+    cache, note = ClipCache(settings.clips), SourceNote.on(report)
     names = [clip.path for clip in clips]
-    if all((cache.tree(note) / name).is_file() for name in names):
-        return cache.tree(note)
+    if tree := cache.find(note, names):
+        return tree
     with _opened(report.source, settings, report.revision) as found:
         if found is None or found.here:
             return root

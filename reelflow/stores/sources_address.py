@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from reelflow.errors import ParamsError
 
 KINDS = "a path, git+https://HOST/REPO.git@REVISION#PATH (or git+ssh://, git+file://), or s3://BUCKET/PREFIX"
+BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
 GIT = re.compile(r"git\+(https?|ssh|file)://")
 USER = re.compile(r"://[^/@\s]*@")
 
@@ -60,7 +61,7 @@ def parse_source(source: str) -> Address:
     _check_no_password(source)
     if source.startswith("s3://"):
         bucket, _, prefix = source.removeprefix("s3://").partition("/")
-        if bucket:
+        if BUCKET.fullmatch(bucket):
             return S3Prefix(bucket, prefix.strip("/"))
     if GIT.match(source):
         return _parse_git(source)
@@ -78,7 +79,10 @@ def redacted(text: str) -> str:
 
 
 def _parse_git(source: str) -> GitPath:
-    parts = urlsplit(source.removeprefix("git+"))
+    try:
+        parts = urlsplit(source.removeprefix("git+"))
+    except ValueError as error:
+        raise ParamsError(f"dataset.source is {redacted(source)!r}: {error}; expected {KINDS}") from None
     place, _, revision = parts.path.rpartition("@") if "@" in parts.path else (parts.path, "", "")
     path = parts.fragment.strip("/")
     if not place.strip("/") or not path or ".." in path.split("/"):

@@ -5,14 +5,17 @@ file is whole or absent; a tree that holds all of its source has a note, written
 """
 
 import json
+import os
 import shutil
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
-from reelflow.contracts import Report
+from reelflow.contracts import DatasetReport, Report
 from reelflow.errors import DataError, StorageError, disk_errors
 from reelflow.files import TEMPORARY, atomic, link_file, locked, sha256_text
 from reelflow.progress import track
@@ -35,6 +38,11 @@ class SourceNote(Report):
     source: str
     revision: str
     version: str
+
+    @classmethod
+    def on(cls, report: DatasetReport) -> Self:
+        """The note on the clips of a data set."""
+        return cls(source=report.source, revision=report.revision, version=report.version)
 
     @property
     def key(self) -> str:
@@ -72,11 +80,26 @@ class Origin(Protocol):
         """Write a file to `path`, whole and verified, or raise a `ReelflowError`."""
 
 
+@dataclass(frozen=True)
+class Tree:
+    """What is kept of a source.
+
+    Attributes:
+        key: of its note.
+        used: when a run last asked for it, in seconds since the epoch.
+        files: bytes by inode; what several trees hold has the same one.
+    """
+
+    key: str
+    used: float
+    files: Mapping[int, int]
+
+
 def checked_entries(source: str, entries: Mapping[str, Entry]) -> dict[str, Entry]:
     """The entries by name, hidden ones left out.
 
     Raises:
-        DataError: there are none, too many, or a name leads out of the folder.
+        DataError: there are none, too many, a name leads out of the folder, or is a folder's, too.
     """
     for name in entries:
         path = PurePosixPath(name)
@@ -87,6 +110,9 @@ def checked_entries(source: str, entries: Mapping[str, Entry]) -> dict[str, Entr
         raise DataError(f"{source} holds no clips: expected {source}/<class>/<clip>")
     if len(shown) > MAX_FILES:
         raise DataError(f"{source} holds {len(shown)} files, more than {MAX_FILES}: name a part of it")
+    folders = {parent.as_posix() for name in shown for parent in PurePosixPath(name).parents}
+    if clash := sorted(folders & shown.keys()):
+        raise DataError(f"{source} holds {clash[0]!r} as a file and as a folder: rename one")
     return shown
 
 
@@ -124,7 +150,9 @@ class ClipCache:
             ReelflowError: the source or the disk refuses.
         """
         tree = self.tree(note)
-        with locked(tree.with_name(f".{note.key}.lock")), disk_errors(tree):
+        with self._locked(note.key, f"another fetch of {note.source}"), disk_errors(tree):
+            tree.mkdir(parents=True, exist_ok=True)
+            os.utime(tree)
             if not (tree / note.file_name).is_file():
                 for torn in tree.rglob(TEMPORARY):
                     torn.unlink()
@@ -134,11 +162,41 @@ class ClipCache:
                     note.save(tree)
         return tree
 
+    def find(self, note: SourceNote, names: Iterable[str]) -> Path | None:
+        """The folder of a source's files if it holds these."""
+        tree = self.tree(note)
+        if not all((tree / name).is_file() for name in names):
+            return None
+        with suppress(OSError):  # the cache may be read-only here
+            os.utime(tree)
+        return tree
+
     def keep(self, note: SourceNote) -> Path:
         """The file of a note on clips that lie elsewhere on this disk."""
         folder = self._folder / "notes" / note.key
         note.save(folder)
         return folder / note.file_name
+
+    def trees(self) -> list[Tree]:
+        """What is kept of each source."""
+        return [_tree(path) for path in sorted(self._folder.glob("trees/[!.]*")) if path.is_dir()]
+
+    def files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        """The files that trees are linked to."""
+        return _files(self._folder.glob("files/*/[!.]*"))
+
+    def remove(self, tree: Tree) -> bool:
+        """Remove a tree, unless a run has asked for it since; the next one fetches it anew."""
+        folder = self._folder / "trees" / tree.key
+        with self._locked(tree.key, "a fetch of these clips"), disk_errors(folder):
+            if not folder.is_dir() or folder.stat().st_mtime > tree.used:
+                return False
+            (folder / SourceNote.file_name).unlink(missing_ok=True)  # first: without it the tree is not whole
+            shutil.rmtree(folder)
+        return True
+
+    def _locked(self, key: str, holder: str) -> AbstractContextManager[None]:
+        return locked(self._folder / "trees" / f".{key}.lock", holder)
 
     def _bring_all(self, origin: Origin, missing: Mapping[str, Entry], tree: Path) -> None:
         self._check_room(missing)
@@ -153,14 +211,15 @@ class ClipCache:
     def _bring(self, origin: Origin, name: str, entry: Entry, tree: Path) -> None:
         """Link a file that another tree has brought, or fetch it."""
         kept, target = self._kept(entry), tree / name
-        if not _has_size(kept, entry):
-            origin.get(name, target)
-            if not _has_size(target, entry):
-                target.unlink()
-                raise StorageError(f"{name} changed while it was fetched: run the same command again")
-            _link(target, kept)
-        else:
-            _link(kept, target)
+        if _has_size(kept, entry):
+            with suppress(FileNotFoundError):  # `data gc` may remove it at this moment
+                _link(kept, target)
+                return
+        origin.get(name, target)
+        if not _has_size(target, entry):
+            target.unlink()
+            raise StorageError(f"{name} changed while it was fetched: run the same command again")
+        _link(target, kept)
 
     def _kept(self, entry: Entry) -> Path:
         name = sha256_text(f"{entry.identity}\0{entry.size_bytes}")
@@ -175,6 +234,18 @@ class ClipCache:
                 f"{self._folder} has {free / 1e6:.0f} MB free and the clips need {needed / 1e6:.0f} MB: free "
                 "some space, or choose another folder by REELFLOW_CLIPS"
             )
+
+
+def _tree(folder: Path) -> Tree:
+    used = folder.stat().st_mtime
+    return Tree(folder.name, used, {one.st_ino: one.st_size for _, one in _files(folder.rglob("[!.]*"))})
+
+
+def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in paths:
+        with suppress(FileNotFoundError):  # others fetch meanwhile
+            if stat.S_ISREG((found := path.stat()).st_mode):
+                yield path, found
 
 
 def _has_size(path: Path, entry: Entry) -> bool:

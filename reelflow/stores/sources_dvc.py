@@ -6,6 +6,7 @@ tasks in pods need no checkout, share nothing and lock nothing.
 
 import hashlib
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,7 @@ from reelflow.stores.sources_address import GitPath, redacted
 from reelflow.stores.sources_cache import Entry
 
 ATTEMPTS = 3
+GIT_TIMEOUT_S = 30  # DVC tries some times more
 NOWHERE = "dvc push where it was added, or correct the credentials (AWS_ variables) and the remote"
 Info = dict[str, Any]
 
@@ -33,6 +35,9 @@ class DvcOrigin:
             fs: of DVC, over the repository.
             path: in it.
             revision: what the repository was opened at, or DVC's own hash.
+
+        Raises:
+            DataError: DVC knows no hash of a file.
         """
         info: Info = fs.info(path)
         self.single = info["type"] == "file"
@@ -62,7 +67,13 @@ class DvcOrigin:
 
     def _entry(self, name: str) -> Entry:
         info = self._infos[name]
-        return Entry(info["size"], f"md5 {md5}" if (md5 := _md5(info)) else f"{self.revision} {name}")
+        if md5 := _md5(info):
+            return Entry(info["size"], f"md5 {md5}")
+        if info.get("dvc_info", info).get("isdvc"):  # DVC would read whatever path or URL it names
+            raise DataError(
+                f"{name} has no hash in DVC: it was imported and never downloaded; dvc update and dvc push it"
+            )
+        return Entry(info["size"], f"{self.revision} {name}")
 
 
 @contextmanager
@@ -83,7 +94,8 @@ def open_git(source: str, address: GitPath, settings: Settings) -> Iterator[DvcO
     how = {"subrepos": True, "uninitialized": True}
     try:
         with ExitStack() as stack:
-            with _told(source, f"there is no {address.path} in the repository at this revision"):
+            missing = f"there is no {address.path} in the repository at this revision"
+            with _told(source, missing), _socket_timeout(GIT_TIMEOUT_S):
                 revision = address.revision or ("HEAD" if local else None)
                 repo = stack.enter_context(Repo.open(address.url, rev=revision, **how))
                 _set_endpoint(repo, settings)
@@ -92,6 +104,17 @@ def open_git(source: str, address: GitPath, settings: Settings) -> Iterator[DvcO
             yield origin
     finally:
         clean_repos()
+
+
+@contextmanager
+def _socket_timeout(timeout_s: float) -> Iterator[None]:
+    """Let sockets opened meanwhile wait no longer; DVC's git would wait for a mute server for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(timeout_s)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 @contextmanager
@@ -181,6 +204,10 @@ def _told(what: str, missing: str) -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise DataError(redacted(f"{what}: {missing}")) from None
+    except RecursionError:
+        raise DataError(
+            redacted(f"{what}: DVC's list of it holds names that lead out of the folder")
+        ) from None
     except RevError as error:
         raise DataError(f"{redacted(what)}: {error}; name a branch, tag or commit") from None
     except Exception as error:  # file systems of DVC raise errors of their own libraries

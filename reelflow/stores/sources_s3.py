@@ -1,26 +1,25 @@
 """Clips below a prefix of a bucket, as it is listed: an object that has changed since is never given."""
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from reelflow.settings import Settings
 from reelflow.stores.s3_requests import (
+    PATIENCE,
     Patience,
     TornError,
     Tries,
     explained,
     list_objects,
+    md5_of,
     open_client,
     save_body,
 )
 from reelflow.stores.sources_address import S3Prefix
-from reelflow.stores.sources_cache import Entry
-
-MD5 = re.compile(r"[0-9a-f]{32}")
-PATIENCE = Patience()
+from reelflow.stores.sources_cache import MAX_FILES, Entry
 
 
 class S3Origin:
@@ -58,16 +57,17 @@ class S3Origin:
     def _listed(self) -> Iterator[dict[str, Any]]:
         """The objects; those that stand for empty folders are left out."""
         found = list_objects(self._client, self._patience, Bucket=self._bucket, Prefix=self._prefix)
-        return (one for one in found if not one["Key"].endswith("/"))
+        files = (one for one in found if not one["Key"].endswith("/"))
+        return islice(files, MAX_FILES + 1)  # who has more is told so
 
     def _stream(self, name: str, path: Path) -> None:
         """Write a body into a file; an ETag that is its MD5 is compared."""
-        etag = self._etags[name]
-        answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name, IfMatch=f'"{etag}"')
-        hashed = MD5.fullmatch(etag) and answer.get("ServerSideEncryption", "AES256") == "AES256"
+        listed = f'"{self._etags[name]}"'
+        answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name, IfMatch=listed)
+        md5 = md5_of({**answer, "ETag": listed})
 
         def check(digest: str) -> None:
-            if hashed and digest != etag:
+            if md5 and digest != md5:
                 raise TornError("the body is not what was stored")
 
         save_body(answer["Body"], path, hashlib.md5(usedforsecurity=False), check)

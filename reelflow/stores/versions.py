@@ -11,13 +11,8 @@ from typing import TYPE_CHECKING
 from reelflow.errors import BundleError, TrackingError
 from reelflow.lineage import LINEAGE, Lineage
 from reelflow.settings import Settings
-from reelflow.stores.mlflow_client import (
-    SQLITE,
-    connect,
-    sqlite_file,
-    tracking_errors,
-    without_credentials,
-)
+from reelflow.stores.mlflow_client import connect, tracking_errors, without_credentials
+from reelflow.stores.mlflow_sqlite import SQLITE, sqlite_file
 from reelflow.stores.registry import LINEAGE_TAG, SHA_TAG, USER_TAG, MlflowRegistry
 
 if TYPE_CHECKING:

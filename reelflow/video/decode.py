@@ -17,6 +17,7 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -135,9 +136,9 @@ def _decode_chosen(
         total = 0
         for frame in decoded(container, stream):
             if total == 0:
-                form = form_of(frame)
+                upright = Upright(frame)
             if times := indices.count(total):
-                kept += [keep(upright(frame, form))] * times
+                kept += [keep(upright(frame))] * times
             total += 1
         return kept, total
 
@@ -217,16 +218,18 @@ def _check_size(width: int, height: int) -> None:
         raise ClipError(f"its frames are too large: {width} x {height}, at most {MAX_PIXELS} pixels")
 
 
-def form_of(frame: VideoFrame) -> tuple[int, int, int]:
-    """Width and height as coded, and rotation: those of a video's first frame are those of all."""
-    return frame.width, frame.height, _rotation(frame)
+class Upright:
+    """Frames of a video as RGB: width and height as coded and rotation of the first one are those of all."""
 
+    def __init__(self, first: VideoFrame) -> None:
+        self._width, self._height = first.width, first.height
+        self._turns = -_rotation(first) // 90
+        self._reformatter = VideoReformatter()
 
-def upright(frame: VideoFrame, form: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """The frame as `(height, width, 3) uint8`, RGB."""
-    width, height, rotation = form
-    image = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
-    return np.rot90(image, -rotation // 90)
+    def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        """The frame as `(height, width, 3) uint8`, upright."""
+        image = self._reformatter.reformat(frame, self._width, self._height, "rgb24", threads=1)
+        return np.rot90(image.to_ndarray(), self._turns)
 
 
 def _rotation(frame: VideoFrame) -> int:

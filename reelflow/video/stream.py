@@ -9,7 +9,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from reelflow.video.decode import decoded, form_of, opened, upright
+from reelflow.video.decode import Upright, decoded, opened
 
 MAX_REPEATS = 100  # of one frame in a stream, however long it is shown
 ROUNDING = 1e-6  # of an interval
@@ -36,18 +36,18 @@ class FrameStream:
 
     def __iter__(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         with opened(self._path) as (container, stream):
-            form, interval = None, 0
+            upright, interval = None, 0
             for frame, self.duration_s in _timed(decoded(container, stream), stream):
-                form = form or form_of(frame)
+                upright = upright or Upright(frame)
                 gone = max(interval, ceil(self.duration_s / self._interval_s - 0.5 - ROUNDING))
                 shown = range(interval, min(gone, interval + MAX_REPEATS))
                 if shown:
-                    image = upright(frame, form)
+                    image = upright(frame)
                 for number in shown:
                     yield (number + 0.5) * self._interval_s, image
                 interval = gone  # the first one in whose middle this frame is not shown any more
-            if form and interval == 0:
-                yield 0.5 * self._interval_s, upright(frame, form)
+            if upright and interval == 0:
+                yield 0.5 * self._interval_s, upright(frame)
 
 
 def _timed(frames: Iterator[VideoFrame], stream: VideoStream) -> Iterator[tuple[VideoFrame, float]]:

@@ -90,6 +90,11 @@ def test_the_registry_points_to_the_bundle(small_run):
     assert champion.version == challenger.version
 
 
+def test_a_run_leaves_no_temporary_files(small_run):
+    place, _, _ = small_run
+    assert not list((place.folder / "t").iterdir())
+
+
 def test_nothing_changed_means_nothing_to_do(small_run):
     place, out, _ = small_run
     before = read_events(out)
@@ -142,6 +147,8 @@ BAD = {
     "no such weights": (["--weights", "/nowhere/weights"], 4, "there is no /nowhere/weights"),
     "params missing": (["--params", "/nowhere/params.yaml"], 2, "name an existing params file"),
     "not permitted to write": (["--out", "/sys/reelflow"], 6, "choose another output folder"),
+    "no folder can be made there": (["--out", "/proc/reelflow"], 6, "cannot make /proc/reelflow"),
+    "a file in its place": (["--out", __file__], 6, "is a file, no folder"),
 }
 
 
@@ -167,12 +174,13 @@ def test_results_never_mix_with_the_users_own_files(workplace):
     assert (own / "bundle" / "letter").read_text() == "dear"
 
 
-def test_the_message_of_a_failed_step_reaches_the_user(workplace):
+def test_the_message_of_a_failed_step_reaches_the_user(workplace, temporary):
     (workplace.folder / "clips" / "only").mkdir(parents=True)
     done = workplace.run(workplace.folder / "out", "--data", workplace.folder / "clips")
     assert done.returncode == 3, done.stdout
     assert "error: dataset:" in done.stdout
     assert "Traceback" not in done.stdout
+    assert not list(temporary.iterdir())
 
 
 def test_an_event_that_a_full_disk_cut_short_is_passed_over(tmp_path):

@@ -1,10 +1,13 @@
 """Every kind of `dataset.source`: what is fetched, what is kept, what is recorded, and what fails how."""
 
 import base64
+import hashlib
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -28,6 +31,7 @@ from reelflow.params import load_params
 from reelflow.progress import watched_by
 from reelflow.settings import Settings
 from reelflow.steps import perform
+from reelflow.stores import sources_dvc
 from reelflow.stores.history import begin
 from reelflow.stores.sources import content_version, data_version, fetched
 from reelflow.stores.sources_address import GitPath, LocalPath, S3Prefix, parse_source
@@ -124,6 +128,7 @@ def test_a_source_is_one_string(source, address):
     [
         *("gs://bucket/x", "s3://", "s3:///x", "https://host/clips", "git+ftp://host/x#y"),
         *("git+https://host/clips.git@v1", "git+https://host#x", "git+https://host/x.git#../y"),
+        *("git+https://[::1/x.git#y", "s3://buc\nket/x", "s3://buck et/x", f"s3://{'b' * 256}/x"),
     ],
 )
 def test_an_address_of_no_known_kind_is_refused(source):
@@ -244,6 +249,7 @@ def test_what_is_wrong_is_said_in_one_line(bucket, team, tmp_path, monkeypatch):
         (f"{bucket.source}-none", DataError, "holds no clips"),
         ("s3://no-such-bucket/x", StorageError, "no such bucket"),
         (f"git+file://{team}@v9#{CLIPS}", DataError, "unknown Git revision 'v9'"),
+        (f"git+file://{team}@--upload-pack=false#{CLIPS}", DataError, "unknown Git revision '--upload-pack"),
         (f"git+file://{team}@v1#data/none", DataError, "there is no data/none"),
         (f"git+file://{tmp_path}/none@v1#x", StorageError, "No git repository was found"),
         ("git+http://127.0.0.1:1/x.git@v1#x", StorageError, "Connection refused"),
@@ -265,10 +271,73 @@ def test_clips_that_were_never_pushed_are_named(team, tmp_path):
     assert raised.value.exit_code in (3, 6)
 
 
+def test_a_mute_git_server_is_told(monkeypatch):
+    monkeypatch.setattr(sources_dvc, "GIT_TIMEOUT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        source = f"git+http://127.0.0.1:{mute.getsockname()[1]}/clips.git@v1#{CLIPS}"
+        with pytest.raises(StorageError, match=r"timed out.*run the same command again"), fetched(source):
+            pass
+    assert socket.getdefaulttimeout() is None
+
+
+def test_links_in_a_repository_do_not_lead_out_of_it(team, tmp_path):
+    publish(team, ONE, "v1")
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "clip.mp4").write_text("private")
+    for name, target in (("file.mp4", tmp_path / "private" / "clip.mp4"), ("folder", "../../private")):
+        (team / "links").mkdir(exist_ok=True)
+        (team / "links" / name).symlink_to(target)
+    git(team, "add", "-A")
+    git(team, "commit", "-qm", "links")
+    with fetched(f"git+file://{team}#links") as given:
+        found = content(given["source"])
+        assert not any(path.is_symlink() for path in given["source"].rglob("*"))
+    assert set(found) == {"file.mp4", "folder"}
+    assert b"private" not in found.values()
+
+
+@pytest.mark.parametrize("relpath", ["../../../out.mp4", "/out.mp4"])
+def test_a_folder_that_dvc_tracks_does_not_lead_out(team, tmp_path, relpath):
+    publish(team, ONE, "v1")
+    (listing,) = (tmp_path / "remote").rglob("*.dir")
+    rows = json.loads(listing.read_text())
+    altered = json.dumps([{**rows[0], "relpath": relpath}]).encode()
+    md5 = hashlib.md5(altered).hexdigest()
+    place = listing.parent.parent / md5[:2] / f"{md5[2:]}.dir"
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(altered)
+    tracked = team / f"{CLIPS}.dvc"
+    tracked.write_text(re.sub(r"md5: \w+\.dir", f"md5: {md5}.dir", tracked.read_text()))
+    git(team, "commit", "-qam", "altered")
+    shutil.rmtree(team / ".dvc" / "cache")
+    with pytest.raises(DataError), fetched(f"git+file://{team}#{CLIPS}"):
+        pass
+    assert not list(tmp_path.rglob("out.mp4"))
+
+
+def test_a_repository_cannot_have_files_of_this_machine_imported(team, tmp_path):
+    publish(team, ONE, "v1")
+    (tmp_path / "private.mp4").write_text("private")
+    imported = f"deps:\n- path: {tmp_path / 'private.mp4'}\nouts:\n- path: clips\n"
+    (team / f"{CLIPS}.dvc").write_text(imported)
+    git(team, "commit", "-qam", "imported")
+    with (
+        pytest.raises(DataError, match="imported and never downloaded"),
+        fetched(f"git+file://{team}#{CLIPS}"),
+    ):
+        pass
+    assert not list((tmp_path / "fetched").rglob("*.mp4"))
+
+
 @pytest.mark.parametrize("name", ["../x.mp4", "/x.mp4", "a/../../x.mp4", "a//x.mp4", "a/\0.mp4"])
 def test_a_name_is_no_way_out(name):
     with pytest.raises(DataError, match="no path below a folder"):
         checked_entries("s3://bucket/x", {name: Entry(1, "x")})
+
+
+def test_a_name_is_a_file_or_a_folder():
+    with pytest.raises(DataError, match="'up/a' as a file and as a folder"):
+        checked_entries("s3://bucket/x", {"up/a": Entry(1, "x"), "up/a/b.mp4": Entry(1, "y")})
 
 
 def test_clips_that_change_between_check_and_step_stop_the_run(bucket):

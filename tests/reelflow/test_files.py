@@ -2,9 +2,14 @@
 
 import os
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from unittest.mock import Mock
 
-from reelflow.files import link_file
+import pytest
+
+from reelflow.files import link_file, locked, write_bytes
+from reelflow.progress import watched_by
 
 
 def test_a_link_that_a_killed_process_left_is_not_written_through(tmp_path: Path, monkeypatch):
@@ -15,3 +20,28 @@ def test_a_link_that_a_killed_process_left_is_not_written_through(tmp_path: Path
     monkeypatch.setattr(os, "link", Mock(side_effect=OSError("another disk")))
     link_file(source, left)
     assert (precious.read_text(), left.read_text()) == ("kept", "new")
+
+
+def test_who_waits_for_a_lock_says_so_and_gets_it(tmp_path: Path):
+    told: SimpleQueue[str] = SimpleQueue()
+    order: list[str] = []
+
+    def wait() -> None:
+        with locked(tmp_path / "lock", "another run"):
+            order.append("second")
+
+    second = Thread(target=wait)
+    with watched_by(lambda event: told.put(event["message"])):
+        with locked(tmp_path / "lock", "another run"):
+            second.start()
+            assert told.get(timeout=60) == "waiting for another run to end"
+            order.append("first")
+        second.join()
+    assert order == ["first", "second"]
+    assert told.empty()
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127, "bad-\udcff.mp4"])
+def test_any_name_that_the_disk_takes_can_be_written(tmp_path: Path, name: str):
+    write_bytes(tmp_path / name, b"clip")
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -9,7 +9,7 @@ import pytest
 
 from components.conversion import reference, step
 from components.frames.extract import Extracted, _encode
-from components.frames.shards import assign_shards, describe_shard, write_shard
+from components.frames.shards import assign_shards, write_shard
 from reelflow.backbones import Backbone, load_backbone
 from reelflow.backbones.thumbnail import SPEC, Thumbnail
 from reelflow.contracts import BundleReport, Clip, EvaluationReport, FramesReport, Split
@@ -42,8 +42,9 @@ def write_frames(folder: Path, clips: list[Clip]) -> Path:
         outcomes = []
         for clip in part:
             frames = RandomFrames().read(clip.clip_id)
-            outcomes.append(Extracted(tuple(_encode(frame, quality=95)[0] for frame in frames), (40, 30)))
-        shards.append(describe_shard(name, write_shard(folder / name, part, outcomes)))
+            jpegs = [_encode(frame, quality=95)[0] for frame in frames]
+            outcomes.append(Extracted.of(clip.clip_id, jpegs, (40, 30)))
+        shards.append(write_shard(folder / name, part, outcomes).shard)
     report = FramesReport(
         data_hash=fake_features.data_hash(clips),
         count=FRAMES,

@@ -19,19 +19,19 @@ from reelflow.contracts import (
     Clip,
     DatasetReport,
     FeaturesReport,
-    FrameShard,
     FramesReport,
     Preprocessing,
 )
 from reelflow.errors import BundleError, DataError, ParamsError, ReelflowError
-from reelflow.files import sha256_file, write_text
+from reelflow.files import sha256_file
 from reelflow.params import FeaturesParams, load_params
 from reelflow.progress import Event, watched_by
 from reelflow.stores.evaluations import BACKBONE_WEIGHTS
 from reelflow.stores.features import FeatureStore
-from reelflow.stores.frames import FrameStore, ShardIndex, index_path, member_name
+from reelflow.stores.frames import FrameStore
 from reelflow.video.preprocess import preprocess
 from tests.fake_features import make_clips, write_dataset
+from tests.fake_frames import write_shard
 
 LABELS = ("horizontal", "vertical")
 COUNTS = {"train": 12, "validation": 6, "test": 2}  # clips a class
@@ -85,22 +85,13 @@ class Place:
         """Write what the steps before would; the pictures depend on the clips' paths alone."""
         write_dataset(self.inputs["dataset"], clips, LABELS)
         self.inputs["frames"].mkdir()
-        tar, members, content = self.inputs["frames"] / "shard-00000-of-00001.tar", {}, bytearray()
-        for clip in clips:
-            for frame in range(FRAMES):
-                jpeg = stripes(clip, frame)
-                members[member_name(clip.clip_id, frame)] = (len(content), len(jpeg))
-                content += jpeg
-        tar.write_bytes(content)
-        ids = tuple(clip.clip_id for clip in clips)
-        facts = {"sha256": sha256_file(tar), "size_bytes": len(content)}
-        index = ShardIndex(sizes=dict.fromkeys(ids, (40, 40)), members=members, quarantined=(), **facts)
-        write_text(index_path(tar), index.to_json())
+        jpegs = {clip.clip_id: [stripes(clip, frame) for frame in range(FRAMES)] for clip in clips}
+        shard = write_shard(self.inputs["frames"] / "shard-00000-of-00001.tar", jpegs)
         FramesReport(
             data_hash=DatasetReport.open(self.inputs["dataset"]).data_hash,
             count=FRAMES,
             jpeg_quality=95,
-            shards=(FrameShard(file=tar.name, clip_ids=ids, **facts),),
+            shards=(shard,),
             quarantined=(),
         ).save(self.inputs["frames"])
         return self
@@ -253,7 +244,7 @@ def inputs_of_other_clips(place: Place) -> None:
 
 def altered_frames(place: Place) -> None:
     (tar,) = place.inputs["frames"].glob("*.tar")
-    tar.write_bytes(tar.read_bytes()[:-1] + b"\0")
+    tar.write_bytes(tar.read_bytes()[:-1] + b"!")
 
 
 @pytest.mark.parametrize(

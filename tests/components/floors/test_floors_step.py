@@ -14,16 +14,16 @@ from PIL import Image
 from components.floors.models import score_held_out
 from components.floors.sights import metadata, thumbnails
 from components.floors.step import run
-from reelflow.contracts import Clip, DatasetReport, FloorsReport, FrameShard, FramesReport
+from reelflow.contracts import Clip, DatasetReport, FloorsReport, FramesReport
 from reelflow.errors import BundleError, DataError, ParamsError
-from reelflow.files import sha256_file, write_text
 from reelflow.params import load_params
 from reelflow.progress import watched_by
 from reelflow.protocols import Protocol, cut_folds
 from reelflow.stores.clips import read_clips
-from reelflow.stores.frames import FrameStore, ShardIndex, index_path, member_name
+from reelflow.stores.frames import FrameStore
 from reelflow.stores.scored import read_scored
 from tests import fake_features as fake
+from tests.fake_frames import write_shard
 
 LABELS = ("down", "up")
 PARAMS = load_params(Path("params.yaml")).floors
@@ -60,26 +60,15 @@ def write_both(
     return {"dataset": dataset, "frames": folder / "frames"}
 
 
+def still(clip: Clip, tells: bool) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 24), (grey_of(clip, tells),) * 3).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
 def write_stills(folder: Path, clips: list[Clip], data_hash: str, tells: bool) -> None:
     folder.mkdir()
-    path, content, members = folder / "shard.tar", bytearray(), {}
-    for clip in clips:
-        buffer = io.BytesIO()
-        Image.new("RGB", (32, 24), (grey_of(clip, tells),) * 3).save(buffer, "JPEG")
-        for frame in range(FRAMES):
-            members[member_name(clip.clip_id, frame)] = (len(content), len(buffer.getvalue()))
-            content += buffer.getvalue()
-    path.write_bytes(content)
-    ids = tuple(clip.clip_id for clip in clips)
-    shard = FrameShard(file=path.name, sha256=sha256_file(path), size_bytes=len(content), clip_ids=ids)
-    index = ShardIndex(
-        sha256=shard.sha256,
-        size_bytes=len(content),
-        sizes=dict.fromkeys(ids, (32, 24)),
-        members=members,
-        quarantined=(),
-    )
-    write_text(index_path(path), index.to_json())
+    shard = write_shard(folder / "shard.tar", {clip.clip_id: [still(clip, tells)] * FRAMES for clip in clips})
     report = FramesReport(data_hash=data_hash, count=FRAMES, jpeg_quality=95, shards=(shard,), quarantined=())
     report.save(folder)
 

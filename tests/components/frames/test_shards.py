@@ -10,6 +10,7 @@ from components.frames.shards import assign_shards, whole_shard, write_shard
 from reelflow.contracts import Clip
 from reelflow.errors import ClipError
 from reelflow.files import sha256_text
+from reelflow.stores.frames import ShardIndex, index_path, member_name
 
 clip_counts = st.integers(0, 60)
 shard_counts = st.integers(1, 100)
@@ -59,11 +60,11 @@ def test_a_clip_more_moves_no_other_clip(clips, count):
 def test_a_shard_is_whole_when_its_index_fits(tmp_path):
     tar = tmp_path / "shard-00000-of-00001.tar"
     clips = [a_clip(1), a_clip(2)]
-    outcomes = [Extracted((b"one", b"two"), (4, 3)), ClipError("broken")]
+    outcomes = [Extracted.of(clips[0].clip_id, (b"one", b"two"), (4, 3)), ClipError("broken")]
     assert whole_shard(tar, clips) is None
-    index = write_shard(tar, clips, outcomes)
-    assert whole_shard(tar, clips) == index
-    assert [rejected.reason for rejected in index.quarantined] == ["broken"]
+    finished = write_shard(tar, clips, outcomes)
+    assert whole_shard(tar, clips) == finished
+    assert [rejected.reason for rejected in finished.quarantined] == ["broken"]
     assert whole_shard(tar, [*clips, a_clip(3)]) is None
     tar.write_bytes(tar.read_bytes()[:-1])
     assert whole_shard(tar, clips) is None
@@ -71,13 +72,16 @@ def test_a_shard_is_whole_when_its_index_fits(tmp_path):
 
 def test_the_index_finds_what_tar_finds(tmp_path):
     tar = tmp_path / "shard-00000-of-00001.tar"
-    content = {"one": b"1" * 700, "two": b"2" * 512}
-    index = write_shard(tar, [a_clip(1)], [Extracted(tuple(content.values()), (4, 3))])
-    raw = tar.read_bytes()
+    clips = [a_clip(1), a_clip(2)]
+    jpegs = [(b"1" * 700, b"2" * 512, b"3"), (b"4" * 513, b"5" * 511, b"6" * 1024)]
+    outcomes = [Extracted.of(clip.clip_id, some, (4, 3)) for clip, some in zip(clips, jpegs, strict=True)]
+    write_shard(tar, clips, outcomes)
+    index, raw = ShardIndex.read(index_path(tar)), tar.read_bytes()
+    places = [place for clip in clips for place in index.clips[clip.clip_id].places()]
     with tarfile.open(tar) as archive:
         members = archive.getmembers()
-        assert [member.name for member in members] == list(index.members)
-        for member in members:
-            offset, size_bytes = index.members[member.name]
+        names = [member_name(clip.clip_id, frame) for clip in clips for frame in range(3)]
+        assert [member.name for member in members] == names
+        for member, (offset, size_bytes) in zip(members, places, strict=True):
             assert archive.extractfile(member).read() == raw[offset : offset + size_bytes]
             assert (member.mtime, member.uid, member.gid, member.uname) == (0, 0, 0, "")

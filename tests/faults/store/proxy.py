@@ -6,16 +6,20 @@ It forwards bytes as they are, signatures included, so that what it does not spo
 import http.client
 import socket
 import struct
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Lock, Thread
 from urllib.parse import parse_qs, urlsplit
 
 ALWAYS = 1_000_000
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+DRIP_S = 0.02
+SLICE_BYTES, SLICE_S = 6400, 0.1
 
 
 @dataclass
@@ -69,6 +73,12 @@ class Exchange(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
             self.wfile.flush()
 
+    def drip(self, content: bytes) -> None:
+        """Send one byte after another, until the client goes."""
+        for place in range(len(content)):
+            self.wfile.write(content[place : place + 1])
+            time.sleep(DRIP_S)
+
     def break_off(self) -> None:
         """Reset the connection."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
@@ -95,7 +105,13 @@ Fault = Callable[[Exchange], None]
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """Counts requests by kind: get, head, put, delete, list, and of uploads create, part, complete, abort."""
+    """Counts requests by kind: get, head, put, delete, list, and of uploads create, part, complete, abort.
+
+    Attributes:
+        seen: requests, by kind.
+        injected: those that met a fault.
+        served: those that met none and that the server granted, by kind and path.
+    """
 
     daemon_threads = True
 
@@ -103,11 +119,13 @@ class FaultyProxy(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Exchange)
         self.behind = urlsplit(behind).netloc
         self.endpoint = f"http://127.0.0.1:{self.server_port}"
+        self._lock = Lock()
         self.heal()
 
-    def spoil(self, kind: str, fault: Fault, times: int = ALWAYS) -> None:
-        """Let the next requests of a kind meet a fault."""
-        self._faults[kind] = (fault, times)
+    def spoil(self, kind: str, fault: Fault, times: int = ALWAYS, *, after: int = 0) -> None:
+        """Let the next requests of a kind meet a fault; the first `after` of them do not."""
+        first = self.seen[kind] + after
+        self._faults[kind] = (fault, range(first + 1, first + 1 + times))
 
     def die_after(self, requests: int, last: Fault) -> None:
         """Serve so many requests, let the next one meet its end half-way, and answer none thereafter."""
@@ -116,17 +134,28 @@ class FaultyProxy(ThreadingHTTPServer):
     def heal(self) -> None:
         """Forget all faults and counts."""
         self.seen: Counter[str] = Counter()
-        self._faults: dict[str, tuple[Fault, int]] = {}
+        self.injected: Counter[str] = Counter()
+        self.served: Counter[tuple[str, str]] = Counter()
+        self.mend()
+
+    def mend(self) -> None:
+        """Forget all faults."""
+        self._faults: dict[str, tuple[Fault, range]] = {}
         self._left, self._last = ALWAYS, reset
 
     def next_fault(self, kind: str) -> Fault | None:
-        self.seen[kind] += 1
-        self._left -= 1
+        with self._lock:
+            self.seen[kind] += 1
+            self._left -= 1
+            fault = self._fault(kind)
+            self.injected[kind] += fault is not None
+            return fault
+
+    def _fault(self, kind: str) -> Fault | None:
         if self._left < 0:
             return self._last if self._left == -1 else reset
-        fault, times = self._faults.get(kind, (pass_on, 0))
-        self._faults[kind] = (fault, times - 1)
-        return fault if times > 0 else None
+        fault, which = self._faults.get(kind, (pass_on, range(0)))
+        return fault if self.seen[kind] in which else None
 
     def shutdown_request(self, request: socket.socket) -> None:
         """Close without a farewell, so that a reset is one."""
@@ -151,14 +180,18 @@ def kind_of(command: str, path: str) -> str:
     """What S3 does for a request."""
     query = parse_qs(urlsplit(path).query, keep_blank_values=True)
     if "uploads" in query:
-        return "create"
+        return "create" if command == "POST" else "uploads"
     if "uploadId" in query:
         return {"PUT": "part", "POST": "complete", "DELETE": "abort"}[command]
     return "list" if "list-type" in query else command.lower()
 
 
 def pass_on(exchange: Exchange) -> None:
-    exchange.give(exchange.forward())
+    answer = exchange.forward()
+    if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        kind = kind_of(exchange.command, exchange.path)
+        exchange.server.served[kind, urlsplit(exchange.path).path] += 1
+    exchange.give(answer)
 
 
 def busy(exchange: Exchange) -> None:
@@ -208,6 +241,27 @@ def truncate(exchange: Exchange) -> None:
     exchange.close_connection = True
 
 
+def drip(exchange: Exchange) -> None:
+    answer = exchange.forward()
+    exchange.give(replace(answer, body=b""), size_bytes=len(answer.body))
+    exchange.drip(answer.body)
+
+
+def drip_headers(exchange: Exchange) -> None:
+    """Headers without end; the server has done its work."""
+    exchange.forward()
+    exchange.drip(b"HTTP/1.1 200 OK\r\n" + b"X-Drip: 0123456789\r\n" * 1000)
+
+
+def slow(exchange: Exchange) -> None:
+    """64 kB/s."""
+    answer = exchange.forward()
+    exchange.give(replace(answer, body=b""), size_bytes=len(answer.body))
+    for start in range(0, len(answer.body), SLICE_BYTES):
+        exchange.wfile.write(answer.body[start : start + SLICE_BYTES])
+        time.sleep(SLICE_S)
+
+
 def flip(exchange: Exchange) -> None:
     answer = exchange.forward()
     answer.body = _flipped(answer.body)
@@ -240,6 +294,15 @@ def other(exchange: Exchange) -> None:
     """What a server gives that knows no S3."""
     exchange.forward()
     exchange.give(Answer(200, [("Content-Type", "text/html")], b"<html>hello</html>"))
+
+
+def answering(body: str) -> Fault:
+    """What a server gives that is broken, or hostile."""
+
+    def fault(exchange: Exchange) -> None:
+        exchange.give(Answer(200, [("Content-Type", "application/xml")], body.encode()))
+
+    return fault
 
 
 def _give_half(exchange: Exchange) -> None:

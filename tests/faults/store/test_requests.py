@@ -17,8 +17,8 @@ from tests.s3_server import SECRET_KEY
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 
 ANY = (faults.busy, faults.broken, faults.reset, faults.reset_when_done)
-READ = (*ANY, faults.truncate, faults.stall, faults.stall_half_way)
-SENT = (*ANY, faults.cut_sent, faults.stall, faults.stall_when_done)
+READ = (*ANY, faults.truncate, faults.stall, faults.stall_half_way, faults.drip, faults.drip_headers)
+SENT = (*ANY, faults.cut_sent, faults.stall, faults.stall_when_done, faults.drip_headers)
 TABLE = {
     "get": (*READ, faults.flip, faults.flip_anywhere),
     "head": (*ANY, faults.stall),
@@ -29,9 +29,10 @@ TABLE = {
     "part": (*SENT, faults.flip_sent),
     "complete": (*ANY, faults.stall, faults.stall_when_done),
 }
-MUTE = (faults.stall, faults.stall_half_way, faults.stall_when_done)
-QUICK = [("get", faults.stall_half_way), ("put", faults.stall_when_done)]
-"""Of the cases that wait for a mute server, those in the ordinary tests."""
+DONE_BUT_UNTOLD = (faults.reset_when_done, faults.stall_when_done, faults.drip_headers)
+MUTE = (faults.stall, faults.stall_half_way, faults.stall_when_done, faults.drip, faults.drip_headers)
+QUICK = [("get", faults.stall_half_way), ("put", faults.stall_when_done), ("get", faults.drip)]
+"""Of the cases that wait for a server that says nothing, or no end of it, those in the ordinary tests."""
 
 
 def cases(slow: Callable[[str, faults.Fault], bool]) -> list[object]:
@@ -53,7 +54,8 @@ def is_mute(kind: str, fault: faults.Fault) -> bool:
 
 def is_one_of_many(kind: str, fault: faults.Fault) -> bool:
     """What stays is much the same for all faults and kinds."""
-    return is_mute(kind, fault) or (kind not in ("get", "put") and fault is not faults.busy)
+    waits = is_mute(kind, fault) or fault is faults.drip
+    return waits or (kind not in ("get", "put") and fault is not faults.busy)
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def test_what_stays_is_told_and_a_later_attempt_succeeds(place, tmp_path, kind, 
         assert place.proxy.seen["get"] == 2
         assert place.beside.size_of(name) is None
         place.beside.put_new(name, tmp_path / "small")
-    elif kind == "put" and fault in (faults.reset_when_done, faults.stall_when_done):  # seen to be done
+    elif kind == "put" and fault in DONE_BUT_UNTOLD:  # seen to be done
         work.do(store)
     else:
         with pytest.raises(StorageError, match=f"s3://bucket/shared/{name}: .*run the same command") as told:

@@ -10,12 +10,20 @@ from reelflow.stores.s3 import S3Store
 from reelflow.stores.s3_requests import Patience
 from reelflow.stores.shared import SharedShards
 from tests.faults.store import proxy as faults
+from tests.faults.store.commands import served
 from tests.faults.store.conftest import CALM, PART_BYTES, Place
 from tests.s3_server import BUCKET, free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 
 FILES = {"shard.npy": b"codes" * (PART_BYTES // 2), "shard.json": b"{}"}
+
+
+ENTRY = (
+    "<Contents><Key>shared/a</Key><Size>1</Size><ETag>x</ETag>"
+    "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
+)
+END = "<IsTruncated>false</IsTruncated>"
 
 
 def contents(folder):
@@ -65,9 +73,24 @@ def test_a_server_that_dies_at_any_request_of_a_fetch(place, tmp_path):
         found = contents(back) if back.exists() else {}
         assert found.items() <= FILES.items()
         assert "shard.json" not in found
-        place.proxy.heal()
+        place.proxy.mend()
         assert shards.fetch("0" * 64, back, tuple(FILES))
         assert contents(back) == FILES
+        assert list(served(place.proxy, "get", part="/files/").values()) == [1, 1]
+
+
+def test_a_document_that_the_line_alters_is_not_taken_for_what_lies_there(place, tmp_path):
+    name = tmp_path.name
+    (tmp_path / "sent").write_text("a listing, of which nobody knows the hash")
+    place.beside.put_new(name, tmp_path / "sent")
+    place.proxy.spoil("get", faults.flip, times=2)
+    assert place.calm.get(name, tmp_path / "back")
+    assert (tmp_path / "back").read_text() == (tmp_path / "sent").read_text()
+    place.proxy.spoil("get", faults.flip)
+    with pytest.raises(StorageError, match=f"{name}: what came is not what was stored"):
+        place.calm.get(name, tmp_path / "none")
+    assert place.beside.size_of(name)
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_server_that_is_gone_is_told_with_its_address(s3_credentials, tmp_path):
@@ -86,6 +109,23 @@ def test_patience_has_an_end_in_time_too(place):
         store.size_of("a")
     assert time.monotonic() - started < 60
     assert place.proxy.seen["head"] > 2
+
+
+def test_a_slow_server_is_no_fault(place, tmp_path):
+    (tmp_path / "sent").write_bytes(b"x" * 32_000)  # half a second, in which more comes than must
+    place.beside.put_new(tmp_path.name, tmp_path / "sent")
+    place.proxy.spoil("get", faults.slow)
+    assert place.hasty.get(tmp_path.name, tmp_path / "back")
+    assert place.proxy.seen["get"] == 1
+
+
+def test_patience_begins_with_the_first_failure(place, tmp_path):
+    (tmp_path / "sent").write_bytes(b"x" * 1000)
+    place.beside.put_new(tmp_path.name, tmp_path / "sent")
+    place.proxy.spoil("get", faults.stall_half_way, times=1)
+    store = opened(place, Patience(failures=1, timeout_s=0.4, backoff_s=0.001, total_s=0.3))
+    assert store.get(f"shared/{tmp_path.name}", tmp_path / "back")
+    assert place.proxy.seen["get"] == 2
 
 
 def test_pauses_grow_differ_and_are_bounded():
@@ -107,6 +147,22 @@ def test_a_name_that_is_taken_meanwhile_keeps_the_first_copy_where_conditions_ar
     place.beside.get(name, tmp_path / "back")
     kept = "first" if "radosgw" in request.node.name else "other"
     assert (tmp_path / "back").read_text() == kept
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        *("", ENTRY, "<IsTruncated>true</IsTruncated>", f"{END}{ENTRY.replace('shared/a', 'other/a')}"),
+        *(f"{END}{ENTRY.replace(*change)}" for change in (("<Size>1</Size>", ""), ("<Size>1", "<Size>x"))),
+        *(f"{END}{ENTRY.replace(*change)}" for change in (("<ETag>x</ETag>", ""), ("2026-01-01T", "now"))),
+        "<IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>",
+    ],
+)
+def test_a_listing_that_makes_no_sense_is_told(place, inside):
+    place.proxy.spoil("list", faults.answering(f"<ListBucketResult>{inside}</ListBucketResult>"))
+    with pytest.raises(StorageError, match=r"s3://bucket/shared/: the (answer|listing) .*run the same"):
+        list(place.calm.list())
+    assert place.proxy.seen["list"] <= CALM.failures + 2
 
 
 def test_a_server_that_refuses_conditions_is_asked_without(place, tmp_path):

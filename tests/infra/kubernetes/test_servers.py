@@ -38,7 +38,7 @@ FOREIGN = ("evil.example", "mlflow.evil.example:5000", "10.evil.example:5000", "
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """A folder that the database's user may enter."""
-    made = Path(tempfile.mkdtemp())
+    made = Path(tempfile.mkdtemp(dir="/tmp"))
     made.chmod(0o755)
     yield made
     shutil.rmtree(made)

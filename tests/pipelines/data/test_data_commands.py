@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -15,11 +16,13 @@ from components.frames import step as frames_step
 from pipelines.__main__ import app
 from pipelines.data.catalog import read_catalog
 from reelflow.backbones.thumbnail import Thumbnail
+from reelflow.contracts import DatasetReport
 from reelflow.params import load_params
 from reelflow.settings import Settings
 from reelflow.stores.mlflow_client import connect
 from reelflow.stores.objects import DirectoryStore
 from reelflow.stores.registry import LINEAGE_TAG
+from reelflow.stores.sources_cache import ClipCache, SourceNote
 from tests.workplace import Workplace
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -147,6 +150,7 @@ def test_after_a_pull_no_clip_is_decoded_and_no_backbone_runs(small_run, store, 
 
 def test_the_other_store_must_be_another(store):
     assert "is REELFLOW_STORE itself" in message(data("push", "--remote", store))
+    assert "the other store is empty" in message(data("push", "--remote", ""))
 
 
 def test_gc_asks_shows_and_removes_what_nobody_needs(store, tmp_path):
@@ -167,6 +171,40 @@ def test_gc_asks_shows_and_removes_what_nobody_needs(store, tmp_path):
     assert "nothing to remove" in data(*everything).stdout
 
 
+def keep_clips(name: str, report: DatasetReport) -> Path:
+    """Put a clip of this data set into the cache as one that was fetched long ago."""
+    tree = ClipCache(Settings().clips).tree(SourceNote.on(report))
+    (tree / "class").mkdir(parents=True)
+    (tree / "class" / name).write_text(name)
+    age(Settings().clips)
+    return tree
+
+
+def test_gc_removes_clips_and_leftovers_that_nobody_needs(small_run, store, tmp_path):
+    (dataset,) = small_run[1].glob("work/dataset-*")
+    report = DatasetReport.open(dataset)
+    kept = keep_clips("kept.avi", report)
+    gone = keep_clips("gone.avi", report.model_copy(update={"version": "of last year"}))
+    left = [store / "frames" / "files" / f".{'0' * 64}.1-2.tmp", Settings().clips / ".clip.avi.1-2.tmp"]
+    for path in left:
+        path.write_text("half")
+        os.utime(path, (VERY_OLD, VERY_OLD))
+    everything = ("gc", "--without-models", "--out", small_run[1])
+    shown = data(*everything, "--dry-run").stdout
+    assert [line.split()[:4] for line in shown.splitlines() if line.startswith("remove")] == [
+        ["remove", "clips", "1", "8"],
+        ["remove", "unfinished", "files", "1"],
+        ["remove", "unfinished", "shards", "1"],
+    ]
+    assert re.search(rf"keep: {re.escape(str(dataset))} +clips +1 +8 B", shown)
+    refused = CliRunner().invoke(app, ["data", *map(str, everything)], input="n\n")
+    assert f"Remove 0 objects from {store}, 3 clips and leftovers" in refused.stdout
+    assert gone.is_dir()
+    assert data(*everything, "--yes").stdout.endswith("removed 0 objects, 3 clips and leftovers\n")
+    assert (kept.is_dir(), gone.is_dir(), [path.exists() for path in left]) == (True, False, [False, False])
+    assert data(*everything).stdout.endswith("nothing to remove\n")
+
+
 def test_gc_keeps_what_is_young_and_what_outputs_need(small_run, store, tmp_path):
     everything = ("gc", "--without-models", "--yes", "--out")
     for path in store.rglob("*"):
@@ -185,9 +223,11 @@ def test_gc_does_not_make_a_registry_where_there_is_none(store, tmp_path, monkey
     assert not (tmp_path / "no.db").exists()
 
 
-def test_gc_keeps_what_a_registered_model_needs_until_it_is_deleted(store, registry, tmp_path):
+def test_gc_keeps_what_a_registered_model_needs_until_it_is_deleted(small_run, store, registry, tmp_path):
     age(store)
     everything = ("gc", "--yes", "--out", tmp_path / "no outputs")
+    (dataset,) = small_run[1].glob("work/dataset-*")
+    clips = keep_clips("clip.avi", DatasetReport.open(dataset))
     client, _ = connect(registry)
     for alias in ("challenger", "champion"):
         client.delete_registered_model_alias("reelflow", alias)
@@ -201,5 +241,7 @@ def test_gc_keeps_what_a_registered_model_needs_until_it_is_deleted(store, regis
     client.delete_model_version("reelflow", "1")
     assert "no model is registered" in message(data(*everything))
     assert whole(store) == (3, 3)
+    assert clips.is_dir()
     assert data(*everything, "--without-models").exit_code == 0
     assert whole(store) == (0, 0)
+    assert not clips.exists()

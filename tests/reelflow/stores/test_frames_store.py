@@ -9,7 +9,7 @@ import pytest
 from reelflow.contracts import FramesReport
 from reelflow.errors import BundleError
 from reelflow.files import write_text
-from reelflow.stores.frames import FrameStore
+from reelflow.stores.frames import FrameStore, ShardIndex, index_path
 from tests.fake_frames import write_frames
 
 
@@ -25,8 +25,12 @@ def edit_json(path, change):
     write_text(path, json.dumps(document))
 
 
-def move_member(index, clip_id, place):
-    index["members"][f"{clip_id}/000.jpg"] = place
+def damage(tar, clip_id, frame):
+    """Overwrite a frame's first bytes."""
+    offset, _ = ShardIndex.read(index_path(tar)).clips[clip_id].places()[frame]
+    content = bytearray(tar.read_bytes())
+    content[offset : offset + 4] = b"oops"
+    tar.write_bytes(content)
 
 
 def test_every_clip_can_be_read(folder):
@@ -55,14 +59,8 @@ def test_offsets_give_the_frames_beside_the_plain_ones(tmp_path):
 def test_plain_frames_are_read_without_decoding_the_others(tmp_path):
     report = write_frames(tmp_path / "frames", 1, shards=1, count=2, oversample=3)
     shard, plain = report.shards[0], FrameStore(tmp_path / "frames").read(report.shards[0].clip_ids[0])
-    path = (tmp_path / "frames" / shard.file).with_suffix(".json")
     for frame in (0, 2, 3, 5):
-        edit_json(
-            path,
-            lambda index, frame=frame: index["members"].update(
-                {f"{shard.clip_ids[0]}/{frame:03d}.jpg": [1, 9]}
-            ),
-        )
+        damage(tmp_path / "frames" / shard.file, shard.clip_ids[0], frame)
     store = FrameStore(tmp_path / "frames")
     assert np.array_equal(store.read(shard.clip_ids[0]), plain)
     with pytest.raises(BundleError, match="no JPEG that can be read"):
@@ -114,23 +112,29 @@ def test_a_shard_outside_of_the_folder_is_refused(folder, tmp_path):
         FrameStore(folder)
 
 
-@pytest.mark.parametrize("place", [(-512, 10), (512, 10**9), (10**12, 10), (512, 0)])
-def test_a_member_outside_of_its_shard_is_refused(folder, place):
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"start": -512},
+        {"start": 10**6},
+        {"start": 10**40},
+        {"lengths": [10, 10, 10**6]},
+        {"lengths": [10, 0, 10]},
+        {"lengths": [10, -600, 10]},
+        {"lengths": [10, 10, 10**40]},
+    ],
+    ids=str,
+)
+def test_frames_outside_of_their_shard_are_refused(folder, place):
     shard = FramesReport.open(folder).shards[0]
-    edit_json(
-        (folder / shard.file).with_suffix(".json"),
-        lambda index: move_member(index, shard.clip_ids[0], place),
-    )
+    edit_json(index_path(folder / shard.file), lambda index: index["clips"][shard.clip_ids[0]].update(place))
     with pytest.raises(BundleError, match="outside of the file"):
         FrameStore(folder)
 
 
 def test_what_is_no_jpeg_is_refused(folder):
     shard = FramesReport.open(folder).shards[0]
-    edit_json(
-        (folder / shard.file).with_suffix(".json"),
-        lambda index: move_member(index, shard.clip_ids[0], (0, 512)),
-    )
+    damage(folder / shard.file, shard.clip_ids[0], 0)
     with pytest.raises(BundleError, match="no JPEG that can be read"):
         FrameStore(folder).read(shard.clip_ids[0])
 
@@ -139,7 +143,7 @@ def test_a_jpeg_of_another_size_is_refused(folder):
     shard = FramesReport.open(folder).shards[0]
     clip_id = shard.clip_ids[0]
     edit_json(
-        (folder / shard.file).with_suffix(".json"), lambda index: index["sizes"].update({clip_id: [8, 8]})
+        index_path(folder / shard.file), lambda index: index["clips"][clip_id].update(width=8, height=8)
     )
     with pytest.raises(BundleError, match=r"expected YCbCr \(8, 8\)"):
         FrameStore(folder).read(clip_id)
@@ -147,18 +151,17 @@ def test_a_jpeg_of_another_size_is_refused(folder):
 
 def test_an_index_that_lacks_a_frame_is_refused(folder):
     shard = FramesReport.open(folder).shards[0]
-    path = (folder / shard.file).with_suffix(".json")
-    edit_json(path, lambda index: index["members"].pop(f"{shard.clip_ids[0]}/002.jpg"))
+    edit_json(
+        index_path(folder / shard.file), lambda index: index["clips"][shard.clip_ids[0]]["lengths"].pop()
+    )
     with pytest.raises(BundleError, match="is not the shard"):
         FrameStore(folder)
 
 
-@pytest.mark.parametrize("size", [[0, 8], [8, -1], [10**6, 10**6]])
+@pytest.mark.parametrize("size", [(0, 8), (8, -1), (10**6, 10**6)])
 def test_frames_of_absurd_size_are_refused_before_memory_is_taken(folder, size):
     shard = FramesReport.open(folder).shards[0]
-    edit_json(
-        (folder / shard.file).with_suffix(".json"),
-        lambda index: index["sizes"].update({shard.clip_ids[0]: size}),
-    )
+    change = dict(zip(("width", "height"), size, strict=True))
+    edit_json(index_path(folder / shard.file), lambda index: index["clips"][shard.clip_ids[0]].update(change))
     with pytest.raises(BundleError, match="cannot be"):
         FrameStore(folder)

@@ -247,23 +247,3 @@ def test_a_deleted_experiment_says_how_to_restore_it(settings):
     mlflow_client._connect.cache_clear()
     with pytest.raises(TrackingError, match=f"restore --experiment-id {experiment}"):
         prepare(settings)
-
-
-def test_an_old_database_is_migrated(tmp_path):
-    from alembic import command
-    from alembic.script import ScriptDirectory
-    from mlflow.store.db import utils
-    from mlflow.store.tracking.dbmodels.initial_models import Base
-
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    engine = utils.create_sqlalchemy_engine(uri)
-    Base.metadata.create_all(engine)
-    config = utils._get_alembic_config(uri)
-    head = ScriptDirectory.from_config(config).get_current_head()
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, ScriptDirectory.from_config(config).get_revision(head).down_revision)
-    assert utils._get_schema_version(engine) != head
-    prepare(Settings(tracking_uri=uri))
-    assert utils._get_schema_version(engine) == head
-    engine.dispose()
