@@ -15,6 +15,7 @@ def pair(tmp_path: Path) -> tuple[Workplace, Workplace]:
     """Workplaces that share clips and a store, and nothing else."""
     one, other = (Workplace(tmp_path / name) for name in ("one", "other") if not (tmp_path / name).mkdir())
     other.write_params(dataset={"source": str(one.folder / "recipe.yaml")})
+    (one.folder / "store").mkdir()
     (other.folder / "store").symlink_to(one.folder / "store")
     return one, other
 
