@@ -34,7 +34,7 @@ def training(out: Path) -> Row:
     folder = out / "codes"
     if not folder.exists():
         write_codes(folder)
-    turns = [{name: _measured(name, folder) for name in ("fit", "ours")} for _ in range(2)]
+    turns = [{name: _measured(name, folder) for name in ("fit", "ours")} for _ in range(TURNS)]
     fit, ours = (min((turn[name] for turn in turns), key=lambda found: found["seconds"]) for name in turns[0])
     details = (
         f"{ours['seconds']:.1f} s an epoch of {CLIPS} clips to {fit['seconds']:.1f} s; clips take "
@@ -94,7 +94,7 @@ def ours(folder: Path) -> dict[str, float]:
     for _ in range(EPOCHS):
         times.begin()
         for rows in batches(chance.permutation(CLIPS), BATCH):
-            features = codes[rows].astype(np.float32) * np.float32(1 / 255)
+            features = np.multiply(codes[rows], np.float32(1 / 255), dtype=np.float32)
             step(features, distributions(truth[rows], CLASSES, params, None))
         times.end()
     return times.found(codes.nbytes)

@@ -3,11 +3,15 @@
 PyAV holds the interpreter's lock while it decodes, so threads would gain nothing.
 """
 
-import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.process import BaseProcess
+from threading import Lock
+from types import ModuleType
+from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
@@ -37,7 +41,7 @@ def in_processes(
         StepError: no process can be started.
     """
     workers = os.cpu_count() or 1
-    context = multiprocessing.get_context("forkserver")
+    context = _Context()
     context.set_forkserver_preload([work.__module__])
     pool = ProcessPool(max_workers=workers, context=context)
     try:
@@ -50,6 +54,25 @@ def in_processes(
     finally:
         pool.stop()
         pool.join()
+
+
+class _Process(ForkServerProcess):
+    """A process without the caller's main module, which may be large; work brings what it needs."""
+
+    _starting = Lock()
+
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802
+        with _Process._starting:
+            main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+            try:
+                return ForkServerProcess._Popen(process_obj)
+            finally:
+                sys.modules["__main__"] = main
+
+
+class _Context(ForkServerContext):
+    Process = _Process
 
 
 def _outcome(future: "ProcessFuture[Result]", timeout_s: float) -> Result | ClipError:

@@ -73,7 +73,7 @@ class Examples:
             codes: NDArray[np.generic] = np.concatenate(every, axis=-1)
         else:
             codes = self._codes_of(rows, views)
-        features: NDArray[np.float32] = codes.astype(np.float32) * np.float32(self.store.scale)
+        features: NDArray[np.float32] = np.multiply(codes, np.float32(self.store.scale), dtype=np.float32)
         return features
 
     def _codes_of(self, rows: Rows, views: Rows | int) -> Codes:

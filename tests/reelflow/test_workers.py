@@ -1,5 +1,10 @@
 """A clip that hangs or crashes its decoder costs no other clip."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from reelflow.errors import ClipError, StorageError
@@ -42,3 +47,20 @@ def test_only_some_are_taken_ahead_of_the_reader():
     assert next(found) == "A"
     found.close()
     assert len(taken) <= 64 * AHEAD
+
+
+def test_processes_do_not_run_the_callers_main_module(tmp_path):
+    """Which is kfp's in a step of a pipeline: half a second in every process."""
+    script = tmp_path / "main.py"
+    script.write_text(
+        "print('main')\n"
+        "if __name__ == '__main__':\n"
+        "    from reelflow.workers import in_processes\n"
+        "    from tests.faulty_work import work\n"
+        "    print(*in_processes(work, ['a', 'b'], timeout_s=20))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.splitlines() == ["main", "A B"]
