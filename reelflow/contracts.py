@@ -134,7 +134,7 @@ class DatasetReport(Report):
 
 
 class FrameShard(Document):
-    """One tar of JPEG frames, members `<clip_id>/<index>.jpg`, and its index beside it."""
+    """One tar of JPEG frames, members `<clip_id>.mjpeg`, and its index beside it."""
 
     file: str
     sha256: Sha256

@@ -10,7 +10,7 @@ from PIL import Image
 
 from reelflow.contracts import FrameShard, FramesReport
 from reelflow.files import sha256_file, sha256_text, write_text
-from reelflow.stores.frames import ClipFrames, ShardIndex, index_path, pack
+from reelflow.stores.frames import BLOCK, ClipFrames, ShardIndex, index_path, pack
 
 DATA_HASH = "d" * 64
 
@@ -61,7 +61,7 @@ def write_shard(tar: Path, clips: Mapping[str, Sequence[bytes]]) -> FrameShard:
     for clip_id, jpegs in clips.items():
         height, width, *_ = simplejpeg.decode_jpeg_header(jpegs[0])
         lengths = tuple(map(len, jpegs))
-        kept[clip_id] = ClipFrames(start=len(content), lengths=lengths, width=width, height=height)
+        kept[clip_id] = ClipFrames(start=len(content) + BLOCK, lengths=lengths, width=width, height=height)
         content += pack(clip_id, jpegs)
     tar.write_bytes(content)
     shard = FrameShard(file=tar.name, sha256=sha256_file(tar), size_bytes=len(content), clip_ids=tuple(clips))

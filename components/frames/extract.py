@@ -23,7 +23,7 @@ class Extracted:
     """Frames of a clip as a piece of a tar.
 
     Attributes:
-        tar: the JPEGs with their headers.
+        tar: the JPEGs, as one member.
         lengths: bytes of each JPEG.
         size: width and height.
     """
@@ -56,7 +56,7 @@ def extract(task: tuple[Path, Clip, FramesParams]) -> Extracted:
 
 
 def _encode(frame: NDArray[np.uint8], *, quality: int) -> tuple[bytes, tuple[int, int]]:
-    """`(height, width, 3) uint8` to a JPEG with half the resolution in colour, as in clips; and its size."""
+    """`(height, width, 3) uint8` to a JPEG with full colour resolution, and its width and height."""
     height, width, _ = frame.shape
     upright = np.ascontiguousarray(frame)
-    return simplejpeg.encode_jpeg(upright, quality=quality, colorsubsampling="420"), (width, height)
+    return simplejpeg.encode_jpeg(upright, quality=quality, colorsubsampling="444"), (width, height)

@@ -1,4 +1,4 @@
-"""Tar shards of JPEG frames. A shard is whole when its index, written after it, is there."""
+"""Tar shards of JPEG frames, a member a clip. A shard is whole when its index, written after it, is there."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from reelflow.errors import BundleError, ClipError, ParamsError
 from reelflow.files import atomic, sha256_file, sha256_text, write_text
 from reelflow.params import FramesParams
 from reelflow.steps import content_code
-from reelflow.stores.frames import TAR_END, ClipFrames, ShardIndex, index_path
+from reelflow.stores.frames import BLOCK, TAR_END, ClipFrames, ShardIndex, index_path
 from reelflow.stores.shared import SharedShards
 
 SOURCES = ("components/frames", "reelflow/video", "reelflow/stores/frames.py")
@@ -142,7 +142,7 @@ def write_shard(tar: Path, clips: Sequence[Clip], outcomes: Iterable[Extracted |
                 continue
             width, height = outcome.size
             kept[clip.clip_id] = ClipFrames(
-                start=file.tell(), lengths=outcome.lengths, width=width, height=height
+                start=file.tell() + BLOCK, lengths=outcome.lengths, width=width, height=height
             )
             file.write(outcome.tar)
         file.write(TAR_END)

@@ -22,20 +22,19 @@ TAR_END = bytes(2 * BLOCK)
 
 
 class ClipFrames(Document):
-    """A clip's frames in a tar: JPEG after JPEG, each a member with a header of one block before it."""
+    """A clip's frames in a tar: JPEG after JPEG, as one member."""
 
     start: int
-    """Where the first header lies."""
+    """Where the first one lies."""
     lengths: tuple[int, ...]
-    """Bytes of each JPEG; its last block is filled up."""
+    """Bytes of each."""
     width: int
     height: int
 
     def places(self) -> NDArray[np.int64]:
         """Offset and length of each JPEG in the tar, `(frames, 2)`."""
         lengths = np.array(self.lengths, np.int64)
-        taken = BLOCK + -(-lengths // BLOCK) * BLOCK
-        return np.stack([self.start + np.cumsum(taken) - taken + BLOCK, lengths], axis=1)
+        return np.stack([self.start + np.cumsum(lengths) - lengths, lengths], axis=1)
 
 
 class ShardIndex(Document):
@@ -51,19 +50,12 @@ class ShardIndex(Document):
         return json.dumps(self.model_dump(mode="json"), sort_keys=True) + "\n"
 
 
-def member_name(clip_id: str, frame: int) -> str:
-    """Name of a frame's JPEG within its shard."""
-    return f"{clip_id}/{frame:03d}.jpg"
-
-
 def pack(clip_id: str, jpegs: Sequence[bytes]) -> bytes:
-    """A clip's piece of a tar: members with no owner and no time. `TAR_END` follows the last clip's."""
-    pieces = []
-    for frame, jpeg in enumerate(jpegs):
-        member = tarfile.TarInfo(member_name(clip_id, frame))
-        member.size = len(jpeg)
-        pieces += [member.tobuf(tarfile.USTAR_FORMAT), jpeg, bytes(-len(jpeg) % BLOCK)]
-    return b"".join(pieces)
+    """A clip's piece of a tar: `<clip_id>.mjpeg`, with no owner and no time, after a header of one block."""
+    content = b"".join(jpegs)
+    member = tarfile.TarInfo(f"{clip_id}.mjpeg")
+    member.size = len(content)
+    return b"".join([member.tobuf(tarfile.GNU_FORMAT), content, bytes(-len(content) % BLOCK)])
 
 
 def index_path(tar: Path) -> Path:
@@ -145,7 +137,7 @@ class FrameStore:
             for place in places:
                 start, size_bytes = kept_clip.places[place]
                 tar.seek(start)
-                where = f"{kept_clip.shard}: {member_name(clip_id, place)}"
+                where = f"{kept_clip.shard}: frame {place} of clip {clip_id}"
                 yield _decode(tar.read(size_bytes), kept_clip.size, where)
 
 
