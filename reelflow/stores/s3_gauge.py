@@ -7,7 +7,7 @@ from socket import socket
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+    from typing_extensions import Buffer
 
 SLOWEST_BYTES_PER_S = 1000
 
@@ -24,7 +24,7 @@ class Gauge(io.RawIOBase):
         """It is."""
         return True
 
-    def readinto(self, buffer: "WriteableBuffer") -> int | None:
+    def readinto(self, buffer: "Buffer") -> int | None:
         """Read what is there.
 
         Raises:
