@@ -44,9 +44,14 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Every file below a folder, links to files included; folders that go meanwhile are passed over."""
+    return sorted(Path(place, name) for place, _, names in os.walk(folder) for name in names)
+
+
 def unfinished(folder: Path) -> Iterator[tuple[Path, Path]]:
     """Temporary files below a folder, of writers at work or killed, each with the path that it stands for."""
-    for path in sorted(folder.rglob(TEMPORARY)):
+    for path in files_below(folder):
         if (found := UNFINISHED.fullmatch(path.name)) and path.is_file():
             yield path, path.with_name(found["name"])
 

@@ -38,19 +38,27 @@ def in_processes(
         What `work` returned, or the reason why the clip is left out. Other errors are raised.
 
     Raises:
-        StepError: no process can be started.
+        StepError: no process can be started, or all have been ended.
     """
     workers = os.cpu_count() or 1
     context = _Context()
     context.set_forkserver_preload([work.__module__])
     pool = ProcessPool(max_workers=workers, context=context)
+
+    def submit(item: Item) -> "ProcessFuture[Result]":
+        try:
+            return pool.schedule(work, [item], timeout=timeout_s)
+        except RuntimeError as error:
+            raise BrokenProcessPool("they have been ended") from error
+
     try:
-        for future in ahead(
-            lambda item: pool.schedule(work, [item], timeout=timeout_s), items, workers * AHEAD
-        ):
+        for future in ahead(submit, items, workers * AHEAD):
             yield _outcome(future, timeout_s)
     except BrokenProcessPool as error:
-        raise StepError(f"no process for the clips could be started: {error.__cause__ or error}") from error
+        raise StepError(
+            f"no process for the clips could be started or kept: {error.__cause__ or error}; look at the "
+            "memory, and run the same command again"
+        ) from error
     finally:
         pool.stop()
         pool.join()

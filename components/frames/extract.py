@@ -47,7 +47,11 @@ def extract(task: tuple[Path, Clip, FramesParams]) -> Extracted:
     path, clip, params = task
     if not path.is_file():
         raise ClipError("it is missing since the dataset step")
-    if sha256_file(path) != clip.sha256:
+    try:
+        is_same = sha256_file(path) == clip.sha256
+    except OSError as error:
+        raise ClipError(f"it cannot be read: {error.strerror}") from error
+    if not is_same:
         raise ClipError("its content changed since the dataset step")
     count = params.count * params.oversample
     keep = partial(_encode, quality=params.jpeg_quality)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from reelflow.contracts import DatasetReport, FeatureShard, FrameShard, Report
+from reelflow.files import files_below
 from reelflow.params import DatasetParams
 from reelflow.steps import PROVENANCE, Provenance
 
@@ -18,7 +19,7 @@ def finished(folders: Iterable[Path], kind: type[Found]) -> Iterator[tuple[Path,
     Raises:
         BundleError: a report is damaged.
     """
-    paths = {path for folder in folders for path in folder.rglob(kind.file_name)}
+    paths = {path for folder in folders for path in files_below(folder) if path.name == kind.file_name}
     steps = [path.parent for path in paths if (path.parent / PROVENANCE).is_file()]
     for folder in sorted(steps, key=lambda step: ((step / PROVENANCE).stat().st_mtime, step)):
         yield folder, kind.open(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipelines.data.outputs import finished
 from reelflow.contracts import DatasetReport, FeaturesReport, FramesReport, Sha256
 from reelflow.errors import BundleError, ParamsError
+from reelflow.files import files_below
 from reelflow.lineage import LINEAGE, Lineage
 from reelflow.stores.sources_cache import SourceNote
 from reelflow.stores.versions import Version, Versions
@@ -61,7 +62,7 @@ def outputs(folders: Iterable[Path]) -> Iterator[Root]:
         yield Root(str(folder), frozenset(shard.sha256 for shard in frames.shards))
     for folder, features in finished(folders, FeaturesReport):
         yield Root(str(folder), frozenset(shard.sha256 for shard in features.shards))
-    for path in sorted(path for folder in folders for path in folder.rglob(LINEAGE)):
+    for path in (path for folder in folders for path in files_below(folder) if path.name == LINEAGE):
         lineage = Lineage.of_bundle(path.parent)
         yield Root(str(path.parent), lineage.shards, _clips(lineage.dataset))
 

@@ -10,6 +10,7 @@ from reelflow.contracts import FeatureShard, FeaturesReport
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file
 
+REMEDY = "remove its folder and run the features step again"
 Codes = NDArray[np.uint8] | NDArray[np.float16]
 
 
@@ -110,13 +111,12 @@ def map_shard(folder: Path, shard: FeatureShard, report: FeaturesReport) -> Code
     try:
         codes: Codes = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise BundleError(f"{path} is no whole .npy file ({error}): run the features step again") from error
+        raise BundleError(f"{path} is no whole .npy file ({error}): {REMEDY}") from error
     expected = (len(shard.clip_ids), report.frames, report.backbone.dim)
     if codes.shape != expected or codes.dtype != report.backbone.dtype:
         raise BundleError(
-            f"{path} is {codes.dtype} {codes.shape}, expected {report.backbone.dtype} {expected}: "
-            "run the features step again"
+            f"{path} is {codes.dtype} {codes.shape}, expected {report.backbone.dtype} {expected}: {REMEDY}"
         )
     if sha256_file(path) != shard.sha256:
-        raise BundleError(f"{path} has been altered since it was written: run the features step again")
+        raise BundleError(f"{path} has been altered since it was written: {REMEDY}")
     return codes

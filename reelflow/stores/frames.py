@@ -17,6 +17,7 @@ from reelflow.video.decode import MAX_PIXELS, stacked
 from reelflow.video.sample import uniform_indices
 
 MAX_JPEG_BYTES = 256 * 1024 * 1024
+REMEDY = "remove its folder and run the frames step again"
 BLOCK = tarfile.BLOCKSIZE
 TAR_END = bytes(2 * BLOCK)
 
@@ -101,7 +102,7 @@ class FrameStore:
         """
         path = self._folder / shard.file
         if sha256_file(path) != shard.sha256:
-            raise BundleError(f"{path} has been altered since it was written: run the frames step again")
+            raise BundleError(f"{path} has been altered since it was written: {REMEDY}")
 
     def read(self, clip_id: str, offset: int = 0, *, count: int | None = None) -> NDArray[np.uint8]:
         """Decode a clip's frames as `each` does, `(count, height, width, 3) uint8`."""
@@ -154,15 +155,13 @@ def _open_shard(folder: Path, shard: FrameShard, report: FramesReport) -> dict[s
     """Read a shard's index and check it against the report and the tar."""
     tar = folder / shard.file
     if tar.parent != folder or not tar.is_file():
-        raise BundleError(f"{tar} is missing: run the frames step again")
+        raise BundleError(f"{tar} is missing: {REMEDY}")
     index = ShardIndex.read(index_path(tar))
     same = index.sha256 == shard.sha256 and index.size_bytes == shard.size_bytes == tar.stat().st_size
     same = same and index.clips.keys() == set(shard.clip_ids)
     frames = report.count * report.oversample
     if not same or any(len(clip.lengths) != frames for clip in index.clips.values()):
-        raise BundleError(
-            f"{tar} is not the shard that {FramesReport.file_name} names: run the frames step again"
-        )
+        raise BundleError(f"{tar} is not the shard that {FramesReport.file_name} names: {REMEDY}")
     for clip_id, clip in index.clips.items():
         _check_clip(f"{tar}: {clip_id}", clip, index.size_bytes)
     return {
@@ -175,7 +174,7 @@ def _check_clip(where: str, clip: ClipFrames, size_bytes: int) -> None:
     """Every JPEG lies within the tar, and no frame is larger than any that can be decoded."""
     inside = 0 <= clip.start < size_bytes and all(0 < length <= MAX_JPEG_BYTES for length in clip.lengths)
     if not inside or clip.places()[-1].sum() > size_bytes:
-        raise BundleError(f"{where} lies outside of the file: run the frames step again")
+        raise BundleError(f"{where} lies outside of the file: {REMEDY}")
     if clip.width < 1 or clip.height < 1 or clip.width * clip.height > MAX_PIXELS:
         raise BundleError(f"{where}: frames cannot be {clip.width} x {clip.height}")
 

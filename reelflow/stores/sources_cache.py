@@ -158,6 +158,7 @@ class ClipCache:
                     torn.unlink()
                 missing = {name: entry for name, entry in entries.items() if not (tree / name).is_file()}
                 self._bring_all(origin, missing, tree)
+                os.utime(tree)  # `data gc` may have looked meanwhile
                 if whole:
                     note.save(tree)
         return tree

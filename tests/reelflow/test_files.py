@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from reelflow.files import link_file, locked, write_bytes
+from reelflow.files import files_below, link_file, locked, write_bytes
 from reelflow.progress import watched_by
 
 
@@ -45,3 +45,17 @@ def test_who_waits_for_a_lock_says_so_and_gets_it(tmp_path: Path):
 def test_any_name_that_the_disk_takes_can_be_written(tmp_path: Path, name: str):
     write_bytes(tmp_path / name, b"clip")
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_folders_that_go_meanwhile_are_passed_over(tmp_path: Path, monkeypatch):
+    (tmp_path / "stays").touch()
+    (tmp_path / "goes").mkdir()
+    scandir = os.scandir
+
+    def scan(path):
+        if Path(path).name == "goes":
+            Path(path).rmdir()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    assert files_below(tmp_path) == [tmp_path / "stays"]

@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
-from reelflow.errors import ClipError, StorageError
+from reelflow.errors import ClipError, StepError, StorageError
 from reelflow.workers import AHEAD, in_processes
 from tests.faulty_work import work
 
@@ -64,3 +66,14 @@ def test_processes_do_not_run_the_callers_main_module(tmp_path):
         [sys.executable, str(script)], capture_output=True, text=True, check=True, env=environment
     )
     assert done.stdout.splitlines() == ["main", "A B"]
+
+
+def test_processes_that_were_ended_while_idle_are_told_in_one_line():
+    found = in_processes(work, ["a"] * 100, timeout_s=20)
+    assert next(found) == "A"
+    time.sleep(1)  # what is ahead is done by then
+    for process in psutil.Process().children(recursive=True):
+        if "multiprocessing.forkserver" in " ".join(process.cmdline()):
+            process.kill()
+    with pytest.raises(StepError, match="started or kept"):
+        list(found)
