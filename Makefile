@@ -34,8 +34,8 @@ test: $(VENV)/dev ## Run the ordinary tests
 test-slow test-browser test-cluster test-s3: test-%: $(VENV)/dev ## Run the tests of one marker
 	$(if $(filter browser,$*),command -v chromium >/dev/null || { apt-get update && apt-get install -y chromium; })
 	$(if $(filter cluster,$*),ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update && apt-get install -y postgresql; })
-	$(if $(filter s3,$*),command -v radosgw >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ceph-common ceph-mon ceph-osd radosgw; })
-	$(BIN)/pytest -m $*
+	$(if $(filter s3 slow,$*),command -v radosgw >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ceph-common ceph-mon ceph-osd radosgw; })
+	$(BIN)/pytest -m '$*$(if $(filter-out slow,$*), and not slow)'
 
 test-docker: $(VENV)/dev ## Run the tests that need a Docker engine, on images of this checkout
 	command -v docker-registry >/dev/null || { apt-get update && apt-get install -y docker-registry; }
