@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from reelflow.contracts import EvaluationReport, Report
+from reelflow.contracts import EvaluationReport
+from reelflow.documents import Report
 
 
 def show_metrics(artifact: Any, report: Report) -> None:

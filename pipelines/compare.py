@@ -11,7 +11,7 @@ from pydantic import Field
 
 from pipelines.class_reports import METRICS, ClassReport, fraction, half_unit, read_class_report, read_rows
 from reelflow.commandline import printable
-from reelflow.contracts import Document
+from reelflow.documents import Document
 from reelflow.errors import DataError, ParamsError
 
 Higher = Literal["a", "b", "equal"]

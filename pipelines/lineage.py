@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from reelflow.contracts import BundleReport, Document, Sha256
+from reelflow.contracts import BundleReport, Sha256
+from reelflow.documents import Document
 from reelflow.edge.bundle import open_bundle
 from reelflow.errors import BundleError, ParamsError, TrackingError
 from reelflow.files import exists, sha256_file

@@ -24,7 +24,8 @@ from pipelines.training import build, task_names
 from pipelines.view import View, open_view
 from reelflow.backbones import check_backbones
 from reelflow.backbones.weights import KEYWORDS
-from reelflow.contracts import BundleReport, Document, Summary
+from reelflow.contracts import BundleReport, Summary
+from reelflow.documents import Document
 from reelflow.errors import ReelflowError, StepError, StorageError, WeightsError, disk_errors
 from reelflow.files import check_space, exists, fingerprint, replace_folder, sha256_text, write_text
 from reelflow.nets.heads import check_heads

@@ -6,81 +6,16 @@ report's own hash stands for the folder's content. Reports hold no times and no 
 machine: the same inputs give the same bytes.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
-import pydantic
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from reelflow.errors import BundleError
-from reelflow.files import write_text
+from reelflow.documents import Document, Report
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
-
-
-class Document(BaseModel):
-    """Base of every document: frozen, strict about names, versioned, no number is infinite or none."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    schema_version: Literal[1] = 1
-
-    def to_json(self) -> str:
-        """Stable JSON: same content, same bytes."""
-        return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True, allow_nan=False) + "\n"
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read and check a document.
-
-        Raises:
-            BundleError: missing, too large, or not of this form.
-        """
-        try:
-            if path.stat().st_size > MAX_DOCUMENT_BYTES:
-                raise BundleError(f"{path} is larger than {MAX_DOCUMENT_BYTES} bytes: not read")
-            return cls.model_validate_json(path.read_bytes())
-        except FileNotFoundError as error:
-            raise BundleError(f"{path} is missing: the step that writes it has not finished") from error
-        except OSError as error:
-            raise BundleError(f"{path} cannot be read: {error.strerror}") from error
-        except pydantic.ValidationError as error:
-            raise BundleError(f"{path} is no valid {cls.__name__}: {error}") from error
-
-
-class Report(Document):
-    """What a step says of its folder.
-
-    Attributes:
-        metrics: single figures, by name.
-        curves: figures an epoch, by name.
-    """
-
-    file_name: ClassVar[str]
-
-    metrics: dict[str, float] = {}
-    curves: dict[str, tuple[float, ...]] = {}
-
-    @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Read the report of a step's folder.
-
-        Raises:
-            BundleError: the folder is not whole.
-        """
-        return cls.read(folder / cls.file_name)
-
-    def save(self, folder: Path) -> None:
-        """Write the report, and with it make the folder whole.
-
-        Raises:
-            StorageError: the disk is full or read-only.
-        """
-        write_text(folder / self.file_name, self.to_json())
 
 
 class Clip(Document):

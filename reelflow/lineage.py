@@ -9,15 +9,8 @@ import json
 from pathlib import Path
 from typing import Self
 
-from reelflow.contracts import (
-    BackboneSpec,
-    BundleReport,
-    DatasetReport,
-    Document,
-    FeaturesReport,
-    FramesReport,
-    Sha256,
-)
+from reelflow.contracts import BackboneSpec, BundleReport, DatasetReport, FeaturesReport, FramesReport, Sha256
+from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, write_text
 from reelflow.steps import PROVENANCE, Provenance

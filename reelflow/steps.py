@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from reelflow.contracts import Document, Report
+from reelflow.documents import Document, Report
 from reelflow.errors import BundleError, ReelflowError, StorageError, disk_errors
 from reelflow.files import (
     TEMPORARY,

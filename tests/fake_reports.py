@@ -18,11 +18,11 @@ from reelflow.contracts import (
     Parity,
     Preprocessing,
     ReleaseReport,
-    Report,
     Sampling,
     Scored,
     TrainingReport,
 )
+from reelflow.documents import Report
 from reelflow.files import write_text
 from reelflow.params import Section, load_params
 from reelflow.steps import PROVENANCE, Provenance

@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reelflow.contracts import Document, Sha256
+from reelflow.contracts import Sha256
+from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, sha256_text, write_text
 from reelflow.steps import content_code

@@ -15,7 +15,8 @@ from components.features.maps import Maps, write_maps
 from components.features.tail import Frames, Tail
 from reelflow.backbones import Backbone
 from reelflow.backbones.keras_application import KerasBackbone
-from reelflow.contracts import BackboneSpec, Clip, DatasetReport, Document, Sha256
+from reelflow.contracts import BackboneSpec, Clip, DatasetReport, Sha256
+from reelflow.documents import Document
 from reelflow.errors import BundleError, DataError, ParamsError
 from reelflow.files import atomic, link_file, sha256_file, sha256_text, write_text
 from reelflow.nets.runtime import seed_everything

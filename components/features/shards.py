@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from reelflow.backbones import Codes, libraries_of
-from reelflow.contracts import BackboneSpec, Document, FeatureShard, FrameShard, Sha256
+from reelflow.contracts import BackboneSpec, FeatureShard, FrameShard, Sha256
+from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import array_file, sha256_file, sha256_text, write_text
 from reelflow.steps import content_code

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from components.frames.extract import Extracted
-from reelflow.contracts import Clip, Document, FrameShard, Rejected, Sha256
+from reelflow.contracts import Clip, FrameShard, Rejected, Sha256
+from reelflow.documents import Document
 from reelflow.errors import BundleError, ClipError, ParamsError
 from reelflow.files import atomic, sha256_file, sha256_text, write_text
 from reelflow.params import FramesParams

@@ -18,7 +18,8 @@ from components.dataset import facts
 from components.features import step as features_step
 from components.features.shards import ShardNote
 from components.frames import step as frames_step
-from reelflow.contracts import Document, Sha256
+from reelflow.contracts import Sha256
+from reelflow.documents import Document
 from reelflow.errors import BundleError, ParamsError
 from reelflow.settings import Settings
 from reelflow.stores.objects import NO_STORE, ObjectStore, Stored, open_store

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from reelflow.contracts import DatasetReport, FeatureShard, FrameShard, Report
+from reelflow.contracts import DatasetReport, FeatureShard, FrameShard
+from reelflow.documents import Report
 from reelflow.files import files_below
 from reelflow.params import DatasetParams
 from reelflow.steps import PROVENANCE, Provenance

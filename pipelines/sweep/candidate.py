@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.sweep.space import Range, Space
-from reelflow.contracts import Document
+from reelflow.documents import Document
 from reelflow.params import Params
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from pipelines.sweep.folds import Nest
 from pipelines.sweep.search import Attempt, best
 from pipelines.sweep.space import Space
 from pipelines.sweep.trainings import Tested
-from reelflow.contracts import Document, Interval
+from reelflow.contracts import Interval
+from reelflow.documents import Document
 from reelflow.measures.intervals import group_interval, single_group
 from reelflow.params import Params
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from reelflow.contracts import Document
+from reelflow.documents import Document
 from reelflow.edge.changes import Sample
 from reelflow.edge.classifier import Answer, Classification, Classifier
 from reelflow.edge.curve import Curve

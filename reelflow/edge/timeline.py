@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from reelflow.commandline import printable
-from reelflow.contracts import Document
+from reelflow.documents import Document
 from reelflow.edge.changes import Sample, mark_changes
 from reelflow.edge.classifier import Classifier
 from reelflow.edge.segments import DECIMALS, Segment, SegmentBuilder, as_segment

@@ -10,7 +10,8 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from reelflow.contracts import Document, FrameShard, FramesReport, Rejected, Sha256
+from reelflow.contracts import FrameShard, FramesReport, Rejected, Sha256
+from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file
 from reelflow.video.decode import MAX_PIXELS, stacked
@@ -186,6 +187,6 @@ def _decode(jpeg: bytes, size: tuple[int, int], where: str) -> NDArray[np.uint8]
         if ((width, height), color) != (size, "YCbCr"):
             raise BundleError(f"{where} is {color} {(width, height)}, expected YCbCr {size}")
         image: NDArray[np.uint8] = simplejpeg.decode_jpeg(jpeg)
-        return image  # noqa: TRY300
+        return image
     except ValueError as error:
         raise BundleError(f"{where} is no JPEG that can be read: {error}") from error

@@ -14,7 +14,8 @@ from typing import Self
 
 from pydantic import model_validator
 
-from reelflow.contracts import Document, Sha256
+from reelflow.contracts import Sha256
+from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, sha256_text, write_text
 from reelflow.settings import Settings

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Protocol, Self
 
-from reelflow.contracts import DatasetReport, Report
+from reelflow.contracts import DatasetReport
+from reelflow.documents import Report
 from reelflow.errors import DataError, StorageError, disk_errors
 from reelflow.files import TEMPORARY, atomic, link_file, locked, sha256_text
 from reelflow.progress import track

@@ -16,9 +16,9 @@ from reelflow.contracts import (
     FloorsReport,
     FramesReport,
     ReleaseReport,
-    Report,
     TrainingReport,
 )
+from reelflow.documents import Report
 from reelflow.errors import ReelflowError
 from reelflow.settings import Settings
 from reelflow.stores.tracker import Tracker, flatten
