@@ -88,7 +88,7 @@ def compare_reports(
 
 @app.command()
 def reproduce(
-    study: Annotated[Literal["study-a"], typer.Argument(help="The study.")],
+    study: Annotated[Literal["study-a"], typer.Argument(help="The study.")],  # noqa: ARG001
     data: Annotated[Path, typer.Option(help="UCF101: DIR/<Class>/v_*.avi, or DIR/UCF-101/<Class>/v_*.avi.")],
     split: Annotated[int, typer.Option(min=1, max=3, help="Which of the official lists.")] = 1,
     lists: Annotated[Path | None, typer.Option(help="Folder of the official lists.")] = None,

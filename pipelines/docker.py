@@ -82,7 +82,7 @@ def docker_runner(engine: Any, params: Params, out: Path, settings: Settings) ->
             user=_user(written),
             network_mode="host",
             read_only=True,
-            tmpfs={"/tmp": "mode=1777"},
+            tmpfs={"/tmp": "mode=1777"},  # noqa: S108
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
             labels={LABEL: settings.run_name},

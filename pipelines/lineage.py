@@ -16,8 +16,8 @@ from reelflow.edge.bundle import open_bundle
 from reelflow.errors import BundleError, ParamsError, TrackingError
 from reelflow.files import exists, sha256_file
 from reelflow.lineage import LINEAGE, Lineage
+from reelflow.provenance import PROVENANCE, Provenance
 from reelflow.settings import Settings
-from reelflow.steps import PROVENANCE, Provenance
 from reelflow.stores.versions import TrainingRun, Version, Versions
 
 MODEL = re.compile(r"models:/(?P<name>[^/@]+)(@(?P<alias>[^/@]+)|/(?P<number>[0-9]{1,9}))")

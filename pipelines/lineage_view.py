@@ -14,8 +14,8 @@ from reelflow.contracts import BackboneSpec
 from reelflow.errors import BundleError
 from reelflow.files import write_csv
 from reelflow.lineage import Lineage
+from reelflow.provenance import Provenance
 from reelflow.settings import Settings
-from reelflow.steps import Provenance
 from reelflow.stores.clips import ClipRow
 
 COLUMNS = ("sha256", "path", "label", "group", "split")

@@ -31,8 +31,8 @@ from reelflow.files import check_space, exists, fingerprint, replace_folder, sha
 from reelflow.nets.heads import check_heads
 from reelflow.params import Params
 from reelflow.progress import Event
+from reelflow.provenance import code_hash
 from reelflow.settings import Settings
-from reelflow.steps import code_hash
 from reelflow.stores.sources import data_version
 from reelflow.stores.teachers import check_teachers
 from reelflow.stores.tracking import finish_run, prepare, record_folder

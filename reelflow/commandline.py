@@ -19,17 +19,17 @@ def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
     try:
         _as_app(command)(standalone_mode=True)
     except ReelflowError as error:
-        print(f"error: {printable(str(error), keep=LAYOUT)}", file=sys.stderr)
+        print(f"error: {printable(str(error), keep=LAYOUT)}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in DISK_ADVICE or error.filename is None:
             raise
         told = f"{error.filename} cannot be used ({error.strerror}): correct the path, or its permissions"
-        print(f"error: {printable(told)}", file=sys.stderr)
+        print(f"error: {printable(told)}", file=sys.stderr)  # noqa: T201
         sys.exit(StorageError.exit_code)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            print("stopped; the same command goes on where it was", file=sys.stderr)
+            print("stopped; the same command goes on where it was", file=sys.stderr)  # noqa: T201
         raise
     sys.exit(0)
 

@@ -13,7 +13,7 @@ from reelflow.contracts import BackboneSpec, BundleReport, DatasetReport, Featur
 from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, write_text
-from reelflow.steps import PROVENANCE, Provenance
+from reelflow.provenance import PROVENANCE, Provenance
 from reelflow.stores.clips import ClipRow, data_hash, read_clips, row_of
 from reelflow.stores.evaluations import FEATURES_REPORT, Candidate
 

@@ -47,7 +47,7 @@ def split_by_group(
     """
     groups = _classes_of_groups(members)
     totals = Counter(member.label for member in members)
-    random = Random(seed)
+    random = Random(seed)  # noqa: S311
     trials = max(5, min(MAX_TRIALS, MAX_GROUPS_PLACED // len(groups)))
     (missing, _), best = min(
         (_assign(groups, totals, fractions, random) for _ in range(trials)), key=lambda trial: trial[0]

@@ -7,60 +7,33 @@ key goes on in the partial folder; an output with the same provenance is reused 
 """
 
 import os
-import platform
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from reelflow.documents import Document, Report
+from reelflow.documents import Report
 from reelflow.errors import BundleError, ReelflowError, StorageError, disk_errors
 from reelflow.files import (
     TEMPORARY,
     check_space,
     exists,
-    fingerprint,
     locked,
     replace_folder,
-    sha256_file,
-    sha256_text,
     write_text,
 )
 from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
+from reelflow.provenance import PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
 from reelflow.stores.tracking import record_failure, record_folder
 
-PROVENANCE = "provenance.json"
-LIBRARIES = (
-    *("ai-edge-litert", "av", "keras", "numpy", "pillow"),
-    *("scikit-learn", "simplejpeg", "tensorflow"),
-)
-SOURCES = (".py", ".j2", ".css")
-ROOT = Path(__file__).parent.parent
 Outcome = TypeVar("Outcome", bound=Report)
 
 
-class Provenance(Document):
-    """All that a step's outcome depends on."""
-
-    step: str
-    options: dict[str, str]
-    params: dict[str, Any]
-    inputs: dict[str, str]
-    code: str
-    libraries: dict[str, str]
-    python: str
-
-    @property
-    def key(self) -> str:
-        """Short name of this outcome."""
-        return sha256_text(self.to_json())[:16]
 
 
 def perform(
@@ -112,23 +85,6 @@ def perform(
         return report
 
 
-def describe_step(
-    step: str, params: Section, inputs: Mapping[str, Path], options: Mapping[str, str]
-) -> Provenance:
-    """All that the outcome of a step depends on.
-
-    Raises:
-        BundleError: an input does not exist.
-    """
-    return Provenance(
-        step=step,
-        options=dict(options),
-        params=params.of_one_task(),
-        inputs={name: identity(path) for name, path in inputs.items()},
-        code=code_hash(step),
-        libraries=library_versions(),
-        python=platform.python_version(),
-    )
 
 
 def _finish(
@@ -186,55 +142,16 @@ def where_it_exists(**values: str) -> dict[str, Path]:
     return {name: Path(value) for name, value in values.items() if exists(Path(value))}
 
 
-def identity(path: Path) -> str:
-    """What stands for an input: the hash of its report, or of its listing where it has none.
-
-    Raises:
-        BundleError: there is nothing at `path`.
-    """
-    if not path.exists():
-        raise BundleError(f"{path} does not exist: run the step that writes it, or correct the path")
-    reports = {kind.file_name for kind in Report.__subclasses__()}
-    files = path.rglob("*.json") if path.is_dir() else ()
-    found = sorted(file for file in files if file.name in reports and file.is_file())
-    if not found:
-        return fingerprint(path)
-    return sha256_text("".join(sha256_file(file) for file in found))
 
 
-@cache
-def code_hash(step: str) -> str:
-    """Hash of the library's and the step's own source; of all steps for an empty name."""
-    return hash_sources("reelflow", f"components/{step}")
 
 
-def hash_sources(*names: str) -> str:
-    """Hash of the source files that lie in these folders of the checkout, or are these files."""
-    paths = [ROOT / name for name in names]
-    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
-    sources = sorted(file for file in files if file.suffix in SOURCES)
-    return sha256_text("\n".join(f"{file.relative_to(ROOT)} {sha256_file(file)}" for file in sources))
 
 
-def content_code(*names: str, libraries: Iterable[str]) -> str:
-    """Hash of these sources and of the versions of these libraries, the same wherever both are the same."""
-    versions = [f"{name} {_version(name)}" for name in libraries]
-    return sha256_text("\n".join([hash_sources(*names), *versions]))
 
 
-@cache
-def library_versions() -> dict[str, str]:
-    """Versions of the libraries that numbers come from, where installed."""
-    return {name: found for name in LIBRARIES if (found := _version(name))}
 
 
-def _version(name: str) -> str:
-    for distribution in (name, f"{name}-cpu"):
-        try:
-            return version(distribution)
-        except PackageNotFoundError:
-            continue
-    return ""
 
 
 def _is_whole(folder: Path, provenance: Provenance) -> bool:

@@ -70,7 +70,7 @@ class _Process(ForkServerProcess):
     _starting = Lock()
 
     @staticmethod
-    def _Popen(process_obj: BaseProcess) -> Any:
+    def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802
         with _Process._starting:
             main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
             try:
@@ -86,7 +86,7 @@ class _Context(ForkServerContext):
 def _outcome(future: "ProcessFuture[Result]", timeout_s: float) -> Result | ClipError:
     try:
         result: Result = future.result()
-        return result
+        return result  # noqa: TRY300
     except ClipError as error:
         return error
     except TimeoutError:

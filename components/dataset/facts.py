@@ -16,7 +16,7 @@ from reelflow.contracts import Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, sha256_text, write_text
-from reelflow.steps import content_code
+from reelflow.provenance import content_code
 from reelflow.stores.shared import SharedShards
 from reelflow.video.decode import VideoFacts
 

@@ -23,7 +23,7 @@ from reelflow.nets.runtime import seed_everything
 from reelflow.params import FeaturesParams, FinetuneParams
 from reelflow.progress import emit
 from reelflow.progress import report as report_progress
-from reelflow.steps import code_hash, library_versions
+from reelflow.provenance import code_hash, library_versions
 from reelflow.stores.clips import read_clips
 from reelflow.stores.evaluations import BACKBONE_WEIGHTS
 from reelflow.stores.frames import FrameStore

@@ -15,7 +15,7 @@ from reelflow.contracts import BackboneSpec, FeatureShard, FrameShard, Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import array_file, sha256_file, sha256_text, write_text
-from reelflow.steps import content_code
+from reelflow.provenance import content_code
 from reelflow.stores.shared import SharedShards
 
 SOURCES = ("components/features", "reelflow/backbones", "reelflow/video", "reelflow/stores/frames.py")

@@ -13,7 +13,7 @@ from reelflow.documents import Document
 from reelflow.errors import BundleError, ClipError, ParamsError
 from reelflow.files import atomic, sha256_file, sha256_text, write_text
 from reelflow.params import FramesParams
-from reelflow.steps import content_code
+from reelflow.provenance import content_code
 from reelflow.stores.frames import BLOCK, TAR_END, ClipFrames, ShardIndex, index_path
 from reelflow.stores.shared import SharedShards
 

@@ -28,7 +28,7 @@ from reelflow.contracts import (
 from reelflow.errors import BundleError
 from reelflow.files import write_text
 from reelflow.params import ReleaseParams
-from reelflow.steps import PROVENANCE, Provenance
+from reelflow.provenance import PROVENANCE, Provenance
 from reelflow.stores.clips import read_clips
 from reelflow.stores.evaluations import Candidate
 from reelflow.stores.frames import FrameStore

@@ -52,7 +52,7 @@ class LinearLearner:
         test = score(self._scorer, self._examples, cut.test, self._views)
         return Outcome(History([figures]), rows, validation, test)
 
-    def deploy(self, cut: Cut, epochs: int) -> None:
+    def deploy(self, cut: Cut, epochs: int) -> None:  # noqa: ARG002
         """Fit on all clips."""
         self._fit(cut, cut.train)
 

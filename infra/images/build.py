@@ -90,7 +90,7 @@ def build(name: str, source: Source) -> str:
     Raises:
         ReelflowError: it cannot be built, or must not be used.
     """
-    print(f"{name}: build", flush=True)
+    print(f"{name}: build", flush=True)  # noqa: T201
     reference = reference_of(name)
     context = _gather(name, _download(name))
     labels = [f"--label={key}={value}" for key, value in source.labels(name).items()]
@@ -196,7 +196,7 @@ def _run(command: Sequence[str | Path], what: str) -> None:
 def _print_table(references: dict[str, str]) -> None:
     for name, reference in references.items():
         size = int(_ask("docker", "image", "inspect", "--format={{.Size}}", reference) or 0)
-        print(f"{name:16} {size / 1e6:6.0f} MB  {reference}")
+        print(f"{name:16} {size / 1e6:6.0f} MB  {reference}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -175,7 +175,7 @@ class Api:
 
     def _pause(self, attempt: int) -> None:
         """Wait twice as long each time, and not at the same time as others."""
-        time.sleep(self._backoff_s * 2**attempt * random.uniform(0.5, 1.0))
+        time.sleep(self._backoff_s * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311
 
 
 def named(name: str) -> str:

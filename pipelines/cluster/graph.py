@@ -11,7 +11,7 @@ from pipelines.cluster.tasks import ClusterPlace
 from pipelines.training import DESCRIPTION, NAME, Graph
 from reelflow.files import sha256_text
 from reelflow.params import Params
-from reelflow.steps import code_hash
+from reelflow.provenance import code_hash
 
 
 def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = True) -> Any:

@@ -14,7 +14,7 @@ from reelflow.params import Params
 RUN_ID = "metadata.labels['pipeline/runid']"
 PART_OF = {"app.kubernetes.io/part-of": "reelflow"}
 COMPONENT = "app.kubernetes.io/component"
-SCRATCH = "/tmp"
+SCRATCH = "/tmp"  # noqa: S108
 GPU = "nvidia.com/gpu"
 
 

@@ -34,7 +34,7 @@ def status(
     weights: Annotated[Path | None, typer.Option(help="Folder of weight files, as given to run.")] = None,
     backbones: Annotated[str, typer.Option(help="Comma-separated backbones.")] = "",
     params: Annotated[Path, typer.Option(help="The params file.")] = Path("params.yaml"),
-    out: Outputs = list(DEFAULT_FOLDERS),
+    out: Outputs = list(DEFAULT_FOLDERS),  # noqa: B006
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
 ) -> None:
     """Show which shards a run needs, and how many are here and in the store (REELFLOW_STORE)."""
@@ -49,7 +49,7 @@ def status(
     chosen = choose(load_params(params), data, weights, backbones, "", drop_small_classes=False)
     found = read_status(chosen, out, settings.store, open_store(settings))
     if as_json:
-        print(found.to_json(), end="")
+        print(found.to_json(), end="")  # noqa: T201
     else:
         print_status(found, wide_console())
 
@@ -75,7 +75,7 @@ def push(remote: Remote, jobs: Jobs = JOBS) -> None:
 @commands.command()
 def gc(
     older_than: Annotated[float, typer.Option(min=0, help="Days; what is younger stays.")] = 14.0,
-    out: Outputs = list(DEFAULT_FOLDERS),
+    out: Outputs = list(DEFAULT_FOLDERS),  # noqa: B006
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
     without_models: Annotated[

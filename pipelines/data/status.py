@@ -11,7 +11,7 @@ from pipelines.data.outputs import find_dataset, finished, kept_bytes
 from reelflow.contracts import BackboneSpec, DatasetReport, FeaturesReport, FrameShard, FramesReport, Sha256
 from reelflow.documents import Document
 from reelflow.params import Params
-from reelflow.steps import PROVENANCE, Provenance
+from reelflow.provenance import PROVENANCE, Provenance
 from reelflow.stores.clips import read_clips
 from reelflow.stores.objects import ObjectStore
 

@@ -21,8 +21,8 @@ from reelflow.errors import ParamsError, StorageError
 from reelflow.files import exists, sha256_text
 from reelflow.params import Params
 from reelflow.progress import watched_by
+from reelflow.provenance import code_hash, identity, library_versions
 from reelflow.settings import Settings
-from reelflow.steps import code_hash, identity, library_versions
 
 DATABASE, WORK = "sweep.db", "work"
 RESULTS = (FILE, PAGE, PICTURE, BEST)

@@ -103,7 +103,7 @@ class _Aligned:
     def __init__(self, data: Any) -> None:
         self._data = b"" if data is None else bytes(data)
 
-    def Pack(self, builder: Any) -> int:
+    def Pack(self, builder: Any) -> int:  # noqa: N802
         """Write the buffer and give its offset."""
         from ai_edge_litert import schema_py_generated as schema
 

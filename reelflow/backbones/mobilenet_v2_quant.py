@@ -49,7 +49,7 @@ class QuantisedMobileNet:
             codes[place] = interpreter.get_tensor(result["index"]).reshape(DIM)  # from (1, 1, 1, 1280)
         return codes
 
-    def to_tflite(self, quantization: str, calibration: NDArray[np.uint8]) -> bytes:
+    def to_tflite(self, quantization: str, calibration: NDArray[np.uint8]) -> bytes:  # noqa: ARG002
         """The network as it is: it is quantised already."""
         return self._network
 
@@ -59,7 +59,7 @@ class QuantisedMobileNet:
         return self._local.interpreter
 
 
-def load(weights: str, *, seed: int) -> Backbone:
+def load(weights: str, *, seed: int) -> Backbone:  # noqa: ARG001
     """Load it from its TFLite file.
 
     Raises:

@@ -29,6 +29,6 @@ class Thumbnail:
         """There is no network."""
 
 
-def load(weights: str, *, seed: int) -> Backbone:
+def load(weights: str, *, seed: int) -> Backbone:  # noqa: ARG001
     """Load it; it has no weights to choose."""
     return Thumbnail()

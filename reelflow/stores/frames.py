@@ -187,6 +187,6 @@ def _decode(jpeg: bytes, size: tuple[int, int], where: str) -> NDArray[np.uint8]
         if ((width, height), color) != (size, "YCbCr"):
             raise BundleError(f"{where} is {color} {(width, height)}, expected YCbCr {size}")
         image: NDArray[np.uint8] = simplejpeg.decode_jpeg(jpeg)
-        return image
+        return image  # noqa: TRY300
     except ValueError as error:
         raise BundleError(f"{where} is no JPEG that can be read: {error}") from error

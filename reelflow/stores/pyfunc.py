@@ -31,7 +31,7 @@ class ClipClassifier(PythonModel):  # type: ignore[misc]
 
         self.classifier = Classifier(open_bundle(Path(context.artifacts["bundle"])))
 
-    def predict(self, context: Any, model_input: list[str]) -> list[Prediction]:
+    def predict(self, context: Any, model_input: list[str]) -> list[Prediction]:  # noqa: ARG002
         """Predictions of clips.
 
         Raises:

@@ -79,7 +79,7 @@ class Patience:
     def pause_after(self, failures: int) -> float:
         """A random pause in seconds, so that a hundred clients do not come back at the same moment."""
         bound = min(self.pause_s, self.backoff_s * 2 ** (failures - 1))
-        return random.uniform(0, bound)
+        return random.uniform(0, bound)  # noqa: S311
 
 
 PATIENCE = Patience()

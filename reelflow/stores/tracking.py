@@ -20,6 +20,7 @@ from reelflow.contracts import (
 )
 from reelflow.documents import Report
 from reelflow.errors import ReelflowError
+from reelflow.provenance import PROVENANCE, Provenance
 from reelflow.settings import Settings
 from reelflow.stores.tracker import Tracker, flatten
 
@@ -75,8 +76,6 @@ def record_folder(settings: Settings, folder: Path) -> None:
         TrackingError: MLflow refuses, or is not reachable.
         BundleError: the folder is not that of a finished step.
     """
-    from reelflow.steps import PROVENANCE, Provenance  # it imports this module
-
     provenance = Provenance.read(folder / PROVENANCE)
     step = provenance.step
     report = REPORTS[step].open(folder)

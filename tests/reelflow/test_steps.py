@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reelflow import steps
+from reelflow import provenance, steps
 from reelflow.contracts import FramesReport
 from reelflow.errors import BundleError, DataError, StorageError
 from reelflow.params import load_params
@@ -135,8 +135,8 @@ def test_what_no_step_wrote_is_never_replaced(tmp_path, source, place):
         (out / "letter").write_text("dear")
     elif place == "other step":
         perform(make_run([]), source, out)
-        provenance = out / steps.PROVENANCE
-        provenance.write_text(provenance.read_text().replace('"step": "frames"', '"step": "dataset"'))
+        written = out / provenance.PROVENANCE
+        written.write_text(written.read_text().replace('"step": "frames"', '"step": "dataset"'))
     else:
         out.write_text("dear")
     kept = sorted(out.rglob("*"))
@@ -148,7 +148,7 @@ def test_what_no_step_wrote_is_never_replaced(tmp_path, source, place):
 
 def test_an_input_whose_report_is_a_folder_is_described(tmp_path, source):
     (source / "dataset.json").mkdir()
-    assert steps.identity(source)
+    assert provenance.identity(source)
 
 
 def test_a_full_disk_is_a_storage_error(tmp_path, source):
@@ -166,7 +166,7 @@ def test_a_read_only_place_is_a_storage_error(tmp_path, source):
 def test_provenance_holds_no_times_and_no_paths(tmp_path, source):
     perform(make_run([]), source, tmp_path / "one")
     perform(make_run([]), source, tmp_path / "two")
-    texts = [(tmp_path / name / steps.PROVENANCE).read_text() for name in ("one", "two")]
+    texts = [(tmp_path / name / provenance.PROVENANCE).read_text() for name in ("one", "two")]
     assert texts[0] == texts[1]
     assert str(tmp_path) not in texts[0]
 

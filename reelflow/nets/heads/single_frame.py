@@ -5,7 +5,7 @@ from keras import KerasTensor, layers
 from reelflow.params import TrainingParams
 
 
-def summarise(features: KerasTensor, params: TrainingParams) -> KerasTensor:
+def summarise(features: KerasTensor, params: TrainingParams) -> KerasTensor:  # noqa: ARG001
     """The middle frame's feature: `(batch, frames, dim)` to `(batch, dim)`."""
     frames = features.shape[1]
     middle = frames // 2

@@ -15,7 +15,7 @@ import pytest
 
 from reelflow.backbones.mobilenet_v2_quant import FILE
 from reelflow.errors import StorageError
-from reelflow.steps import PROVENANCE, Provenance
+from reelflow.provenance import PROVENANCE, Provenance
 from reelflow.stores.evaluations import read_candidates
 from tests.faults.pipeline.disks import Disk, small_disk
 from tests.faults.pipeline.runs import results

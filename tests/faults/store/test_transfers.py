@@ -8,8 +8,8 @@ import pytest
 
 from pipelines.data.catalog import read_catalog
 from reelflow.files import sha256_text
+from reelflow.provenance import PROVENANCE
 from reelflow.settings import Settings
-from reelflow.steps import PROVENANCE
 from reelflow.stores.frames import index_path
 from reelflow.stores.objects import DirectoryStore, ObjectStore
 from reelflow.stores.s3 import S3Store
