@@ -27,12 +27,12 @@ from components.features.step import run as run_features
 from components.floors.step import run as run_floors
 from components.frames.step import run as run_frames
 from components.training.step import run as run_training
+from reelflow.artifacts.predictions import read_scored
 from reelflow.commandline import run_command
 from reelflow.contracts import EvaluationReport, Interval, TrainingReport
 from reelflow.errors import ParamsError
 from reelflow.params import Params, load_params
 from reelflow.steps import perform
-from reelflow.stores.scored import read_scored
 
 SHARED = ROOT.parent / "shared" / "data"
 BACKBONE = "mobilenet_v2_quant"

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from reelflow.artifacts.lineage import LINEAGE, Lineage
 from reelflow.contracts import BundleReport, Sha256
 from reelflow.documents import Document
 from reelflow.edge.bundle import open_bundle
 from reelflow.errors import BundleError, ParamsError, TrackingError
 from reelflow.files import exists, sha256_file
-from reelflow.lineage import LINEAGE, Lineage
 from reelflow.provenance import PROVENANCE, Provenance
 from reelflow.settings import Settings
 from reelflow.stores.versions import TrainingRun, Version, Versions

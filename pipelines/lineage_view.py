@@ -9,14 +9,14 @@ from rich.text import Text
 from rich.tree import Tree
 
 from pipelines.lineage import Chain, Release, trace
+from reelflow.artifacts.clips import ClipRow
+from reelflow.artifacts.lineage import Lineage
 from reelflow.commandline import printable
 from reelflow.contracts import BackboneSpec
 from reelflow.errors import BundleError
 from reelflow.files import write_csv
-from reelflow.lineage import Lineage
 from reelflow.provenance import Provenance
 from reelflow.settings import Settings
-from reelflow.stores.clips import ClipRow
 
 COLUMNS = ("sha256", "path", "label", "group", "split")
 SHORT = 12

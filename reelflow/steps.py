@@ -34,8 +34,6 @@ from reelflow.stores.tracking import record_failure, record_folder
 Outcome = TypeVar("Outcome", bound=Report)
 
 
-
-
 def perform(
     run: Callable[..., Outcome],
     params: Section,
@@ -83,8 +81,6 @@ def perform(
         seconds = time.perf_counter() - started
         emit("finished", task=task, folder=str(folder), reused=reused, seconds=seconds)
         return report
-
-
 
 
 def _finish(
@@ -140,18 +136,6 @@ def paths(**artifacts: Any) -> dict[str, Path]:
 def where_it_exists(**values: str) -> dict[str, Path]:
     """The values that are paths of something, by argument name: `imagenet` is none."""
     return {name: Path(value) for name, value in values.items() if exists(Path(value))}
-
-
-
-
-
-
-
-
-
-
-
-
 
 
 def _is_whole(folder: Path, provenance: Provenance) -> bool:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from reelflow.artifacts.clips import read_clips, write_clips
+from reelflow.artifacts.features import FeatureStore
+from reelflow.artifacts.predictions import write_scored
 from reelflow.contracts import (
     BackboneSpec,
     Clip,
@@ -25,9 +28,6 @@ from reelflow.nets.heads import build_head
 from reelflow.nets.runtime import seed_everything
 from reelflow.nets.saved import save_head
 from reelflow.params import TrainingParams, load_params
-from reelflow.stores.clips import read_clips, write_clips
-from reelflow.stores.features import FeatureStore
-from reelflow.stores.scored import write_scored
 
 FRAMES, DIM = 5, 8
 COUNTS: dict[Split, int] = {"train": 32, "validation": 12, "test": 16}  # clips a class

@@ -8,9 +8,9 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
+from reelflow.artifacts.frames import BLOCK, ClipFrames, ShardIndex, index_path, pack
 from reelflow.contracts import FrameShard, FramesReport
 from reelflow.files import sha256_file, sha256_text, write_text
-from reelflow.stores.frames import BLOCK, ClipFrames, ShardIndex, index_path, pack
 
 DATA_HASH = "d" * 64
 

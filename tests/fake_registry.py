@@ -6,9 +6,9 @@ import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
+from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import BundleReport
 from reelflow.files import sha256_file
-from reelflow.stores.evaluations import Candidate
 from reelflow.stores.registry import (
     EVALUATION,
     EVALUATION_TAG,

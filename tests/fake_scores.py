@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.predictions import write_scored
 from reelflow.contracts import (
     Clip,
     DatasetReport,
@@ -18,8 +20,6 @@ from reelflow.contracts import (
 from reelflow.files import sha256_file
 from reelflow.measures.scaling import scale_scores
 from reelflow.protocols import Protocol, cut_folds
-from reelflow.stores.clips import read_clips
-from reelflow.stores.scored import write_scored
 
 FLOORS = {"metadata": 0.5, "thumbnails": 0.6}
 

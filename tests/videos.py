@@ -6,9 +6,9 @@ from pathlib import Path
 import av
 import numpy as np
 
+from reelflow.artifacts.clips import CLIPS, write_clips
 from reelflow.contracts import Clip, DatasetReport
 from reelflow.files import sha256_file, sha256_text
-from reelflow.stores.clips import CLIPS, write_clips
 from reelflow.video.decode import probe
 
 

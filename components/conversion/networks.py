@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from components.conversion.head import convert_head
 from components.conversion.operators import check_operators
+from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.evaluations import Candidate
+from reelflow.artifacts.frames import FrameStore
 from reelflow.backbones import Backbone
 from reelflow.commandline import silenced_stderr
 from reelflow.contracts import BackboneSpec
@@ -18,9 +21,6 @@ from reelflow.edge.bundle import BACKBONE, HEAD
 from reelflow.files import write_bytes
 from reelflow.nets.saved import load_head
 from reelflow.params import ConversionParams
-from reelflow.stores.clips import read_clips
-from reelflow.stores.evaluations import Candidate
-from reelflow.stores.frames import FrameStore
 from reelflow.video.preprocess import preprocess
 
 Quantization = Literal["none", "uint8", "float32", "float16", "int8"]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from reelflow.artifacts.evaluations import Candidate
 from reelflow.backbones import Backbone
 from reelflow.contracts import TrainingReport
 from reelflow.edge.clips import Frames
 from reelflow.nets.saved import load_head
 from reelflow.protocols import Protocol
-from reelflow.stores.evaluations import Candidate
 from reelflow.video.preprocess import preprocess
 from reelflow.video.views import VIEWS
 

@@ -8,20 +8,20 @@ from components.conversion.manifest import finish_bundle
 from components.conversion.networks import Quantization, write_backbone, write_head
 from components.conversion.parity import compare
 from components.conversion.reference import read_reference
+from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS, Candidate, best_candidate, read_candidates
+from reelflow.artifacts.frames import FrameStore
+from reelflow.artifacts.lineage import write_lineage
 from reelflow.backbones import Backbone, load_backbone
 from reelflow.contracts import BackboneSpec, BundleReport, DatasetReport, Parity, Sampling
 from reelflow.edge.bundle import Bundle
 from reelflow.edge.classifier import Classifier
 from reelflow.edge.clips import litert_scores
 from reelflow.errors import BundleError
-from reelflow.lineage import write_lineage
 from reelflow.nets.runtime import prepare
 from reelflow.params import ConversionParams
 from reelflow.progress import emit
 from reelflow.protocols import Protocol
-from reelflow.stores.clips import read_clips
-from reelflow.stores.evaluations import BACKBONE_WEIGHTS, Candidate, best_candidate, read_candidates
-from reelflow.stores.frames import FrameStore
 
 NOT_MEASURED = Parity(clips=0, agreement=0, max_score_difference=0, keras_accuracy=0, litert_accuracy=0)
 

@@ -12,13 +12,13 @@ from components.dataset.probing import NOTES, Probed, probe_all
 from components.dataset.source import Candidate, find_candidates
 from components.dataset.synthetic import generate
 from components.dataset.table import draw_clips_per_class, write_table
+from reelflow.artifacts.clips import CLIPS, data_hash, row_of, write_clips
 from reelflow.contracts import SPLITS, Clip, DatasetReport, Rejected
 from reelflow.errors import ClipError, DataError
 from reelflow.files import sha256_file, sha256_text
 from reelflow.params import DatasetParams
 from reelflow.progress import emit
 from reelflow.splits import Member
-from reelflow.stores.clips import CLIPS, data_hash, row_of, write_clips
 from reelflow.stores.shared import default_shards
 from reelflow.stores.sources_cache import SourceNote
 

@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from components.evaluation.measures import Scores, Truth
+from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.evaluations import MODEL
+from reelflow.artifacts.predictions import read_scored
 from reelflow.contracts import (
     Clip,
     DatasetReport,
@@ -18,9 +21,6 @@ from reelflow.contracts import (
 )
 from reelflow.errors import BundleError, DataError
 from reelflow.files import sha256_file
-from reelflow.stores.clips import read_clips
-from reelflow.stores.evaluations import MODEL
-from reelflow.stores.scored import read_scored
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,7 @@ from pathlib import Path
 from components.evaluation.files import write_figures, write_tables
 from components.evaluation.inputs import Inputs, read_inputs
 from components.evaluation.report import measure
-from reelflow.contracts import EvaluationReport, FeaturesReport
-from reelflow.errors import ParamsError
-from reelflow.files import link_file, sha256_file, write_array
-from reelflow.params import EvaluationParams
-from reelflow.provenance import PROVENANCE
-from reelflow.stores.evaluations import (
+from reelflow.artifacts.evaluations import (
     BACKBONE_WEIGHTS,
     CANDIDATES,
     FEATURES_REPORT,
@@ -21,6 +16,11 @@ from reelflow.stores.evaluations import (
     link_folder,
     read_candidates,
 )
+from reelflow.contracts import EvaluationReport, FeaturesReport
+from reelflow.errors import ParamsError
+from reelflow.files import link_file, sha256_file, write_array
+from reelflow.params import EvaluationParams
+from reelflow.provenance import PROVENANCE
 
 
 def run(

@@ -13,6 +13,9 @@ import numpy as np
 
 from components.features.maps import Maps, write_maps
 from components.features.tail import Frames, Tail
+from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
+from reelflow.artifacts.frames import FrameStore
 from reelflow.backbones import Backbone
 from reelflow.backbones.keras_application import KerasBackbone
 from reelflow.contracts import BackboneSpec, Clip, DatasetReport, Sha256
@@ -24,9 +27,6 @@ from reelflow.params import FeaturesParams, FinetuneParams
 from reelflow.progress import emit
 from reelflow.progress import report as report_progress
 from reelflow.provenance import code_hash, library_versions
-from reelflow.stores.clips import read_clips
-from reelflow.stores.evaluations import BACKBONE_WEIGHTS
-from reelflow.stores.frames import FrameStore
 
 NOTE = "backbone.weights.json"
 CURVES = ("train_loss", "validation_loss", "validation_accuracy")

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from reelflow.artifacts.frames import FrameStore
 from reelflow.backbones.keras_application import KerasBackbone
 from reelflow.progress import report as report_progress
-from reelflow.stores.frames import FrameStore
 from reelflow.video.preprocess import preprocess
 
 Maps = NDArray[np.float16]

@@ -18,7 +18,7 @@ from reelflow.files import array_file, sha256_file, sha256_text, write_text
 from reelflow.provenance import content_code
 from reelflow.stores.shared import SharedShards
 
-SOURCES = ("components/features", "reelflow/backbones", "reelflow/video", "reelflow/stores/frames.py")
+SOURCES = ("components/features", "reelflow/backbones", "reelflow/video", "reelflow/artifacts/frames.py")
 """Code that codes depend on; of the rest of the library they do not."""
 LIBRARIES = ("numpy", "pillow", "simplejpeg")
 

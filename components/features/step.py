@@ -20,13 +20,13 @@ from components.features.shards import (
     share_shard,
     write_shards,
 )
+from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
+from reelflow.artifacts.frames import FrameStore
 from reelflow.backbones import Backbone, Codes, load_backbone
 from reelflow.contracts import FeatureShard, FeaturesReport, FrameShard
 from reelflow.lookahead import AHEAD, ahead
 from reelflow.params import FeaturesParams
 from reelflow.progress import report as report_progress
-from reelflow.stores.evaluations import BACKBONE_WEIGHTS
-from reelflow.stores.frames import FrameStore
 from reelflow.stores.shared import SharedShards, default_shards
 from reelflow.video.preprocess import preprocess
 from reelflow.video.views import VIEWS, check_views, offset_of

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.floors.sights import Sight
-from reelflow.stores.scored import Scores
+from reelflow.artifacts.predictions import Scores
 
 Truth = NDArray[np.int64]
 

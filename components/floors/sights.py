@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from reelflow.artifacts.frames import FrameStore
 from reelflow.backbones.thumbnail import SPEC
 from reelflow.contracts import Clip
 from reelflow.progress import track
-from reelflow.stores.frames import FrameStore
 from reelflow.video.preprocess import preprocess
 
 Sight = NDArray[np.float64]

@@ -8,14 +8,14 @@ import numpy as np
 
 from components.floors.models import Truth, score_held_out
 from components.floors.sights import Sight, metadata, thumbnails
+from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.frames import FrameStore
+from reelflow.artifacts.predictions import Scores, write_scored
 from reelflow.contracts import Clip, DatasetReport, Floor, FloorsReport
 from reelflow.errors import BundleError, DataError
 from reelflow.params import FloorsParams
 from reelflow.progress import track
 from reelflow.protocols import Protocol, cut_folds, read_protocol
-from reelflow.stores.clips import read_clips
-from reelflow.stores.frames import FrameStore
-from reelflow.stores.scored import Scores, write_scored
 
 
 @dataclass(frozen=True)

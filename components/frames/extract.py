@@ -10,11 +10,11 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from reelflow.artifacts.frames import pack
 from reelflow.contracts import Clip
 from reelflow.errors import ClipError
 from reelflow.files import sha256_file
 from reelflow.params import FramesParams
-from reelflow.stores.frames import pack
 from reelflow.video.decode import sample
 
 

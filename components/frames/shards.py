@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from components.frames.extract import Extracted
+from reelflow.artifacts.frames import BLOCK, TAR_END, ClipFrames, ShardIndex, index_path
 from reelflow.contracts import Clip, FrameShard, Rejected, Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError, ClipError, ParamsError
 from reelflow.files import atomic, sha256_file, sha256_text, write_text
 from reelflow.params import FramesParams
 from reelflow.provenance import content_code
-from reelflow.stores.frames import BLOCK, TAR_END, ClipFrames, ShardIndex, index_path
 from reelflow.stores.shared import SharedShards
 
-SOURCES = ("components/frames", "reelflow/video", "reelflow/stores/frames.py")
+SOURCES = ("components/frames", "reelflow/video", "reelflow/artifacts/frames.py")
 """Code that frames depend on; of the rest of the library they do not."""
 LIBRARIES = ("av", "numpy", "simplejpeg")
 PART = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")

@@ -18,11 +18,11 @@ from components.frames.shards import (
     whole_shard,
     write_shard,
 )
+from reelflow.artifacts.clips import read_clips
 from reelflow.contracts import Clip, DatasetReport, FramesReport
 from reelflow.errors import ClipError, DataError
 from reelflow.params import FramesParams
 from reelflow.progress import report as report_progress
-from reelflow.stores.clips import read_clips
 from reelflow.stores.shared import SharedShards, default_shards
 from reelflow.stores.sources import bring_clips
 from reelflow.workers import in_processes

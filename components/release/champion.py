@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from reelflow.artifacts.evaluations import Candidate
+from reelflow.artifacts.frames import FrameStore
 from reelflow.contracts import BundleReport, Comparison
 from reelflow.edge.bundle import Bundle, open_bundle
 from reelflow.edge.classifier import Classifier
@@ -20,8 +22,6 @@ from reelflow.edge.clips import litert_scores
 from reelflow.errors import BundleError
 from reelflow.measures.comparison import compare
 from reelflow.progress import emit
-from reelflow.stores.evaluations import Candidate
-from reelflow.stores.frames import FrameStore
 from reelflow.stores.registry import Registry
 
 RESAMPLES, SEED = 10_000, 1

@@ -17,6 +17,9 @@ from components.release.sections import trust
 from components.release.stills import strips
 from components.release.words import points, signed_span, span
 from reelflow import __version__
+from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.evaluations import Candidate
+from reelflow.artifacts.frames import FrameStore
 from reelflow.contracts import (
     BundleReport,
     Clip,
@@ -29,9 +32,6 @@ from reelflow.errors import BundleError
 from reelflow.files import write_text
 from reelflow.params import ReleaseParams
 from reelflow.provenance import PROVENANCE, Provenance
-from reelflow.stores.clips import read_clips
-from reelflow.stores.evaluations import Candidate
-from reelflow.stores.frames import FrameStore
 
 MOST_QUARANTINED = 200
 MAX_CHART_BYTES = 1_000_000

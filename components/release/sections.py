@@ -16,8 +16,8 @@ from components.release.words import (
     protocol_in_words,
     rejection_in_words,
 )
+from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import Comparison, Fold, Interval, ReleaseReport
-from reelflow.stores.evaluations import Candidate
 
 REACHES = (0.1, 0.25, 0.5, 1.0)  # of the axis of a difference
 

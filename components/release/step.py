@@ -9,13 +9,13 @@ from components.release.gates import check_gates
 from components.release.report import Run, write_report
 from components.release.tables import write_tables
 from components.release.words import explain
+from reelflow.artifacts.evaluations import Candidate, read_candidates
 from reelflow.contracts import BundleReport, Comparison, DatasetReport, FramesReport, ReleaseReport
 from reelflow.edge.bundle import open_bundle
 from reelflow.errors import BundleError
 from reelflow.params import ReleaseParams
 from reelflow.progress import emit
 from reelflow.settings import Settings
-from reelflow.stores.evaluations import Candidate, read_candidates
 from reelflow.stores.registry import MlflowRegistry, Registry
 
 CHALLENGER, CHAMPION = "challenger", "champion"

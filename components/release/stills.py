@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from reelflow.artifacts.evaluations import Candidate
+from reelflow.artifacts.frames import FrameStore
 from reelflow.contracts import Clip
-from reelflow.stores.evaluations import Candidate
-from reelflow.stores.frames import FrameStore
 
 CLIPS = 12
 MOST_WRONG = 8

@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import BundleReport, ReleaseReport, Summary, SummaryRow
 from reelflow.files import write_csv, write_text
-from reelflow.stores.evaluations import Candidate
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
 

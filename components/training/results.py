@@ -11,12 +11,12 @@ from components.training.curves import draw, write_table
 from components.training.cuts import Cut
 from components.training.objective import Scores, measure
 from components.training.outcome import Outcome
+from reelflow.artifacts.predictions import write_scored
 from reelflow.contracts import Fold, Scored, TrainingReport
 from reelflow.nets.examples import Examples, Rows
 from reelflow.nets.runtime import reseed
 from reelflow.nets.saved import save_head
 from reelflow.params import TrainingParams
-from reelflow.stores.scored import write_scored
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from components.training.memory import memory_errors
 from components.training.outcome import Kept, Learner, Outcome, Tally
 from components.training.results import Result, middle, write_results
 from components.training.teaching import check_teaching, teach
+from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.contracts import TrainingReport
 from reelflow.errors import ParamsError
 from reelflow.nets.examples import Examples, load_examples
@@ -22,7 +23,6 @@ from reelflow.nets.runtime import seed_everything
 from reelflow.params import TrainingParams
 from reelflow.progress import emit
 from reelflow.protocols import read_protocol
-from reelflow.stores.evaluations import BACKBONE_WEIGHTS
 from reelflow.video.views import is_spatial
 
 WORK = "checkpoints"

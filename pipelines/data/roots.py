@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.data.outputs import finished
+from reelflow.artifacts.lineage import LINEAGE, Lineage
 from reelflow.contracts import DatasetReport, FeaturesReport, FramesReport, Sha256
 from reelflow.errors import BundleError, ParamsError
 from reelflow.files import files_below
-from reelflow.lineage import LINEAGE, Lineage
 from reelflow.stores.sources_cache import SourceNote
 from reelflow.stores.versions import Version, Versions
 

@@ -8,11 +8,11 @@ from components.features.shards import ShardNote, made_by
 from components.frames.shards import assign_shards, origin_of
 from pipelines.data.catalog import FEATURES, FRAMES, Catalog, Shard, read_catalog, read_notes
 from pipelines.data.outputs import find_dataset, finished, kept_bytes
+from reelflow.artifacts.clips import read_clips
 from reelflow.contracts import BackboneSpec, DatasetReport, FeaturesReport, FrameShard, FramesReport, Sha256
 from reelflow.documents import Document
 from reelflow.params import Params
 from reelflow.provenance import PROVENANCE, Provenance
-from reelflow.stores.clips import read_clips
 from reelflow.stores.objects import ObjectStore
 
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from pipelines.class_reports import METRICS, ClassReport, ClassRow
 from pipelines.study_a.published import Pair
+from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import ClassScores, DatasetReport, EvaluationReport, Interval
 from reelflow.errors import BundleError
 from reelflow.measures.intervals import paired_interval
 from reelflow.params import EvaluationParams
-from reelflow.stores.evaluations import Candidate
 
 DIGITS = 4
 Right = NDArray[np.bool_]

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reelflow.artifacts.clips import CLIPS, read_clips, write_clips
 from reelflow.contracts import SPLITS, Clip, DatasetReport
 from reelflow.errors import DataError
 from reelflow.files import sha256_file
 from reelflow.protocols import ClipFold, Protocol, cut_folds
-from reelflow.stores.clips import CLIPS, read_clips, write_clips
 
 WHOLE = "all clips"
 

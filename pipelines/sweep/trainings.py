@@ -17,14 +17,14 @@ from components.frames.step import run as run_frames
 from components.training.step import run as run_training
 from pipelines.sweep.candidate import Candidate
 from pipelines.sweep.search import FoldScore
+from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.predictions import read_scored
 from reelflow.commandline import silenced_stderr
 from reelflow.contracts import TrainingReport
 from reelflow.measures.loss import log_losses
 from reelflow.nets import runtime
 from reelflow.params import Params
 from reelflow.steps import perform, where_it_exists
-from reelflow.stores.clips import read_clips
-from reelflow.stores.scored import read_scored
 from reelflow.stores.sources import fetched
 
 HOLDOUT = "holdout"  # every fold is a folder of its own

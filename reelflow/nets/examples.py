@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.features import Codes, FeatureStore
 from reelflow.contracts import Clip, DatasetReport
 from reelflow.errors import BundleError
 from reelflow.progress import emit
-from reelflow.stores.clips import read_clips
-from reelflow.stores.features import Codes, FeatureStore
 
 MOST_BYTES = 1024**3  # of codes in memory; more stay in their files
 

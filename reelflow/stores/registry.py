@@ -15,12 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from reelflow.artifacts.evaluations import SCORES, Candidate
+from reelflow.artifacts.lineage import LINEAGE
 from reelflow.contracts import BundleReport, EvaluationReport
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file
-from reelflow.lineage import LINEAGE
 from reelflow.settings import Settings
-from reelflow.stores.evaluations import SCORES, Candidate
 from reelflow.stores.mlflow_client import connect, exclusive, tracking_errors
 from reelflow.stores.tracker import Tracker
 from reelflow.stores.tracking import run_name

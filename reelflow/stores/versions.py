@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reelflow.artifacts.lineage import LINEAGE, Lineage
 from reelflow.errors import BundleError, TrackingError
-from reelflow.lineage import LINEAGE, Lineage
 from reelflow.settings import Settings
 from reelflow.stores.mlflow_client import connect, tracking_errors, without_credentials
 from reelflow.stores.mlflow_sqlite import SQLITE, sqlite_file

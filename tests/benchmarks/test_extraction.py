@@ -12,9 +12,9 @@ from benchmarks.straight import limit, recipe
 from components.dataset.step import run as run_dataset
 from components.features.step import run as run_features
 from components.frames.step import run as run_frames
+from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.features import FeatureStore
 from reelflow.files import sha256_file
-from reelflow.stores.clips import read_clips
-from reelflow.stores.features import FeatureStore
 
 PROGRAM = "benchmarks/extraction.py"
 

@@ -14,8 +14,8 @@ import yaml
 
 from components.dataset.facts import PACKS
 from components.frames.shards import assign_shards
+from reelflow.artifacts.clips import read_clips
 from reelflow.contracts import Clip
-from reelflow.stores.clips import read_clips
 from tests.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, rclone_s3
 from tests.spy import Spy, merged
 from tests.videos import write_video

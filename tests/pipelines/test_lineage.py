@@ -13,13 +13,13 @@ from typer.testing import CliRunner, Result
 
 from pipelines.__main__ import app
 from pipelines.lineage import Chain, trace
-from reelflow import lineage
+from reelflow.artifacts import lineage
+from reelflow.artifacts.clips import data_hash, read_clips, row_of
+from reelflow.artifacts.lineage import LINEAGE, Lineage
 from reelflow.contracts import DatasetReport, FeaturesReport, FramesReport
 from reelflow.errors import BundleError, ParamsError, ReelflowError, TrackingError
 from reelflow.files import sha256_file
-from reelflow.lineage import LINEAGE, Lineage
 from reelflow.settings import Settings
-from reelflow.stores.clips import data_hash, read_clips, row_of
 from tests.workplace import Workplace
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -16,11 +16,11 @@ from pipelines.sweep.folds import write_nests
 from pipelines.sweep.results import SweepReport
 from pipelines.sweep.search import Attempt, FoldScore, Search, best, open_study
 from pipelines.sweep.space import Space, load_space
+from reelflow.artifacts.clips import read_clips
 from reelflow.errors import DataError, ParamsError, StorageError
 from reelflow.params import Params, load_params
 from reelflow.protocols import Protocol, cut_folds
 from reelflow.settings import Settings
-from reelflow.stores.clips import read_clips
 from reelflow.stores.tracker import PARENT_TAG, Tracker
 from tests import fake_features
 from tests.workplace import ROOT, Workplace

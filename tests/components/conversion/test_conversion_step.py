@@ -10,6 +10,9 @@ import pytest
 from components.conversion import reference, step
 from components.frames.extract import Extracted, _encode
 from components.frames.shards import assign_shards, write_shard
+from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
+from reelflow.artifacts.frames import FrameStore
+from reelflow.artifacts.lineage import LINEAGE
 from reelflow.backbones import Backbone, load_backbone
 from reelflow.backbones.thumbnail import SPEC, Thumbnail
 from reelflow.contracts import BundleReport, Clip, EvaluationReport, FramesReport, Split
@@ -18,12 +21,9 @@ from reelflow.edge.classifier import Classifier
 from reelflow.edge.selftest import self_test
 from reelflow.errors import BundleError, ReelflowError, WeightsError
 from reelflow.files import sha256_file
-from reelflow.lineage import LINEAGE
 from reelflow.nets.saved import save_head
 from reelflow.params import load_params
 from reelflow.progress import watched_by
-from reelflow.stores.evaluations import BACKBONE_WEIGHTS
-from reelflow.stores.frames import FrameStore
 from reelflow.video.preprocess import preprocess
 from reelflow.video.views import VIEWS
 from tests import fake_features, fake_reports

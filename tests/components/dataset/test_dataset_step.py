@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from components.dataset.step import run
+from reelflow.artifacts.clips import read_clips
 from reelflow.contracts import DatasetReport
 from reelflow.errors import DataError
 from reelflow.params import DatasetParams, load_params
-from reelflow.stores.clips import read_clips
 from tests.videos import write_video
 
 SMALL = (

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from components.evaluation.step import run
+from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS, best_candidate, read_candidates
 from reelflow.contracts import DatasetReport, EvaluationReport, FloorsReport, TrainingReport
 from reelflow.errors import BundleError, DataError, ParamsError
 from reelflow.files import sha256_file
 from reelflow.params import EvaluationParams, load_params
-from reelflow.stores.evaluations import BACKBONE_WEIGHTS, best_candidate, read_candidates
 from tests import fake_features as fake
 from tests import fake_scores
 

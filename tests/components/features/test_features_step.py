@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from components.features.shards import ShardNote
 from components.features.step import run
+from reelflow.artifacts.features import FeatureStore
+from reelflow.artifacts.frames import FrameStore
 from reelflow.backbones import load_backbone
 from reelflow.backbones.thumbnail import SPEC, Thumbnail
 from reelflow.contracts import FeaturesReport
 from reelflow.errors import BundleError, ParamsError
 from reelflow.params import FeaturesParams, load_params
 from reelflow.progress import watched_by
-from reelflow.stores.features import FeatureStore
-from reelflow.stores.frames import FrameStore
 from reelflow.video.preprocess import preprocess
 from reelflow.video.views import VIEWS, offset_of
 from tests.fake_frames import DATA_HASH, write_frames

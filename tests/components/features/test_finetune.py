@@ -12,6 +12,9 @@ from PIL import Image
 from components.features.finetune import NOTE
 from components.features.maps import MOST_BYTES, MOST_FRAMES, _frames_a_clip
 from components.features.step import run
+from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
+from reelflow.artifacts.features import FeatureStore
+from reelflow.artifacts.frames import FrameStore
 from reelflow.backbones.keras_application import KerasBackbone
 from reelflow.backbones.thumbnail import Thumbnail
 from reelflow.contracts import (
@@ -26,9 +29,6 @@ from reelflow.errors import BundleError, DataError, ParamsError, ReelflowError
 from reelflow.files import sha256_file
 from reelflow.params import FeaturesParams, load_params
 from reelflow.progress import Event, watched_by
-from reelflow.stores.evaluations import BACKBONE_WEIGHTS
-from reelflow.stores.features import FeatureStore
-from reelflow.stores.frames import FrameStore
 from reelflow.video.preprocess import preprocess
 from tests.fake_features import make_clips, write_dataset
 from tests.fake_frames import write_shard

@@ -14,14 +14,14 @@ from PIL import Image
 from components.floors.models import score_held_out
 from components.floors.sights import metadata, thumbnails
 from components.floors.step import run
+from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.frames import FrameStore
+from reelflow.artifacts.predictions import read_scored
 from reelflow.contracts import Clip, DatasetReport, FloorsReport, FramesReport
 from reelflow.errors import BundleError, DataError, ParamsError
 from reelflow.params import load_params
 from reelflow.progress import watched_by
 from reelflow.protocols import Protocol, cut_folds
-from reelflow.stores.clips import read_clips
-from reelflow.stores.frames import FrameStore
-from reelflow.stores.scored import read_scored
 from tests import fake_features as fake
 from tests.fake_frames import write_shard
 

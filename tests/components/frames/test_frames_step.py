@@ -13,10 +13,10 @@ import pytest
 
 from components.frames.extract import extract
 from components.frames.step import run
+from reelflow.artifacts.frames import FrameStore
 from reelflow.contracts import FramesReport
 from reelflow.errors import BundleError, DataError, ParamsError
 from reelflow.params import FramesParams
-from reelflow.stores.frames import FrameStore
 from reelflow.video.sample import uniform_indices
 from tests.videos import level, write_dataset, write_video
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from components.frames.extract import Extracted
 from components.frames.shards import assign_shards, whole_shard, write_shard
+from reelflow.artifacts.frames import ShardIndex, index_path
 from reelflow.contracts import Clip
 from reelflow.errors import ClipError
 from reelflow.files import sha256_text
-from reelflow.stores.frames import ShardIndex, index_path
 
 clip_counts = st.integers(0, 60)
 shard_counts = st.integers(1, 100)

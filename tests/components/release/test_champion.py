@@ -6,9 +6,9 @@ import pytest
 
 from components.release.champion import Incomparable, compare_with_champion, replaces
 from components.release.step import run
+from reelflow.artifacts.evaluations import read_candidates
 from reelflow.contracts import BundleReport, Comparison, ReleaseReport
 from reelflow.params import ReleaseParams, load_params
-from reelflow.stores.evaluations import read_candidates
 from tests.fake_registry import MemoryRegistry
 from tests.fake_run import write_run
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from components.release.step import run
+from reelflow.artifacts.evaluations import read_candidates
 from reelflow.contracts import BundleReport, Parity, ReleaseReport, Summary
 from reelflow.errors import BundleError
 from reelflow.params import ReleaseParams, load_params
-from reelflow.stores.evaluations import read_candidates
 from tests.fake_registry import MemoryRegistry
 from tests.fake_run import FakeRun, write_run
 

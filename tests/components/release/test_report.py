@@ -17,9 +17,9 @@ from components.release.sections import fold_rows, reach
 from components.release.step import run
 from components.release.stills import choose
 from components.release.words import floor_in_words, protocol_in_words, rejection_in_words
+from reelflow.artifacts.evaluations import read_candidates
 from reelflow.contracts import Bin, DatasetReport, Interval
 from reelflow.params import load_params
-from reelflow.stores.evaluations import read_candidates
 from tests.fake_registry import MemoryRegistry
 from tests.fake_reports import calibration, floor_comparison
 from tests.fake_run import write_run

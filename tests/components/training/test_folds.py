@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from components.training.step import run
+from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.predictions import read_scored
 from reelflow.contracts import TrainingReport
 from reelflow.errors import DataError, ParamsError
 from reelflow.nets.examples import load_examples
 from reelflow.nets.saved import load_head
 from reelflow.progress import watched_by
 from reelflow.protocols import Protocol, cut_folds
-from reelflow.stores.clips import read_clips
-from reelflow.stores.scored import read_scored
 from tests import fake_features as fake
 
 THREE = "group_kfold(3)"

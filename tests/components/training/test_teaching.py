@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from components.training.step import run
+from reelflow.artifacts.predictions import read_scored
 from reelflow.contracts import Clip, DatasetReport, TrainingReport
 from reelflow.errors import BundleError, ParamsError
 from reelflow.nets.examples import load_examples
 from reelflow.nets.saved import load_head
 from reelflow.progress import watched_by
 from reelflow.provenance import describe_step
-from reelflow.stores.scored import read_scored
 from reelflow.stores.teachers import gathered
 from tests import fake_features as fake
 

@@ -7,10 +7,10 @@ import pytest
 
 from components.training.fit import draw
 from components.training.step import run
+from reelflow.artifacts.predictions import read_scored
 from reelflow.errors import ParamsError
 from reelflow.nets.examples import load_examples
 from reelflow.nets.saved import load_head
-from reelflow.stores.scored import read_scored
 from tests import fake_features as fake
 
 LABELS = ("down", "up")

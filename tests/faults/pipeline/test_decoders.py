@@ -9,8 +9,8 @@ import pytest
 
 from components.frames.extract import extract
 from components.frames.step import run
+from reelflow.artifacts.frames import FrameStore
 from reelflow.params import FramesParams
-from reelflow.stores.frames import FrameStore
 from tests.faulty_work import FATES, extract_faultily
 from tests.videos import write_dataset, write_video
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from reelflow.artifacts.evaluations import read_candidates
 from reelflow.backbones.mobilenet_v2_quant import FILE
 from reelflow.errors import StorageError
 from reelflow.provenance import PROVENANCE, Provenance
-from reelflow.stores.evaluations import read_candidates
 from tests.faults.pipeline.disks import Disk, small_disk
 from tests.faults.pipeline.runs import results
 from tests.workplace import ROOT, Workplace

@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.features import FeatureStore
 from reelflow.contracts import DatasetReport, FramesReport
-from reelflow.stores.clips import read_clips
-from reelflow.stores.features import FeatureStore
 from tests.faults.pipeline.runs import tell
 from tests.workplace import ROOT
 

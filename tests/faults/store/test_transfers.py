@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.data.catalog import read_catalog
+from reelflow.artifacts.frames import index_path
 from reelflow.files import sha256_text
 from reelflow.provenance import PROVENANCE
 from reelflow.settings import Settings
-from reelflow.stores.frames import index_path
 from reelflow.stores.objects import DirectoryStore, ObjectStore
 from reelflow.stores.s3 import S3Store
 from reelflow.stores.shared import SharedShards

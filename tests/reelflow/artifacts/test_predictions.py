@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from reelflow.artifacts.predictions import read_scored, write_scored
 from reelflow.contracts import Scored
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file
-from reelflow.stores.scored import read_scored, write_scored
 
 SCORES = np.array([[0.25, 0.75], [1, 0], [0.5, 0.5]], np.float32)
 IDS = ("a" * 16, "b" * 16, "c" * 16)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reelflow.artifacts.features import FeatureStore
 from reelflow.backbones.thumbnail import SPEC
 from reelflow.contracts import FeatureShard, FeaturesReport
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file
-from reelflow.stores.features import FeatureStore
 from tests.fake_frames import clip_ids
 
 IDS = clip_ids(9)

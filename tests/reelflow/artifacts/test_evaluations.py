@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from reelflow.artifacts.evaluations import best_candidate, link_folder, read_candidates
 from reelflow.errors import BundleError
-from reelflow.stores.evaluations import best_candidate, link_folder, read_candidates
 from tests.fake_reports import evaluation_report, training_report
 
 

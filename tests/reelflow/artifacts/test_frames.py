@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from reelflow.artifacts.frames import FrameStore, ShardIndex, index_path
 from reelflow.contracts import FramesReport
 from reelflow.errors import BundleError
 from reelflow.files import write_text
-from reelflow.stores.frames import FrameStore, ShardIndex, index_path
 from tests.fake_frames import write_frames
 
 

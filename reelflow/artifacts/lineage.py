@@ -9,13 +9,13 @@ import json
 from pathlib import Path
 from typing import Self
 
+from reelflow.artifacts.clips import ClipRow, data_hash, read_clips, row_of
+from reelflow.artifacts.evaluations import FEATURES_REPORT, Candidate
 from reelflow.contracts import BackboneSpec, BundleReport, DatasetReport, FeaturesReport, FramesReport, Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, write_text
 from reelflow.provenance import PROVENANCE, Provenance
-from reelflow.stores.clips import ClipRow, data_hash, read_clips, row_of
-from reelflow.stores.evaluations import FEATURES_REPORT, Candidate
 
 LINEAGE = "lineage.json"
 MAX_LINEAGE_BYTES = 64 * 1024 * 1024

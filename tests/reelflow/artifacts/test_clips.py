@@ -2,9 +2,9 @@
 
 import pytest
 
+from reelflow.artifacts.clips import CLIPS, SCHEMA, read_clips, write_clips
 from reelflow.contracts import Clip
 from reelflow.errors import BundleError
-from reelflow.stores.clips import CLIPS, SCHEMA, read_clips, write_clips
 from tests.videos import write_dataset, write_video
 
 

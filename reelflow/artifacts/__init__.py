@@ -1,0 +1,1 @@
+"""The files that steps hand on: clips, frames, features, predictions, evaluations, lineage."""
