@@ -23,10 +23,10 @@ from pipelines.training import Place, task_names
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.errors import ParamsError, TrackingError
 from reelflow.files import exists
+from reelflow.objectstore.interface import NO_STORE
 from reelflow.params import Params
 from reelflow.settings import Settings
 from reelflow.stores.mlflow_sqlite import SQLITE, sqlite_file
-from reelflow.stores.objects import NO_STORE
 from reelflow.stores.sources_address import is_remote
 
 IMAGE_USER = "10001:0"

@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 
 from reelflow.errors import StorageError
 from reelflow.files import sha256_file, sha256_text
-from reelflow.stores.objects import ObjectStore, Stored
-from reelflow.stores.shared import Listing, SharedShards
+from reelflow.objectstore.interface import ObjectStore, Stored
+from reelflow.objectstore.shards import Listing, SharedShards
 
 
 class MemoryStore:

@@ -16,8 +16,8 @@ from reelflow.contracts import Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, sha256_text, write_text
+from reelflow.objectstore.shards import SharedShards
 from reelflow.provenance import content_code
-from reelflow.stores.shared import SharedShards
 from reelflow.video.decode import VideoFacts
 
 KIND = "facts"

@@ -9,8 +9,8 @@ from pathlib import Path
 from components.dataset.facts import SharedFacts, hash_clips
 from reelflow.errors import ClipError, disk_errors
 from reelflow.files import sha256_file
+from reelflow.objectstore.shards import SharedShards
 from reelflow.progress import report
-from reelflow.stores.shared import SharedShards
 from reelflow.video.decode import VideoFacts, probe
 from reelflow.workers import in_processes
 

@@ -16,10 +16,10 @@ from reelflow.artifacts.clips import CLIPS, data_hash, row_of, write_clips
 from reelflow.contracts import SPLITS, Clip, DatasetReport, Rejected
 from reelflow.errors import ClipError, DataError
 from reelflow.files import sha256_file, sha256_text
+from reelflow.objectstore.shards import default_shards
 from reelflow.params import DatasetParams
 from reelflow.progress import emit
 from reelflow.splits import Member
-from reelflow.stores.shared import default_shards
 from reelflow.stores.sources_cache import SourceNote
 
 RECIPES = (".yaml", ".yml")

@@ -15,8 +15,8 @@ from reelflow.contracts import BackboneSpec, FeatureShard, FrameShard, Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import array_file, sha256_file, sha256_text, write_text
+from reelflow.objectstore.shards import SharedShards
 from reelflow.provenance import content_code
-from reelflow.stores.shared import SharedShards
 
 SOURCES = ("components/features", "reelflow/backbones", "reelflow/video", "reelflow/artifacts/frames.py")
 """Code that codes depend on; of the rest of the library they do not."""

@@ -13,9 +13,9 @@ from reelflow.contracts import Clip, FrameShard, Rejected, Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError, ClipError, ParamsError
 from reelflow.files import atomic, sha256_file, sha256_text, write_text
+from reelflow.objectstore.shards import SharedShards
 from reelflow.params import FramesParams
 from reelflow.provenance import content_code
-from reelflow.stores.shared import SharedShards
 
 SOURCES = ("components/frames", "reelflow/video", "reelflow/artifacts/frames.py")
 """Code that frames depend on; of the rest of the library they do not."""

@@ -21,9 +21,9 @@ from components.frames.shards import (
 from reelflow.artifacts.clips import read_clips
 from reelflow.contracts import Clip, DatasetReport, FramesReport
 from reelflow.errors import ClipError, DataError
+from reelflow.objectstore.shards import SharedShards, default_shards
 from reelflow.params import FramesParams
 from reelflow.progress import report as report_progress
-from reelflow.stores.shared import SharedShards, default_shards
 from reelflow.stores.sources import bring_clips
 from reelflow.workers import in_processes
 

@@ -21,9 +21,9 @@ from components.frames import step as frames_step
 from reelflow.contracts import Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError, ParamsError
+from reelflow.objectstore.interface import NO_STORE, ObjectStore, Stored, open_store
+from reelflow.objectstore.shards import Listing
 from reelflow.settings import Settings
-from reelflow.stores.objects import NO_STORE, ObjectStore, Stored, open_store
-from reelflow.stores.shared import Listing
 
 FACTS, FRAMES, FEATURES = facts.KIND, frames_step.KIND, features_step.KIND
 KINDS = (FACTS, FRAMES, FEATURES)

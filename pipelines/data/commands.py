@@ -14,7 +14,7 @@ from reelflow.errors import ParamsError
 
 if TYPE_CHECKING:
     from pipelines.data.transfer import Outcome
-    from reelflow.stores.objects import ObjectStore
+    from reelflow.objectstore.interface import ObjectStore
 
 commands = typer.Typer(
     help="The caches of frames and features: what is where, pull, push, gc.", no_args_is_help=True
@@ -41,9 +41,9 @@ def status(
     from pipelines.choices import choose
     from pipelines.data.status import read_status
     from pipelines.data.view import print_status
+    from reelflow.objectstore.interface import open_store
     from reelflow.params import load_params
     from reelflow.settings import Settings
-    from reelflow.stores.objects import open_store
 
     settings = Settings()
     chosen = choose(load_params(params), data, weights, backbones, "", drop_small_classes=False)

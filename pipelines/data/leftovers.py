@@ -13,7 +13,7 @@ from pipelines.data.sweep import DAY_S
 from pipelines.data.transfer import WAY
 from reelflow.errors import disk_errors
 from reelflow.files import unfinished
-from reelflow.stores.objects import ObjectStore
+from reelflow.objectstore.interface import ObjectStore
 
 TRANSFER = re.compile(rf"{re.escape(WAY)}\w{{8}}")
 

@@ -11,9 +11,9 @@ from pipelines.data.outputs import find_dataset, finished, kept_bytes
 from reelflow.artifacts.clips import read_clips
 from reelflow.contracts import BackboneSpec, DatasetReport, FeaturesReport, FrameShard, FramesReport, Sha256
 from reelflow.documents import Document
+from reelflow.objectstore.interface import ObjectStore
 from reelflow.params import Params
 from reelflow.provenance import PROVENANCE, Provenance
-from reelflow.stores.objects import ObjectStore
 
 
 class Held(Document):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from pipelines.data.catalog import FACTS, Catalog, Shard, read_catalog
 from pipelines.data.roots import Root
+from reelflow.objectstore.interface import ObjectStore, Stored
 from reelflow.progress import track
-from reelflow.stores.objects import ObjectStore, Stored
 
 DAY_S = 24 * 3600
 SMALL = "facts of clips are small, and costly to find again"

@@ -12,8 +12,8 @@ from threading import Lock
 
 from pipelines.data.catalog import Catalog, Shard, read_catalog
 from reelflow.errors import StorageError
+from reelflow.objectstore.interface import ObjectStore
 from reelflow.progress import emit
-from reelflow.stores.objects import ObjectStore
 
 MEGABYTE = 1e6
 WAY = ".transfer-"

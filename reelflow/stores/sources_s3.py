@@ -6,8 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from reelflow.settings import Settings
-from reelflow.stores.s3_requests import (
+from reelflow.objectstore.s3_requests import (
     PATIENCE,
     Patience,
     TornError,
@@ -18,6 +17,7 @@ from reelflow.stores.s3_requests import (
     open_client,
     save_body,
 )
+from reelflow.settings import Settings
 from reelflow.stores.sources_address import S3Prefix
 from reelflow.stores.sources_cache import MAX_FILES, Entry
 

@@ -9,9 +9,9 @@ from components.dataset.facts import KIND, PACKS
 from components.dataset.probing import Probed, probe_all
 from reelflow.errors import ClipError
 from reelflow.files import sha256_file
+from reelflow.objectstore.interface import open_store
+from reelflow.objectstore.shards import SharedShards
 from reelflow.settings import Settings
-from reelflow.stores.objects import open_store
-from reelflow.stores.shared import SharedShards
 from tests.videos import write_video
 
 

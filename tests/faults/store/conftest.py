@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from reelflow.objectstore.s3 import S3Store
+from reelflow.objectstore.s3_requests import Patience
 from reelflow.settings import Settings
-from reelflow.stores.s3 import S3Store
-from reelflow.stores.s3_requests import Patience
 from tests.faults.store.proxy import FaultyProxy, faulty_proxy
 from tests.s3_server import BUCKET, SERVERS, credentials
 

@@ -20,10 +20,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reelflow.files import write_bytes, write_text
+from reelflow.objectstore.interface import DirectoryStore, ObjectStore
+from reelflow.objectstore.s3 import S3Store
+from reelflow.objectstore.shards import Listing, SharedShards
 from reelflow.settings import Settings
-from reelflow.stores.objects import DirectoryStore, ObjectStore
-from reelflow.stores.s3 import S3Store
-from reelflow.stores.shared import Listing, SharedShards
 
 KIND = "features"
 NAMES = ("shard.npy", "shard.json")

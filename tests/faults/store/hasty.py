@@ -6,8 +6,8 @@ It sends files in parts, and asks for listings in pages, as small as those of th
 import runpy
 import sys
 
-from reelflow.stores.s3 import S3Store
-from reelflow.stores.s3_requests import PATIENCE
+from reelflow.objectstore.s3 import S3Store
+from reelflow.objectstore.s3_requests import PATIENCE
 
 FAILURES = 3
 PART_BYTES, PAGE_NAMES = 10_000, 4

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from reelflow.errors import DISK_ADVICE
+from reelflow.objectstore.interface import DirectoryStore, ObjectStore, open_store
 from reelflow.settings import Settings
-from reelflow.stores.objects import DirectoryStore, ObjectStore, open_store
 from tests.s3_server import BUCKET, SERVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
@@ -23,7 +23,7 @@ import sys
 from pathlib import Path
 from reelflow.errors import StorageError
 from reelflow.settings import Settings
-from reelflow.stores.objects import open_store
+from reelflow.objectstore.interface import open_store
 
 store, (work, name, path) = open_store(Settings()), sys.argv[1:]
 try:

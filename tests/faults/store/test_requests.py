@@ -9,7 +9,7 @@ import pytest
 
 from reelflow.errors import StorageError
 from reelflow.files import sha256_file
-from reelflow.stores.objects import ObjectStore, Stored
+from reelflow.objectstore.interface import ObjectStore, Stored
 from tests.faults.store import proxy as faults
 from tests.faults.store.conftest import CALM, HASTY, PART_BYTES, Place
 from tests.s3_server import SECRET_KEY

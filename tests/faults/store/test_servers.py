@@ -5,10 +5,10 @@ import time
 import pytest
 
 from reelflow.errors import StorageError
+from reelflow.objectstore.s3 import S3Store
+from reelflow.objectstore.s3_requests import Patience
+from reelflow.objectstore.shards import SharedShards
 from reelflow.settings import Settings
-from reelflow.stores.s3 import S3Store
-from reelflow.stores.s3_requests import Patience
-from reelflow.stores.shared import SharedShards
 from tests.faults.store import proxy as faults
 from tests.faults.store.commands import served
 from tests.faults.store.conftest import CALM, PART_BYTES, Place

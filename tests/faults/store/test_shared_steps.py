@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.data.catalog import read_catalog
+from reelflow.objectstore.s3 import S3Store
 from reelflow.settings import Settings
-from reelflow.stores.s3 import S3Store
 from tests.faults.store import proxy as faults
 from tests.faults.store.commands import Done, account, cases, check_done, check_told, run, served, spoiled
 from tests.faults.store.conftest import CALM, Place

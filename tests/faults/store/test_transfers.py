@@ -9,11 +9,11 @@ import pytest
 from pipelines.data.catalog import read_catalog
 from reelflow.artifacts.frames import index_path
 from reelflow.files import sha256_text
+from reelflow.objectstore.interface import DirectoryStore, ObjectStore
+from reelflow.objectstore.s3 import S3Store
+from reelflow.objectstore.shards import SharedShards
 from reelflow.provenance import PROVENANCE
 from reelflow.settings import Settings
-from reelflow.stores.objects import DirectoryStore, ObjectStore
-from reelflow.stores.s3 import S3Store
-from reelflow.stores.shared import SharedShards
 from tests.fake_frames import write_frames
 from tests.faults.store import proxy as faults
 from tests.faults.store.commands import Done, account, cases, check_done, check_told, served, spoiled

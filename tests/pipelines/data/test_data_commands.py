@@ -17,10 +17,10 @@ from pipelines.__main__ import app
 from pipelines.data.catalog import read_catalog
 from reelflow.backbones.thumbnail import Thumbnail
 from reelflow.contracts import DatasetReport
+from reelflow.objectstore.interface import DirectoryStore
 from reelflow.params import load_params
 from reelflow.settings import Settings
 from reelflow.stores.mlflow_client import connect
-from reelflow.stores.objects import DirectoryStore
 from reelflow.stores.registry import LINEAGE_TAG
 from reelflow.stores.sources_cache import ClipCache, SourceNote
 from tests.workplace import Workplace

@@ -8,9 +8,9 @@ import pytest
 
 from pipelines.data.leftovers import clear, find_leftovers
 from pipelines.data.sweep import DAY_S
+from reelflow.objectstore.interface import DirectoryStore
+from reelflow.objectstore.s3 import S3Store
 from reelflow.settings import Settings
-from reelflow.stores.objects import DirectoryStore
-from reelflow.stores.s3 import S3Store
 from tests.s3_server import BUCKET, SERVERS
 
 NOW = 2_000_000_000.0

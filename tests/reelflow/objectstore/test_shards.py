@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from reelflow.files import sha256_text
+from reelflow.objectstore.interface import DirectoryStore, ObjectStore
+from reelflow.objectstore.s3 import S3Store
+from reelflow.objectstore.s3_requests import Patience
+from reelflow.objectstore.shards import Listing, SharedShards
 from reelflow.settings import Settings
-from reelflow.stores.objects import DirectoryStore, ObjectStore
-from reelflow.stores.s3 import S3Store
-from reelflow.stores.s3_requests import Patience
-from reelflow.stores.shared import Listing, SharedShards
 from tests.s3_server import BUCKET, SERVERS, credentials
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")

@@ -91,7 +91,7 @@ def open_store(settings: Settings) -> ObjectStore | None:
     if settings.store == NO_STORE:
         return None
     if settings.store.startswith("s3://"):
-        from reelflow.stores.s3 import S3Store
+        from reelflow.objectstore.s3 import S3Store
 
         bucket, _, prefix = settings.store.removeprefix("s3://").rstrip("/").partition("/")
         if BUCKET.fullmatch(bucket) and (not prefix or NAME.fullmatch(prefix)):

@@ -21,7 +21,7 @@ from botocore.parsers import ResponseParserError
 
 from reelflow.errors import ParamsError, StorageError
 from reelflow.files import atomic
-from reelflow.stores.s3_gauge import gauge_answers
+from reelflow.objectstore.s3_gauge import gauge_answers
 
 if TYPE_CHECKING:
     from hashlib import _Hash

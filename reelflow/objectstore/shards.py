@@ -18,8 +18,8 @@ from reelflow.contracts import Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, sha256_text, write_text
+from reelflow.objectstore.interface import ObjectStore, open_store
 from reelflow.settings import Settings
-from reelflow.stores.objects import ObjectStore, open_store
 
 
 class Listing(Document):

@@ -9,9 +9,9 @@ import pytest
 
 from reelflow.errors import ParamsError, StorageError
 from reelflow.files import sha256_text
+from reelflow.objectstore.interface import DirectoryStore, ObjectStore, Stored, open_store
+from reelflow.objectstore.s3 import PART_BYTES, S3Store
 from reelflow.settings import Settings
-from reelflow.stores.objects import DirectoryStore, ObjectStore, Stored, open_store
-from reelflow.stores.s3 import PART_BYTES, S3Store
 from tests.s3_server import ACCESS_KEY, BUCKET, SERVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")

@@ -16,9 +16,8 @@ from typing import Any, NoReturn, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from reelflow.settings import Settings
-from reelflow.stores.objects import AlteredError, Fragment, Stored, checked
-from reelflow.stores.s3_requests import (
+from reelflow.objectstore.interface import AlteredError, Fragment, Stored, checked
+from reelflow.objectstore.s3_requests import (
     LOST,
     PATIENCE,
     Patience,
@@ -32,6 +31,7 @@ from reelflow.stores.s3_requests import (
     open_client,
     save_body,
 )
+from reelflow.settings import Settings
 
 PART_BYTES = 16 * 1024 * 1024
 MISSING = {"404", "NoSuchKey", "NotFound"}
