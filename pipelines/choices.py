@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from reelflow.params import Params
-from reelflow.stores.sources_address import is_remote
+from reelflow.sources.address import is_remote
 
 DEFAULT_MODEL = "reelflow"
 DEFAULT_WEIGHTS_BACKBONE = "mobilenet_v2_quant"

@@ -2,7 +2,7 @@
 
 from reelflow.backbones import NEEDS_NO_TENSORFLOW
 from reelflow.params import Params
-from reelflow.stores.sources_address import GitPath, parse_source
+from reelflow.sources.address import GitPath, parse_source
 
 
 def image_name(task: str, params: Params, *, gpu: bool = False) -> str:

@@ -33,7 +33,7 @@ from reelflow.params import Params
 from reelflow.progress import Event
 from reelflow.provenance import code_hash
 from reelflow.settings import Settings
-from reelflow.stores.sources import data_version
+from reelflow.sources.fetch import data_version
 from reelflow.stores.teachers import check_teachers
 from reelflow.stores.tracking import finish_run, prepare, record_folder
 from reelflow.video.views import check_views

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from reelflow.errors import ParamsError
 from reelflow.files import exists
-from reelflow.stores.sources_address import is_remote
-from reelflow.stores.sources_dvc import may_be_tracked
+from reelflow.sources.address import is_remote
+from reelflow.sources.dvc import may_be_tracked
 
 
 def check_source(source: str, out: Path) -> None:

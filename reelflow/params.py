@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validato
 
 from reelflow.errors import ParamsError
 from reelflow.protocols import Protocol
-from reelflow.stores.sources_address import parse_source
+from reelflow.sources.address import parse_source
 from reelflow.yaml_file import read_yaml
 
 Fraction = Annotated[float, Field(ge=0, le=1)]

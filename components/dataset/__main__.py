@@ -8,8 +8,8 @@ import typer
 from components.dataset.step import run
 from reelflow.commandline import run_command
 from reelflow.params import load_params
+from reelflow.sources.fetch import fetched
 from reelflow.steps import perform
-from reelflow.stores.sources import fetched
 
 
 def main(

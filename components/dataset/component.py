@@ -15,8 +15,8 @@ def dataset(
     """Probe, quarantine and split the clips."""
     from components.dataset.step import run
     from reelflow.params import DatasetParams
+    from reelflow.sources.fetch import fetched
     from reelflow.steps import paths, perform
-    from reelflow.stores.sources import fetched
 
     perform(
         run,

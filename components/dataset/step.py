@@ -19,8 +19,8 @@ from reelflow.files import sha256_file, sha256_text
 from reelflow.objectstore.shards import default_shards
 from reelflow.params import DatasetParams
 from reelflow.progress import emit
+from reelflow.sources.cache import SourceNote
 from reelflow.splits import Member
-from reelflow.stores.sources_cache import SourceNote
 
 RECIPES = (".yaml", ".yml")
 

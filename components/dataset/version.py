@@ -10,7 +10,7 @@ from reelflow.files import write_text
 from reelflow.params import load_params
 from reelflow.progress import Line, watched_by
 from reelflow.settings import Settings
-from reelflow.stores.sources import content_version
+from reelflow.sources.fetch import content_version
 
 
 def main(

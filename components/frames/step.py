@@ -24,7 +24,7 @@ from reelflow.errors import ClipError, DataError
 from reelflow.objectstore.shards import SharedShards, default_shards
 from reelflow.params import FramesParams
 from reelflow.progress import report as report_progress
-from reelflow.stores.sources import bring_clips
+from reelflow.sources.fetch import bring_clips
 from reelflow.workers import in_processes
 
 KIND = "frames"

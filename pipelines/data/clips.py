@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.data.roots import Root
 from pipelines.data.sweep import DAY_S, young_for
 from reelflow.errors import disk_errors
-from reelflow.stores.sources_cache import ClipCache, Tree
+from reelflow.sources.cache import ClipCache, Tree
 
 
 @dataclass(frozen=True)

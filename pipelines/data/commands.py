@@ -91,7 +91,7 @@ def gc(
     from pipelines.data.view import print_plan
     from reelflow.progress import Line, watched_by
     from reelflow.settings import Settings
-    from reelflow.stores.sources_cache import ClipCache
+    from reelflow.sources.cache import ClipCache
     from reelflow.stores.versions import Versions
 
     settings, console, now = Settings(), wide_console(), time.time()

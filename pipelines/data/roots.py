@@ -10,7 +10,7 @@ from reelflow.artifacts.lineage import LINEAGE, Lineage
 from reelflow.contracts import DatasetReport, FeaturesReport, FramesReport, Sha256
 from reelflow.errors import BundleError, ParamsError
 from reelflow.files import files_below
-from reelflow.stores.sources_cache import SourceNote
+from reelflow.sources.cache import SourceNote
 from reelflow.stores.versions import Version, Versions
 
 READERS = 8

@@ -24,8 +24,8 @@ from reelflow.contracts import TrainingReport
 from reelflow.measures.loss import log_losses
 from reelflow.nets import runtime
 from reelflow.params import Params
+from reelflow.sources.fetch import fetched
 from reelflow.steps import perform, where_it_exists
-from reelflow.stores.sources import fetched
 
 HOLDOUT = "holdout"  # every fold is a folder of its own
 

@@ -13,8 +13,8 @@ from urllib3.util import Retry
 from reelflow.errors import DataError, ReelflowError, TrackingError
 from reelflow.files import sha256_text
 from reelflow.settings import Settings
-from reelflow.stores.sources import data_version
-from reelflow.stores.sources_address import is_remote
+from reelflow.sources.address import is_remote
+from reelflow.sources.fetch import data_version
 from reelflow.stores.tracker import RUN_TAG, Tracker
 from reelflow.stores.tracking import FAILURE_TAG, finish_run, record_failure
 

@@ -30,12 +30,12 @@ from reelflow.errors import DataError, ParamsError, ReelflowError, StorageError
 from reelflow.params import load_params
 from reelflow.progress import watched_by
 from reelflow.settings import Settings
+from reelflow.sources import dvc as sources_dvc
+from reelflow.sources.address import GitPath, LocalPath, S3Prefix, parse_source
+from reelflow.sources.cache import Entry, checked_entries
+from reelflow.sources.fetch import content_version, data_version, fetched
 from reelflow.steps import perform
-from reelflow.stores import sources_dvc
 from reelflow.stores.history import begin
-from reelflow.stores.sources import content_version, data_version, fetched
-from reelflow.stores.sources_address import GitPath, LocalPath, S3Prefix, parse_source
-from reelflow.stores.sources_cache import Entry, checked_entries
 from reelflow.stores.tracking import finish_run, record_folder
 from tests.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, rclone_s3
 from tests.team_repository import CLIPS, git, make_team, publish
@@ -368,7 +368,7 @@ def test_no_run_takes_the_results_of_other_clips_under_the_same_prefix(bucket, v
     assert begin(settings("run-3"), bucket.source, "work", always=False)[0] not in ("", first)
 
 
-FETCH = "import sys; from reelflow.stores.sources import fetched\nwith fetched(sys.argv[1]): print('whole')"
+FETCH = "import sys; from reelflow.sources.fetch import fetched\nwith fetched(sys.argv[1]): print('whole')"
 
 
 def test_a_killed_fetch_goes_on_and_two_at_once_are_safe(bucket, tmp_path):

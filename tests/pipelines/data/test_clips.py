@@ -11,7 +11,7 @@ import pytest
 from pipelines.data.clips import ClipsPlan, plan_clips, sweep_clips
 from pipelines.data.roots import Root
 from pipelines.data.sweep import DAY_S
-from reelflow.stores.sources_cache import ClipCache, Entry, SourceNote
+from reelflow.sources.cache import ClipCache, Entry, SourceNote
 
 NOW = time.time()
 OLD = NOW - 50 * DAY_S

@@ -20,9 +20,9 @@ from reelflow.contracts import DatasetReport
 from reelflow.objectstore.interface import DirectoryStore
 from reelflow.params import load_params
 from reelflow.settings import Settings
+from reelflow.sources.cache import ClipCache, SourceNote
 from reelflow.stores.mlflow_client import connect
 from reelflow.stores.registry import LINEAGE_TAG
-from reelflow.stores.sources_cache import ClipCache, SourceNote
 from tests.workplace import Workplace
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -18,8 +18,8 @@ from reelflow.objectstore.s3_requests import (
     save_body,
 )
 from reelflow.settings import Settings
-from reelflow.stores.sources_address import S3Prefix
-from reelflow.stores.sources_cache import MAX_FILES, Entry
+from reelflow.sources.address import S3Prefix
+from reelflow.sources.cache import MAX_FILES, Entry
 
 
 class S3Origin:

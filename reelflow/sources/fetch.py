@@ -13,8 +13,8 @@ from reelflow.contracts import Clip, DatasetReport
 from reelflow.errors import DataError
 from reelflow.files import exists, fingerprint
 from reelflow.settings import Settings
-from reelflow.stores.sources_address import GitPath, LocalPath, S3Prefix, is_remote, parse_source
-from reelflow.stores.sources_cache import (
+from reelflow.sources.address import GitPath, LocalPath, S3Prefix, is_remote, parse_source
+from reelflow.sources.cache import (
     ClipCache,
     Entry,
     Origin,
@@ -22,7 +22,7 @@ from reelflow.stores.sources_cache import (
     checked_entries,
     version_of,
 )
-from reelflow.stores.sources_content import content_hash
+from reelflow.sources.content import content_hash
 
 
 @dataclass(frozen=True)
@@ -140,16 +140,16 @@ def _open(source: str, settings: Settings, revision: str, stack: ExitStack) -> t
     """The origin, and whether what it holds lies here already."""
     match parse_source(source):
         case S3Prefix() as address:
-            from reelflow.stores.sources_s3 import S3Origin
+            from reelflow.sources.s3 import S3Origin
 
             return S3Origin(address, settings), False
         case GitPath() as address:
-            from reelflow.stores.sources_dvc import open_git
+            from reelflow.sources.dvc import open_git
 
             address = replace(address, revision=revision or address.revision)
             return stack.enter_context(open_git(source, address, settings)), False
         case LocalPath(path):
-            from reelflow.stores.sources_dvc import may_be_tracked, open_tracked
+            from reelflow.sources.dvc import may_be_tracked, open_tracked
 
             if may_be_tracked(path):
                 return stack.enter_context(open_tracked(path, settings))

@@ -16,8 +16,8 @@ from reelflow.errors import DataError, ReelflowError, StorageError
 from reelflow.files import atomic, exists
 from reelflow.progress import emit
 from reelflow.settings import Settings
-from reelflow.stores.sources_address import GitPath, redacted
-from reelflow.stores.sources_cache import Entry
+from reelflow.sources.address import GitPath, redacted
+from reelflow.sources.cache import Entry
 
 ATTEMPTS = 3
 GIT_TIMEOUT_S = 30  # DVC tries some times more
