@@ -27,7 +27,7 @@ from reelflow.objectstore.interface import NO_STORE
 from reelflow.params import Params
 from reelflow.settings import Settings
 from reelflow.sources.address import is_remote
-from reelflow.stores.mlflow_sqlite import SQLITE, sqlite_file
+from reelflow.tracking.sqlite import SQLITE, sqlite_file
 
 IMAGE_USER = "10001:0"
 START_TIMEOUT_S = 60

@@ -18,7 +18,7 @@ from reelflow.errors import BundleError, ParamsError, TrackingError
 from reelflow.files import exists, sha256_file
 from reelflow.provenance import PROVENANCE, Provenance
 from reelflow.settings import Settings
-from reelflow.stores.versions import TrainingRun, Version, Versions
+from reelflow.tracking.versions import TrainingRun, Version, Versions
 
 MODEL = re.compile(r"models:/(?P<name>[^/@]+)(@(?P<alias>[^/@]+)|/(?P<number>[0-9]{1,9}))")
 BUNDLE = "bundle"

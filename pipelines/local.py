@@ -34,8 +34,8 @@ from reelflow.progress import Event
 from reelflow.provenance import code_hash
 from reelflow.settings import Settings
 from reelflow.sources.fetch import data_version
-from reelflow.stores.teachers import check_teachers
-from reelflow.stores.tracking import finish_run, prepare, record_folder
+from reelflow.tracking.records import finish_run, prepare, record_folder
+from reelflow.tracking.teachers import check_teachers
 from reelflow.video.views import check_views
 
 POLL_S = 0.1

@@ -29,7 +29,7 @@ from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
 from reelflow.provenance import PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
-from reelflow.stores.tracking import record_failure, record_folder
+from reelflow.tracking.records import record_failure, record_folder
 
 Outcome = TypeVar("Outcome", bound=Report)
 

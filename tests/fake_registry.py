@@ -9,7 +9,7 @@ from pathlib import Path
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import BundleReport
 from reelflow.files import sha256_file
-from reelflow.stores.registry import (
+from reelflow.tracking.registry import (
     EVALUATION,
     EVALUATION_TAG,
     SHA_TAG,

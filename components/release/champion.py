@@ -22,7 +22,7 @@ from reelflow.edge.clips import litert_scores
 from reelflow.errors import BundleError
 from reelflow.measures.comparison import compare
 from reelflow.progress import emit
-from reelflow.stores.registry import Registry
+from reelflow.tracking.registry import Registry
 
 RESAMPLES, SEED = 10_000, 1
 SMALLER = 0.99  # a size ratio below this is more than a few bytes of metadata

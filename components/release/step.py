@@ -16,7 +16,7 @@ from reelflow.errors import BundleError
 from reelflow.params import ReleaseParams
 from reelflow.progress import emit
 from reelflow.settings import Settings
-from reelflow.stores.registry import MlflowRegistry, Registry
+from reelflow.tracking.registry import MlflowRegistry, Registry
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 HEADLINES = ("accuracy", "top5_accuracy", "macro_f1")

@@ -10,7 +10,7 @@ from reelflow.commandline import run_command
 from reelflow.nets.heads import HEADS
 from reelflow.params import load_params
 from reelflow.steps import perform
-from reelflow.stores.teachers import gathered
+from reelflow.tracking.teachers import gathered
 
 
 def main(

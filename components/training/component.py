@@ -18,7 +18,7 @@ def training(
     from components.training.step import run
     from reelflow.params import TrainingParams
     from reelflow.steps import paths, perform
-    from reelflow.stores.teachers import gathered
+    from reelflow.tracking.teachers import gathered
 
     section = TrainingParams.model_validate_json(params)
     perform(

@@ -50,7 +50,7 @@ def run(
         dataset: folder of the dataset step.
         features: folder of the features step.
         model: the output; holds `model.keras`, `curves.csv`, `curves.png`, scores and `training.json`.
-        teachers: the models of `params.teacher`, as `reelflow.stores.teachers.gathered` lays them out.
+        teachers: the models of `params.teacher`, as `reelflow.tracking.teachers.gathered` lays them out.
 
     Raises:
         ParamsError: unknown head or protocol, a protocol that allows no teacher, the loss is no number

@@ -11,7 +11,7 @@ def check(source: str, work: str, mlflow_ui: str, always: bool, run: dsl.Output[
     from pathlib import Path
 
     from reelflow.settings import Settings
-    from reelflow.stores.history import begin
+    from reelflow.tracking.lifecycle import begin
 
     version, place = begin(Settings(), source, work, always=always)
     said = "This run in MLflow" if version else "Nothing has changed since this run"

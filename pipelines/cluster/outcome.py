@@ -11,7 +11,7 @@ def outcome(status: dsl.PipelineTaskFinalStatus, failure: dsl.Output[dsl.Markdow
     from pathlib import Path
 
     from reelflow.settings import Settings
-    from reelflow.stores.history import end
+    from reelflow.tracking.lifecycle import end
 
     text = end(Settings(), status.state, status.error_message or "")
     Path(failure.path).write_text(text or "The run ended well.", encoding="utf-8")

@@ -92,7 +92,7 @@ def gc(
     from reelflow.progress import Line, watched_by
     from reelflow.settings import Settings
     from reelflow.sources.cache import ClipCache
-    from reelflow.stores.versions import Versions
+    from reelflow.tracking.versions import Versions
 
     settings, console, now = Settings(), wide_console(), time.time()
     store, cache = open_shared(settings.store), ClipCache(settings.clips)

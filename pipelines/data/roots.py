@@ -11,7 +11,7 @@ from reelflow.contracts import DatasetReport, FeaturesReport, FramesReport, Sha2
 from reelflow.errors import BundleError, ParamsError
 from reelflow.files import files_below
 from reelflow.sources.cache import SourceNote
-from reelflow.stores.versions import Version, Versions
+from reelflow.tracking.versions import Version, Versions
 
 READERS = 8
 

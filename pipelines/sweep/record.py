@@ -6,7 +6,7 @@ from pathlib import Path
 from pipelines.sweep.results import Study, SweepReport
 from pipelines.sweep.search import Attempt
 from reelflow.settings import Settings
-from reelflow.stores.tracker import Tracker
+from reelflow.tracking.tracker import Tracker
 
 
 class Record:

@@ -27,7 +27,7 @@ RECORD = """
 import sys
 from pathlib import Path
 from reelflow.settings import Settings
-from reelflow.stores.tracker import Tracker
+from reelflow.tracking.tracker import Tracker
 
 tracker = Tracker(Settings())
 run = tracker.parent("in a container", {"a": "1"})
@@ -39,7 +39,7 @@ print(run)
 REGISTER = """
 from pathlib import Path
 from reelflow.settings import Settings
-from reelflow.stores.registry import MlflowRegistry
+from reelflow.tracking.registry import MlflowRegistry
 
 registry = MlflowRegistry(Settings())
 version = registry.register(Path("/bundle"), model_name="reelflow", tags={"t": "v"})

@@ -35,8 +35,8 @@ from reelflow.sources.address import GitPath, LocalPath, S3Prefix, parse_source
 from reelflow.sources.cache import Entry, checked_entries
 from reelflow.sources.fetch import content_version, data_version, fetched
 from reelflow.steps import perform
-from reelflow.stores.history import begin
-from reelflow.stores.tracking import finish_run, record_folder
+from reelflow.tracking.lifecycle import begin
+from reelflow.tracking.records import finish_run, record_folder
 from tests.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, rclone_s3
 from tests.team_repository import CLIPS, git, make_team, publish
 from tests.videos import write_video

@@ -21,7 +21,7 @@ from reelflow.errors import DataError, ParamsError, StorageError
 from reelflow.params import Params, load_params
 from reelflow.protocols import Protocol, cut_folds
 from reelflow.settings import Settings
-from reelflow.stores.tracker import PARENT_TAG, Tracker
+from reelflow.tracking.tracker import PARENT_TAG, Tracker
 from tests import fake_features
 from tests.workplace import ROOT, Workplace
 

@@ -13,7 +13,7 @@ from reelflow.nets.examples import load_examples
 from reelflow.nets.saved import load_head
 from reelflow.progress import watched_by
 from reelflow.provenance import describe_step
-from reelflow.stores.teachers import gathered
+from reelflow.tracking.teachers import gathered
 from tests import fake_features as fake
 
 LABELS = ("a", "b", "c", "d")

@@ -21,8 +21,8 @@ from reelflow.objectstore.interface import DirectoryStore
 from reelflow.params import load_params
 from reelflow.settings import Settings
 from reelflow.sources.cache import ClipCache, SourceNote
-from reelflow.stores.mlflow_client import connect
-from reelflow.stores.registry import LINEAGE_TAG
+from reelflow.tracking.client import connect
+from reelflow.tracking.registry import LINEAGE_TAG
 from tests.workplace import Workplace
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from reelflow.errors import DISK_ADVICE, ReelflowError, StorageError, TrackingError, disk_errors
 from reelflow.files import locked
 from reelflow.settings import Settings
-from reelflow.stores.mlflow_sqlite import SQLITE, migrate, sqlite_file
+from reelflow.tracking.sqlite import SQLITE, migrate, sqlite_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -16,9 +16,9 @@ from reelflow.edge.bundle import open_bundle
 from reelflow.errors import BundleError, TrackingError
 from reelflow.files import sha256_file
 from reelflow.settings import Settings
-from reelflow.stores import mlflow_client
-from reelflow.stores.registry import MlflowRegistry, Registry
-from reelflow.stores.tracking import prepare
+from reelflow.tracking import client as mlflow_client
+from reelflow.tracking.records import prepare
+from reelflow.tracking.registry import MlflowRegistry, Registry
 from tests.bundles import LABELS, write_clip, write_small_bundle
 from tests.fake_registry import MemoryRegistry
 from tests.fake_reports import bundle_report, evaluation_report

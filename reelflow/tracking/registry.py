@@ -21,9 +21,9 @@ from reelflow.contracts import BundleReport, EvaluationReport
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file
 from reelflow.settings import Settings
-from reelflow.stores.mlflow_client import connect, exclusive, tracking_errors
-from reelflow.stores.tracker import Tracker
-from reelflow.stores.tracking import run_name
+from reelflow.tracking.client import connect, exclusive, tracking_errors
+from reelflow.tracking.records import run_name
+from reelflow.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

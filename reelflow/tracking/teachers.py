@@ -10,7 +10,7 @@ from reelflow.contracts import TrainingReport
 from reelflow.errors import BundleError, ParamsError
 from reelflow.files import exists
 from reelflow.settings import Settings
-from reelflow.stores.mlflow_client import connect, tracking_errors
+from reelflow.tracking.client import connect, tracking_errors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -17,7 +17,7 @@ from mlflow.store.db import utils
 from mlflow.store.tracking.dbmodels.initial_models import Base
 
 from reelflow.errors import TrackingError
-from reelflow.stores import mlflow_sqlite
+from reelflow.tracking import sqlite as mlflow_sqlite
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 REVISIONS_BACK = 30
@@ -26,7 +26,7 @@ KILLED_BEFORE_A_STATEMENT = """
 import os, signal, sys
 from pathlib import Path
 from sqlalchemy import Engine, event
-from reelflow.stores.mlflow_sqlite import migrate
+from reelflow.tracking.sqlite import migrate
 
 left = int(sys.argv[2])
 
@@ -39,7 +39,7 @@ def count(connection, cursor, statement, *_):
 
 migrate(Path(sys.argv[1]))
 """
-MIGRATE = "import sys; from pathlib import Path; from reelflow.stores.mlflow_sqlite import migrate; "
+MIGRATE = "import sys; from pathlib import Path; from reelflow.tracking.sqlite import migrate; "
 MIGRATE += "migrate(Path(sys.argv[1]))"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reelflow.settings import Settings
-from reelflow.stores.mlflow_client import connect, exclusive, tracking_errors
+from reelflow.tracking.client import connect, exclusive, tracking_errors
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run

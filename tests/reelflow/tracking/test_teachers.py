@@ -6,9 +6,9 @@ import pytest
 
 from reelflow.errors import BundleError, ParamsError, TrackingError
 from reelflow.settings import Settings
-from reelflow.stores.mlflow_client import connect
-from reelflow.stores.teachers import check_teachers, gathered
-from reelflow.stores.tracking import record_folder
+from reelflow.tracking.client import connect
+from reelflow.tracking.records import record_folder
+from reelflow.tracking.teachers import check_teachers, gathered
 from tests.fake_reports import PARAMS, save_step, training_report
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # MLflow's

@@ -22,7 +22,7 @@ from reelflow.documents import Report
 from reelflow.errors import ReelflowError
 from reelflow.provenance import PROVENANCE, Provenance
 from reelflow.settings import Settings
-from reelflow.stores.tracker import Tracker, flatten
+from reelflow.tracking.tracker import Tracker, flatten
 
 REPORTS: Mapping[str, type[Report]] = {
     "dataset": DatasetReport,

@@ -10,8 +10,8 @@ import pytest
 
 from reelflow.errors import DataError, TrackingError
 from reelflow.settings import Settings
-from reelflow.stores.history import begin, end
-from reelflow.stores.tracking import finish_run, record_failure
+from reelflow.tracking.lifecycle import begin, end
+from reelflow.tracking.records import finish_run, record_failure
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 

@@ -15,8 +15,8 @@ from reelflow.files import sha256_text
 from reelflow.settings import Settings
 from reelflow.sources.address import is_remote
 from reelflow.sources.fetch import data_version
-from reelflow.stores.tracker import RUN_TAG, Tracker
-from reelflow.stores.tracking import FAILURE_TAG, finish_run, record_failure
+from reelflow.tracking.records import FAILURE_TAG, finish_run, record_failure
+from reelflow.tracking.tracker import RUN_TAG, Tracker
 
 MARK_TAG = "reelflow.mark"
 WEBHOOK_TIMEOUT_S = 10

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from reelflow.artifacts.lineage import LINEAGE, Lineage
 from reelflow.errors import BundleError, TrackingError
 from reelflow.settings import Settings
-from reelflow.stores.mlflow_client import connect, tracking_errors, without_credentials
-from reelflow.stores.mlflow_sqlite import SQLITE, sqlite_file
-from reelflow.stores.registry import LINEAGE_TAG, SHA_TAG, USER_TAG, MlflowRegistry
+from reelflow.tracking.client import connect, tracking_errors, without_credentials
+from reelflow.tracking.registry import LINEAGE_TAG, SHA_TAG, USER_TAG, MlflowRegistry
+from reelflow.tracking.sqlite import SQLITE, sqlite_file
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -9,9 +9,9 @@ import pytest
 
 from reelflow.errors import BundleError, TrackingError
 from reelflow.settings import Settings
-from reelflow.stores import mlflow_client
-from reelflow.stores.tracker import RUN_TAG, Tracker, flatten
-from reelflow.stores.tracking import finish_run, prepare, record_folder
+from reelflow.tracking import client as mlflow_client
+from reelflow.tracking.records import finish_run, prepare, record_folder
+from reelflow.tracking.tracker import RUN_TAG, Tracker, flatten
 from tests.fake_reports import (
     HASH,
     PARAMS,
@@ -190,8 +190,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from reelflow.settings import Settings
-from reelflow.stores.tracker import Tracker
-from reelflow.stores.tracking import prepare, finish_run
+from reelflow.tracking.tracker import Tracker
+from reelflow.tracking.records import prepare, finish_run
 settings = Settings(tracking_uri=sys.argv[1], run_name="together")
 prepare(settings)
 tracker = Tracker(settings)

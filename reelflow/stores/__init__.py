@@ -1,1 +1,0 @@
-"""Where things are kept, each behind a small interface."""

@@ -1,0 +1,1 @@
+"""MLflow: client, runs, registry, versions."""
