@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from reelflow.backbones import BACKBONES, check_backbones
-from reelflow.backbones.weights import WeightFile, find_weights
+from reelflow.backbones.weight_file import WeightFile
+from reelflow.backbones.weights import find_weights
 from reelflow.errors import WeightsError
 
 

@@ -6,7 +6,7 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from reelflow.backbones.weights import WeightFile, check
+from reelflow.backbones.weight_file import WeightFile, check
 from reelflow.errors import WeightsError, disk_errors
 from reelflow.files import locked, sha256_file
 from reelflow.progress import emit

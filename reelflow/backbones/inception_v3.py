@@ -2,7 +2,7 @@
 
 from reelflow.backbones import Backbone
 from reelflow.backbones.keras_application import Application, load_application
-from reelflow.backbones.weights import WeightFile
+from reelflow.backbones.weight_file import WeightFile
 
 NAME = "inception_v3_weights_tf_dim_ordering_tf_kernels"
 

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelflow.backbones.dequantised import fill
-from reelflow.backbones.weights import WeightFile, check, find_weights, save_keras_weights
+from reelflow.backbones.weight_file import WeightFile, check
+from reelflow.backbones.weights import find_weights, save_keras_weights
 from reelflow.contracts import BackboneSpec, Preprocessing
 from reelflow.errors import ParamsError, WeightsError
 from reelflow.files import sha256_file

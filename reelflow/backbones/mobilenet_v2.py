@@ -7,7 +7,7 @@ those of the same architecture, in float again.
 from reelflow.backbones import Backbone
 from reelflow.backbones.keras_application import Application, load_application
 from reelflow.backbones.mobilenet_v2_quant import FILE as QUANTISED
-from reelflow.backbones.weights import WeightFile
+from reelflow.backbones.weight_file import WeightFile
 
 NAME = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224"
 

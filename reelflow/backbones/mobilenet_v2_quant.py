@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from reelflow.backbones import Backbone
 from reelflow.backbones.embedding import cut_at
-from reelflow.backbones.weights import WeightFile, find_weights
+from reelflow.backbones.weight_file import WeightFile
+from reelflow.backbones.weights import find_weights
 from reelflow.contracts import BackboneSpec, Preprocessing
 from reelflow.errors import WeightsError
 from reelflow.files import sha256_file

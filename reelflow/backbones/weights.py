@@ -5,27 +5,18 @@ Nothing is ever put in the place of weights that are missing.
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reelflow.backbones.download import fetch
+from reelflow.backbones.weight_file import WeightFile, check
 from reelflow.errors import WeightsError
-from reelflow.files import atomic, sha256_file
+from reelflow.files import atomic
 
 if TYPE_CHECKING:
     import keras
 
 KEYWORDS = ("imagenet", "random")
-
-
-@dataclass(frozen=True)
-class WeightFile:
-    """A published file of weights: its name, where it is, and what it must contain."""
-
-    name: str
-    url: str
-    sha256: str
-    size_bytes: int
 
 
 def find_weights(weights: str, published: WeightFile, others: Sequence[str] = ()) -> Path:
@@ -41,8 +32,6 @@ def find_weights(weights: str, published: WeightFile, others: Sequence[str] = ()
         WeightsError: missing, altered, or not reachable.
     """
     if weights == "imagenet":
-        from reelflow.backbones.download import fetch
-
         return fetch(published)
     if weights == "random":
         raise WeightsError(
@@ -58,21 +47,6 @@ def find_weights(weights: str, published: WeightFile, others: Sequence[str] = ()
     if path.name == published.name:
         check(path, published)
     return path
-
-
-def check(path: Path, published: WeightFile) -> None:
-    """Check that `path` holds what was published.
-
-    Raises:
-        WeightsError: it does not.
-    """
-    found = sha256_file(path)
-    if found != published.sha256:
-        raise WeightsError(
-            f"{path} ({path.stat().st_size} bytes) has sha256 {found}, expected {published.sha256} "
-            f"({published.size_bytes} bytes): the copy is damaged or another version; fetch it again from "
-            f"{published.url}, or rename it if it is your own"
-        )
 
 
 def save_keras_weights(network: "keras.Model", path: Path) -> None:

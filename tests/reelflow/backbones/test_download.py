@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reelflow.backbones.download import fetch
-from reelflow.backbones.weights import WeightFile
+from reelflow.backbones.weight_file import WeightFile
 from reelflow.errors import WeightsError
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)

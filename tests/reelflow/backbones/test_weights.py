@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reelflow.backbones.weights import WeightFile, find_weights
+from reelflow.backbones.weight_file import WeightFile
+from reelflow.backbones.weights import find_weights
 from reelflow.errors import WeightsError
 
 CONTENT = b"published weights"
