@@ -8,8 +8,8 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
 from reelflow.errors import ParamsError
-from reelflow.protocols import Protocol
 from reelflow.sources.address import parse_source
+from reelflow.splitting.protocols import Protocol
 from reelflow.yaml_file import read_yaml
 
 Fraction = Annotated[float, Field(ge=0, le=1)]

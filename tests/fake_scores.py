@@ -19,7 +19,7 @@ from reelflow.contracts import (
 )
 from reelflow.files import sha256_file
 from reelflow.measures.scaling import scale_scores
-from reelflow.protocols import Protocol, cut_folds
+from reelflow.splitting.protocols import Protocol, cut_folds
 
 FLOORS = {"metadata": 0.5, "thumbnails": 0.6}
 

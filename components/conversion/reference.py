@@ -11,7 +11,7 @@ from reelflow.backbones import Backbone
 from reelflow.contracts import TrainingReport
 from reelflow.edge.clips import Frames
 from reelflow.nets.saved import load_head
-from reelflow.protocols import Protocol
+from reelflow.splitting.protocols import Protocol
 from reelflow.video.preprocess import preprocess
 from reelflow.video.views import VIEWS
 

@@ -21,7 +21,7 @@ from reelflow.errors import BundleError
 from reelflow.nets.runtime import prepare
 from reelflow.params import ConversionParams
 from reelflow.progress import emit
-from reelflow.protocols import Protocol
+from reelflow.splitting.protocols import Protocol
 
 NOT_MEASURED = Parity(clips=0, agreement=0, max_score_difference=0, keras_accuracy=0, litert_accuracy=0)
 

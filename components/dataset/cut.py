@@ -12,7 +12,7 @@ from reelflow.contracts import SPLITS, Rejected, Split
 from reelflow.errors import DataError
 from reelflow.params import DatasetParams
 from reelflow.progress import emit
-from reelflow.splits import Member, split_by_group
+from reelflow.splitting.splits import Member, split_by_group
 
 WHOLE: Mapping[str, int] = {"all": 3}
 LISTED: Mapping[str, int] = {"train": 2, "test": 1}

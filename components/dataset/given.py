@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from reelflow.contracts import Split
 from reelflow.errors import DataError
 from reelflow.progress import emit
-from reelflow.splits import Member
+from reelflow.splitting.splits import Member
 
 Parts = dict[str, list[Member]]
 

@@ -20,7 +20,7 @@ from reelflow.objectstore.shards import default_shards
 from reelflow.params import DatasetParams
 from reelflow.progress import emit
 from reelflow.sources.cache import SourceNote
-from reelflow.splits import Member
+from reelflow.splitting.splits import Member
 
 RECIPES = (".yaml", ".yml")
 

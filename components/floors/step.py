@@ -15,7 +15,7 @@ from reelflow.contracts import Clip, DatasetReport, Floor, FloorsReport
 from reelflow.errors import BundleError, DataError
 from reelflow.params import FloorsParams
 from reelflow.progress import track
-from reelflow.protocols import Protocol, cut_folds, read_protocol
+from reelflow.splitting.protocols import Protocol, cut_folds, read_protocol
 
 
 @dataclass(frozen=True)

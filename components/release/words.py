@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from components.release.champion import Incomparable, replaces
 from components.release.gates import reason
 from reelflow.contracts import BundleReport, Calibration, Comparison, FloorComparison, Gate, Interval
-from reelflow.protocols import Protocol
+from reelflow.splitting.protocols import Protocol
 
 FLOOR_NAMES = {"metadata": "clip metadata alone", "thumbnails": "thumbnails alone"}
 FLOOR_MEANINGS = {

@@ -8,7 +8,7 @@ import numpy as np
 from reelflow.contracts import Clip
 from reelflow.errors import DataError
 from reelflow.nets.examples import Examples, Rows
-from reelflow.protocols import Protocol, cut_folds
+from reelflow.splitting.protocols import Protocol, cut_folds
 
 
 @dataclass(frozen=True)

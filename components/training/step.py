@@ -22,7 +22,7 @@ from reelflow.nets.heads import build_head, check_heads, is_linear
 from reelflow.nets.runtime import seed_everything
 from reelflow.params import TrainingParams
 from reelflow.progress import emit
-from reelflow.protocols import read_protocol
+from reelflow.splitting.protocols import read_protocol
 from reelflow.video.views import is_spatial
 
 WORK = "checkpoints"
@@ -46,7 +46,7 @@ def run(
     Args:
         params: optimiser, schedule and sizes.
         head: a name in `reelflow.nets.heads.HEADS`.
-        protocol: by which clips are held out, as `reelflow.protocols.Protocol` writes it.
+        protocol: by which clips are held out, as `reelflow.splitting.protocols.Protocol` writes it.
         dataset: folder of the dataset step.
         features: folder of the features step.
         model: the output; holds `model.keras`, `curves.csv`, `curves.png`, scores and `training.json`.

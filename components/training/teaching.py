@@ -17,7 +17,7 @@ from reelflow.errors import BundleError, ParamsError
 from reelflow.nets.examples import Examples
 from reelflow.nets.saved import load_head
 from reelflow.params import TrainingParams
-from reelflow.protocols import Protocol
+from reelflow.splitting.protocols import Protocol
 
 
 def check_teaching(params: TrainingParams, protocol: Protocol, teachers: Path | None) -> None:

@@ -13,7 +13,7 @@ from reelflow.artifacts.clips import CLIPS, read_clips, write_clips
 from reelflow.contracts import SPLITS, Clip, DatasetReport
 from reelflow.errors import DataError
 from reelflow.files import sha256_file
-from reelflow.protocols import ClipFold, Protocol, cut_folds
+from reelflow.splitting.protocols import ClipFold, Protocol, cut_folds
 
 WHOLE = "all clips"
 

@@ -11,7 +11,7 @@ from pipelines.values import read_values
 from reelflow.errors import ParamsError
 from reelflow.nets.heads import check_heads
 from reelflow.params import Names, Params, Section, Seed, TrainingParams, explain
-from reelflow.protocols import Protocol
+from reelflow.splitting.protocols import Protocol
 from reelflow.video.views import check_views
 
 NO_CHOICE = frozenset({"heads", "seed", "teacher", "checkpoint_every_s"})

@@ -19,8 +19,8 @@ from pipelines.sweep.space import Space, load_space
 from reelflow.artifacts.clips import read_clips
 from reelflow.errors import DataError, ParamsError, StorageError
 from reelflow.params import Params, load_params
-from reelflow.protocols import Protocol, cut_folds
 from reelflow.settings import Settings
+from reelflow.splitting.protocols import Protocol, cut_folds
 from reelflow.tracking.tracker import PARENT_TAG, Tracker
 from tests import fake_features
 from tests.workplace import ROOT, Workplace

@@ -8,7 +8,7 @@ from components.dataset.cut import cut
 from reelflow.errors import DataError, ParamsError
 from reelflow.params import DatasetParams
 from reelflow.progress import watched_by
-from reelflow.splits import Member
+from reelflow.splitting.splits import Member
 
 PARAMS = DatasetParams(
     source="clips",

@@ -21,7 +21,7 @@ from reelflow.contracts import Clip, DatasetReport, FloorsReport, FramesReport
 from reelflow.errors import BundleError, DataError, ParamsError
 from reelflow.params import load_params
 from reelflow.progress import watched_by
-from reelflow.protocols import Protocol, cut_folds
+from reelflow.splitting.protocols import Protocol, cut_folds
 from tests import fake_features as fake
 from tests.fake_frames import write_shard
 

@@ -13,7 +13,7 @@ from reelflow.errors import DataError, ParamsError
 from reelflow.nets.examples import load_examples
 from reelflow.nets.saved import load_head
 from reelflow.progress import watched_by
-from reelflow.protocols import Protocol, cut_folds
+from reelflow.splitting.protocols import Protocol, cut_folds
 from tests import fake_features as fake
 
 THREE = "group_kfold(3)"

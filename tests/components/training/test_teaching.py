@@ -74,7 +74,7 @@ def test_a_small_student_agrees_more_with_its_teacher_than_without(tmp_path, inp
 def test_several_teachers_teach_their_mean(tmp_path, inputs, teacher):
     from components.training.cuts import cut_rows
     from components.training.teaching import teach
-    from reelflow.protocols import Protocol
+    from reelflow.splitting.protocols import Protocol
 
     other = fake.write_model(tmp_path / "other", inputs["features"], LABELS, "lstm", seed=5)
     examples, clips = load_examples(**inputs)

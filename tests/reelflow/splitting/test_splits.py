@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelflow.errors import DataError
-from reelflow.splits import Member, split_by_group
+from reelflow.splitting.splits import Member, split_by_group
 
 FRACTIONS = {"train": 0.62, "validation": 0.1, "test": 0.28}
 group_sizes = st.lists(st.integers(1, 6), min_size=3, max_size=12)

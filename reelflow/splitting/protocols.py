@@ -14,7 +14,7 @@ import numpy as np
 
 from reelflow.contracts import Clip
 from reelflow.errors import DataError, ParamsError
-from reelflow.splits import Member, split_by_group
+from reelflow.splitting.splits import Member, split_by_group
 
 KFOLD = re.compile(r"group_kfold\((\d{1,4})(?:, *seed=(\d{1,9}))?\)")
 CROSS_SET = re.compile(r"cross_set\(([^()]+)\)")

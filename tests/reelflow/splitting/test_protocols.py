@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reelflow.contracts import Clip
 from reelflow.errors import DataError, ParamsError
-from reelflow.protocols import Protocol, cut_folds, read_protocol
+from reelflow.splitting.protocols import Protocol, cut_folds, read_protocol
 from tests import fake_features as fake
 
 FORMS = [
