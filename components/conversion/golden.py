@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelflow.edge.classifier import Classifier
-from reelflow.edge.clips import Frames
 from reelflow.files import write_array
+from reelflow.scoring import Frames
 from reelflow.video.preprocess import preprocess
 
 MAX_FRAMES = 2  # for the backbone: a preprocessed frame of Inception has 268 kB

@@ -6,9 +6,9 @@ from components.conversion.golden import write_golden
 from reelflow.contracts import BundleFile, BundleReport
 from reelflow.edge.bundle import Bundle, open_bundle
 from reelflow.edge.classifier import Classifier
-from reelflow.edge.clips import Frames
 from reelflow.edge.selftest import self_test
 from reelflow.files import sha256_file
+from reelflow.scoring import Frames
 
 
 def finish_bundle(

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.backbones import Backbone
 from reelflow.contracts import TrainingReport
-from reelflow.edge.clips import Frames
 from reelflow.nets.saved import load_head
+from reelflow.scoring import Frames
 from reelflow.splitting.protocols import Protocol
 from reelflow.video.preprocess import preprocess
 from reelflow.video.views import VIEWS

@@ -16,11 +16,11 @@ from reelflow.backbones import Backbone, load_backbone
 from reelflow.contracts import BackboneSpec, BundleReport, DatasetReport, Parity, Sampling
 from reelflow.edge.bundle import Bundle
 from reelflow.edge.classifier import Classifier
-from reelflow.edge.clips import litert_scores
 from reelflow.errors import BundleError
 from reelflow.nets.runtime import prepare
 from reelflow.params import ConversionParams
 from reelflow.progress import emit
+from reelflow.scoring import litert_scores
 from reelflow.splitting.protocols import Protocol
 
 NOT_MEASURED = Parity(clips=0, agreement=0, max_score_difference=0, keras_accuracy=0, litert_accuracy=0)

@@ -18,10 +18,10 @@ from reelflow.artifacts.frames import FrameStore
 from reelflow.contracts import BundleReport, Comparison
 from reelflow.edge.bundle import Bundle, open_bundle
 from reelflow.edge.classifier import Classifier
-from reelflow.edge.clips import litert_scores
 from reelflow.errors import BundleError
 from reelflow.measures.comparison import compare
 from reelflow.progress import emit
+from reelflow.scoring import litert_scores
 from reelflow.tracking.registry import Registry
 
 RESAMPLES, SEED = 10_000, 1

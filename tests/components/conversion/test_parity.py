@@ -10,9 +10,9 @@ from components.conversion.parity import compare
 from components.conversion.reference import Reference
 from reelflow.edge.bundle import open_bundle
 from reelflow.edge.classifier import Classifier
-from reelflow.edge.clips import litert_scores
 from reelflow.errors import BundleError
 from reelflow.progress import watched_by
+from reelflow.scoring import litert_scores
 from tests.bundles import RandomFrames, write_small_bundle
 
 CLIPS = tuple("abcdefg")
