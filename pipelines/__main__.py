@@ -40,8 +40,8 @@ def run(
     ] = "subprocess",
 ) -> None:
     """Run the training pipeline on this machine, without a server."""
-    from pipelines.local import run_local
-    from pipelines.summary import print_summary
+    from pipelines.local.driver import run_local
+    from pipelines.local.summary import print_summary
 
     console = Console(file=sys.stdout)  # kfp's own output is redirected while it runs
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -8,7 +8,7 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table as Grid
 
-from pipelines.local import run_local
+from pipelines.local.driver import run_local
 from pipelines.study_a import contrasts, tables
 from pipelines.study_a.page import CHART, write_page
 from pipelines.study_a.published import Published

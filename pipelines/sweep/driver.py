@@ -5,8 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.place import LOCK, alone_in
-from pipelines.source import check_source
+from pipelines.local.run_folder import LOCK, alone_in
+from pipelines.local.source import check_source
+from pipelines.local.view import open_view
 from pipelines.sweep.folds import Nest, write_nests
 from pipelines.sweep.page import BEST, PAGE, PICTURE, write_results
 from pipelines.sweep.record import Record
@@ -15,7 +16,6 @@ from pipelines.sweep.search import Attempt, Search, attempts, best, open_study
 from pipelines.sweep.space import Space
 from pipelines.sweep.trainings import Prepared, Trainer, kept_in, prepare
 from pipelines.sweep.view import Meter
-from pipelines.view import open_view
 from reelflow.backbones import check_backbones
 from reelflow.errors import ParamsError, StorageError
 from reelflow.files import exists, sha256_text

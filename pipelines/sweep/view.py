@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines.local.view import View
 from pipelines.sweep.page import BEST, PAGE, advice, in_words
 from pipelines.sweep.results import FILE, StudyResult, SweepReport
-from pipelines.view import View
 from reelflow.commandline import printable
 
 

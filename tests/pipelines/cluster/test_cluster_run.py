@@ -14,7 +14,7 @@ import yaml
 from mlflow import MlflowClient
 
 from pipelines.cluster.config import ClusterConfig
-from pipelines.docker import tracking_server
+from pipelines.local.docker import tracking_server
 from reelflow.params import load_params
 from reelflow.settings import Settings
 from tests.cluster_files import cluster_with_images

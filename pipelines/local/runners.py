@@ -35,7 +35,7 @@ def open_steps(runner: Runner, params: Params, out: Path, settings: Settings) ->
     if runner == "subprocess":
         yield Steps(local.SubprocessRunner(use_venv=False), as_it_is)
         return
-    from pipelines.docker import docker_engine, docker_runner, tracking_server
+    from pipelines.local.docker import docker_engine, docker_runner, tracking_server
 
     with docker_engine() as engine, tracking_server(settings) as address:
         os.environ["MLFLOW_TRACKING_URI"] = address

@@ -16,12 +16,12 @@ from typing import IO
 import psutil
 from rich.console import Console
 
-from pipelines.place import alone_in
-from pipelines.runners import Runner, Steps, open_steps
-from pipelines.source import check_source
-from pipelines.temporary import own_temporary
+from pipelines.local.run_folder import alone_in
+from pipelines.local.runners import Runner, Steps, open_steps
+from pipelines.local.source import check_source
+from pipelines.local.temporary import own_temporary
+from pipelines.local.view import View, open_view
 from pipelines.training import build, task_names
-from pipelines.view import View, open_view
 from reelflow.backbones import check_backbones
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import BundleReport, Summary

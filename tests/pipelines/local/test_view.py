@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from pipelines.view import LiveView, PlainView, open_view
+from pipelines.local.view import LiveView, PlainView, open_view
 
 NAMES = ["dataset", "frames"]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.temporary import own_temporary
+from pipelines.local.temporary import own_temporary
 
 DRIVER = """
 import subprocess, sys
-from pipelines.temporary import own_temporary
+from pipelines.local.temporary import own_temporary
 
 with own_temporary() as folder:
     (folder / "left").write_text("by kfp")

@@ -10,7 +10,7 @@ RUN = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from pipelines.place import alone_in
+from pipelines.local.run_folder import alone_in
 
 with alone_in(Path(sys.argv[1]), Console(file=sys.stdout)):
     print("begun", flush=True)

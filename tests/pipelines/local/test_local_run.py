@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.local import _read_events
+from pipelines.local.driver import _read_events
 from pipelines.training import task_names
 from reelflow.contracts import Summary
 from reelflow.params import load_params

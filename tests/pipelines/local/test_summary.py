@@ -3,7 +3,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.summary import print_summary
+from pipelines.local.summary import print_summary
 from reelflow.contracts import Interval, Summary, SummaryRow
 from tests.fake_reports import HASH, LABELS, bundle_report
 

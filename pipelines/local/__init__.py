@@ -1,0 +1,1 @@
+"""The driver for one machine: processes or containers."""
