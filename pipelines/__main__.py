@@ -76,8 +76,8 @@ def compare_reports(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
 ) -> None:
     """Count the metrics and classes in which one per-class report is higher than another."""
-    from pipelines.compare import compare_files
-    from pipelines.compare_view import print_comparison
+    from pipelines.studies.study_a.compare import compare_files
+    from pipelines.studies.study_a.compare_view import print_comparison
 
     found = compare_files(a, b, accuracy_a, accuracy_b)
     if as_json:
@@ -104,8 +104,8 @@ def reproduce(
     params: ParamsFile = Path("params.study-a.yaml"),
 ) -> None:
     """Run a study with its own values on UCF101, and write its tables beside ours."""
-    from pipelines import reproduce as reproduction
-    from pipelines.study_a.published import Published
+    from pipelines.studies.study_a import reproduce as reproduction
+    from pipelines.studies.study_a.published import Published
 
     console = Console(file=sys.stdout)  # kfp's own output is redirected while it runs
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -3,10 +3,19 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from pipelines.compare import Named, ReportComparison, compare
-from pipelines.study_a.published import BACKBONES, HEADS, LARGE, RECURRENT, SINGLE, SMALL, Pair, Published
-from pipelines.study_a.results import Difference, Results
-from pipelines.study_a.tables import Row, Table, interval, shown_pairs, text
+from pipelines.studies.study_a.compare import Named, ReportComparison, compare
+from pipelines.studies.study_a.published import (
+    BACKBONES,
+    HEADS,
+    LARGE,
+    RECURRENT,
+    SINGLE,
+    SMALL,
+    Pair,
+    Published,
+)
+from pipelines.studies.study_a.results import Difference, Results
+from pipelines.studies.study_a.tables import Row, Table, interval, shown_pairs, text
 
 
 def gaps(results: Results, published: Published) -> Table:

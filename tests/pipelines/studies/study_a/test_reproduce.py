@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from pipelines import reproduce as reproduction
-from pipelines.reproduce import Choice, Request, write_all
-from pipelines.study_a.published import ACCURACIES, PAIRS, Published
-from pipelines.study_a.results import read_results
-from pipelines.study_a.ucf101 import find_clips, find_lists
-from pipelines.study_a.weights import check_weights
+from pipelines.studies.study_a import reproduce as reproduction
+from pipelines.studies.study_a.published import ACCURACIES, PAIRS, Published
+from pipelines.studies.study_a.reproduce import Choice, Request, write_all
+from pipelines.studies.study_a.results import read_results
+from pipelines.studies.study_a.ucf101 import find_clips, find_lists
+from pipelines.studies.study_a.weights import check_weights
 from reelflow.contracts import ClassScores
 from reelflow.errors import BundleError, DataError, ParamsError, StorageError, WeightsError
 from reelflow.files import sha256_file

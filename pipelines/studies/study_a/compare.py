@@ -9,7 +9,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipelines.class_reports import METRICS, ClassReport, fraction, half_unit, read_class_report, read_rows
+from pipelines.studies.study_a.class_reports import (
+    METRICS,
+    ClassReport,
+    fraction,
+    half_unit,
+    read_class_report,
+    read_rows,
+)
 from reelflow.commandline import printable
 from reelflow.documents import Document
 from reelflow.errors import DataError, ParamsError

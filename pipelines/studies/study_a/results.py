@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.class_reports import METRICS, ClassReport, ClassRow
-from pipelines.study_a.published import Pair
+from pipelines.studies.study_a.class_reports import METRICS, ClassReport, ClassRow
+from pipelines.studies.study_a.published import Pair
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import ClassScores, DatasetReport, EvaluationReport, Interval
 from reelflow.errors import BundleError

@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from pipelines.local.driver import run_local
-from pipelines.study_a import contrasts, tables
-from pipelines.study_a.page import CHART, write_page
-from pipelines.study_a.published import Published
-from pipelines.study_a.results import Results, read_results
-from pipelines.study_a.tables import Table
-from pipelines.study_a.ucf101 import find_clips, find_lists
-from pipelines.study_a.weights import check_weights
+from pipelines.studies.study_a import contrasts, tables
+from pipelines.studies.study_a.page import CHART, write_page
+from pipelines.studies.study_a.published import Published
+from pipelines.studies.study_a.results import Results, read_results
+from pipelines.studies.study_a.tables import Table
+from pipelines.studies.study_a.ucf101 import find_clips, find_lists
+from pipelines.studies.study_a.weights import check_weights
 from pipelines.training import pairs
 from reelflow.commandline import printable
 from reelflow.errors import StorageError, disk_errors

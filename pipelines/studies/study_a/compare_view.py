@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.compare import Metrics, ReportComparison, ReportFacts, in_words
+from pipelines.studies.study_a.compare import Metrics, ReportComparison, ReportFacts, in_words
 from reelflow.commandline import printable
 
 

@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from pipelines.class_reports import METRICS, ClassReport, fraction, read_class_report, read_rows
+from pipelines.studies.study_a.class_reports import (
+    METRICS,
+    ClassReport,
+    fraction,
+    read_class_report,
+    read_rows,
+)
 from reelflow.errors import ParamsError
 
 LARGE, SMALL = "inception_v3", "mobilenet_v2_quant"

@@ -3,11 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from pipelines.compare import ReportComparison, contradiction, in_words
-from pipelines.study_a.contrasts import published_gap
-from pipelines.study_a.published import CLASSES, CLIPS, LARGE, PAIRS, RECURRENT, SINGLE, SMALL, Published
-from pipelines.study_a.results import Difference, Results
-from pipelines.study_a.tables import Table
+from pipelines.studies.study_a.compare import ReportComparison, contradiction, in_words
+from pipelines.studies.study_a.contrasts import published_gap
+from pipelines.studies.study_a.published import (
+    CLASSES,
+    CLIPS,
+    LARGE,
+    PAIRS,
+    RECURRENT,
+    SINGLE,
+    SMALL,
+    Published,
+)
+from pipelines.studies.study_a.results import Difference, Results
+from pipelines.studies.study_a.tables import Table
 from reelflow.contracts import SPLITS
 from reelflow.params import Params
 

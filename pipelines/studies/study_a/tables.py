@@ -4,9 +4,9 @@ import csv
 from dataclasses import dataclass
 from decimal import Decimal
 
-from pipelines.class_reports import METRICS, ClassReport
-from pipelines.study_a.published import DATASET, PAIRS, Pair, Published
-from pipelines.study_a.results import DIGITS, Result, Results
+from pipelines.studies.study_a.class_reports import METRICS, ClassReport
+from pipelines.studies.study_a.published import DATASET, PAIRS, Pair, Published
+from pipelines.studies.study_a.results import DIGITS, Result, Results
 from reelflow.contracts import Interval
 
 Row = tuple[str, ...]

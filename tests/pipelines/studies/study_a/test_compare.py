@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.class_reports import MAX_BYTES, read_class_report
-from pipelines.compare import compare_files, in_words
+from pipelines.studies.study_a.class_reports import MAX_BYTES, read_class_report
+from pipelines.studies.study_a.compare import compare_files, in_words
 from reelflow.errors import DataError, ParamsError
 
 HEADER = "label,precision,recall,f1,support"

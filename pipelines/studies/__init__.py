@@ -1,0 +1,1 @@
+"""What reproduces a published study."""
