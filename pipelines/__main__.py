@@ -153,7 +153,7 @@ def lineage(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
 ) -> None:
     """Show what a model was made from: release, conversion, training, features, frames, every clip."""
-    from pipelines.lineage_view import show
+    from pipelines.lineage.view import show
 
     show(target, wide_console(), clips=clips, output=output, as_json=as_json)
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipelines.__main__ import app
-from pipelines.lineage import Chain, trace
+from pipelines.lineage.trace import Chain, trace
 from reelflow.artifacts import lineage
 from reelflow.artifacts.clips import data_hash, read_clips, row_of
 from reelflow.artifacts.lineage import LINEAGE, Lineage

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from pipelines.lineage import Chain, Release, trace
+from pipelines.lineage.trace import Chain, Release, trace
 from reelflow.artifacts.clips import ClipRow
 from reelflow.artifacts.lineage import Lineage
 from reelflow.commandline import printable
