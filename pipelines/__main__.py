@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from pipelines.choices import choose, names_in, with_model_name
 from pipelines.cluster.commands import commands as cluster_commands
 from pipelines.console import wide_console
 from pipelines.data.commands import commands as data_commands
+from pipelines.overrides import absolute_path, absolute_source, names_in, override, with_model_name
 from reelflow.commandline import run_command
 from reelflow.params import load_params
 
@@ -45,7 +45,15 @@ def run(
 
     console = Console(file=sys.stdout)  # kfp's own output is redirected while it runs
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    chosen = choose(load_params(params), data, weights, backbones, heads, drop_small_classes, protocol)
+    chosen = override(
+        load_params(params),
+        source=absolute_source(data),
+        weights=absolute_path(weights),
+        backbones=names_in(backbones),
+        heads=names_in(heads),
+        protocol=protocol,
+        drop_small_classes=drop_small_classes,
+    )
     chosen = with_model_name(chosen, data, model)
     print_summary(run_local(chosen, out, console, runner), out, console)
 
@@ -60,7 +68,7 @@ def compile_(
 ) -> None:
     """Write the pipeline's IR YAML, which a Kubeflow cluster takes."""
     from pipelines.cluster.config import load_cluster
-    from pipelines.package import compile_to
+    from pipelines.cluster.package import compile_to
 
     output.parent.mkdir(parents=True, exist_ok=True)
     compile_to(load_params(params), output, load_cluster(cluster) if cluster else None)
@@ -136,8 +144,12 @@ def sweep(
 
     console = Console()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    chosen = choose(
-        load_params(params), data, weights, backbones, "", drop_small_classes=False, protocol=protocol
+    chosen = override(
+        load_params(params),
+        source=absolute_source(data),
+        weights=absolute_path(weights),
+        backbones=names_in(backbones),
+        protocol=protocol,
     )
     found = load_space(space, chosen, trials)
     print_report(run_sweep(chosen, found, out, console), out, console)

@@ -9,7 +9,7 @@ from typing import Any
 from components.training.cuts import Cut, all_rows, cut_rows
 from components.training.fit import EpochLearner, score
 from components.training.graph import scorer
-from components.training.linear import LinearLearner
+from components.training.linear_learner import LinearLearner
 from components.training.memory import memory_errors
 from components.training.outcome import Kept, Learner, Outcome, Tally
 from components.training.results import Result, middle, write_results

@@ -47,9 +47,9 @@ def submit(
 ) -> None:
     """Start the training pipeline on a Kubeflow cluster."""
     from pipelines.cluster import submit as submission
-    from pipelines.cluster.choices import Choices
+    from pipelines.cluster.run_options import RunOptions
 
-    chosen = Choices(
+    chosen = RunOptions(
         params=params,
         data=data,
         weights=weights,

@@ -10,11 +10,11 @@ import kfp_server_api as kfp
 from pydantic import Field, field_validator
 
 from pipelines.cluster.api import Api, named
-from pipelines.cluster.choices import Choices
 from pipelines.cluster.config import Kfp, Part
 from pipelines.cluster.cron import checked_cron
 from pipelines.cluster.failures import NOT_FOUND, ApiError
 from pipelines.cluster.plan import Action, Recurring, mark, mark_of, plan
+from pipelines.cluster.run_options import RunOptions
 from pipelines.cluster.submit import (
     Version,
     ensure_experiment,
@@ -25,7 +25,7 @@ from pipelines.cluster.submit import (
 from pipelines.values import read_values
 
 
-class Schedule(Choices):
+class Schedule(RunOptions):
     """A pipeline that runs again and again."""
 
     name: str = Field(min_length=1, max_length=120)

@@ -42,7 +42,7 @@ def package(params: Params, cluster: ClusterConfig, *, always: bool) -> str:
         cluster: how its tasks run.
         always: run to the end even if nothing has changed since the last time.
     """
-    from pipelines.package import compile_to
+    from pipelines.cluster.package import compile_to
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "pipeline.yaml"

@@ -38,15 +38,20 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
 ) -> None:
     """Show which shards a run needs, and how many are here and in the store (REELFLOW_STORE)."""
-    from pipelines.choices import choose
     from pipelines.data.status import read_status
     from pipelines.data.view import print_status
+    from pipelines.overrides import absolute_path, absolute_source, names_in, override
     from reelflow.objectstore.interface import open_store
     from reelflow.params import load_params
     from reelflow.settings import Settings
 
     settings = Settings()
-    chosen = choose(load_params(params), data, weights, backbones, "", drop_small_classes=False)
+    chosen = override(
+        load_params(params),
+        source=absolute_source(data),
+        weights=absolute_path(weights),
+        backbones=names_in(backbones),
+    )
     found = read_status(chosen, out, settings.store, open_store(settings))
     if as_json:
         print(found.to_json(), end="")  # noqa: T201

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.package import compile_to
+from pipelines.cluster.package import compile_to
 from pipelines.training import task_names
 from reelflow.params import load_params
 

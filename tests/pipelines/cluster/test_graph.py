@@ -10,7 +10,7 @@ from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipelines.cluster.config import Placement, Store, Toleration, Volume, load_cluster
-from pipelines.package import compile_to
+from pipelines.cluster.package import compile_to
 from pipelines.training import task_names
 from reelflow.errors import ParamsError
 from reelflow.params import load_params

@@ -6,8 +6,8 @@ import sys
 import pytest
 import yaml
 
-from pipelines.cluster.choices import Choices
 from pipelines.cluster.failures import ApiError
+from pipelines.cluster.run_options import RunOptions
 from pipelines.cluster.submit import submit, version_name
 from reelflow.errors import ClusterError, ParamsError, StepError
 from tests.fake_kfp import FakeKfp
@@ -143,11 +143,11 @@ def test_a_process_of_its_own_ends_without_a_traceback(fake, tmp_path):
     ],
 )
 def test_paths_stay_as_pods_see_them(choices, source, model):
-    found = Choices(**choices).chosen()
+    found = RunOptions(**choices).chosen()
     assert (found.dataset.source, found.release.model_name) == (source, model)
 
 
 def test_weights_alone_name_their_backbone():
-    found = Choices(weights="/weights", protocol="group_kfold(5)").chosen()
+    found = RunOptions(weights="/weights", protocol="group_kfold(5)").chosen()
     assert (found.features.weights, found.features.backbones) == ("/weights", ("mobilenet_v2_quant",))
     assert found.evaluation.protocol == "group_kfold(5)"

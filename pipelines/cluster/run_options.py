@@ -4,15 +4,15 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import Field
 
-from pipelines.choices import DEFAULT_MODEL, DEFAULT_WEIGHTS_BACKBONE, model_name_of
 from pipelines.cluster.config import Part
+from pipelines.overrides import DEFAULT_MODEL, model_name_of, override
 from reelflow.backbones import check_backbones
 from reelflow.nets.heads import check_heads
 from reelflow.params import Params, load_params
 from reelflow.video.views import check_views
 
 
-class Choices(Part):
+class RunOptions(Part):
     """The params file, and values that stand above it; empty ones leave it as it is."""
 
     params: Path = Path("params.yaml")
@@ -30,16 +30,14 @@ class Choices(Part):
             ParamsError: the file cannot be read, or a value cannot be used.
         """
         params = load_params(self.params)
-        features: dict[str, object] = {"weights": self.weights} if self.weights else {}
-        if self.backbones or self.weights:
-            features["backbones"] = list(self.backbones) or [DEFAULT_WEIGHTS_BACKBONE]
-        chosen = params.with_values(
-            dataset={"source": self.data} if self.data else {},
-            features=features,
-            training={"heads": list(self.heads)} if self.heads else {},
-            evaluation={"protocol": self.protocol} if self.protocol else {},
-            release=self._release(params),
-        )
+        chosen = override(
+            params,
+            source=self.data,
+            weights=self.weights,
+            backbones=self.backbones,
+            heads=self.heads,
+            protocol=self.protocol,
+        ).with_values(release=self._release(params))
         check_backbones(chosen.features.backbones)
         check_heads(chosen.training.heads)
         check_views(chosen.features.views, chosen.frames.oversample)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.choices import choose, with_model_name
+from pipelines.overrides import override, with_model_name
 from reelflow.errors import ParamsError
 from reelflow.params import load_params
 
@@ -36,7 +36,7 @@ def test_a_name_that_no_registry_takes_is_refused():
 
 
 def test_a_protocol_from_the_command_line_is_checked():
-    found = choose(PARAMS, None, None, "", "", drop_small_classes=False, protocol="group_kfold(5)")
+    found = override(PARAMS, protocol="group_kfold(5)")
     assert found.evaluation.protocol == "group_kfold(5)"
     with pytest.raises(ParamsError, match="expected holdout"):
-        choose(PARAMS, None, None, "", "", drop_small_classes=False, protocol="kfold")
+        override(PARAMS, protocol="kfold")

@@ -1,6 +1,7 @@
-"""What the command line puts in the place of a params file's values."""
+"""Values of a params file that the command line overrides."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from reelflow.params import Params
@@ -11,29 +12,42 @@ DEFAULT_WEIGHTS_BACKBONE = "mobilenet_v2_quant"
 NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def choose(
+def override(
     params: Params,
-    data: Path | str | None,
-    weights: Path | None,
-    backbones: str,
-    heads: str,
-    drop_small_classes: bool,
+    *,
+    source: str = "",
+    weights: str = "",
+    backbones: Sequence[str] = (),
+    heads: Sequence[str] = (),
     protocol: str = "",
+    drop_small_classes: bool = False,
 ) -> Params:
-    """The params with what the command line says in their place.
+    """The params with the values that are given; empty ones change nothing.
 
     Raises:
-        ParamsError: a value cannot be used.
+        ParamsError: a value is invalid.
     """
-    dataset: dict[str, object] = {"source": _source(str(data))} if data else {}
+    dataset: dict[str, object] = {"source": source} if source else {}
     if drop_small_classes:
         dataset["drop_small_classes"] = True
-    features: dict[str, object] = {"weights": str(weights.absolute())} if weights else {}
+    features: dict[str, object] = {"weights": weights} if weights else {}
     if backbones or weights:
-        features["backbones"] = names_in(backbones) or [DEFAULT_WEIGHTS_BACKBONE]
-    training = {"heads": names_in(heads)} if heads else {}
+        features["backbones"] = list(backbones) or [DEFAULT_WEIGHTS_BACKBONE]
+    training = {"heads": list(heads)} if heads else {}
     evaluation = {"protocol": protocol} if protocol else {}
     return params.with_values(dataset=dataset, features=features, training=training, evaluation=evaluation)
+
+
+def absolute_source(data: Path | str | None) -> str:
+    """A source that every step finds, whatever its working folder; empty for none."""
+    if not data:
+        return ""
+    return str(data) if is_remote(str(data)) else str(Path(data).absolute())
+
+
+def absolute_path(path: Path | None) -> str:
+    """A path that every step finds; empty for none."""
+    return str(path.absolute()) if path else ""
 
 
 def with_model_name(params: Params, data: Path | str | None, model: str) -> Params:
@@ -53,11 +67,6 @@ def with_model_name(params: Params, data: Path | str | None, model: str) -> Para
 def model_name_of(data: str) -> str:
     """The name in the registry for clips in a folder of this name."""
     return f"{DEFAULT_MODEL}-{NO_NAME.sub('-', data)}"
-
-
-def _source(data: str) -> str:
-    """A source that steps understand wherever they run."""
-    return data if is_remote(data) else str(Path(data).absolute())
 
 
 def names_in(text: str) -> list[str]:
