@@ -1,4 +1,4 @@
-"""Accuracy on real clips, held out by whole groups: each recipe beside a plain linear model and the floors.
+"""Accuracy on real clips, held out by whole groups: each recipe beside a plain linear model and baselines.
 
 Nothing is tuned on held-out clips by this program: a recipe stands here as it is, penalties are chosen by
 inner cross-validation and epochs on validation groups. How the recipes were found is told in
@@ -21,13 +21,13 @@ import typer
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from components.baselines.step import run as run_baselines
 from components.dataset.step import run as run_dataset
 from components.evaluation.step import run as run_evaluation
 from components.features.step import run as run_features
-from components.floors.step import run as run_floors
 from components.frames.step import run as run_frames
 from components.training.step import run as run_training
-from reelflow.artifacts.predictions import read_scored
+from reelflow.artifacts.predictions import read_predictions
 from reelflow.commandline import run_command
 from reelflow.contracts import EvaluationReport, Interval, TrainingReport
 from reelflow.errors import ParamsError
@@ -42,7 +42,7 @@ LINEAR: dict[str, Any] = {"penalties": [0.003, 0.01, 0.03, 0.1, 0.3, 1]}
 
 
 @dataclass(frozen=True)
-class Recipe:
+class AccuracyRecipe:
     """A head and how it is trained."""
 
     name: str
@@ -57,26 +57,26 @@ class Trial:
 
     clips: str
     protocol: str
-    recipe: Recipe
+    recipe: AccuracyRecipe
     reach: float | None = None
 
 
-PLAIN_FIGHT = Recipe("mean and mean change", "segment_linear", training=LINEAR | {"segments": 1})
-PLAIN_UT = Recipe("four segments", "segment_linear", training=LINEAR | {"segments": 4})
-TILED = Recipe(
+PLAIN_FIGHT = AccuracyRecipe("mean and mean change", "segment_linear", training=LINEAR | {"segments": 1})
+PLAIN_UT = AccuracyRecipe("four segments", "segment_linear", training=LINEAR | {"segments": 4})
+TILED = AccuracyRecipe(
     "largest change over 3x3 tiles",
     "segment_linear",
     TILES,
     LINEAR | {"segments": 1, "centered": True, "views": "beside"},
 )
-TILED_GRU = Recipe(
+TILED_GRU = AccuracyRecipe(
     "GRU(64) on the largest change over 3x3 tiles",
     "gru",
     TILES,
     {"views": "beside", "units": 64, "dense_units": 64, "learning_rate": 0.0003}
     | {"decay": 0.001, "weight_decay": 0.01, "epochs": 60, "patience": 20},
 )
-SEGMENTED = Recipe(
+SEGMENTED = AccuracyRecipe(
     "five centred segments, eight views",
     "segment_linear",
     MIRRORED,
@@ -101,7 +101,7 @@ class Found:
     clips: int
     accuracy: float
     interval: Interval
-    floors: dict[str, float]
+    baselines: dict[str, float]
     clearly_above: bool
     calibration_error: float
     seconds: float
@@ -144,7 +144,7 @@ def measure(trial: Trial, data: Path, out: Path) -> Found:
     params = _params(trial, data)
     links = out / "links" / f"{trial.clips} {trial.protocol} {trial.recipe.name}".replace(" ", "_")
     source = data / "clips" / trial.clips
-    names = ("dataset", "frames", "features", "floors", "model", "evaluation")
+    names = ("dataset", "frames", "features", "baselines", "model", "evaluation")
     place = {name: links / name for name in names}
     protocol = params.evaluation.protocol
     shared = {"dataset": place["dataset"]}
@@ -155,8 +155,10 @@ def measure(trial: Trial, data: Path, out: Path) -> Found:
     weights = {"weights": Path(params.features.weights)}
     options = {"backbone": BACKBONE}
     perform(run_features, params.features, options=options, inputs=shared | stills | weights, output=codes)
-    least = {"floors": place["floors"]}
-    perform(run_floors, params.floors, options={"protocol": protocol}, inputs=shared | stills, output=least)
+    least = {"baselines": place["baselines"]}
+    perform(
+        run_baselines, params.baselines, options={"protocol": protocol}, inputs=shared | stills, output=least
+    )
     model = {"model": place["model"]}
     how = {"head": trial.recipe.head, "protocol": protocol}
     perform(run_training, params.training, options=how, inputs=shared | codes, output=model)
@@ -182,8 +184,8 @@ def _found(trial: Trial, folder: Path, seconds: float) -> Found:
         clips=len(report.truth),
         accuracy=report.metrics["accuracy"],
         interval=report.intervals["accuracy"],
-        floors={floor.name: floor.accuracy for floor in report.floors},
-        clearly_above=all(floor.clearly_above for floor in report.floors),
+        baselines={baseline.name: baseline.accuracy for baseline in report.baselines},
+        clearly_above=all(baseline.clearly_above for baseline in report.baselines),
         calibration_error=report.calibration.error,
         seconds=round(seconds, 1),
         folder=folder,
@@ -204,7 +206,7 @@ def _table(found: list[Found]) -> Iterator[str]:
         yield (
             f"| {trial.clips} | {trial.protocol} | {trial.recipe.name} | {one.clips} | {one.accuracy:.3f} "
             f"| {one.interval.low:.2f} to {one.interval.high:.2f} | {reach} "
-            f"| {one.floors['metadata']:.2f} | {one.floors['thumbnails']:.2f} "
+            f"| {one.baselines['metadata']:.2f} | {one.baselines['thumbnails']:.2f} "
             f"| {'yes' if one.clearly_above else 'no'} | {one.seconds:.0f} |"
         )
 
@@ -231,7 +233,7 @@ def _right(one: Found, split: str) -> dict[int, list[bool]]:
     """Which clips a trial names correctly, by fold."""
     report = TrainingReport.open(one.folder / "model")
     scored = report.validation if split == "validation" else report.test
-    best = read_scored((one.folder / "model").resolve(), scored, len(report.labels)).argmax(axis=1)
+    best = read_predictions((one.folder / "model").resolve(), scored, len(report.labels)).argmax(axis=1)
     right: dict[int, list[bool]] = {}
     for fold, found, truth in zip(scored.folds, best, scored.truth, strict=True):
         right.setdefault(fold, []).append(bool(found == truth))

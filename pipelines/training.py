@@ -1,7 +1,7 @@
 """The training pipeline: clips in, a verified and released bundle out.
 
 Backbones and heads are unrolled from the params into named tasks when the pipeline is built.
-Floors and trainings hold out the same clips, by the protocol that the evaluation section names.
+Baselines and trainings hold out the same clips, by the protocol that the evaluation section names.
 Evaluations form a chain: each carries along those before it, so that conversion gets all of them
 through one artifact (docs/adr/0002-evaluations-form-a-chain.md).
 """
@@ -12,11 +12,11 @@ from typing import Any
 
 from kfp import dsl
 
+from components.baselines.component import baselines
 from components.conversion.component import conversion
 from components.dataset.component import dataset
 from components.evaluation.component import evaluation
 from components.features.component import features
-from components.floors.component import floors
 from components.frames.component import frames
 from components.release.component import release
 from components.training.component import training
@@ -24,10 +24,10 @@ from reelflow.params import Params
 
 NAME = "reelflow-training"
 DESCRIPTION = "Clips in, a verified TFLite classifier out"
-Place = Callable[[Any, str], None]
+ConfigureTask = Callable[[Any, str], None]
 
 
-def as_it_is(task: Any, name: str) -> None:
+def unchanged(task: Any, name: str) -> None:
     """Leave a task as it is."""
 
 
@@ -42,7 +42,7 @@ def task_names(params: Params) -> list[str]:
     return [
         "dataset",
         "frames",
-        "floors",
+        "baselines",
         *(f"features {backbone}" for backbone in params.features.backbones),
         *(f"training {name}" for name in names),
         *(f"evaluation {name}" for name in names),
@@ -51,17 +51,17 @@ def task_names(params: Params) -> list[str]:
     ]
 
 
-def build(params: Params, place: Place = as_it_is) -> Any:
+def build(params: Params, configure: ConfigureTask = unchanged) -> Any:
     """The KFP pipeline for these params.
 
     Args:
         params: all values.
-        place: says where and how a task runs, by its name.
+        configure: sets image, resources and environment of a task, by its name.
     """
 
     @dsl.pipeline(name=NAME, description=DESCRIPTION)  # type: ignore[untyped-decorator]
     def pipeline() -> None:
-        Graph(params, place).unroll()
+        Graph(params, configure).unroll()
 
     return pipeline
 
@@ -72,13 +72,13 @@ class Graph:
 
     Attributes:
         params: all values.
-        place: says where and how a task runs, by its name.
+        configure: sets image, resources and environment of a task, by its name.
         fan_out: tasks that frames and features are dealt to. They share shards through an object store,
             where one more task of each step finds them all; nothing is lost if it does not.
     """
 
     params: Params
-    place: Place
+    configure: ConfigureTask
     fan_out: int = 1
 
     def unroll(self, data_version: Any = "") -> None:
@@ -94,10 +94,10 @@ class Graph:
         parts, shared = self._fan_out(data)
         whole = self._task(frames, "frames", params.frames, part="", dataset=data).after(*parts)
         common = {"dataset": data, "frames": whole.output}
-        least = self._task(
-            floors, "floors", params.floors, protocol=params.evaluation.protocol, **common
+        baseline_scores = self._task(
+            baselines, "baselines", params.baselines, protocol=params.evaluation.protocol, **common
         ).output
-        common["evaluations"] = self._train_and_evaluate(data, least, self._embed(shared, **common))
+        common["evaluations"] = self._train_and_evaluate(data, baseline_scores, self._embed(shared, **common))
         features = params.features
         how = {"weights": features.weights, "seed": str(features.seed)}
         bundle = self._task(conversion, "conversion", params.conversion, **how, **common).output
@@ -132,7 +132,7 @@ class Graph:
         section = self.params.features.narrowed_to(backbone)
         return self._task(features, name, section, backbone=backbone, **inputs)
 
-    def _train_and_evaluate(self, data: Any, least: Any, embedded: dict[str, Any]) -> Any:
+    def _train_and_evaluate(self, data: Any, baseline_scores: Any, embedded: dict[str, Any]) -> Any:
         """Unroll trainings and the chain of evaluations; returns the chain's end."""
         params = self.params
         last: dict[str, Any] = {}
@@ -142,7 +142,7 @@ class Graph:
             section = params.training.narrowed_to(head)
             how = {"head": head, "protocol": params.evaluation.protocol}
             model = self._task(training, f"training {name}", section, **how, **inputs).output
-            inputs |= {"model": model, "floors": least}
+            inputs |= {"model": model, "baselines": baseline_scores}
             task = self._task(evaluation, f"evaluation {name}", params.evaluation, **inputs, **last)
             last = {"previous": task.outputs["evaluation"]}
         return last["previous"]
@@ -151,5 +151,5 @@ class Graph:
         task = component(params=section.model_dump_json(), **arguments)
         task.set_display_name(name)
         task.set_env_variable("REELFLOW_TASK", name)
-        self.place(task, name)
+        self.configure(task, name)
         return task

@@ -137,7 +137,7 @@ class FeaturesReport(Report):
     shards: tuple[FeatureShard, ...] = Field(description="view by view; each has the same clips, in order")
 
 
-class Scored(Document):
+class Predictions(Document):
     """Scores of clips that the scoring model was not trained on, unless said otherwise.
 
     The file beside the report is `(clips, classes) float32`, probabilities.
@@ -166,22 +166,22 @@ class Fold(Document):
     best_epoch: int = Field(default=1, description="1 for models without epochs")
 
 
-class Floor(Document):
+class Baseline(Document):
     """A shortcut: what a classifier reaches that sees next to nothing of a clip."""
 
     name: Literal["metadata", "thumbnails"]
-    scored: Scored
+    scored: Predictions
 
 
-class FloorsReport(Report):
-    """`floors.json`: shortcut floors on the same folds as every classifier of the run."""
+class BaselinesReport(Report):
+    """`baselines.json`: shortcut baselines on the same folds as every classifier of the run."""
 
-    file_name: ClassVar[str] = "floors.json"
+    file_name: ClassVar[str] = "baselines.json"
 
     data_hash: Sha256
     protocol: str
     labels: tuple[str, ...]
-    floors: tuple[Floor, ...]
+    baselines: tuple[Baseline, ...]
 
 
 class TrainingReport(Report):
@@ -198,9 +198,9 @@ class TrainingReport(Report):
     data_hash: Sha256
     protocol: str
     folds: tuple[Fold, ...]
-    validation: Scored = Field(description="by which the best is chosen, and scores are calibrated")
-    test: Scored
-    deployed: Scored = Field(description="the model to deploy, on the clips that parity is checked on")
+    validation: Predictions = Field(description="by which the best is chosen, and scores are calibrated")
+    test: Predictions
+    deployed: Predictions = Field(description="the model to deploy, on the clips that parity is checked on")
     head: str
     backbone: BackboneSpec
     frames: int
@@ -254,13 +254,13 @@ class Calibration(Document):
     accepted_accuracy: float = Field(description="on the accepted test clips; 0 if there are none")
 
 
-class FloorComparison(Document):
-    """A classifier against a shortcut floor, on the same clips."""
+class BaselineComparison(Document):
+    """A classifier against a shortcut baseline, on the same clips."""
 
     name: Literal["metadata", "thumbnails"]
     accuracy: float
     interval: Interval
-    difference: float = Field(description="the classifier's accuracy less the floor's")
+    difference: float = Field(description="the classifier's accuracy less the baseline's")
     difference_interval: Interval = Field(description="by a paired group bootstrap")
     clearly_above: bool = Field(description="that interval lies above 0, and McNemar's test gives p < 0.05")
 
@@ -286,7 +286,7 @@ class EvaluationReport(Report):
     groups: tuple[str, ...] = Field(description="group a test clip")
     intervals: dict[str, Interval] = Field(description="of accuracy, top5_accuracy and macro_f1")
     calibration: Calibration
-    floors: tuple[FloorComparison, ...]
+    baselines: tuple[BaselineComparison, ...]
     confusion: tuple[tuple[int, ...], ...] = Field(description="rows are true classes")
     per_class: tuple[ClassScores, ...]
     averages: tuple[ClassScores, ...] = Field(description="macro and support-weighted")
@@ -419,7 +419,7 @@ class Summary(Document):
     rows: tuple[SummaryRow, ...] = Field(description="the chosen one first")
     chosen: str = Field(description="<backbone>-<head>, by validation accuracy")
     protocol: str
-    floors: dict[str, float] = Field(description="accuracy of each shortcut floor")
+    baselines: dict[str, float] = Field(description="accuracy of each shortcut baseline")
     labels: tuple[str, ...]
     data_hash: Sha256
     parity: Parity

@@ -45,7 +45,7 @@ class SplitLists(Section):
 
     train: str
     test: str
-    incomplete: Literal["refuse", "cut"] = Field(
+    incomplete: Literal["refuse", "split"] = Field(
         default="refuse", description="classes of which one list has too few clips: an error, or cut by group"
     )
 
@@ -109,8 +109,8 @@ class FeaturesParams(Section):
     seed: Seed = Field(description="of random weights and of fine-tuning")
 
 
-class FloorsParams(Section):
-    """The shortcut floors: classifiers that see next to nothing of a clip."""
+class BaselinesParams(Section):
+    """The shortcut baselines: classifiers that see next to nothing of a clip."""
 
     thumbnail_frames: int = Field(ge=1, le=100, description="thumbnails a clip")
     seed: Seed
@@ -188,7 +188,9 @@ class ReleaseParams(Section):
     min_agreement: Fraction
     max_accuracy_drop: Fraction = Field(description="Keras accuracy less LiteRT accuracy")
     max_size_mb: float = Field(gt=0)
-    require_above_floors: bool = Field(description="promote only what is clearly above its shortcut floors")
+    require_above_baselines: bool = Field(
+        description="promote only what is clearly above its shortcut baselines"
+    )
 
 
 class Params(Section):
@@ -197,7 +199,7 @@ class Params(Section):
     dataset: DatasetParams
     frames: FramesParams
     features: FeaturesParams
-    floors: FloorsParams
+    baselines: BaselinesParams
     training: TrainingParams
     evaluation: EvaluationParams
     conversion: ConversionParams

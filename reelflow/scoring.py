@@ -13,7 +13,7 @@ from reelflow.edge.classifier import Classifier
 from reelflow.progress import track
 
 
-class Frames(Protocol):
+class FrameReader(Protocol):
     """Gives the frames of a clip; several threads may ask at once."""
 
     def read(self, clip_id: str) -> NDArray[np.uint8]:
@@ -22,7 +22,11 @@ class Frames(Protocol):
 
 
 def litert_scores(
-    load: Callable[[], Classifier], clip_ids: Sequence[str], frames: Frames, *, workers: int | None = None
+    load: Callable[[], Classifier],
+    clip_ids: Sequence[str],
+    frames: FrameReader,
+    *,
+    workers: int | None = None,
 ) -> NDArray[np.float32]:
     """Classify clips as a device does, from their frames on.
 

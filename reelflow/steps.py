@@ -31,11 +31,11 @@ from reelflow.provenance import PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
 from reelflow.tracking.records import record_failure, record_folder
 
-Outcome = TypeVar("Outcome", bound=Report)
+ReportT = TypeVar("ReportT", bound=Report)
 
 
 def perform(
-    run: Callable[..., Outcome],
+    run: Callable[..., ReportT],
     params: Section,
     *,
     inputs: Mapping[str, Path],
@@ -43,7 +43,7 @@ def perform(
     options: Mapping[str, str] | None = None,
     passing: AbstractContextManager[Mapping[str, Path]] | None = None,
     reuse: bool = True,
-) -> Outcome:
+) -> ReportT:
     """Run a step, or take over what an earlier attempt left, and tell who watches.
 
     Args:
@@ -123,8 +123,8 @@ def _record(settings: Settings, folder: Path, inputs: Iterable[Path]) -> None:
         record_folder(settings, recorded)
 
 
-def _report_type(run: Callable[..., Outcome]) -> type[Outcome]:
-    found: type[Outcome] = run.__annotations__["return"]
+def _report_type(run: Callable[..., ReportT]) -> type[ReportT]:
+    found: type[ReportT] = run.__annotations__["return"]
     return found
 
 

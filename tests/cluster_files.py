@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipelines.cluster.config import ClusterConfig, load_cluster
 
-NAMES = ("dataset", "frames", "floors", "features", "training", "evaluation", "conversion", "release")
+NAMES = ("dataset", "frames", "baselines", "features", "training", "evaluation", "conversion", "release")
 
 
 def cluster_with_images(folder: Path, *names: str) -> ClusterConfig:

@@ -11,7 +11,7 @@ import numpy as np
 
 from reelflow.artifacts.clips import read_clips, write_clips
 from reelflow.artifacts.features import FeatureStore
-from reelflow.artifacts.predictions import write_scored
+from reelflow.artifacts.predictions import write_predictions
 from reelflow.contracts import (
     BackboneSpec,
     Clip,
@@ -172,7 +172,7 @@ def write_model(
         truth = [classes.index(clip.label) for clip in clips if clip.split == split]
         codes = store.gather(ids).astype(np.float32) * np.float32(store.scale)
         scores = network.predict_on_batch(codes) if ids else np.empty((0, len(labels)))
-        scored[split] = write_scored(folder, split, scores, ids, truth)
+        scored[split] = write_predictions(folder, split, scores, ids, truth)
     (folder / "train.npy").unlink()
     TrainingReport(
         data_hash=found.data_hash,

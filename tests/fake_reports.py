@@ -4,22 +4,22 @@ from pathlib import Path
 
 from reelflow.contracts import (
     BackboneSpec,
+    Baseline,
+    BaselineComparison,
+    BaselinesReport,
     Bin,
     BundleReport,
     Calibration,
     ClassScores,
     DatasetReport,
     EvaluationReport,
-    Floor,
-    FloorComparison,
-    FloorsReport,
     Fold,
     Interval,
     Parity,
+    Predictions,
     Preprocessing,
     ReleaseReport,
     Sampling,
-    Scored,
     TrainingReport,
 )
 from reelflow.documents import Report
@@ -59,9 +59,9 @@ def clip_ids(count: int = 10) -> tuple[str, ...]:
     return tuple(f"{index:016x}" for index in range(count))
 
 
-def scored(name: str = "test", clips: int = 10, folds: int = 1) -> Scored:
+def scored(name: str = "test", clips: int = 10, folds: int = 1) -> Predictions:
     """Scores of clips of two classes, first the ones, then the others; no file is behind them."""
-    return Scored(
+    return Predictions(
         file=f"{name}.npy",
         sha256=HASH,
         clip_ids=clip_ids(clips),
@@ -130,10 +130,10 @@ def calibration(**changes: object) -> Calibration:
     return Calibration.model_validate(values | changes)
 
 
-def floor_comparison(name: str, accuracy: float, of: float, *, clearly_above: bool) -> FloorComparison:
-    """A classifier of accuracy `of` against a floor."""
+def baseline_comparison(name: str, accuracy: float, of: float, *, clearly_above: bool) -> BaselineComparison:
+    """A classifier of accuracy `of` against a baseline."""
     low = 0.05 if clearly_above else -0.05
-    return FloorComparison(
+    return BaselineComparison(
         name=name,
         accuracy=accuracy,
         interval=interval(accuracy),
@@ -143,15 +143,15 @@ def floor_comparison(name: str, accuracy: float, of: float, *, clearly_above: bo
     )
 
 
-def floors_report(**changes: object) -> FloorsReport:
+def baselines_report(**changes: object) -> BaselinesReport:
     values = {
         "metrics": {"metadata_accuracy": 0.5, "thumbnails_accuracy": 0.4},
         "data_hash": HASH,
         "protocol": "holdout",
         "labels": LABELS,
-        "floors": tuple(Floor(name=name, scored=scored(name)) for name in ("metadata", "thumbnails")),
+        "baselines": tuple(Baseline(name=name, scored=scored(name)) for name in ("metadata", "thumbnails")),
     }
-    return FloorsReport.model_validate(values | changes)
+    return BaselinesReport.model_validate(values | changes)
 
 
 def evaluation_report(head: str = "gru", accuracy: float = 0.8, **changes: object) -> EvaluationReport:
@@ -180,9 +180,9 @@ def evaluation_report(head: str = "gru", accuracy: float = 0.8, **changes: objec
             "macro_f1": interval(accuracy),
         },
         "calibration": calibration(),
-        "floors": (
-            floor_comparison("metadata", 0.5, accuracy, clearly_above=True),
-            floor_comparison("thumbnails", 0.4, accuracy, clearly_above=True),
+        "baselines": (
+            baseline_comparison("metadata", 0.5, accuracy, clearly_above=True),
+            baseline_comparison("thumbnails", 0.4, accuracy, clearly_above=True),
         ),
         "confusion": ((5, 0), (wrong, 5 - wrong)),
         "per_class": (scores, scores.model_copy(update={"label": "rising"})),

@@ -14,8 +14,8 @@ from reelflow.contracts import (
     EvaluationReport,
     FramesReport,
     Parity,
+    Predictions,
     Rejected,
-    Scored,
 )
 from reelflow.edge.bundle import GOLDEN, HEAD
 from reelflow.files import sha256_file, write_bytes
@@ -23,9 +23,9 @@ from tests.fake_features import make_clips, write_dataset
 from tests.fake_frames import noise, write_shard
 from tests.fake_reports import (
     backbone,
+    baseline_comparison,
     bundle_report,
     evaluation_report,
-    floor_comparison,
     made_up_folds,
     scored,
     training_report,
@@ -59,12 +59,12 @@ def write_run(
     backbone_name: str = "thumbnail",
     protocol: str = "holdout",
     folds: int = 1,
-    floors: dict[str, float] | None = None,
+    baselines: dict[str, float] | None = None,
 ) -> FakeRun:
     """Write every input of the release step; the first of `accuracies` (by head) is the one converted.
 
     By any `protocol` but holdout every clip is tested, by one of `folds` models. A classifier is
-    clearly above a floor if it is 0.15 better.
+    clearly above a baseline if it is 0.15 better.
     """
     accuracies = accuracies or {"gru": 0.8, "single_frame": 0.5}
     labels = tuple(sorted(labels))
@@ -76,7 +76,9 @@ def write_run(
     (run.dataset / "table.csv").write_text(f"property,value\nclips,{len(clips)}\n")
     tests = [clip for clip in clips if clip.split == "test" or protocol != "holdout"]
     _write_frames(run.frames, tests, report.data_hash)
-    tested = Tested(tests, labels, report.data_hash, protocol, folds, FLOORS if floors is None else floors)
+    tested = Tested(
+        tests, labels, report.data_hash, protocol, folds, FLOORS if baselines is None else baselines
+    )
     for head, accuracy in accuracies.items():
         _write_candidate(run.evaluations, head, accuracy, tested, backbone_name)
     name = f"{backbone_name}-{next(iter(accuracies))}"
@@ -110,7 +112,7 @@ class Tested:
     data_hash: str
     protocol: str
     folds: int
-    floors: dict[str, float]
+    baselines: dict[str, float]
 
     @property
     def truth(self) -> list[int]:
@@ -124,7 +126,7 @@ class Tested:
     def groups(self) -> tuple[str, ...]:
         return tuple(clip.group for clip in self.clips)
 
-    def scored(self, name: str) -> Scored:
+    def scored(self, name: str) -> Predictions:
         """All clips, dealt to the folds by their groups."""
         places = {group: place % self.folds for place, group in enumerate(sorted(set(self.groups)))}
         return scored(name).model_copy(
@@ -166,9 +168,9 @@ def _write_candidate(folder: Path, head: str, accuracy: float, tested: Tested, b
         clip_ids=tested.clip_ids,
         truth=tuple(tested.truth),
         groups=tested.groups,
-        floors=tuple(
-            floor_comparison(floor, value, found, clearly_above=found - value >= 0.15)
-            for floor, value in tested.floors.items()
+        baselines=tuple(
+            baseline_comparison(baseline, value, found, clearly_above=found - value >= 0.15)
+            for baseline, value in tested.baselines.items()
         ),
         confusion=tuple(map(tuple, confusion.tolist())),
         per_class=tuple(row.model_copy(update={"label": label}) for label in tested.labels),

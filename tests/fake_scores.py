@@ -1,4 +1,4 @@
-"""Folders of the training and the floors step, with made-up scores of a data set's clips."""
+"""Folders of the training and the baselines step, with made-up scores of a data set's clips."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 
 from reelflow.artifacts.clips import read_clips
-from reelflow.artifacts.predictions import write_scored
+from reelflow.artifacts.predictions import write_predictions
 from reelflow.contracts import (
+    Baseline,
+    BaselinesReport,
     Clip,
     DatasetReport,
     FeaturesReport,
-    Floor,
-    FloorsReport,
     Fold,
-    Scored,
+    Predictions,
     TrainingReport,
 )
 from reelflow.files import sha256_file
 from reelflow.measures.scaling import scale_scores
-from reelflow.splitting.protocols import Protocol, cut_folds
+from reelflow.splitting.protocols import Protocol, make_folds
 
 FLOORS = {"metadata": 0.5, "thumbnails": 0.6}
 
@@ -67,10 +67,10 @@ def write_training(
     """
     folder.mkdir(parents=True)
     found, source, clips = FeaturesReport.open(features), DatasetReport.open(dataset), read_clips(dataset)
-    folds = cut_folds(clips, Protocol.parse(protocol))
+    folds = make_folds(clips, Protocol.parse(protocol))
     (folder / "model.keras").write_text(f"{head} {seed}")
 
-    def write(name: str, parts: list[tuple[Clip, ...]], fraction: float) -> Scored:
+    def write(name: str, parts: list[tuple[Clip, ...]], fraction: float) -> Predictions:
         return _write(folder, name, parts, source.labels, fraction, seed, sureness)
 
     test = write("test", [fold.test for fold in folds], right)
@@ -103,19 +103,19 @@ def write_training(
     return folder
 
 
-def write_floors(
+def write_baselines(
     folder: Path, dataset: Path, *, protocol: str = "holdout", right: dict[str, float] = FLOORS
 ) -> Path:
-    """A floors folder; its rows are in another order than the training's."""
+    """A baselines folder; its rows are in another order than the training's."""
     folder.mkdir(parents=True)
     source, clips = DatasetReport.open(dataset), read_clips(dataset)
-    parts = [fold.test[::-1] for fold in cut_folds(clips, Protocol.parse(protocol))]
-    FloorsReport(
+    parts = [fold.test[::-1] for fold in make_folds(clips, Protocol.parse(protocol))]
+    BaselinesReport(
         data_hash=source.data_hash,
         protocol=protocol,
         labels=source.labels,
-        floors=tuple(
-            Floor(name=name, scored=_write(folder, name, parts, source.labels, fraction, len(name)))
+        baselines=tuple(
+            Baseline(name=name, scored=_write(folder, name, parts, source.labels, fraction, len(name)))
             for name, fraction in right.items()
         ),
     ).save(folder)
@@ -130,9 +130,9 @@ def _write(
     right: float,
     seed: int,
     sureness: float = 1.0,
-) -> Scored:
+) -> Predictions:
     clips = [clip for part in parts for clip in part]
     truth = [labels.index(clip.label) for clip in clips]
     folds = [number for number, part in enumerate(parts) for _ in part]
     scores = made_up(truth, len(labels), right, seed, sureness)
-    return write_scored(folder, name, scores, [clip.clip_id for clip in clips], truth, folds)
+    return write_predictions(folder, name, scores, [clip.clip_id for clip in clips], truth, folds)

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from reelflow.edge.classifier import Classifier
 from reelflow.files import write_array
-from reelflow.scoring import Frames
+from reelflow.scoring import FrameReader
 from reelflow.video.preprocess import preprocess
 
 MAX_FRAMES = 2  # for the backbone: a preprocessed frame of Inception has 268 kB
 
 
-def write_golden(folder: Path, classifier: Classifier, clip_ids: Sequence[str], frames: Frames) -> None:
+def write_golden(folder: Path, classifier: Classifier, clip_ids: Sequence[str], frames: FrameReader) -> None:
     """Write `golden/frames.npy`, `codes.npy`, `features.npy` and `scores.npy`.
 
     Args:

@@ -8,11 +8,11 @@ from reelflow.edge.bundle import Bundle, open_bundle
 from reelflow.edge.classifier import Classifier
 from reelflow.edge.selftest import self_test
 from reelflow.files import sha256_file
-from reelflow.scoring import Frames
+from reelflow.scoring import FrameReader
 
 
 def finish_bundle(
-    draft: BundleReport, folder: Path, golden_clips: int, clip_ids: tuple[str, ...], frames: Frames
+    draft: BundleReport, folder: Path, golden_clips: int, clip_ids: tuple[str, ...], frames: FrameReader
 ) -> BundleReport:
     """Add golden vectors to a bundle's networks, then `bundle.json`, and test the whole as a device would.
 

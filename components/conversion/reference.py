@@ -10,7 +10,7 @@ from reelflow.artifacts.evaluations import Candidate
 from reelflow.backbones import Backbone
 from reelflow.contracts import TrainingReport
 from reelflow.nets.saved import load_head
-from reelflow.scoring import Frames
+from reelflow.scoring import FrameReader
 from reelflow.splitting.protocols import Protocol
 from reelflow.video.preprocess import preprocess
 from reelflow.video.views import VIEWS
@@ -38,7 +38,7 @@ class Reference:
     seen: bool
 
 
-def read_reference(candidate: Candidate, backbone: Backbone, frames: Frames) -> Reference:
+def read_reference(candidate: Candidate, backbone: Backbone, frames: FrameReader) -> Reference:
     """The reference of a candidate.
 
     By `holdout` it is what the evaluation measured on every test clip. By other protocols the model

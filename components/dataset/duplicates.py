@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from components.dataset.probing import Probed
-from components.dataset.source import Candidate
+from components.dataset.source import FoundClip
 from reelflow.contracts import Rejected
 from reelflow.errors import DataError
 
 
-def drop_duplicates(usable: Mapping[Candidate, Probed]) -> tuple[dict[Candidate, Probed], list[Rejected]]:
+def drop_duplicates(usable: Mapping[FoundClip, Probed]) -> tuple[dict[FoundClip, Probed], list[Rejected]]:
     """Keep the first clip of each content.
 
     Returns:
@@ -17,8 +17,8 @@ def drop_duplicates(usable: Mapping[Candidate, Probed]) -> tuple[dict[Candidate,
     Raises:
         DataError: two classes hold the same clip.
     """
-    first: dict[str, Candidate] = {}
-    kept: dict[Candidate, Probed] = {}
+    first: dict[str, FoundClip] = {}
+    kept: dict[FoundClip, Probed] = {}
     dropped: list[Rejected] = []
     contradictions: list[str] = []
     for clip, probed in usable.items():

@@ -22,7 +22,7 @@ NO_CLIPS = frozenset(
 
 
 @dataclass(frozen=True)
-class Candidate:
+class FoundClip:
     """A file that may be a clip. `path` is relative to the source, with forward slashes."""
 
     path: str
@@ -30,7 +30,7 @@ class Candidate:
     group: str
 
 
-def find_candidates(source: Path) -> tuple[list[Candidate], list[Rejected]]:
+def find_clips(source: Path) -> tuple[list[FoundClip], list[Rejected]]:
     """List the clips of a folder, sorted by path, and the files that cannot be listed.
 
     Raises:
@@ -40,19 +40,19 @@ def find_candidates(source: Path) -> tuple[list[Candidate], list[Rejected]]:
         raise DataError(f"{source} is no folder: expected {source}/<class>/<clip>")
     files, rejected = _readable_names(_files_of_classes(source))
     if os.path.lexists(source / GROUPS):
-        candidates = _read_groups(source)
-        listed = {candidate.path for candidate in candidates}
+        found = _read_groups(source)
+        listed = {clip_file.path for clip_file in found}
         rejected += [
             Rejected(path=path, reason=f"it is not listed in {GROUPS}")
             for path in files
             if path not in listed
         ]
     else:
-        candidates = [Candidate(path, _label_of(path), _group_of(path)) for path in files]
-        _explain_groups(candidates)
-    if not candidates:
+        found = [FoundClip(path, _label_of(path), _group_of(path)) for path in files]
+        _explain_groups(found)
+    if not found:
         raise DataError(f"{source} holds no clips: expected {source}/<class>/<clip>")
-    return sorted(candidates, key=lambda candidate: candidate.path), rejected
+    return sorted(found, key=lambda clip_file: clip_file.path), rejected
 
 
 def _files_of_classes(source: Path) -> Iterator[str]:
@@ -95,17 +95,17 @@ def _group_of(path: str) -> str:
     return f"{name['name']}_g{name['group']}" if name else path
 
 
-def _explain_groups(candidates: list[Candidate]) -> None:
-    alone = sum(candidate.group == candidate.path for candidate in candidates)
+def _explain_groups(found: list[FoundClip]) -> None:
+    alone = sum(clip_file.group == clip_file.path for clip_file in found)
     if alone:
         emit(
             "notice",
-            message=f"{alone} of {len(candidates)} clips are groups of their own: without {GROUPS} "
+            message=f"{alone} of {len(found)} clips are groups of their own: without {GROUPS} "
             f"({','.join(COLUMNS)}) nothing says which were cut from the same recording",
         )
 
 
-def _read_groups(source: Path) -> list[Candidate]:
+def _read_groups(source: Path) -> list[FoundClip]:
     """Labels and groups from `groups.csv`; a listed file that is missing is found out later."""
     path = source / GROUPS
     if not path.is_file():
@@ -118,21 +118,21 @@ def _read_groups(source: Path) -> list[Candidate]:
             rows = [(reader.line_num, _candidate(row, f"{path}, line {reader.line_num}")) for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path} is no CSV file in UTF-8: {error}") from error
-    candidates: dict[str, Candidate] = {}
-    for line, candidate in rows:
-        if candidates.setdefault(candidate.path, candidate) != candidate:
-            raise DataError(f"{path}, line {line}: {candidate.path} is listed twice, with different values")
-    return list(candidates.values())
+    found: dict[str, FoundClip] = {}
+    for line, clip_file in rows:
+        if found.setdefault(clip_file.path, clip_file) != clip_file:
+            raise DataError(f"{path}, line {line}: {clip_file.path} is listed twice, with different values")
+    return list(found.values())
 
 
-def _candidate(row: dict[str, str | None], where: str) -> Candidate:
+def _candidate(row: dict[str, str | None], where: str) -> FoundClip:
     values = [row[column] for column in COLUMNS]
     if not all(values):
         raise DataError(f"{where}: found {values}; {', '.join(COLUMNS)} must all be given")
-    candidate = Candidate(*(str(value) for value in values))
-    path = PurePosixPath(candidate.path)
+    clip_file = FoundClip(*(str(value) for value in values))
+    path = PurePosixPath(clip_file.path)
     if path.is_absolute() or ".." in path.parts:
-        raise DataError(f"{where}: {candidate.path} leads out of the folder; paths must stay inside it")
-    if "\0" in candidate.path:
-        raise DataError(f"{where}: {candidate.path!r} is no path: it holds a zero byte")
-    return Candidate(path.as_posix(), candidate.label, candidate.group)
+        raise DataError(f"{where}: {clip_file.path} leads out of the folder; paths must stay inside it")
+    if "\0" in clip_file.path:
+        raise DataError(f"{where}: {clip_file.path!r} is no path: it holds a zero byte")
+    return FoundClip(path.as_posix(), clip_file.label, clip_file.group)

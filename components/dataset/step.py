@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.dataset.cut import Cut, cut
 from components.dataset.duplicates import drop_duplicates
 from components.dataset.facts import KIND
 from components.dataset.probing import NOTES, Probed, probe_all
-from components.dataset.source import Candidate, find_candidates
+from components.dataset.source import FoundClip, find_clips
+from components.dataset.split import SplitResult, split_clips
 from components.dataset.synthetic import generate
 from components.dataset.table import draw_clips_per_class, write_table
 from reelflow.artifacts.clips import CLIPS, data_hash, row_of, write_clips
@@ -41,15 +41,15 @@ def run(params: DatasetParams, *, source: Path, dataset: Path, note: Path | None
     """
     generated = source.suffix in RECIPES
     root = dataset / "clips" if generated else source
-    candidates, rejected = (generate(source, root), []) if generated else find_candidates(source)
-    usable, broken = _probe(params, root, candidates, dataset / NOTES)
+    found, rejected = (generate(source, root), []) if generated else find_clips(source)
+    usable, broken = _probe(params, root, found, dataset / NOTES)
     kept, duplicates = drop_duplicates(usable)
     members = [Member(clip.path, clip.label, clip.group) for clip in kept]
-    result = cut(members, {candidate.label for candidate in candidates}, params)
+    result = split_clips(members, {clip_file.label for clip_file in found}, params)
     clips = [
-        _clip(candidate, probed, result)
-        for candidate, probed in kept.items()
-        if candidate.path in result.splits
+        _clip(clip_file, probed, result)
+        for clip_file, probed in kept.items()
+        if clip_file.path in result.splits
     ]
     quarantined = [*rejected, *broken, *duplicates, *result.rejected]
     origin = SourceNote.read(note) if note else _note(params, source, clips, generated=generated)
@@ -64,24 +64,24 @@ def _note(params: DatasetParams, source: Path, clips: Sequence[Clip], *, generat
 
 
 def _probe(
-    params: DatasetParams, root: Path, candidates: Sequence[Candidate], notes: Path
-) -> tuple[dict[Candidate, Probed], list[Rejected]]:
+    params: DatasetParams, root: Path, found: Sequence[FoundClip], notes: Path
+) -> tuple[dict[FoundClip, Probed], list[Rejected]]:
     """Facts of the usable clips, and the reasons against the others."""
     outcomes = probe_all(
         root,
-        [candidate.path for candidate in candidates],
+        [clip_file.path for clip_file in found],
         notes,
         params.clip_timeout_s,
         shared=default_shards(KIND),
     )
-    usable: dict[Candidate, Probed] = {}
+    usable: dict[FoundClip, Probed] = {}
     rejected: list[Rejected] = []
-    for candidate in candidates:
-        outcome = outcomes[candidate.path]
+    for clip_file in found:
+        outcome = outcomes[clip_file.path]
         if isinstance(outcome, ClipError):
-            rejected.append(Rejected(path=candidate.path, reason=str(outcome)))
+            rejected.append(Rejected(path=clip_file.path, reason=str(outcome)))
         else:
-            usable[candidate] = outcome
+            usable[clip_file] = outcome
     if not usable:
         first = rejected[0]
         raise DataError(
@@ -90,13 +90,13 @@ def _probe(
     return usable, rejected
 
 
-def _clip(candidate: Candidate, probed: Probed, result: Cut) -> Clip:
+def _clip(clip_file: FoundClip, probed: Probed, result: SplitResult) -> Clip:
     return Clip(
         clip_id=probed.sha256[:16],
-        path=candidate.path,
-        label=candidate.label,
-        group=candidate.group,
-        split=result.splits[candidate.path],
+        path=clip_file.path,
+        label=clip_file.label,
+        group=clip_file.group,
+        split=result.splits[clip_file.path],
         sha256=probed.sha256,
         size_bytes=probed.size_bytes,
         **vars(probed.facts),
@@ -107,7 +107,7 @@ def _write(
     origin: SourceNote,
     clips: Sequence[Clip],
     quarantined: Sequence[Rejected],
-    result: Cut,
+    result: SplitResult,
     *,
     generated: bool,
     dataset: Path,

@@ -19,7 +19,7 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from components.dataset.source import Candidate
+from components.dataset.source import FoundClip
 from reelflow.errors import ClipError, ParamsError
 from reelflow.files import atomic
 from reelflow.params import Section, explain
@@ -83,7 +83,7 @@ class Task:
     number: int
 
 
-def generate(recipe_file: Path, root: Path) -> list[Candidate]:
+def generate(recipe_file: Path, root: Path) -> list[FoundClip]:
     """Draw the clips of a recipe below `root`; those that are there stay as they are.
 
     Raises:
@@ -118,13 +118,13 @@ def read_recipe(path: Path) -> Recipe:
         raise ParamsError(f"{path} is no recipe of clips: {error}") from error
 
 
-def _clips(recipe: Recipe) -> Iterator[tuple[Candidate, tuple[int, int]]]:
+def _clips(recipe: Recipe) -> Iterator[tuple[FoundClip, tuple[int, int]]]:
     """Every clip, with the numbers of its group and of itself within it."""
     for group in range(recipe.groups):
         for number in range(recipe.clips_per_group):
             for label in (label for pair in PAIRS for label in pair):
                 path = f"{label}/g{group:02d}_c{number:02d}.mp4"
-                yield Candidate(path, label, f"g{group:02d}"), (group, number)
+                yield FoundClip(path, label, f"g{group:02d}"), (group, number)
 
 
 def draw_clip(task: Task) -> None:

@@ -11,7 +11,7 @@ def evaluation(
     dataset: dsl.Input[dsl.Dataset],
     features: dsl.Input[dsl.Dataset],
     model: dsl.Input[dsl.Model],
-    floors: dsl.Input[dsl.Artifact],
+    baselines: dsl.Input[dsl.Artifact],
     evaluation: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
     confusion: dsl.Output[dsl.ClassificationMetrics],
@@ -26,7 +26,7 @@ def evaluation(
     report = perform(
         run,
         EvaluationParams.model_validate_json(params),
-        inputs=paths(dataset=dataset, features=features, model=model, floors=floors, previous=previous),
+        inputs=paths(dataset=dataset, features=features, model=model, baselines=baselines, previous=previous),
         output=paths(evaluation=evaluation),
     )
     show_metrics(metrics, report)

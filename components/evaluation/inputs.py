@@ -1,4 +1,4 @@
-"""What an evaluation measures: scores of a classifier and of the floors, on the same clips."""
+"""What an evaluation measures: scores of a classifier and of the baselines, on the same clips."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ import numpy as np
 from components.evaluation.measures import Scores, Truth
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import MODEL
-from reelflow.artifacts.predictions import read_scored
+from reelflow.artifacts.predictions import read_predictions
 from reelflow.contracts import (
+    Baseline,
+    BaselinesReport,
     Clip,
     DatasetReport,
     FeaturesReport,
-    Floor,
-    FloorsReport,
-    Scored,
+    Predictions,
     TrainingReport,
 )
 from reelflow.errors import BundleError, DataError
@@ -34,7 +34,7 @@ class Inputs:
         groups: group a test clip.
         validation: scores of the validation clips, `(clips, classes)`.
         validation_truth: class index a validation clip.
-        floors: each floor's scores of the test clips, `(clips, classes)`.
+        baselines: each baseline's scores of the test clips, `(clips, classes)`.
     """
 
     training: TrainingReport
@@ -43,36 +43,39 @@ class Inputs:
     groups: tuple[str, ...]
     validation: Scores
     validation_truth: Truth
-    floors: Mapping[str, Scores]
+    baselines: Mapping[str, Scores]
 
 
-def read_inputs(*, protocol: str, dataset: Path, features: Path, model: Path, floors: Path) -> Inputs:
+def read_inputs(*, protocol: str, dataset: Path, features: Path, model: Path, baselines: Path) -> Inputs:
     """Read the folders and see that they belong together.
 
     Raises:
         DataError: no clips to test on, or none to calibrate on.
         BundleError: a folder is damaged, or of another data set, protocol or backbone.
     """
-    training, floor_report = TrainingReport.open(model), FloorsReport.open(floors)
+    training, baseline_report = TrainingReport.open(model), BaselinesReport.open(baselines)
     source, clips = DatasetReport.open(dataset), {clip.clip_id: clip for clip in read_clips(dataset)}
     _check_model(training, model, features)
-    for name, folder, report in (("model", model, training), ("floors", floors, floor_report)):
+    for name, folder, report in (("model", model, training), ("baselines", baselines, baseline_report)):
         _check_belongs(name, folder, report, source, protocol)
         for scored in _all_scored(report):
             _check_clips(scored, folder, clips, source.labels)
     test, validation = training.test, training.validation
     for split, scored in (("test", test), ("validation", validation)):
         if not scored.clip_ids:
-            raise DataError(f"no clips with features in the {split} split: add clips or cut it otherwise")
+            raise DataError(f"no clips with features in the {split} split: add clips or split it otherwise")
     classes = len(source.labels)
     return Inputs(
         training=training,
-        scores=read_scored(model, test, classes),
+        scores=read_predictions(model, test, classes),
         truth=np.array(test.truth),
         groups=tuple(clips[clip_id].group for clip_id in test.clip_ids),
-        validation=read_scored(model, validation, classes),
+        validation=read_predictions(model, validation, classes),
         validation_truth=np.array(validation.truth),
-        floors={floor.name: _same_rows(floor, floors, test, classes) for floor in floor_report.floors},
+        baselines={
+            baseline.name: _same_rows(baseline, baselines, test, classes)
+            for baseline in baseline_report.baselines
+        },
     )
 
 
@@ -90,7 +93,7 @@ def _check_model(training: TrainingReport, model: Path, features: Path) -> None:
 
 
 def _check_belongs(
-    name: str, folder: Path, report: TrainingReport | FloorsReport, source: DatasetReport, protocol: str
+    name: str, folder: Path, report: TrainingReport | BaselinesReport, source: DatasetReport, protocol: str
 ) -> None:
     if (report.data_hash, report.labels) != (source.data_hash, source.labels):
         raise BundleError(
@@ -104,13 +107,15 @@ def _check_belongs(
         )
 
 
-def _all_scored(report: TrainingReport | FloorsReport) -> tuple[Scored, ...]:
-    if isinstance(report, FloorsReport):
-        return tuple(floor.scored for floor in report.floors)
+def _all_scored(report: TrainingReport | BaselinesReport) -> tuple[Predictions, ...]:
+    if isinstance(report, BaselinesReport):
+        return tuple(baseline.scored for baseline in report.baselines)
     return report.test, report.validation
 
 
-def _check_clips(scored: Scored, folder: Path, clips: Mapping[str, Clip], labels: tuple[str, ...]) -> None:
+def _check_clips(
+    scored: Predictions, folder: Path, clips: Mapping[str, Clip], labels: tuple[str, ...]
+) -> None:
     """Every scored clip is one of the data set's, and of the class that it has there."""
     for clip_id, place in zip(scored.clip_ids, scored.truth, strict=True):
         clip = clips.get(clip_id)
@@ -125,13 +130,13 @@ def _name(labels: tuple[str, ...], place: int) -> str:
     return labels[place] if 0 <= place < len(labels) else f"class {place}"
 
 
-def _same_rows(floor: Floor, folder: Path, test: Scored, classes: int) -> Scores:
-    """The floor's scores in the order of the test clips."""
-    places = {clip_id: row for row, clip_id in enumerate(floor.scored.clip_ids)}
+def _same_rows(baseline: Baseline, folder: Path, test: Predictions, classes: int) -> Scores:
+    """The baseline's scores in the order of the test clips."""
+    places = {clip_id: row for row, clip_id in enumerate(baseline.scored.clip_ids)}
     if places.keys() != set(test.clip_ids):
         raise BundleError(
-            f"the {floor.name} floor in {folder} was tested on {len(places)} clips, the model on "
+            f"the {baseline.name} baseline in {folder} was tested on {len(places)} clips, the model on "
             f"{len(test.clip_ids)}, and they are not the same: run both steps again on the same frames"
         )
     rows = [places[clip_id] for clip_id in test.clip_ids]
-    return read_scored(folder, floor.scored, classes)[rows]
+    return read_predictions(folder, baseline.scored, classes)[rows]

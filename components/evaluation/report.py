@@ -1,6 +1,6 @@
 """The report of an evaluation: every figure of one classifier."""
 
-from components.evaluation import measures, trust
+from components.evaluation import measures, uncertainty
 from components.evaluation.inputs import Inputs
 from reelflow.contracts import EvaluationReport
 from reelflow.measures.loss import cross_entropy
@@ -20,9 +20,9 @@ def measure(params: EvaluationParams, inputs: Inputs, scores_sha256: str) -> Eva
         clip_ids=training.test.clip_ids,
         truth=training.test.truth,
         groups=inputs.groups,
-        intervals=trust.intervals(params, inputs, top_k),
-        calibration=trust.calibrate(params, inputs),
-        floors=trust.compare_floors(params, inputs),
+        intervals=uncertainty.intervals(params, inputs, top_k),
+        calibration=uncertainty.calibrate(params, inputs),
+        baselines=uncertainty.compare_baselines(params, inputs),
         confusion=tuple(tuple(row) for row in measures.confusion(scores, truth).tolist()),
         per_class=measures.per_class(scores, truth, training.labels),
         averages=measures.averages(scores, truth),
@@ -46,5 +46,5 @@ def _metrics(report: EvaluationReport, inputs: Inputs) -> dict[str, float]:
         "calibration_error": report.calibration.error,
         "accepted": report.calibration.accepted,
         "accepted_accuracy": report.calibration.accepted_accuracy,
-        **{f"floor_{floor.name}_accuracy": floor.accuracy for floor in report.floors},
+        **{f"baseline_{baseline.name}_accuracy": baseline.accuracy for baseline in report.baselines},
     }

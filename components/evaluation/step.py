@@ -29,7 +29,7 @@ def run(
     dataset: Path,
     features: Path,
     model: Path,
-    floors: Path,
+    baselines: Path,
     evaluation: Path,
     previous: Path | None = None,
 ) -> EvaluationReport:
@@ -40,7 +40,7 @@ def run(
         dataset: folder of the dataset step.
         features: folder of the features step.
         model: folder of the training step, with scores of the validation and the test clips.
-        floors: folder of the floors step.
+        baselines: folder of the baselines step.
         evaluation: the output; its own files, and `candidates/<name>/` of this and all before it.
         previous: the evaluation before this one, whose candidates are carried along.
 
@@ -51,7 +51,7 @@ def run(
         StorageError: the disk is full or read-only.
     """
     inputs = read_inputs(
-        protocol=params.protocol, dataset=dataset, features=features, model=model, floors=floors
+        protocol=params.protocol, dataset=dataset, features=features, model=model, baselines=baselines
     )
     _check_chosen(params, inputs)
     write_array(evaluation / SCORES, inputs.scores)

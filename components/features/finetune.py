@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from components.features.maps import Maps, write_maps
-from components.features.tail import Frames, Tail
+from components.features.tail import Tail, TuningFrames
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.artifacts.frames import FrameStore
@@ -128,7 +128,7 @@ def _noted(path: Path, origin: TuningOrigin) -> Tuning | None:
 @contextlib.contextmanager
 def _maps_of_clips(
     first: KerasBackbone, dataset: Path, store: FrameStore, features: Path
-) -> Iterator[Frames]:
+) -> Iterator[TuningFrames]:
     """Feature maps of training and validation clips, in a file while they are needed."""
     report = DatasetReport.open(dataset)
     if report.data_hash != store.report.data_hash:
@@ -151,12 +151,12 @@ def _check_splits(clips: list[Clip]) -> None:
         raise DataError(f"no {' and no '.join(sorted(missing))} clip has frames; fine-tuning needs both")
 
 
-def _frames(maps: Maps, clips: list[Clip], labels: tuple[str, ...], count: int) -> Frames:
+def _frames(maps: Maps, clips: list[Clip], labels: tuple[str, ...], count: int) -> TuningFrames:
     """Single frames, `count` a clip, with their clip's label and split."""
     truth = np.array([labels.index(clip.label) for clip in clips], np.int64)
     is_train = np.repeat([clip.split == "train" for clip in clips], count)
     train, validation = np.flatnonzero(is_train), np.flatnonzero(~is_train)
-    return Frames(maps, np.repeat(truth, count), train, validation, len(labels))
+    return TuningFrames(maps, np.repeat(truth, count), train, validation, len(labels))
 
 
 def _train(tail: Tail, epochs: int) -> tuple[dict[str, float], dict[str, tuple[float, ...]]]:

@@ -23,7 +23,7 @@ SOURCES = ("components/features", "reelflow/backbones", "reelflow/video", "reelf
 LIBRARIES = ("numpy", "pillow", "simplejpeg")
 
 
-class Origin(Document):
+class FeatureShardInputs(Document):
     """All that a shard's codes depend on."""
 
     source: FrameShard
@@ -50,16 +50,16 @@ class Origin(Document):
 class ShardNote(Document):
     """`<shard>.json`: a finished shard, and what it was made from."""
 
-    origin: Origin
+    origin: FeatureShardInputs
     shard: FeatureShard
 
 
-def origin_of(source: FrameShard, backbone: BackboneSpec, view: str) -> Origin:
+def inputs_of(source: FrameShard, backbone: BackboneSpec, view: str) -> FeatureShardInputs:
     """What this code makes a view's codes from."""
-    return Origin(source=source, backbone=backbone, view=view, code=made_by(backbone.name))
+    return FeatureShardInputs(source=source, backbone=backbone, view=view, code=made_by(backbone.name))
 
 
-def finished_shard(folder: Path, origin: Origin) -> FeatureShard | None:
+def finished_shard(folder: Path, origin: FeatureShardInputs) -> FeatureShard | None:
     """What an earlier attempt finished, if it is whole and of the same origin."""
     shard = _noted(folder / origin.note, origin)
     try:
@@ -68,7 +68,7 @@ def finished_shard(folder: Path, origin: Origin) -> FeatureShard | None:
         return None
 
 
-def fetch_shard(folder: Path, origin: Origin, shared: SharedShards) -> FeatureShard | None:
+def fetch_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards) -> FeatureShard | None:
     """Take over what another run or machine has made, if there is such a shard.
 
     Raises:
@@ -80,7 +80,11 @@ def fetch_shard(folder: Path, origin: Origin, shared: SharedShards) -> FeatureSh
 
 
 def write_shards(
-    folder: Path, origins: Sequence[Origin], codes: Iterable[Codes], frames: int, shared: SharedShards | None
+    folder: Path,
+    origins: Sequence[FeatureShardInputs],
+    codes: Iterable[Codes],
+    frames: int,
+    shared: SharedShards | None,
 ) -> list[FeatureShard]:
     """Write views of one shard of frames, each with its note after it, and share them.
 
@@ -102,12 +106,12 @@ def write_shards(
     return [_note_shard(folder, origin, shared) for origin in origins]
 
 
-def _codes_file(folder: Path, origin: Origin, frames: int) -> AbstractContextManager[BinaryIO]:
+def _codes_file(folder: Path, origin: FeatureShardInputs, frames: int) -> AbstractContextManager[BinaryIO]:
     spec = origin.backbone
     return array_file(folder / origin.file, (len(origin.source.clip_ids), frames, spec.dim), spec.dtype)
 
 
-def _note_shard(folder: Path, origin: Origin, shared: SharedShards | None) -> FeatureShard:
+def _note_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards | None) -> FeatureShard:
     """Say that a file of codes is whole, and share both."""
     shard = FeatureShard(
         file=origin.file,
@@ -121,7 +125,7 @@ def _note_shard(folder: Path, origin: Origin, shared: SharedShards | None) -> Fe
     return shard
 
 
-def share_shard(folder: Path, origin: Origin, shared: SharedShards) -> None:
+def share_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards) -> None:
     """Let other runs and machines have a finished shard.
 
     Raises:
@@ -130,7 +134,7 @@ def share_shard(folder: Path, origin: Origin, shared: SharedShards) -> None:
     shared.publish(origin.key, folder, (origin.file, origin.note))
 
 
-def _noted(path: Path, origin: Origin) -> FeatureShard | None:
+def _noted(path: Path, origin: FeatureShardInputs) -> FeatureShard | None:
     """The shard that a note names, if it is of this origin."""
     try:
         note = ShardNote.read(path)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from components.features.finetune import finetune
 from components.features.shards import (
-    Origin,
+    FeatureShardInputs,
     fetch_shard,
     finished_shard,
-    origin_of,
+    inputs_of,
     share_shard,
     write_shards,
 )
@@ -79,7 +79,9 @@ def run(
         backbone=network.spec,
         frames=store.report.count,
         views=params.views,
-        shards=_finish_shards(Work(store, network, params.views, features, shared or default_shards(KIND))),
+        shards=_finish_shards(
+            Embedding(store, network, params.views, features, shared or default_shards(KIND))
+        ),
         metrics={
             "clips": len(store.clip_ids),
             "frames": len(store.clip_ids) * store.report.count,
@@ -93,7 +95,7 @@ def run(
 
 
 @dataclass(frozen=True)
-class Work:
+class Embedding:
     """What is embedded, by what, where the codes go, and with whom they are shared."""
 
     store: FrameStore
@@ -104,15 +106,15 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ShardPlan:
     """A shard of frames: the views that some run has finished, and those that are missing."""
 
     source: FrameShard
     found: tuple[FeatureShard, ...]
-    missing: tuple[Origin, ...]
+    missing: tuple[FeatureShardInputs, ...]
 
 
-def _finish_shards(work: Work) -> tuple[FeatureShard, ...]:
+def _finish_shards(work: Embedding) -> tuple[FeatureShard, ...]:
     """The shards of every view, after making those that are missing."""
     plans = [_plan(work, source) for source in work.store.shards]
     finished: list[FeatureShard] = []
@@ -126,14 +128,14 @@ def _finish_shards(work: Work) -> tuple[FeatureShard, ...]:
     return tuple(sorted(finished, key=lambda shard: work.views.index(shard.view)))
 
 
-def _plan(work: Work, source: FrameShard) -> Plan:
-    origins = [origin_of(source, work.network.spec, view) for view in work.views]
+def _plan(work: Embedding, source: FrameShard) -> ShardPlan:
+    origins = [inputs_of(source, work.network.spec, view) for view in work.views]
     found = [_find_shard(work, origin) for origin in origins]
     missing = [origin for origin, shard in zip(origins, found, strict=True) if shard is None]
-    return Plan(source, tuple(filter(None, found)), tuple(missing))
+    return ShardPlan(source, tuple(filter(None, found)), tuple(missing))
 
 
-def _find_shard(work: Work, origin: Origin) -> FeatureShard | None:
+def _find_shard(work: Embedding, origin: FeatureShardInputs) -> FeatureShard | None:
     """A shard that an earlier attempt, another run or another machine has finished."""
     shard = finished_shard(work.features, origin)
     if shard is None and work.shared:
@@ -143,7 +145,7 @@ def _find_shard(work: Work, origin: Origin) -> FeatureShard | None:
     return shard
 
 
-def _embed_all(work: Work, plans: Sequence[Plan]) -> Generator[Codes, None, None]:
+def _embed_all(work: Embedding, plans: Sequence[ShardPlan]) -> Generator[Codes, None, None]:
     """Codes of every clip of what is missing, in order; what earlier attempts did counts as done.
 
     Decoding, resizing and the networks run in threads, one a core, some clips ahead.
@@ -164,7 +166,7 @@ def _embed_all(work: Work, plans: Sequence[Plan]) -> Generator[Codes, None, None
         pool.shutdown(cancel_futures=True)
 
 
-def _tasks(work: Work, plans: Sequence[Plan]) -> Iterator[tuple[list[str], str]]:
+def _tasks(work: Embedding, plans: Sequence[ShardPlan]) -> Iterator[tuple[list[str], str]]:
     """Views that are missing, and a clip, for every clip; a shard is checked before its first one."""
     for plan in plans:
         if plan.missing:
@@ -173,7 +175,7 @@ def _tasks(work: Work, plans: Sequence[Plan]) -> Iterator[tuple[list[str], str]]
             yield from ((views, clip_id) for clip_id in plan.source.clip_ids)
 
 
-def _embed(work: Work, views: Sequence[str], clip_id: str) -> Codes:
+def _embed(work: Embedding, views: Sequence[str], clip_id: str) -> Codes:
     """Codes of one clip, `(views, frames, dim)`; each frame is decoded once, and held alone."""
     spec = work.network.spec
     ready: dict[str, list[NDArray[np.uint8]]] = {view: [] for view in views}

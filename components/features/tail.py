@@ -27,7 +27,7 @@ ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
-class Frames:
+class TuningFrames:
     """Single frames to learn from.
 
     Attributes:
@@ -51,7 +51,9 @@ class Tail:
     Batch norms keep their statistics and their weights: a few frames of a few clips would spoil them.
     """
 
-    def __init__(self, blocks: "keras.Model", frames: Frames, params: FinetuneParams, seed: int) -> None:
+    def __init__(
+        self, blocks: "keras.Model", frames: TuningFrames, params: FinetuneParams, seed: int
+    ) -> None:
         """`blocks` maps feature maps to features `(n, dim)`; it is trained in place."""
         import keras
 

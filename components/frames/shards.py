@@ -54,7 +54,7 @@ def number_of(file: str) -> int:
     return int(file.split("-")[1])
 
 
-class Origin(Document):
+class FrameShardInputs(Document):
     """All that a shard of frames depends on."""
 
     file: str
@@ -87,9 +87,9 @@ class Finished:
         return cls(shard, index.quarantined)
 
 
-def origin_of(file: str, clips: Sequence[Clip], params: FramesParams) -> Origin:
+def inputs_of(file: str, clips: Sequence[Clip], params: FramesParams) -> FrameShardInputs:
     """What this code makes a shard from."""
-    return Origin(
+    return FrameShardInputs(
         file=file,
         clips=tuple((clip.clip_id, clip.path) for clip in clips),
         params=params.model_dump(mode="json", exclude={"shards"}),
@@ -97,7 +97,9 @@ def origin_of(file: str, clips: Sequence[Clip], params: FramesParams) -> Origin:
     )
 
 
-def fetch_shard(tar: Path, clips: Sequence[Clip], origin: Origin, shared: SharedShards) -> Finished | None:
+def fetch_shard(
+    tar: Path, clips: Sequence[Clip], origin: FrameShardInputs, shared: SharedShards
+) -> Finished | None:
     """Take over what another run or machine has made, if there is such a shard.
 
     Raises:
@@ -108,7 +110,7 @@ def fetch_shard(tar: Path, clips: Sequence[Clip], origin: Origin, shared: Shared
     return None
 
 
-def share_shard(tar: Path, origin: Origin, shared: SharedShards) -> None:
+def share_shard(tar: Path, origin: FrameShardInputs, shared: SharedShards) -> None:
     """Let other runs and machines have a finished shard.
 
     Raises:

@@ -12,7 +12,7 @@ from components.frames.shards import (
     Finished,
     assign_shards,
     fetch_shard,
-    origin_of,
+    inputs_of,
     part_of,
     share_shard,
     whole_shard,
@@ -52,7 +52,7 @@ def run(
     source = DatasetReport.open(dataset)
     shards = part_of(assign_shards(read_clips(dataset), params.shards), part)
     bring = partial(bring_clips, source, dataset)
-    work = Work(params, bring, frames, shared or default_shards(KIND))
+    work = Extraction(params, bring, frames, shared or default_shards(KIND))
     finished = _finish_shards(work, shards)
     quarantined = tuple(rejected for one in finished for rejected in one.quarantined)
     clips = sum(len(one.shard.clip_ids) for one in finished)
@@ -78,7 +78,7 @@ def run(
 
 
 @dataclass(frozen=True)
-class Work:
+class Extraction:
     """How frames are kept, of which clips, where, and with whom they are shared."""
 
     params: FramesParams
@@ -87,7 +87,7 @@ class Work:
     shared: SharedShards | None
 
 
-def _finish_shards(work: Work, shards: dict[str, list[Clip]]) -> list[Finished]:
+def _finish_shards(work: Extraction, shards: dict[str, list[Clip]]) -> list[Finished]:
     """All shards, in order, after writing those that are missing."""
     found = {file: _find_shard(work, file, clips) for file, clips in shards.items()}
     missing = [clip for file, clips in shards.items() if found[file] is None for clip in clips]
@@ -99,29 +99,29 @@ def _finish_shards(work: Work, shards: dict[str, list[Clip]]) -> list[Finished]:
         ]
 
 
-def _find_shard(work: Work, file: str, clips: list[Clip]) -> Finished | None:
+def _find_shard(work: Extraction, file: str, clips: list[Clip]) -> Finished | None:
     """A shard that an earlier attempt, another run or another machine has finished."""
     finished = whole_shard(work.frames / file, clips)
     if finished is None and work.shared:
-        return fetch_shard(work.frames / file, clips, origin_of(file, clips, work.params), work.shared)
+        return fetch_shard(work.frames / file, clips, inputs_of(file, clips, work.params), work.shared)
     if finished:
         _share(work, clips, finished)  # which the earlier attempt may not have lived to do
     return finished
 
 
 def _make_shard(
-    work: Work, file: str, clips: list[Clip], outcomes: Iterable[Extracted | ClipError]
+    work: Extraction, file: str, clips: list[Clip], outcomes: Iterable[Extracted | ClipError]
 ) -> Finished:
     finished = write_shard(work.frames / file, clips, outcomes)
     _share(work, clips, finished)
     return finished
 
 
-def _share(work: Work, clips: list[Clip], finished: Finished) -> None:
+def _share(work: Extraction, clips: list[Clip], finished: Finished) -> None:
     """Share a shard if all its clips are in it: elsewhere the others may be in order."""
     if work.shared and not finished.quarantined:
         file = finished.shard.file
-        share_shard(work.frames / file, origin_of(file, clips, work.params), work.shared)
+        share_shard(work.frames / file, inputs_of(file, clips, work.params), work.shared)
 
 
 def _extract_all(

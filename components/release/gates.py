@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reelflow.contracts import BundleReport, FloorComparison, Gate
+from reelflow.contracts import BaselineComparison, BundleReport, Gate
 from reelflow.params import ReleaseParams
 
 MEANINGS = {
@@ -10,12 +10,12 @@ MEANINGS = {
     "min_agreement": "agreement with Keras",
     "max_accuracy_drop": "accuracy lost in conversion",
     "max_size_mb": "size of the bundle",
-    "require_above_floors": "least lead over a shortcut floor, noise taken off",
+    "require_above_baselines": "least lead over a shortcut baseline, noise taken off",
 }
 
 
 def check_gates(
-    params: ReleaseParams, bundle: BundleReport, floors: Sequence[FloorComparison]
+    params: ReleaseParams, bundle: BundleReport, baselines: Sequence[BaselineComparison]
 ) -> tuple[Gate, ...]:
     """Every gate, named after its limit in params.yaml."""
     parity = bundle.parity
@@ -26,7 +26,7 @@ def check_gates(
         "max_size_mb": bundle.size_bytes / 1e6,
     }
     gates = [_gate(name, round(value, 9), getattr(params, name)) for name, value in found.items()]
-    return (*gates, *([_floors_gate(floors)] if params.require_above_floors else []))
+    return (*gates, *([_baselines_gate(baselines)] if params.require_above_baselines else []))
 
 
 def amount(gate: Gate, value: float) -> str:
@@ -51,9 +51,9 @@ def _gate(name: str, found: float, limit: float) -> Gate:
     return Gate(name=name, found=found, limit=limit, passed=passed)
 
 
-def _floors_gate(floors: Sequence[FloorComparison]) -> Gate:
-    """Clearly above every floor; one that is not leaves no lead, however its interval lies."""
-    leads = [floor.difference_interval.low for floor in floors]
-    passed = bool(floors) and all(floor.clearly_above for floor in floors)
+def _baselines_gate(baselines: Sequence[BaselineComparison]) -> Gate:
+    """Clearly above every baseline; one that is not leaves no lead, however its interval lies."""
+    leads = [baseline.difference_interval.low for baseline in baselines]
+    passed = bool(baselines) and all(baseline.clearly_above for baseline in baselines)
     lowest = min(leads) if passed else min([0.0, *leads])
-    return Gate(name="require_above_floors", found=round(lowest, 9), limit=0.0, passed=passed)
+    return Gate(name="require_above_baselines", found=round(lowest, 9), limit=0.0, passed=passed)

@@ -13,9 +13,9 @@ from typing import Any
 
 from components.release.figures import CurveChart, MatrixChart, confusions, curve_chart, matrix_chart
 from components.release.gates import MEANINGS, amount, bound
+from components.release.report_text import points, signed_span, span
 from components.release.sections import trust
 from components.release.stills import strips
-from components.release.words import points, signed_span, span
 from reelflow import __version__
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import Candidate
@@ -38,7 +38,7 @@ MAX_CHART_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
-class Run:
+class RunFolders:
     """All that a report is about: the steps' folders, and what was read from them."""
 
     dataset: Path
@@ -62,7 +62,7 @@ class Figures:
     confusions: list[tuple[str, str, int, int]]
 
 
-def write_report(run: Run, folder: Path) -> None:
+def write_report(run: RunFolders, folder: Path) -> None:
     """Write `report.html` to `folder`.
 
     Raises:
@@ -86,7 +86,7 @@ def write_report(run: Run, folder: Path) -> None:
     write_text(folder / "report.html", page)
 
 
-def _contents(run: Run) -> dict[str, Any]:
+def _contents(run: RunFolders) -> dict[str, Any]:
     clips = {clip.clip_id: clip for clip in read_clips(run.dataset)}
     chosen = run.candidates[0]
     dataset = DatasetReport.open(run.dataset)
@@ -156,11 +156,11 @@ def _png(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def _quarantined(run: Run) -> list[Rejected]:
+def _quarantined(run: RunFolders) -> list[Rejected]:
     return [*DatasetReport.open(run.dataset).quarantined, *FramesReport.open(run.frames).quarantined]
 
 
-def _provenances(run: Run) -> list[Provenance]:
+def _provenances(run: RunFolders) -> list[Provenance]:
     """Of the steps whose folders bear it."""
     chosen = run.candidates[0].folder
     files = [folder / PROVENANCE for folder in (run.dataset, run.frames)]

@@ -1,4 +1,4 @@
-"""What the report's sections on trust show: floors, the champion, scores, folds."""
+"""What the report's sections on trust show: baselines, the champion, scores, folds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from components.release.figures import reliability_chart
-from components.release.words import (
+from components.release.report_text import (
     FLOOR_MEANINGS,
     FLOOR_NAMES,
     VERDICTS,
-    below_floors,
-    floor_in_words,
+    baseline_in_words,
+    below_baselines,
     protocol_in_words,
     rejection_in_words,
 )
@@ -37,12 +37,12 @@ def trust(candidates: Sequence[Candidate], outcome: ReleaseReport) -> dict[str, 
     return {
         "protocol": protocol_in_words(training.protocol, len(training.folds)),
         "folds": fold_rows(candidates) if len(training.folds) > 1 else [],
-        "best_floor": max(chosen.floors, key=lambda floor: floor.accuracy, default=None),
-        "below_floors": below_floors(chosen.floors),
-        "floor_names": FLOOR_NAMES,
-        "floor_meanings": FLOOR_MEANINGS,
-        "floor_in_words": floor_in_words,
-        "floor_reach": reach([floor.difference_interval for floor in chosen.floors]),
+        "best_baseline": max(chosen.baselines, key=lambda baseline: baseline.accuracy, default=None),
+        "below_baselines": below_baselines(chosen.baselines),
+        "baseline_names": FLOOR_NAMES,
+        "baseline_meanings": FLOOR_MEANINGS,
+        "baseline_in_words": baseline_in_words,
+        "baseline_reach": reach([baseline.difference_interval for baseline in chosen.baselines]),
         "calibration_chart": reliability_chart(chosen.calibration.bins),
         "rejection": rejection_in_words(chosen.calibration),
         "verdicts": VERDICTS,

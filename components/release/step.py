@@ -6,9 +6,9 @@ from pathlib import Path
 
 from components.release.champion import Incomparable, compare_with_champion, replaces
 from components.release.gates import check_gates
-from components.release.report import Run, write_report
+from components.release.report import RunFolders, write_report
+from components.release.report_text import explain
 from components.release.tables import write_tables
-from components.release.words import explain
 from reelflow.artifacts.evaluations import Candidate, read_candidates
 from reelflow.contracts import BundleReport, Comparison, DatasetReport, FramesReport, ReleaseReport
 from reelflow.edge.bundle import open_bundle
@@ -67,7 +67,9 @@ def run(
     outcome = _release(params, made, registry or default_registry())
     emit("notice", message=outcome.explanation)
     write_tables(release, ranked[0], ranked, converted, outcome)
-    write_report(Run(dataset, frames, evaluations, bundle, ranked, converted, outcome, params), release)
+    write_report(
+        RunFolders(dataset, frames, evaluations, bundle, ranked, converted, outcome, params), release
+    )
     outcome.save(release)
     return outcome
 
@@ -122,7 +124,7 @@ def _release(params: ReleaseParams, made: Challenger, registry: Registry) -> Rel
     tags |= {metric: f"{value:.6g}" for metric, value in metrics.items()}
     version = registry.register(made.folder, model_name=name, tags=tags, evaluation=made.evaluation.folder)
     registry.set_alias(name, CHALLENGER, version)
-    gates = check_gates(params, bundle, made.evaluation.report.floors)
+    gates = check_gates(params, bundle, made.evaluation.report.baselines)
     against = _compare(name, version, made, registry)
     beats = against is None or (isinstance(against, Comparison) and replaces(against))
     promoted = beats and all(gate.passed for gate in gates)

@@ -34,7 +34,7 @@ def summarise(ranked: Sequence[Candidate], bundle: BundleReport, outcome: Releas
         rows=tuple(_row(candidate) for candidate in ranked),
         chosen=bundle.name,
         protocol=ranked[0].report.training.protocol,
-        floors={floor.name: floor.accuracy for floor in ranked[0].report.floors},
+        baselines={baseline.name: baseline.accuracy for baseline in ranked[0].report.baselines},
         labels=bundle.labels,
         data_hash=bundle.data_hash,
         parity=bundle.parity,

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from components.training.checkpoint import Arrays, Checkpoints, State
-from components.training.cuts import Cut
+from components.training.fold_results import EpochProgress, FoldResult
+from components.training.folds import FoldRows
 from components.training.graph import Scorer, Stepper, scorer
 from components.training.history import Figures, History
 from components.training.objective import Scores, distributions, measure
-from components.training.outcome import Outcome, Tally
 from reelflow.errors import ParamsError
 from reelflow.nets.examples import Examples, Rows, batches
 from reelflow.nets.runtime import reseed
@@ -31,7 +31,7 @@ class EpochLearner:
         views: places of the views whose mean scores count.
         teacher: scores to learn from, `(rows, views, classes)`, if any.
         folder: for checkpoints.
-        tally: is told of every epoch.
+        progress: is told of every epoch.
     """
 
     def __init__(
@@ -42,76 +42,76 @@ class EpochLearner:
         views: tuple[int, ...],
         teacher: Scores | None,
         folder: Path,
-        tally: Tally,
+        progress: EpochProgress,
     ) -> None:
         self.network, self._examples, self._params = network, examples, params
-        self._views, self._teacher, self._folder, self._tally = views, teacher, folder, tally
+        self._views, self._teacher, self._folder, self._progress = views, teacher, folder, progress
         self._step, self._scorer = Stepper(network, params, is_taught=teacher is not None), scorer(network)
         self._initial = self._values()
 
-    def fold(self, cut: Cut) -> Outcome:
+    def train_fold(self, fold: FoldRows) -> FoldResult:
         """Train until the validation loss stalls; keep the weights of the best epoch.
 
         Raises:
             ParamsError: the loss is no number any more.
         """
-        history = self._train(cut, self._params.epochs)
+        history = self._train(fold, self._params.epochs)
         if history.is_stalled(self._params.patience):
             stopped = f"stopped after epoch {history.epochs}; epoch {history.best_epoch} is kept"
-            emit("notice", message=f"{cut.name}: {stopped}")
+            emit("notice", message=f"{fold.name}: {stopped}")
         validation, test = (
-            score(self._scorer, self._examples, rows, self._views) for rows in (cut.validation, cut.test)
+            score(self._scorer, self._examples, rows, self._views) for rows in (fold.validation, fold.test)
         )
-        return Outcome(history, cut.validation, validation, test)
+        return FoldResult(history, fold.validation, validation, test)
 
-    def deploy(self, cut: Cut, epochs: int) -> None:
+    def deploy(self, fold: FoldRows, epochs: int) -> None:
         """Train for so many epochs.
 
         Raises:
             ParamsError: the loss is no number any more.
         """
-        self._train(cut, epochs)
+        self._train(fold, epochs)
 
-    def _train(self, cut: Cut, epochs: int) -> History:
+    def _train(self, fold: FoldRows, epochs: int) -> History:
         """Go on from the newest checkpoint; the network then has the weights to keep."""
-        checkpoints = Checkpoints(self._folder / str(cut.number), self._params.checkpoint_every_s)
-        history, best = self._restore(cut, checkpoints)
-        self._tally.tell(history.epochs, epochs)
-        is_validated = len(cut.validation) > 0
+        checkpoints = Checkpoints(self._folder / str(fold.number), self._params.checkpoint_every_s)
+        history, best = self._restore(fold, checkpoints)
+        self._progress.tell(history.epochs, epochs)
+        is_validated = len(fold.validation) > 0
         while history.epochs < epochs and not (is_validated and history.is_stalled(self._params.patience)):
-            figures = self._epoch(cut, history.epochs + 1)
+            figures = self._epoch(fold, history.epochs + 1)
             history.rows.append(figures)
             if not is_validated or history.best_epoch == history.epochs:
                 best = self.network.get_weights()
             if checkpoints.due:
                 checkpoints.save(State(history, self._values(), best))
-            emit("epoch", head=self.network.name, fold=cut.name, epoch=history.epochs, **figures)
-            self._tally.tell(history.epochs, epochs)
-        self._tally.finish(history.epochs)
+            emit("epoch", head=self.network.name, fold=fold.name, epoch=history.epochs, **figures)
+            self._progress.tell(history.epochs, epochs)
+        self._progress.finish(history.epochs)
         self.network.set_weights(best)
         return history
 
-    def _epoch(self, cut: Cut, epoch: int) -> Figures:
-        seed = cut.seed(self._params.seed, epoch)
+    def _epoch(self, fold: FoldRows, epoch: int) -> Figures:
+        seed = fold.seed(self._params.seed, epoch)
         reseed(self.network, *seed)
-        figures = self._learn(cut, np.random.default_rng(seed))
-        if len(cut.validation):
-            scores = score(self._scorer, self._examples, cut.validation, self._views)
-            loss, accuracy = measure(scores, self._examples.truth[cut.validation])
+        figures = self._learn(fold, np.random.default_rng(seed))
+        if len(fold.validation):
+            scores = score(self._scorer, self._examples, fold.validation, self._views)
+            loss, accuracy = measure(scores, self._examples.truth[fold.validation])
             figures |= {"validation_loss": loss, "validation_accuracy": accuracy}
         if not all(map(math.isfinite, figures.values())):
             raise ParamsError(
-                f"{cut.name}: the loss is no number any more after epoch {epoch}: "
+                f"{fold.name}: the loss is no number any more after epoch {epoch}: "
                 f"lower training.learning_rate, now {self._params.learning_rate}"
             )
         return figures
 
-    def _learn(self, cut: Cut, chance: np.random.Generator) -> Figures:
+    def _learn(self, fold: FoldRows, chance: np.random.Generator) -> Figures:
         """See every clip once, in any order and view; the mean figures, a clip counting the same in each."""
         loss = accuracy = 0.0
-        places, views = draw(len(cut.train), len(self._examples.views), chance)
+        places, views = draw(len(fold.train), len(self._examples.views), chance)
         for batch in batches(np.arange(len(places)), self._params.batch_size):
-            rows, seen = cut.train[places[batch]], views[batch]
+            rows, seen = fold.train[places[batch]], views[batch]
             figures = self._step(self._examples.features(rows, seen), self._targets(rows, seen))
             loss, accuracy = loss + figures[0] * len(rows), accuracy + figures[1] * len(rows)
         return {"train_loss": loss / len(places), "train_accuracy": accuracy / len(places)}
@@ -126,14 +126,14 @@ class EpochLearner:
     def _variables(self) -> list[Any]:
         return [*self.network.weights, *self._step.optimizer.variables]
 
-    def _restore(self, cut: Cut, checkpoints: Checkpoints) -> tuple[History, Arrays]:
+    def _restore(self, fold: FoldRows, checkpoints: Checkpoints) -> tuple[History, Arrays]:
         state = checkpoints.newest()
         values = self._initial if state is None else state.variables
         for variable, value in zip(self._variables(), values, strict=True):
             variable.assign(value)
         if state is None:
             return History(), self.network.get_weights()
-        emit("notice", message=f"{cut.name}: going on after epoch {state.history.epochs}")
+        emit("notice", message=f"{fold.name}: going on after epoch {state.history.epochs}")
         return state.history, state.best
 
 

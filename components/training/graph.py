@@ -1,7 +1,7 @@
 """A network's two uses as TensorFlow graphs, each traced once, for batches of any size.
 
 Keras traces `train_on_batch` for the sizes that come first, and the last bits of a sum depend on the
-graph: a fold's outcome would depend on the folds before it, and on where a killed training went on.
+graph: a fold's result would depend on the folds before it, and on where a killed training went on.
 """
 
 from collections.abc import Callable

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from components.training.cuts import Cut
 from components.training.fit import score
+from components.training.fold_results import EpochProgress, FoldResult
+from components.training.folds import FoldRows
 from components.training.graph import scorer
 from components.training.history import History
 from components.training.objective import measure
-from components.training.outcome import Outcome, Tally
 from reelflow.errors import ParamsError
 from reelflow.nets.examples import Examples, Rows, batches
 from reelflow.nets.linear import LinearFit, fit_linear
@@ -29,34 +29,39 @@ class LinearLearner:
         examples: all clips.
         params: penalties to choose from.
         views: places of the views whose mean scores count.
-        tally: is told of every fit, as one epoch.
+        progress: is told of every fit, as one epoch.
     """
 
     def __init__(
-        self, network: Any, examples: Examples, params: TrainingParams, views: tuple[int, ...], tally: Tally
+        self,
+        network: Any,
+        examples: Examples,
+        params: TrainingParams,
+        views: tuple[int, ...],
+        progress: EpochProgress,
     ) -> None:
         self.network, self._examples, self._params = network, examples, params
-        self._views, self._tally, self._scorer = views, tally, scorer(network)
+        self._views, self._progress, self._scorer = views, progress, scorer(network)
 
-    def fold(self, cut: Cut) -> Outcome:
+    def train_fold(self, fold: FoldRows) -> FoldResult:
         """Fit on the train and validation clips, score these by the inner cross-validation."""
-        rows = np.concatenate([cut.train, cut.validation])
-        found, truth = self._fit(cut, rows), self._examples.truth[rows]
+        rows = np.concatenate([fold.train, fold.validation])
+        found, truth = self._fit(fold, rows), self._examples.truth[rows]
         scores = found.scores.reshape(len(self._examples.views), len(rows), -1)  # (views * rows, classes)
         validation = scores[list(self._views)].mean(axis=0, dtype=np.float32)  # (rows, classes)
         loss, accuracy = measure(score(self._scorer, self._examples, rows, self._views), truth)
         figures = {"train_loss": loss, "train_accuracy": accuracy}
         loss, accuracy = measure(validation, truth)
         figures |= {"validation_loss": loss, "validation_accuracy": accuracy}
-        emit("epoch", head=self.network.name, fold=cut.name, epoch=1, penalty=found.penalty, **figures)
-        test = score(self._scorer, self._examples, cut.test, self._views)
-        return Outcome(History([figures]), rows, validation, test)
+        emit("epoch", head=self.network.name, fold=fold.name, epoch=1, penalty=found.penalty, **figures)
+        test = score(self._scorer, self._examples, fold.test, self._views)
+        return FoldResult(History([figures]), rows, validation, test)
 
-    def deploy(self, cut: Cut, epochs: int) -> None:  # noqa: ARG002
+    def deploy(self, fold: FoldRows, epochs: int) -> None:  # noqa: ARG002
         """Fit on all clips."""
-        self._fit(cut, cut.train)
+        self._fit(fold, fold.train)
 
-    def _fit(self, cut: Cut, rows: Rows) -> LinearFit:
+    def _fit(self, fold: FoldRows, rows: Rows) -> LinearFit:
         """Every view of a clip is one more row of the same group."""
         views = len(self._examples.views)
         parts = batches(rows, FITTED_AT_ONCE)
@@ -67,12 +72,12 @@ class LinearLearner:
                 np.tile(self._examples.truth[rows], views),
                 [self._examples.clips[row].group for row in rows] * views,
                 self._params,
-                self._params.seed + cut.number,
+                self._params.seed + fold.number,
             )
         except np.linalg.LinAlgError as error:
             raise ParamsError(
-                f"{cut.name}: there is no solution with a penalty of {min(self._params.penalties):g}: "
+                f"{fold.name}: there is no solution with a penalty of {min(self._params.penalties):g}: "
                 "take larger training.penalties, or fewer training.segments"
             ) from error
-        self._tally.finish(1)
+        self._progress.finish(1)
         return found

@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from components.training.cuts import Cut, all_rows, cut_rows
+from components.training.distillation import check_distillation, distilled_scores
 from components.training.fit import EpochLearner, score
+from components.training.fold_results import EpochProgress, FoldCache, FoldResult, Learner
+from components.training.folds import FoldRows, all_rows, fold_rows
 from components.training.graph import scorer
 from components.training.linear_learner import LinearLearner
 from components.training.memory import memory_errors
-from components.training.outcome import Kept, Learner, Outcome, Tally
-from components.training.results import Result, middle, write_results
-from components.training.teaching import check_teaching, teach
+from components.training.output import TrainingResult, middle, write_results
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.contracts import TrainingReport
 from reelflow.errors import ParamsError
@@ -65,25 +65,25 @@ def run(
             f"the backbone of {features} was fine-tuned on clips that {scheme} holds out: take the "
             "protocol holdout, or features of a frozen backbone (features.finetune.blocks: 0)"
         )
-    check_teaching(params, scheme, teachers)
+    check_distillation(params, scheme, teachers)
     examples, clips = load_examples(dataset, features)
     examples = replace(examples, beside=_is_beside(params, examples))
-    cuts = cut_rows(examples, clips, scheme)
+    folds = fold_rows(examples, clips, scheme)
     views = averaged_views(params, examples)
     is_holdout = scheme.kind == "holdout"
-    tally = Tally(len(cuts) + (not is_holdout), 1 if is_linear(head) else params.epochs)
+    progress = EpochProgress(len(folds) + (not is_holdout), 1 if is_linear(head) else params.epochs)
     with memory_errors():
-        learner = _learner(params, head, examples, cuts[0], teachers, views, model / WORK, tally)
+        learner = _learner(params, head, examples, folds[0], teachers, views, model / WORK, progress)
         if is_holdout:
-            outcomes, deployed = [learner.fold(cuts[0])], None
+            results, deployed = [learner.train_fold(folds[0])], None
         else:
-            outcomes = _all_folds(learner, cuts, Kept(model / WORK), tally)
-            epochs = outcomes[middle(outcomes)].history.best_epoch
-            whole = all_rows(examples, len(cuts))
+            results = _train_folds(learner, folds, FoldCache(model / WORK), progress)
+            epochs = results[middle(results)].history.best_epoch
+            whole = all_rows(examples, len(folds))
             learner.deploy(whole, epochs)
             deployed = score(scorer(learner.network), examples, whole.train, views)
     report = write_results(
-        Result(str(scheme), cuts, outcomes, learner.network, views, deployed), examples, params, model
+        TrainingResult(str(scheme), folds, results, learner.network, views, deployed), examples, params, model
     )
     shutil.rmtree(model / WORK, ignore_errors=True)
     return report
@@ -109,36 +109,38 @@ def _learner(
     params: TrainingParams,
     head: str,
     examples: Examples,
-    cut: Cut,
+    fold: FoldRows,
     teachers: Path | None,
     views: tuple[int, ...],
     work: Path,
-    tally: Tally,
+    progress: EpochProgress,
 ) -> Learner:
     teacher = None
     if teachers and is_linear(head):
         emit("notice", message=f"{head} is fitted to the labels alone: the teacher is not used")
     elif teachers:
-        teacher = teach(teachers, examples, cut)
+        teacher = distilled_scores(teachers, examples, fold)
     seed_everything(params.seed)
     network = _build(head, examples, params)
     if is_linear(head):
-        return LinearLearner(network, examples, params, views, tally)
-    return EpochLearner(network, examples, params, views, teacher, work, tally)
+        return LinearLearner(network, examples, params, views, progress)
+    return EpochLearner(network, examples, params, views, teacher, work, progress)
 
 
-def _all_folds(learner: Learner, cuts: Sequence[Cut], kept: Kept, tally: Tally) -> list[Outcome]:
-    """Every fold's outcome, those of an attempt that was killed taken over."""
-    outcomes = []
-    for cut in cuts:
-        outcome = kept.read(cut.number)
-        if outcome:
-            tally.finish(outcome.history.epochs)
+def _train_folds(
+    learner: Learner, folds: Sequence[FoldRows], kept: FoldCache, progress: EpochProgress
+) -> list[FoldResult]:
+    """Every fold's result, those of an attempt that was killed taken over."""
+    results = []
+    for fold in folds:
+        result = kept.read(fold.number)
+        if result:
+            progress.finish(result.history.epochs)
         else:
-            outcome = learner.fold(cut)
-            kept.write(cut.number, outcome)
-        outcomes.append(outcome)
-    return outcomes
+            result = learner.train_fold(fold)
+            kept.write(fold.number, result)
+        results.append(result)
+    return results
 
 
 def _build(head: str, examples: Examples, params: TrainingParams) -> Any:

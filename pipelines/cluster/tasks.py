@@ -19,7 +19,7 @@ GPU = "nvidia.com/gpu"
 
 
 class ClusterPlace:
-    """Places the tasks of a pipeline that is being built; a `Place` of `pipelines.training`."""
+    """Places the tasks of a pipeline that is being built; a `ConfigureTask` of `pipelines.training`."""
 
     def __init__(self, params: Params, cluster: ClusterConfig) -> None:
         """Read the images' references.
@@ -32,7 +32,7 @@ class ClusterPlace:
         self.images = read_images(cluster)
 
     def __call__(self, task: Any, name: str) -> None:
-        """Place one task.
+        """ConfigureTask one task.
 
         Raises:
             ParamsError: its image has not been built.

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.data.garbage import DAY_S, young_for
 from pipelines.data.roots import Root
-from pipelines.data.sweep import DAY_S, young_for
 from reelflow.errors import disk_errors
 from reelflow.sources.cache import ClipCache, Tree
 

@@ -13,7 +13,7 @@ from pipelines.data.outputs import DEFAULT_FOLDERS
 from reelflow.errors import ParamsError
 
 if TYPE_CHECKING:
-    from pipelines.data.transfer import Outcome
+    from pipelines.data.transfer import TransferResult
     from reelflow.objectstore.interface import ObjectStore
 
 commands = typer.Typer(
@@ -90,9 +90,9 @@ def gc(
     """Remove shards and clips that no registered model, no output and no recent run needs."""
     from pipelines.data.catalog import open_shared, read_catalog
     from pipelines.data.clips import plan_clips, sweep_clips
+    from pipelines.data.garbage import plan_collection, sweep
     from pipelines.data.leftovers import clear, find_leftovers
     from pipelines.data.roots import outputs, registered
-    from pipelines.data.sweep import plan_sweep, sweep
     from pipelines.data.view import print_plan
     from reelflow.progress import Line, watched_by
     from reelflow.settings import Settings
@@ -103,7 +103,7 @@ def gc(
     store, cache = open_shared(settings.store), ClipCache(settings.clips)
     models = [] if without_models else registered(Versions(settings))
     roots = [*models, *outputs(out)]
-    plan = plan_sweep(read_catalog(store), roots, older_than, now)
+    plan = plan_collection(read_catalog(store), roots, older_than, now)
     clips = plan_clips(cache, roots, older_than, now)
     leftovers = find_leftovers(store, [settings.clips, *out], _staging(settings.store), older_than, now)
     print_plan(plan, clips, leftovers, console)
@@ -144,7 +144,7 @@ def _staging(where: str) -> Path:
     return Path.cwd() if where.startswith("s3://") else Path(where).absolute().parent
 
 
-def _transfer(source: "ObjectStore", target: "ObjectStore", staging: Path, jobs: int) -> "Outcome":
+def _transfer(source: "ObjectStore", target: "ObjectStore", staging: Path, jobs: int) -> "TransferResult":
     from pipelines.data.transfer import transfer
     from reelflow.progress import Line, watched_by
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from pipelines.data.catalog import OURS
-from pipelines.data.sweep import DAY_S
+from pipelines.data.garbage import DAY_S
 from pipelines.data.transfer import WAY
 from reelflow.errors import disk_errors
 from reelflow.files import unfinished

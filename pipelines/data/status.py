@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.features.shards import ShardNote, made_by
-from components.frames.shards import assign_shards, origin_of
+from components.frames.shards import assign_shards, inputs_of
 from pipelines.data.catalog import FEATURES, FRAMES, Catalog, Shard, read_catalog, read_notes
 from pipelines.data.outputs import find_dataset, finished, kept_bytes
 from reelflow.artifacts.clips import read_clips
@@ -99,7 +99,7 @@ def _need(params: Params, folders: Sequence[Path]) -> Need | None:
     if dataset is None:
         return None
     shards = assign_shards(read_clips(dataset), params.frames.shards)
-    keys = {file: origin_of(file, clips, params.frames).key for file, clips in shards.items()}
+    keys = {file: inputs_of(file, clips, params.frames).key for file, clips in shards.items()}
     return Need(params, DatasetReport.open(dataset).data_hash, keys)
 
 

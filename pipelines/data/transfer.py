@@ -20,7 +20,7 @@ WAY = ".transfer-"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TransferResult:
     """What a transfer did.
 
     Attributes:
@@ -36,7 +36,7 @@ class Outcome:
     size_bytes: int
 
 
-def transfer(source: ObjectStore, target: ObjectStore, staging: Path, jobs: int) -> Outcome:
+def transfer(source: ObjectStore, target: ObjectStore, staging: Path, jobs: int) -> TransferResult:
     """Copy the shards that the target lacks.
 
     Args:
@@ -60,7 +60,7 @@ def transfer(source: ObjectStore, target: ObjectStore, staging: Path, jobs: int)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-    return Outcome(len(missing), len(whole) - len(missing), len(torn), sum(sizes))
+    return TransferResult(len(missing), len(whole) - len(missing), len(torn), sum(sizes))
 
 
 @dataclass(frozen=True)

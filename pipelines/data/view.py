@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.data.clips import ClipsPlan
+from pipelines.data.garbage import CollectionPlan
 from pipelines.data.leftovers import Leftover
 from pipelines.data.status import Cache, Held, Status
-from pipelines.data.sweep import Plan
-from pipelines.data.transfer import Outcome
+from pipelines.data.transfer import TransferResult
 from reelflow.commandline import printable
 
 REMOVE = "remove"
@@ -46,14 +46,16 @@ def print_status(status: Status, console: Console) -> None:
         )
 
 
-def print_outcome(verb: str, outcome: Outcome, console: Console) -> None:
+def print_outcome(verb: str, outcome: TransferResult, console: Console) -> None:
     """What a transfer did."""
     told = f"{verb} {outcome.copied} shards, {size(outcome.size_bytes)}; {outcome.present} were there already"
     torn = f"; {outcome.torn} lack a file at the source and were left alone" if outcome.torn else ""
     _say(console, told + torn)
 
 
-def print_plan(plan: Plan, clips: ClipsPlan, leftovers: Iterable[Leftover], console: Console) -> None:
+def print_plan(
+    plan: CollectionPlan, clips: ClipsPlan, leftovers: Iterable[Leftover], console: Console
+) -> None:
     """What a sweep removes, and why the rest stays."""
     rows = sorted([*_shards(plan), *_clips(clips), *_leftovers(leftovers)], key=_removed_first)
     _print(console, ("what", "kind", "shards", "files", "size"), rows)
@@ -63,7 +65,7 @@ def _removed_first(row: Row) -> bool:
     return row[0] != REMOVE
 
 
-def _shards(plan: Plan) -> Iterator[Row]:
+def _shards(plan: CollectionPlan) -> Iterator[Row]:
     catalog = plan.catalog
     gone = Counter(shard.kind for shard in plan.shards)
     sizes = Counter[str]()

@@ -36,7 +36,7 @@ class Release(Document):
     """Whether it was registered with this very lineage."""
 
 
-class Run(Document):
+class TracedRun(Document):
     """The MLflow run that the model was trained in."""
 
     run_id: str
@@ -56,14 +56,14 @@ class Chain(Document):
     bundle_sha256: Sha256
     lineage: Lineage | None
     conversion: Provenance | None
-    run: Run | None
+    run: TracedRun | None
     releases: tuple[Release, ...]
     missing: tuple[str, ...]
     """Links of the chain that were not recorded, or could not be asked for, each with the reason."""
 
 
 @dataclass(frozen=True)
-class Target:
+class LineageTarget:
     """What is asked about.
 
     Attributes:
@@ -90,7 +90,7 @@ def trace(target: str, settings: Settings) -> Chain:
 
 
 @contextmanager
-def _opened(target: str, settings: Settings) -> Iterator[Target]:
+def _opened(target: str, settings: Settings) -> Iterator[LineageTarget]:
     if not target.startswith("models:"):
         yield _on_disk(target, settings)
         return
@@ -104,15 +104,15 @@ def _opened(target: str, settings: Settings) -> Iterator[Target]:
     with versions.bundle(version) as folder:
         if sha256_file(folder / BundleReport.file_name) != version.bundle_sha256:
             raise BundleError(f"the bundle of {version.name} in the registry is not what was registered")
-        yield Target(folder, versions)
+        yield LineageTarget(folder, versions)
 
 
-def _on_disk(target: str, settings: Settings) -> Target:
+def _on_disk(target: str, settings: Settings) -> LineageTarget:
     folder = _folder(Path(target))
     try:
-        return Target(folder, Versions(settings))
+        return LineageTarget(folder, Versions(settings))
     except TrackingError as error:
-        return Target(folder, None, str(error))
+        return LineageTarget(folder, None, str(error))
 
 
 def _folder(path: Path) -> Path:
@@ -126,7 +126,7 @@ def _folder(path: Path) -> Path:
     )
 
 
-def _chain(target: Target) -> Chain:
+def _chain(target: LineageTarget) -> Chain:
     bundle = open_bundle(target.folder).report
     sha256 = sha256_file(target.folder / BundleReport.file_name)
     missing: list[str] = []
@@ -146,7 +146,7 @@ def _chain(target: Target) -> Chain:
     )
 
 
-def _releases(target: Target, sha256: Sha256, missing: list[str]) -> list[Version]:
+def _releases(target: LineageTarget, sha256: Sha256, missing: list[str]) -> list[Version]:
     if target.versions is None:
         missing.append(f"releases: {target.problem}")
         return []
@@ -160,7 +160,7 @@ def _releases(target: Target, sha256: Sha256, missing: list[str]) -> list[Versio
     return found
 
 
-def _lineage(target: Target, releases: list[Version], missing: list[str]) -> Lineage | None:
+def _lineage(target: LineageTarget, releases: list[Version], missing: list[str]) -> Lineage | None:
     """From the bundle's folder, else from the registry."""
     lineage = Lineage.of_bundle(target.folder) if (target.folder / LINEAGE).exists() else None
     if lineage is None and target.versions:
@@ -185,7 +185,9 @@ def _conversion(folder: Path, missing: list[str]) -> Provenance | None:
     return Provenance.read(folder / PROVENANCE)
 
 
-def _run(target: Target, releases: list[Version], lineage: Lineage | None, missing: list[str]) -> Run | None:
+def _run(
+    target: LineageTarget, releases: list[Version], lineage: Lineage | None, missing: list[str]
+) -> TracedRun | None:
     """The run that a version belongs to; else one that recorded the same training."""
     found: TrainingRun | None = None
     training = lineage.step("training") if lineage else None
@@ -197,7 +199,7 @@ def _run(target: Target, releases: list[Version], lineage: Lineage | None, missi
     if found is None:
         missing.append("training run: MLflow knows none")
         return None
-    return Run(
+    return TracedRun(
         run_id=found.run_id,
         name=found.name,
         link=found.link,

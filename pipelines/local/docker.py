@@ -19,7 +19,7 @@ import requests
 
 from components.images import image
 from pipelines.images import image_name
-from pipelines.training import Place, task_names
+from pipelines.training import ConfigureTask, task_names
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.errors import ParamsError, TrackingError
 from reelflow.files import exists
@@ -65,8 +65,10 @@ def docker_engine() -> Iterator[Any]:
 
 
 @contextmanager
-def docker_runner(engine: Any, params: Params, out: Path, settings: Settings) -> Iterator[tuple[Any, Place]]:
-    """Kfp's Docker runner, and the `Place` that tells tasks their image and environment.
+def docker_runner(
+    engine: Any, params: Params, out: Path, settings: Settings
+) -> Iterator[tuple[Any, ConfigureTask]]:
+    """Kfp's Docker runner, and the `ConfigureTask` that tells tasks their image and environment.
 
     Raises:
         ParamsError: an image has not been built.
@@ -88,7 +90,7 @@ def docker_runner(engine: Any, params: Params, out: Path, settings: Settings) ->
             labels={LABEL: settings.run_name},
         )
 
-        def place(task: Any, name: str) -> None:
+        def configure(task: Any, name: str) -> None:
             task.set_container_image(names[name])
             task.set_env_variable("REELFLOW_WEIGHTS_CACHE", str(settings.weights_cache))
             task.set_env_variable("REELFLOW_STORE", settings.store)
@@ -97,7 +99,7 @@ def docker_runner(engine: Any, params: Params, out: Path, settings: Settings) ->
                 if variable.startswith(PASSED_ON):
                     task.set_env_variable(variable, value)
 
-        yield runner, place
+        yield runner, configure
     finally:
         _kill_containers(engine, settings.run_name)
 

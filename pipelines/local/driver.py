@@ -60,7 +60,7 @@ def run_local(params: Params, out: Path, console: Console, runner: Runner = "sub
     """
     _check(params)
     out = out.absolute()
-    _check_place(params, out)
+    _check_folders(params, out)
     with alone_in(out, console), own_temporary():
         state = _state(params, out)
         if state.finished and (summary := _finished_summary(out)):
@@ -88,7 +88,7 @@ def _check(params: Params) -> None:
         raise WeightsError(f"there is no {weights}: name a folder of weight files (--weights)")
 
 
-def _check_place(params: Params, out: Path) -> None:
+def _check_folders(params: Params, out: Path) -> None:
     """Refuse clips that are not there, and a folder in which results and the user's own files would mix."""
     check_source(params.dataset.source, out)
     bundle = out / "bundle"
@@ -181,7 +181,7 @@ def _run_kfp(params: Params, out: Path, steps: Steps, log: IO[str]) -> None:
     with contextlib.redirect_stdout(log), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         local.init(runner=steps.runner, pipeline_root=str(links))
-        build(params, steps.place)()
+        build(params, steps.configure)()
 
 
 def _watch(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.training import Place, as_it_is
+from pipelines.training import ConfigureTask, unchanged
 from reelflow.params import Params
 from reelflow.settings import Settings
 
@@ -19,7 +19,7 @@ class Steps:
     """kfp's runner, and what it is told of every task."""
 
     runner: Any
-    place: Place
+    configure: ConfigureTask
 
 
 @contextmanager
@@ -33,11 +33,11 @@ def open_steps(runner: Runner, params: Params, out: Path, settings: Settings) ->
     from kfp import local
 
     if runner == "subprocess":
-        yield Steps(local.SubprocessRunner(use_venv=False), as_it_is)
+        yield Steps(local.SubprocessRunner(use_venv=False), unchanged)
         return
     from pipelines.local.docker import docker_engine, docker_runner, tracking_server
 
     with docker_engine() as engine, tracking_server(settings) as address:
         os.environ["MLFLOW_TRACKING_URI"] = address
-        with docker_runner(engine, params, out, settings) as (containers, place):
-            yield Steps(containers, place)
+        with docker_runner(engine, params, out, settings) as (containers, configure):
+            yield Steps(containers, configure)

@@ -13,7 +13,7 @@ def print_summary(summary: Summary, out: Path, console: Console) -> None:
     """Print what was measured, what became of it, and what to open."""
     console.print()
     console.print(_table(summary))
-    console.print(_floors(summary), highlight=False)
+    console.print(_baselines(summary), highlight=False)
     console.print(summary.explanation, highlight=False, markup=False)
     console.print(_times(summary), highlight=False)
     console.print(f"report  {out / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
@@ -43,10 +43,10 @@ def _accuracy(row: SummaryRow) -> str:
     return f"{row.accuracy:.3f} [{row.accuracy_interval.low:.2f}, {row.accuracy_interval.high:.2f}]"
 
 
-def _floors(summary: Summary) -> str:
-    """As `shortcut floors: metadata 0.56, thumbnails 0.41`."""
-    floors = ", ".join(f"{name} {accuracy:.2f}" for name, accuracy in summary.floors.items())
-    return f"shortcut floors: {floors or 'not measured'}"
+def _baselines(summary: Summary) -> str:
+    """As `shortcut baselines: metadata 0.56, thumbnails 0.41`."""
+    baselines = ", ".join(f"{name} {accuracy:.2f}" for name, accuracy in summary.baselines.items())
+    return f"shortcut baselines: {baselines or 'not measured'}"
 
 
 def _times(summary: Summary) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DIGITS = 3  # of what is drawn from a range of fractions
 
 
-class Candidate(Document):
+class SweepCandidate(Document):
     """A head on a backbone's views, and the values that it is trained with."""
 
     family: str
@@ -45,11 +45,11 @@ class Candidate(Document):
         return ", ".join([f"{self.backbone} {self.head}", *rest])
 
 
-def suggest(trial: "Trial", space: Space, backbones: Sequence[str]) -> Candidate:
+def suggest(trial: "Trial", space: Space, backbones: Sequence[str]) -> SweepCandidate:
     """Let the sampler choose; where there is one possibility nothing is asked."""
     name = _pick(trial, "family", list(space.families))
     family = space.families[name]
-    return Candidate(
+    return SweepCandidate(
         family=name,
         backbone=_pick(trial, "backbone", backbones),
         head=_pick(trial, f"{name}.head", family.heads),

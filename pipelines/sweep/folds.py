@@ -13,7 +13,7 @@ from reelflow.artifacts.clips import CLIPS, read_clips, write_clips
 from reelflow.contracts import SPLITS, Clip, DatasetReport
 from reelflow.errors import DataError
 from reelflow.files import sha256_file
-from reelflow.splitting.protocols import ClipFold, Protocol, cut_folds
+from reelflow.splitting.protocols import ClipFold, Protocol, make_folds
 
 WHOLE = "all clips"
 
@@ -50,7 +50,7 @@ def write_nests(dataset: Path, outer: str, inner: str, folder: Path) -> tuple[Ne
         DataError: there are too few groups or clips of a class for such folds.
     """
     clips = read_clips(dataset)
-    folds = cut_folds(clips, Protocol.parse(outer))
+    folds = make_folds(clips, Protocol.parse(outer))
     nests = [_nest(dataset, fold, inner, folder / str(place)) for place, fold in enumerate(folds, start=1)]
     if len(nests) > 1:
         inside = _write_inner(dataset, WHOLE, clips, inner, folder / "all")
@@ -69,7 +69,7 @@ def _write_inner(
     dataset: Path, name: str, clips: Sequence[Clip], inner: str, folder: Path
 ) -> tuple[Path, ...]:
     try:
-        folds = cut_folds(clips, Protocol.parse(inner))
+        folds = make_folds(clips, Protocol.parse(inner))
     except DataError as error:
         raise DataError(f"inside {name} ({len(clips)} clips): {error}") from error
     return tuple(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
-from pipelines.sweep.candidate import Candidate
+from pipelines.sweep.candidate import SweepCandidate
 from pipelines.sweep.folds import Nest
 from pipelines.sweep.search import Attempt, best
 from pipelines.sweep.space import Space
@@ -28,7 +28,7 @@ class StudyResult(Document):
     complete: int
     pruned: int
     failed: int
-    chosen: Candidate
+    chosen: SweepCandidate
     tuned_accuracy: float = Field(description="of the best trial on the clips that chose it: optimistic")
     test_clips: int = Field(description="of the outer fold; 0 for all clips")
     accuracy: float | None = Field(description="of the best trial's values on these; null without any")
@@ -44,7 +44,7 @@ class SweepReport(Document):
     single_group: bool = Field(description="all tested clips are of one group: the interval is over clips")
     tuned_accuracy: float = Field(description="of the chosen values on the clips that chose them: optimistic")
     optimism: float = Field(description="the tuned accuracy less the honest one")
-    chosen: Candidate
+    chosen: SweepCandidate
     agreement: float = Field(description="fraction of outer folds that chose the same head and backbone")
     test_clips: int
     groups: int = Field(description="of the tested clips")

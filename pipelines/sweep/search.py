@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import quote
 
-from pipelines.sweep.candidate import Candidate, first_of, suggest
+from pipelines.sweep.candidate import SweepCandidate, first_of, suggest
 from pipelines.sweep.space import Space
 from reelflow.errors import ParamsError, StorageError
 from reelflow.files import sha256_text
@@ -45,7 +45,7 @@ class Attempt:
     """
 
     number: int
-    candidate: Candidate
+    candidate: SweepCandidate
     scores: tuple[FoldScore, ...]
     state: State
     error: str = ""
@@ -61,7 +61,7 @@ class Attempt:
         return sum(score.loss for score in self.scores) / max(1, sum(score.clips for score in self.scores))
 
 
-Judge = Callable[[Candidate, int], FoldScore]
+Judge = Callable[[SweepCandidate, int], FoldScore]
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Search:
         else:
             study.tell(trial, state=TrialState[attempt.state])
 
-    def _judged(self, study: "Study", trial: "Trial", number: int, candidate: Candidate) -> Attempt:
+    def _judged(self, study: "Study", trial: "Trial", number: int, candidate: SweepCandidate) -> Attempt:
         known, scores = _known(study, candidate), list[FoldScore]()
         for place in range(self.folds):
             try:
@@ -192,7 +192,7 @@ def best(found: Sequence[Attempt]) -> Attempt:
 
 def _attempt(number: int, trial: "FrozenTrial") -> Attempt:
     state: Any = trial.state.name
-    candidate = Candidate.model_validate(trial.user_attrs[CANDIDATE])
+    candidate = SweepCandidate.model_validate(trial.user_attrs[CANDIDATE])
     return Attempt(number, candidate, _scores(trial), state, trial.user_attrs.get(ERROR, ""))
 
 
@@ -200,7 +200,7 @@ def _scores(trial: "FrozenTrial") -> tuple[FoldScore, ...]:
     return tuple(FoldScore(*score) for score in trial.user_attrs.get(FOLDS, ()))
 
 
-def _known(study: "Study", candidate: Candidate) -> tuple[FoldScore, ...]:
+def _known(study: "Study", candidate: SweepCandidate) -> tuple[FoldScore, ...]:
     """Folds on which the same values were judged before: in a trial that was killed, or a double."""
     wanted = candidate.model_dump(mode="json")
     same = [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(CANDIDATE) == wanted]

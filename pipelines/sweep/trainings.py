@@ -15,10 +15,10 @@ from components.dataset.step import run as run_dataset
 from components.features.step import run as run_features
 from components.frames.step import run as run_frames
 from components.training.step import run as run_training
-from pipelines.sweep.candidate import Candidate
+from pipelines.sweep.candidate import SweepCandidate
 from pipelines.sweep.search import FoldScore
 from reelflow.artifacts.clips import read_clips
-from reelflow.artifacts.predictions import read_scored
+from reelflow.artifacts.predictions import read_predictions
 from reelflow.commandline import silenced_stderr
 from reelflow.contracts import TrainingReport
 from reelflow.measures.loss import log_losses
@@ -111,7 +111,7 @@ class Trainer:
     prepared: Prepared
     work: Path
 
-    def judge(self, candidate: Candidate, dataset: Path) -> FoldScore:
+    def judge(self, candidate: SweepCandidate, dataset: Path) -> FoldScore:
         """Train on an inner fold's folder; how its test clips are named. Nothing is kept.
 
         Raises:
@@ -136,7 +136,7 @@ class Trainer:
                 features=features,
                 model=folder,
             )
-            scores = read_scored(folder, report.test, len(report.labels))
+            scores = read_predictions(folder, report.test, len(report.labels))
         finally:
             keras.backend.clear_session(free_memory=False)  # or every model stays in memory
             shutil.rmtree(folder, ignore_errors=True)
@@ -144,7 +144,7 @@ class Trainer:
         right = int((scores.argmax(axis=1) == truth).sum())
         return FoldScore(right, len(truth), float(log_losses(scores, truth).sum()))
 
-    def test(self, candidate: Candidate, dataset: Path) -> Tested:
+    def test(self, candidate: SweepCandidate, dataset: Path) -> Tested:
         """Train on an outer fold's folder, or take over what was; the clips that it holds out.
 
         Raises:
@@ -162,7 +162,7 @@ class Trainer:
             output={"model": link},
         )
         assert isinstance(report, TrainingReport)
-        scores = read_scored(link, report.test, len(report.labels))
+        scores = read_predictions(link, report.test, len(report.labels))
         groups = {clip.clip_id: clip.group for clip in read_clips(dataset)}
         right = scores.argmax(axis=1) == np.array(report.test.truth)
         return Tested(right, tuple(groups[clip_id] for clip_id in report.test.clip_ids))

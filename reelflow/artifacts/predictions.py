@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.format import read_array
 from numpy.typing import NDArray
 
-from reelflow.contracts import Scored
+from reelflow.contracts import Predictions
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, write_array
 
@@ -16,14 +16,14 @@ Scores = NDArray[np.float32]
 ROUNDING = 1e-3  # of a probability
 
 
-def write_scored(
+def write_predictions(
     folder: Path,
     name: str,
     scores: Scores,
     clip_ids: Sequence[str],
     truth: Sequence[int],
     folds: Sequence[int] | None = None,
-) -> Scored:
+) -> Predictions:
     """Write `<name>.npy`.
 
     Args:
@@ -39,7 +39,7 @@ def write_scored(
     """
     path = folder / f"{name}.npy"
     write_array(path, scores.astype(np.float32))
-    return Scored(
+    return Predictions(
         file=path.name,
         sha256=sha256_file(path),
         clip_ids=tuple(clip_ids),
@@ -48,7 +48,7 @@ def write_scored(
     )
 
 
-def read_scored(folder: Path, scored: Scored, classes: int) -> Scores:
+def read_predictions(folder: Path, scored: Predictions, classes: int) -> Scores:
     """Read the scores that a report names, `(clips, classes) float32`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A 16x12 grey picture a frame: a fast default, and the floor that a network must beat."""
+"""A 16x12 grey picture a frame: a fast default, and the baseline that a network must beat."""
 
 import numpy as np
 from numpy.typing import NDArray

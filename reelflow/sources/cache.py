@@ -64,7 +64,7 @@ class Entry:
     identity: str
 
 
-class Origin(Protocol):
+class ClipSource(Protocol):
     """A source that is opened: what it holds right now.
 
     Attributes:
@@ -134,7 +134,7 @@ class ClipCache:
         return self._folder / "trees" / note.key
 
     def fetch(
-        self, origin: Origin, note: SourceNote, entries: Mapping[str, Entry], *, whole: bool = False
+        self, origin: ClipSource, note: SourceNote, entries: Mapping[str, Entry], *, whole: bool = False
     ) -> Path:
         """Bring the files that are not here yet, or go on where an earlier attempt was killed.
 
@@ -200,7 +200,7 @@ class ClipCache:
     def _locked(self, key: str, holder: str) -> AbstractContextManager[None]:
         return locked(self._folder / "trees" / f".{key}.lock", holder)
 
-    def _bring_all(self, origin: Origin, missing: Mapping[str, Entry], tree: Path) -> None:
+    def _bring_all(self, origin: ClipSource, missing: Mapping[str, Entry], tree: Path) -> None:
         self._check_room(missing)
         pool = ThreadPoolExecutor(THREADS)
         try:
@@ -210,7 +210,7 @@ class ClipCache:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _bring(self, origin: Origin, name: str, entry: Entry, tree: Path) -> None:
+    def _bring(self, origin: ClipSource, name: str, entry: Entry, tree: Path) -> None:
         """Link a file that another tree has brought, or fetch it."""
         kept, target = self._kept(entry), tree / name
         if _has_size(kept, entry):

@@ -16,8 +16,8 @@ from reelflow.settings import Settings
 from reelflow.sources.address import GitPath, LocalPath, S3Prefix, is_remote, parse_source
 from reelflow.sources.cache import (
     ClipCache,
+    ClipSource,
     Entry,
-    Origin,
     SourceNote,
     checked_entries,
     version_of,
@@ -33,7 +33,7 @@ class Opened:
         here: the workspace holds just this.
     """
 
-    origin: Origin
+    origin: ClipSource
     entries: Mapping[str, Entry]
     note: SourceNote
     here: bool
@@ -136,7 +136,7 @@ def _opened(source: str, settings: Settings, revision: str = "") -> Iterator[Ope
         yield Opened(origin, entries, note, here)
 
 
-def _open(source: str, settings: Settings, revision: str, stack: ExitStack) -> tuple[Origin | None, bool]:
+def _open(source: str, settings: Settings, revision: str, stack: ExitStack) -> tuple[ClipSource | None, bool]:
     """The origin, and whether what it holds lies here already."""
     match parse_source(source):
         case S3Prefix() as address:

@@ -88,7 +88,7 @@ class ClipFold:
     test: tuple[Clip, ...]
 
 
-def cut_folds(clips: Sequence[Clip], protocol: Protocol) -> tuple[ClipFold, ...]:
+def make_folds(clips: Sequence[Clip], protocol: Protocol) -> tuple[ClipFold, ...]:
     """Cut the clips into folds; the same clips and protocol give the same folds.
 
     In all but `holdout` the validation clips are cut, by whole groups, out of those that a fold does

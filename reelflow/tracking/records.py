@@ -9,11 +9,11 @@ from pathlib import Path
 
 from reelflow import __version__
 from reelflow.contracts import (
+    BaselinesReport,
     BundleReport,
     DatasetReport,
     EvaluationReport,
     FeaturesReport,
-    FloorsReport,
     FramesReport,
     ReleaseReport,
     TrainingReport,
@@ -27,7 +27,7 @@ from reelflow.tracking.tracker import Tracker, flatten
 REPORTS: Mapping[str, type[Report]] = {
     "dataset": DatasetReport,
     "frames": FramesReport,
-    "floors": FloorsReport,
+    "baselines": BaselinesReport,
     "features": FeaturesReport,
     "training": TrainingReport,
     "evaluation": EvaluationReport,

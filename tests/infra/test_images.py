@@ -28,7 +28,7 @@ NOT_NEEDED = {
     "frames-dvc": FOLDS,
     "release": FOLDS,
 }
-WITHOUT_TENSORFLOW = ("dataset", "evaluation", "features", "floors", "frames", "mlflow", "release")
+WITHOUT_TENSORFLOW = ("dataset", "evaluation", "features", "baselines", "frames", "mlflow", "release")
 
 
 def root_file_system(name: str, content: str = "", mode: int = 0o644) -> tarfile.TarFile:

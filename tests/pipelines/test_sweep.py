@@ -10,7 +10,7 @@ import yaml
 from rich.console import Console
 
 from pipelines.sweep import driver, trainings
-from pipelines.sweep.candidate import Candidate
+from pipelines.sweep.candidate import SweepCandidate
 from pipelines.sweep.driver import run_sweep
 from pipelines.sweep.folds import write_nests
 from pipelines.sweep.results import SweepReport
@@ -20,7 +20,7 @@ from reelflow.artifacts.clips import read_clips
 from reelflow.errors import DataError, ParamsError, StorageError
 from reelflow.params import Params, load_params
 from reelflow.settings import Settings
-from reelflow.splitting.protocols import Protocol, cut_folds
+from reelflow.splitting.protocols import Protocol, make_folds
 from reelflow.tracking.tracker import PARENT_TAG, Tracker
 from tests import fake_features
 from tests.workplace import ROOT, Workplace
@@ -110,7 +110,7 @@ def finished(tmp_path_factory):
 def test_no_trial_reads_a_clip_that_judges_it(finished):
     report, out, seen = finished
     clips = read_clips(out / "work" / "made-up" / "dataset")
-    outer = cut_folds(clips, Protocol.parse(PROTOCOL))
+    outer = make_folds(clips, Protocol.parse(PROTOCOL))
     judged: list[str] = []
     for place, fold in enumerate(outer, start=1):
         held_out = {clip.clip_id for clip in fold.test}
@@ -177,7 +177,7 @@ def test_every_trial_is_a_child_run(finished):
     assert "tuned_accuracy" in parent.data.metrics
 
 
-def worth(candidate: Candidate) -> float:
+def worth(candidate: SweepCandidate) -> float:
     """A made-up accuracy that depends on the values."""
     base = 0.9 if candidate.head == "segment_linear" else 0.3
     return base + candidate.training.get("segments", 0) / 50 + candidate.training.get("learning_rate", 0)
@@ -187,10 +187,10 @@ class Judge:
     """Says what `worth` says, and notes what was asked; stops once as if killed."""
 
     def __init__(self, dies_at: int = 0) -> None:
-        self.asked: list[tuple[Candidate, int]] = []
+        self.asked: list[tuple[SweepCandidate, int]] = []
         self._dies_at = dies_at
 
-    def __call__(self, candidate: Candidate, place: int) -> FoldScore:
+    def __call__(self, candidate: SweepCandidate, place: int) -> FoldScore:
         if self._dies_at and len(self.asked) == self._dies_at:
             raise KeyboardInterrupt
         self.asked.append((candidate, place))
@@ -270,7 +270,7 @@ def test_a_search_in_which_all_fails_says_why(tmp_path):
 
 
 def test_equal_accuracies_are_told_apart_by_the_log_loss():
-    candidate = Candidate(family="a", backbone="b", head="gru", views=("plain",), training={})
+    candidate = SweepCandidate(family="a", backbone="b", head="gru", views=("plain",), training={})
     tried = [
         Attempt(1, candidate, (FoldScore(5, 10, 9.0),), "COMPLETE"),
         Attempt(2, candidate, (FoldScore(5, 10, 8.0),), "COMPLETE"),
@@ -304,7 +304,7 @@ def test_too_few_groups_for_the_inner_folds_are_named_before_anything_is_trained
 
 
 def test_views_of_the_features_and_of_training_keep_their_names():
-    candidate = Candidate(
+    candidate = SweepCandidate(
         family="a", backbone="b", head="gru", views=("plain", "flip"), training={"views": "average"}
     )
     assert candidate.values() | {"features.views": "plain flip", "views": "average"} == candidate.values()

@@ -48,10 +48,10 @@ def write_page(
         _list(caveats(results, published)),
         "## Accuracy",
         _table(tables["summary"]),
-        "### Shortcut floors",
+        "### Shortcut baselines",
         "A classifier that sees only a clip's metadata, and one that sees only thumbnails, on the same test "
-        "clips. A model that is not clearly ahead of its floors may have learnt the same shortcut.",
-        _table(tables["floors"]),
+        "clips. A model that is not clearly ahead of its baselines may have learnt the same shortcut.",
+        _table(tables["baselines"]),
         "## Averages over the classes",
         _table(tables["averages"]),
         f"## Hypothesis 1: recurrent heads narrow the gap between {LARGE} and {SMALL}",

@@ -67,7 +67,7 @@ class Choice:
             dataset={
                 "source": str(find_clips(self.data).absolute()),
                 "split": self.validation,
-                "split_lists": {"train": train, "test": test, "incomplete": "cut"},
+                "split_lists": {"train": train, "test": test, "incomplete": "split"},
             },
             features=_given(
                 weights=str(self.weights.absolute()) if self.weights else None, backbones=self.backbones
@@ -113,7 +113,7 @@ def write_all(results: Results, request: Request, target: Path) -> Table:
     all_tables = (
         tables.summary(results, published),
         tables.averages(results, published),
-        tables.floors(results),
+        tables.baselines(results),
         contrasts.gaps(results, published),
         contrasts.recurrent_gains(results, published),
         contrasts.comparison(comparisons),

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from pipelines.studies.study_a.class_reports import METRICS, ClassReport
 from pipelines.studies.study_a.published import DATASET, PAIRS, Pair, Published
-from pipelines.studies.study_a.results import DIGITS, Result, Results
+from pipelines.studies.study_a.results import DIGITS, Results, StudyResult
 from reelflow.contracts import Interval
 
 Row = tuple[str, ...]
@@ -77,23 +77,23 @@ def averages(results: Results, published: Published) -> Table:
     return Table("averages", header, tuple(rows))
 
 
-def floors(results: Results) -> Table:
+def baselines(results: Results) -> Table:
     """What classifiers reach that see next to nothing of a clip, on the same test clips."""
     rows = [
         (
-            *(*pair, floor.name, text(floor.accuracy), *interval(floor.interval)),
-            *(text(floor.difference), *interval(floor.difference_interval)),
-            "yes" if floor.clearly_above else "no",
+            *(*pair, baseline.name, text(baseline.accuracy), *interval(baseline.interval)),
+            *(text(baseline.difference), *interval(baseline.difference_interval)),
+            "yes" if baseline.clearly_above else "no",
         )
         for pair, result in results.by_pair.items()
-        for floor in result.report.floors
+        for baseline in result.report.baselines
     ]
     measured = ("", "_low", "_high")
     header = (
-        *("backbone", "head", "floor", *(f"floor_accuracy{end}" for end in measured)),
+        *("backbone", "head", "baseline", *(f"baseline_accuracy{end}" for end in measured)),
         *(*(f"ahead{end}" for end in measured), "clearly_above"),
     )
-    return Table("floors", header, tuple(rows))
+    return Table("baselines", header, tuple(rows))
 
 
 def training(results: Results) -> Table:
@@ -121,7 +121,7 @@ def dataset(results: Results) -> Table:
     return Table("dataset", ("property", "published", "here"), rows)
 
 
-def per_class(pair: Pair, result: Result, published: Published) -> tuple[Table, ...]:
+def per_class(pair: Pair, result: StudyResult, published: Published) -> tuple[Table, ...]:
     """Our per-class report, in the columns of the study's, and both side by side where there are both."""
     ours, theirs = result.class_report(), published.per_class.get(pair)
     name = f"per_class_{pair[0]}_{pair[1]}"
@@ -153,7 +153,7 @@ def text(value: Number, digits: int = DIGITS) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def _measured(result: Result | None, metric: str) -> Row:
+def _measured(result: StudyResult | None, metric: str) -> Row:
     if result is None:
         return ("",) * 3
     return (text(result.report.metrics[metric]), *interval(result.report.intervals[metric]))

@@ -230,7 +230,7 @@ def test_ucf101_as_it_lies_here_by_the_lists(shared_data, tmp_path):
     report = run_on(
         shared_data / "clips/ucf101",
         tmp_path / "dataset",
-        split_lists={**lists, "incomplete": "cut"},
+        split_lists={**lists, "incomplete": "split"},
         drop_small_classes=True,
     )
     clips = read_clips(tmp_path / "dataset")

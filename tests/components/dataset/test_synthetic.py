@@ -33,11 +33,11 @@ def small_recipe(tmp_path):
 def embedded(tmp_path_factory):
     """Thumbnails (clips, frames, 192), labels, groups and file facts of the default clips."""
     root = tmp_path_factory.mktemp("embedded")
-    candidates = generate(EMBEDDED, root)
-    paths = [root / candidate.path for candidate in candidates]
+    found = generate(EMBEDDED, root)
+    paths = [root / clip_file.path for clip_file in found]
     thumbnails = [preprocess(sample_frames(path, 25), THUMBNAIL).reshape(25, 192) for path in paths]
-    labels = np.array([candidate.label for candidate in candidates])
-    groups = np.array([candidate.group for candidate in candidates])
+    labels = np.array([clip_file.label for clip_file in found])
+    groups = np.array([clip_file.group for clip_file in found])
     facts = np.array([(path.stat().st_size, probe(path).frame_count) for path in paths])
     return np.array(thumbnails) / 255, labels, groups, facts
 
@@ -56,8 +56,8 @@ def forest():
 
 
 def test_a_pair_shows_the_same_frames_in_opposite_order(small_recipe, tmp_path):
-    candidates = generate(small_recipe, tmp_path / "clips")
-    assert len(candidates) == 18
+    found = generate(small_recipe, tmp_path / "clips")
+    assert len(found) == 18
     for forwards, backwards in PAIRS:
         for group in ("g00", "g01", "g02"):
             one, other = (tmp_path / "clips" / label / f"{group}_c00.mp4" for label in (forwards, backwards))
@@ -70,13 +70,13 @@ def test_a_pair_shows_the_same_frames_in_opposite_order(small_recipe, tmp_path):
 
 
 def test_clips_that_are_there_are_not_drawn_again(small_recipe, tmp_path):
-    candidates = generate(small_recipe, tmp_path / "clips")
-    paths = [tmp_path / "clips" / candidate.path for candidate in candidates]
+    found = generate(small_recipe, tmp_path / "clips")
+    paths = [tmp_path / "clips" / clip_file.path for clip_file in found]
     content = [path.read_bytes() for path in paths]
     assert len(set(content)) == 18
     paths[0].unlink()
     before = {path: path.stat().st_ino for path in paths[1:]}
-    assert generate(small_recipe, tmp_path / "clips") == candidates
+    assert generate(small_recipe, tmp_path / "clips") == found
     assert {path: path.stat().st_ino for path in paths[1:]} == before
     assert [path.read_bytes() for path in paths] == content
 

@@ -12,7 +12,7 @@ import pytest
 
 from components.evaluation.step import run
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS, best_candidate, read_candidates
-from reelflow.contracts import DatasetReport, EvaluationReport, FloorsReport, TrainingReport
+from reelflow.contracts import BaselinesReport, DatasetReport, EvaluationReport, TrainingReport
 from reelflow.errors import BundleError, DataError, ParamsError
 from reelflow.files import sha256_file
 from reelflow.params import EvaluationParams, load_params
@@ -29,8 +29,8 @@ RIGHT = 26 / 32
 def inputs(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("inputs")
     dataset, features = fake.write_both(folder)
-    floors = fake_scores.write_floors(folder / "floors", dataset)
-    return {"dataset": dataset, "features": features, "floors": floors}
+    baselines = fake_scores.write_baselines(folder / "baselines", dataset)
+    return {"dataset": dataset, "features": features, "baselines": baselines}
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +152,8 @@ def test_running_again_gives_the_same_bytes(chain, inputs, models):
 def test_many_classes_get_a_matrix_of_the_most_confused_ones(tmp_path):
     labels = tuple("abcdefgh")
     dataset, features = fake.write_both(tmp_path, labels, {"train": 1, "validation": 2, "test": 3})
-    floors = fake_scores.write_floors(tmp_path / "floors", dataset)
-    report = evaluate(tmp_path, {"dataset": dataset, "features": features, "floors": floors})
+    baselines = fake_scores.write_baselines(tmp_path / "baselines", dataset)
+    report = evaluate(tmp_path, {"dataset": dataset, "features": features, "baselines": baselines})
     figures = {path.stem for path in (tmp_path / "out").glob("*.png")}
     whole = {"confusion", "confusion_normalised", "per_class", "reliability"}
     assert figures == whole | {"confusion_chosen"}
@@ -178,9 +178,9 @@ def test_an_unknown_chosen_class_is_named_with_the_known_ones(tmp_path, inputs, 
 def test_no_clips_to_measure_is_an_error(tmp_path, split):
     counts = {"train": 2, "validation": 2, "test": 2} | {split: 0}
     dataset, features = fake.write_both(tmp_path, counts=counts)
-    floors = fake_scores.write_floors(tmp_path / "floors", dataset)
+    baselines = fake_scores.write_baselines(tmp_path / "baselines", dataset)
     with pytest.raises(DataError, match=f"no clips with features in the {split} split"):
-        evaluate(tmp_path, {"dataset": dataset, "features": features, "floors": floors})
+        evaluate(tmp_path, {"dataset": dataset, "features": features, "baselines": baselines})
 
 
 def test_a_model_of_other_features_is_refused(tmp_path, inputs, models):
@@ -195,44 +195,50 @@ def test_a_model_of_other_classes_is_refused(tmp_path, inputs):
         evaluate(tmp_path, inputs, labels=("left", "right"))
 
 
-def test_floors_of_other_clips_are_refused(tmp_path, inputs, models):
+def test_baselines_of_other_clips_are_refused(tmp_path, inputs, models):
     clips = fake.make_clips(LABELS, {"train": 2, "validation": 2, "test": 2})
-    floors = fake_scores.write_floors(
-        tmp_path / "floors", fake.write_dataset(tmp_path / "dataset", clips, LABELS)
+    baselines = fake_scores.write_baselines(
+        tmp_path / "baselines", fake.write_dataset(tmp_path / "dataset", clips, LABELS)
     )
-    with pytest.raises(BundleError, match=r"the floors in .* knows other clips"):
-        run(PARAMS, **inputs | {"floors": floors}, model=models["gru"], evaluation=tmp_path)
+    with pytest.raises(BundleError, match=r"the baselines in .* knows other clips"):
+        run(PARAMS, **inputs | {"baselines": baselines}, model=models["gru"], evaluation=tmp_path)
 
 
-def test_floors_that_lack_a_test_clip_are_refused(tmp_path, inputs, models):
-    floors = shutil.copytree(inputs["floors"], tmp_path / "floors")
-    report = FloorsReport.open(floors)
-    first, second = report.floors
+def test_baselines_that_lack_a_test_clip_are_refused(tmp_path, inputs, models):
+    baselines = shutil.copytree(inputs["baselines"], tmp_path / "baselines")
+    report = BaselinesReport.open(baselines)
+    first, second = report.baselines
     shorter = first.scored.model_copy(
         update={name: getattr(first.scored, name)[1:] for name in ("clip_ids", "truth", "folds")}
     )
-    report.model_copy(update={"floors": (first.model_copy(update={"scored": shorter}), second)}).save(floors)
-    with pytest.raises(BundleError, match=r"metadata floor .* tested on 31 clips, the model on 32"):
-        run(PARAMS, **inputs | {"floors": floors}, model=models["gru"], evaluation=tmp_path)
+    report.model_copy(update={"baselines": (first.model_copy(update={"scored": shorter}), second)}).save(
+        baselines
+    )
+    with pytest.raises(BundleError, match=r"metadata baseline .* tested on 31 clips, the model on 32"):
+        run(PARAMS, **inputs | {"baselines": baselines}, model=models["gru"], evaluation=tmp_path)
 
 
-@pytest.mark.parametrize("which", ["model", "floors", "both"])
+@pytest.mark.parametrize("which", ["model", "baselines", "both"])
 def test_another_protocol_is_refused_with_both_names(tmp_path, inputs, which):
     protocol = "group_kfold(4)"
-    model = write_training(tmp_path / "model", inputs, protocol="holdout" if which == "floors" else protocol)
-    floors = tmp_path / "floors"
-    fake_scores.write_floors(floors, inputs["dataset"], protocol="holdout" if which == "model" else protocol)
+    model = write_training(
+        tmp_path / "model", inputs, protocol="holdout" if which == "baselines" else protocol
+    )
+    baselines = tmp_path / "baselines"
+    fake_scores.write_baselines(
+        baselines, inputs["dataset"], protocol="holdout" if which == "model" else protocol
+    )
     with pytest.raises(BundleError, match=r"by group_kfold\(4\), but evaluation.protocol is holdout"):
-        run(PARAMS, **inputs | {"floors": floors}, model=model, evaluation=make(tmp_path / "out"))
+        run(PARAMS, **inputs | {"baselines": baselines}, model=model, evaluation=make(tmp_path / "out"))
 
 
 def test_a_data_set_whose_clips_are_of_other_classes_is_refused(tmp_path, inputs, models):
     dataset = shutil.copytree(inputs["dataset"], tmp_path / "dataset")
-    floors = shutil.copytree(inputs["floors"], tmp_path / "floors")
+    baselines = shutil.copytree(inputs["baselines"], tmp_path / "baselines")
     model = shutil.copytree(models["gru"], tmp_path / "model")
-    for kind, folder in ((DatasetReport, dataset), (FloorsReport, floors), (TrainingReport, model)):
+    for kind, folder in ((DatasetReport, dataset), (BaselinesReport, baselines), (TrainingReport, model)):
         kind.open(folder).model_copy(update={"labels": ("down", "left")}).save(folder)
-    changed = inputs | {"dataset": dataset, "floors": floors}
+    changed = inputs | {"dataset": dataset, "baselines": baselines}
     with pytest.raises(BundleError, match="as left; in the data set it is up: run the step that wrote it"):
         run(PARAMS, **changed, model=model, evaluation=make(tmp_path / "out"))
 

@@ -143,13 +143,13 @@ def test_a_damaged_champion_stays_and_no_path_is_told(release, registry, tmp_pat
     assert "/tmp" not in report.to_json()
 
 
-def test_the_gate_on_floors_is_there_when_asked_for(release):
+def test_the_gate_on_baselines_is_there_when_asked_for(release):
     below = {"metadata": 0.7, "thumbnails": 0.2}
-    assert release(0.8, floors=below).promoted
-    report = release(0.9, floors={"metadata": 0.85}, limits={"require_above_floors": True})
-    (gate,) = [gate for gate in report.gates if gate.name == "require_above_floors"]
+    assert release(0.8, baselines=below).promoted
+    report = release(0.9, baselines={"metadata": 0.85}, limits={"require_above_baselines": True})
+    (gate,) = [gate for gate in report.gates if gate.name == "require_above_baselines"]
     assert (gate.passed, gate.found) == (False, -0.05)
-    assert "release.require_above_floors asks for more than 0 %" in report.explanation
+    assert "release.require_above_baselines asks for more than 0 %" in report.explanation
 
 
 def test_the_deployed_models_own_clips_are_no_evidence(release):

@@ -13,22 +13,22 @@ from components.release.figures import (
     reliability_chart,
     ticks,
 )
+from components.release.report_text import baseline_in_words, protocol_in_words, rejection_in_words
 from components.release.sections import fold_rows, reach
 from components.release.step import run
 from components.release.stills import choose
-from components.release.words import floor_in_words, protocol_in_words, rejection_in_words
 from reelflow.artifacts.evaluations import read_candidates
 from reelflow.contracts import Bin, DatasetReport, Interval
 from reelflow.params import load_params
 from tests.fake_registry import MemoryRegistry
-from tests.fake_reports import calibration, floor_comparison
+from tests.fake_reports import baseline_comparison, calibration
 from tests.fake_run import write_run
 
 PARAMS = load_params(Path("params.yaml")).release
 EVIL = "<script>alert(1)</script>"
 SECTIONS = [
     "candidates",
-    "floors",
+    "baselines",
     "gates",
     "champion",
     "samples",
@@ -126,11 +126,11 @@ def test_every_accuracy_bears_its_interval(tmp_path):
     assert "Macro F1 0.800 0.70 to 0.90" in found
     assert "80.0 70.0 to 90.0 100.0 80.0" in found  # the row of the chosen candidate
     assert "thumbnail-single_frame, 50.0 % (40.0 to 60.0)" in found
-    assert text.count('class="whisker"') == 2 + 1 + 2 * 2  # candidates, the chosen one, each floor
+    assert text.count('class="whisker"') == 2 + 1 + 2 * 2  # candidates, the chosen one, each baseline
 
 
-def test_a_classifier_that_is_not_clearly_above_a_floor_is_told_in_the_verdict(tmp_path):
-    found = words(page(tmp_path, floors={"metadata": 0.75, "thumbnails": 0.3}))
+def test_a_classifier_that_is_not_clearly_above_a_baseline_is_told_in_the_verdict(tmp_path):
+    found = words(page(tmp_path, baselines={"metadata": 0.75, "thumbnails": 0.3}))
     beware = "Beware: this classifier is not clearly above what clip metadata alone would give."
     assert "It may have learned how the clips were made" in found
     assert found.count(beware) == 2  # in the verdict, and in the section
@@ -203,10 +203,10 @@ def test_every_protocol_has_words(protocol, folds, expected):
     ("accuracy", "clearly", "start"),
     [(0.3, True, "Clearly"), (0.7, False, "Not clearly"), (0.9, False, "Not above")],
 )
-def test_a_floor_in_words(accuracy, clearly, start):
-    assert floor_in_words(floor_comparison("metadata", accuracy, 0.8, clearly_above=clearly)).startswith(
-        start
-    )
+def test_a_baseline_in_words(accuracy, clearly, start):
+    assert baseline_in_words(
+        baseline_comparison("metadata", accuracy, 0.8, clearly_above=clearly)
+    ).startswith(start)
 
 
 def test_the_champion_comparison_is_a_table_of_four(tmp_path):

@@ -41,14 +41,14 @@ def test_nothing_saved_is_nothing_found(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["state.npz", "best.npz", "history.npz"])
-@pytest.mark.parametrize("damage", ["cut", "flipped", "missing", "empty"])
+@pytest.mark.parametrize("damage", ["fold", "flipped", "missing", "empty"])
 def test_a_damaged_one_is_not_used(tmp_path, file, damage):
     Checkpoints(tmp_path, 0).save(state(3))
     path = tmp_path / "3" / file
     content = bytearray(path.read_bytes())
     if damage == "flipped":
         content[len(content) // 3] ^= 0xFF
-    path.write_bytes(content[: len(content) // 2] if damage == "cut" else content)
+    path.write_bytes(content[: len(content) // 2] if damage == "fold" else content)
     if damage == "missing":
         path.unlink()
     if damage == "empty":

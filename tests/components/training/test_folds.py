@@ -7,13 +7,13 @@ import pytest
 
 from components.training.step import run
 from reelflow.artifacts.clips import read_clips
-from reelflow.artifacts.predictions import read_scored
+from reelflow.artifacts.predictions import read_predictions
 from reelflow.contracts import TrainingReport
 from reelflow.errors import DataError, ParamsError
 from reelflow.nets.examples import load_examples
 from reelflow.nets.saved import load_head
 from reelflow.progress import watched_by
-from reelflow.splitting.protocols import Protocol, cut_folds
+from reelflow.splitting.protocols import Protocol, make_folds
 from tests import fake_features as fake
 
 THREE = "group_kfold(3)"
@@ -42,7 +42,7 @@ def trained(tmp_path_factory, inputs) -> Path:
 
 
 def folds_of(inputs: dict[str, Path]):
-    return cut_folds(read_clips(inputs["dataset"]), Protocol.parse(THREE))
+    return make_folds(read_clips(inputs["dataset"]), Protocol.parse(THREE))
 
 
 def test_every_clip_is_tested_once_by_the_fold_that_holds_it_out(trained, inputs):
@@ -51,16 +51,16 @@ def test_every_clip_is_tested_once_by_the_fold_that_holds_it_out(trained, inputs
     expected = [(clip.clip_id, place) for place, fold in enumerate(folds_of(inputs)) for clip in fold.test]
     assert list(zip(report.test.clip_ids, report.test.folds, strict=True)) == expected
     assert len({clip_id for clip_id, _ in expected}) == len(read_clips(inputs["dataset"]))
-    for fold, cut in zip(report.folds, folds_of(inputs), strict=True):
-        assert (fold.name, fold.test_clips) == (cut.name, len(cut.test))
-        assert (fold.train_clips, fold.validation_clips) == (len(cut.train), len(cut.validation))
+    for fold, fold in zip(report.folds, folds_of(inputs), strict=True):
+        assert (fold.name, fold.test_clips) == (fold.name, len(fold.test))
+        assert (fold.train_clips, fold.validation_clips) == (len(fold.train), len(fold.validation))
 
 
 def test_validation_scores_are_pooled_and_give_the_metrics(trained, inputs):
     report = TrainingReport.open(trained)
     expected = [(clip.clip_id, at) for at, fold in enumerate(folds_of(inputs)) for clip in fold.validation]
     assert list(zip(report.validation.clip_ids, report.validation.folds, strict=True)) == expected
-    scores = read_scored(trained, report.validation, classes=2)
+    scores = read_predictions(trained, report.validation, classes=2)
     truth = np.array(report.validation.truth)
     right = scores[np.arange(len(truth)), truth]
     assert report.metrics["validation_accuracy"] == pytest.approx((scores.argmax(axis=1) == truth).mean())
@@ -78,7 +78,7 @@ def test_the_deployed_model_is_trained_on_all_clips_for_the_median_epoch(trained
     assert report.deployed.clip_ids == tuple(clip.clip_id for clip in examples.clips)
     network = load_head(trained / "model.keras", sha256=report.model_sha256)
     scores = network.predict_on_batch(examples.features(np.arange(len(examples.clips))))
-    np.testing.assert_allclose(read_scored(trained, report.deployed, classes=2), scores, atol=1e-6)
+    np.testing.assert_allclose(read_predictions(trained, report.deployed, classes=2), scores, atol=1e-6)
 
 
 def test_the_folder_holds_the_files_and_nothing_else(trained):
@@ -162,13 +162,13 @@ def test_a_linear_head_is_fitted_on_train_and_validation_clips(tmp_path, inputs,
     assert (report.best_epoch, report.epochs_run, report.stopped_early) == (1, 1, False)
     assert {name: len(values) for name, values in report.curves.items()} == dict.fromkeys(report.curves, 1)
     assert report.validation.folds.count(0) == first.train_clips + first.validation_clips
-    scores, truth = read_scored(tmp_path, report.test, classes=2), np.array(report.test.truth)
+    scores, truth = read_predictions(tmp_path, report.test, classes=2), np.array(report.test.truth)
     assert (scores.argmax(axis=1) == truth).mean() > 0.9
     network = load_head(tmp_path / "model.keras", sha256=report.model_sha256)
     examples, clips = load_examples(**inputs)
     rows = examples.rows_of([clip for clip in clips if clip.clip_id in set(report.deployed.clip_ids)])
     deployed = network.predict_on_batch(examples.features(rows))
-    np.testing.assert_allclose(read_scored(tmp_path, report.deployed, classes=2), deployed, atol=1e-6)
+    np.testing.assert_allclose(read_predictions(tmp_path, report.deployed, classes=2), deployed, atol=1e-6)
 
 
 def test_features_of_a_tuned_backbone_allow_no_folds(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from components.training.fit import draw
 from components.training.step import run
-from reelflow.artifacts.predictions import read_scored
+from reelflow.artifacts.predictions import read_predictions
 from reelflow.errors import ParamsError
 from reelflow.nets.examples import load_examples
 from reelflow.nets.saved import load_head
@@ -74,7 +74,7 @@ def test_scores_are_means_over_the_views_that_a_device_can_compute(tmp_path, inp
     rows = examples.rows_of([clip for clip in clips if clip.split == "test"])
     network = load_head(tmp_path / "model" / "model.keras")
     plain, flip = (network.predict_on_batch(examples.features(rows, view)) for view in (0, 1))
-    scores = read_scored(tmp_path / "model", report.test, classes=2)
+    scores = read_predictions(tmp_path / "model", report.test, classes=2)
     np.testing.assert_allclose(scores, (plain + flip) / 2, rtol=1e-5)
     assert not np.allclose(scores, plain, rtol=5e-5, atol=0)
 
@@ -96,7 +96,9 @@ def test_a_head_may_see_all_views_at_once(tmp_path, inputs, head):
     rows = examples.rows_of([clip for clip in clips if clip.split == "test"])
     every = np.concatenate([examples.features(rows, view) for view in (0, 1)], axis=-1)
     scores = load_head(tmp_path / "model" / "model.keras").predict_on_batch(every)
-    np.testing.assert_allclose(read_scored(tmp_path / "model", report.test, classes=2), scores, atol=1e-6)
+    np.testing.assert_allclose(
+        read_predictions(tmp_path / "model", report.test, classes=2), scores, atol=1e-6
+    )
 
 
 def test_views_that_no_device_computes_are_not_put_side_by_side(tmp_path, inputs):

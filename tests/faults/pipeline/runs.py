@@ -84,7 +84,7 @@ def running_task(told: Sequence[dict[str, Any]]) -> str:
 
 def results(out: Path) -> dict[str, Any]:
     """What a run found, without how long it took."""
-    kept = {"rows", "chosen", "data_hash", "parity", "labels", "floors"}
+    kept = {"rows", "chosen", "data_hash", "parity", "labels", "baselines"}
     return Summary.read(out / "summary.json").model_dump(include=kept)
 
 

@@ -48,14 +48,14 @@ WRITERS = {
     "dataset": Writer("dataset", (60_000, 900_000, 2_600_000)),
     "frames": Writer("frames", (30_000, 500_000, 1_400_000)),
     "features": Writer("features", (8_192, 26_000)),
-    "floors": Writer("floors", (4_096, 8_192)),
+    "baselines": Writer("baselines", (4_096, 8_192)),
     "training": Writer("training", (8_192, 60_000, 100_000)),
     "evaluation": Writer("evaluation", (8_192, 120_000, 200_000)),
     "conversion": Writer("conversion", (8_192, 28_000)),
     "release and its report": Writer("release", (8_192, 60_000, 180_000)),
     "store, frames": Writer("frames", (30_000, 500_000), {"REELFLOW_STORE": "{}/store"}),
     "store, features": Writer("features", (8_192, 26_000), {"REELFLOW_STORE": "{}/store"}),
-    "MLflow": Writer("floors", (8_192, 200_000, 500_000, 700_000), {**SQLITE, "REELFLOW_EVENTS": ""}),
+    "MLflow": Writer("baselines", (8_192, 200_000, 500_000, 700_000), {**SQLITE, "REELFLOW_EVENTS": ""}),
     "MLflow's registry": Writer("release", (8_192, 500_000, 1_000_000), SQLITE),
     "temporary files of conversion": Writer("conversion", (16_384, 100_000), {"TMPDIR": "{}"}),
     "temporary files of release": Writer("release", (16_384, 100_000), {"TMPDIR": "{}"}),
@@ -105,10 +105,10 @@ def command_of(writer: Writer, place: Workplace, out: Path, target: Path) -> lis
         "dataset": ("--source", place.folder / "recipe.yaml", "--dataset"),
         "frames": (*data, "--frames"),
         "features": (*data, *frames, "--backbone", writer.backbone, "--features"),
-        "floors": (*data, *frames, "--floors"),
+        "baselines": (*data, *frames, "--baselines"),
         "training": (*data, "--features", made["features"], "--head", "gru", "--model"),
         "evaluation": (
-            *(*data, "--features", made["features"], "--floors", made["floors"]),
+            *(*data, "--features", made["features"], "--baselines", made["baselines"]),
             *("--model", models["gru"], "--evaluation"),
         ),
         "conversion": (*data, *frames, "--evaluations", whole, "--bundle"),
@@ -156,7 +156,7 @@ def test_a_writer_says_that_the_disk_is_full_and_goes_on_when_there_is_room(
     code, said = attempt(line, environment)
     assert code == 0, said
     assert Provenance.read(target / PROVENANCE).step == writer.step
-    if writer.step in ("dataset", "frames", "floors", "conversion") and writer.backbone == "thumbnail":
+    if writer.step in ("dataset", "frames", "baselines", "conversion") and writer.backbone == "thumbnail":
         assert same_files(target, next(out.glob(f"work/{writer.step}-*")))
 
 

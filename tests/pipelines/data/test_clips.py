@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from pipelines.data.clips import ClipsPlan, plan_clips, sweep_clips
+from pipelines.data.garbage import DAY_S
 from pipelines.data.roots import Root
-from pipelines.data.sweep import DAY_S
 from reelflow.sources.cache import ClipCache, Entry, SourceNote
 
 NOW = time.time()
 OLD = NOW - 50 * DAY_S
 
 
-class Origin:
+class ClipSource:
     """Clips in memory; counts how often one is fetched."""
 
     revision, single = "", False
@@ -33,15 +33,15 @@ class Origin:
         self.fetched.append(name)
 
 
-FIRST = Origin({"a/1.avi": "one", "a/2.avi": "both"})
-SECOND = Origin({"b/1.avi": "both", "b/2.avi": "two"})
+FIRST = ClipSource({"a/1.avi": "one", "a/2.avi": "both"})
+SECOND = ClipSource({"b/1.avi": "both", "b/2.avi": "two"})
 
 
 def note_on(name: str) -> SourceNote:
     return SourceNote(source=f"s3://bucket/{name}", revision="", version=name)
 
 
-def fetch(cache: ClipCache, name: str, origin: Origin) -> Path:
+def fetch(cache: ClipCache, name: str, origin: ClipSource) -> Path:
     return cache.fetch(origin, note_on(name), origin.entries, whole=True)
 
 
@@ -117,7 +117,7 @@ def test_clips_of_no_source_go_when_they_are_old(cache, tmp_path):
 
 
 def test_a_clip_that_is_removed_while_it_is_linked_is_fetched(cache, tmp_path, monkeypatch):
-    origin = Origin({"c/1.avi": "both"})
+    origin = ClipSource({"c/1.avi": "both"})
     is_file = Path.is_file
 
     def seen_for_the_last_time(path: Path) -> bool:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.data.garbage import DAY_S
 from pipelines.data.leftovers import clear, find_leftovers
-from pipelines.data.sweep import DAY_S
 from reelflow.objectstore.interface import DirectoryStore
 from reelflow.objectstore.s3 import S3Store
 from reelflow.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.data.catalog import read_catalog
-from pipelines.data.transfer import Outcome, transfer
+from pipelines.data.transfer import TransferResult, transfer
 from reelflow.errors import StorageError
 from reelflow.files import sha256_text
 from reelflow.objectstore.interface import DirectoryStore, ObjectStore, open_store
@@ -45,8 +45,10 @@ def filled(store: MemoryStore | DirectoryStore):
 
 def test_shards_go_there_and_back(remote, tmp_path):
     here, elsewhere = filled(DirectoryStore(tmp_path / "here")), DirectoryStore(tmp_path / "elsewhere")
-    assert transfer(here, remote, tmp_path, 4) == Outcome(copied=6, present=0, torn=0, size_bytes=BYTES)
-    assert transfer(here, remote, tmp_path, 4) == Outcome(copied=0, present=6, torn=0, size_bytes=0)
+    assert transfer(here, remote, tmp_path, 4) == TransferResult(
+        copied=6, present=0, torn=0, size_bytes=BYTES
+    )
+    assert transfer(here, remote, tmp_path, 4) == TransferResult(copied=0, present=6, torn=0, size_bytes=0)
     assert transfer(remote, elsewhere, tmp_path, 4).copied == 6
     assert fetch(elsewhere, "3", tmp_path / "step", ["tar", "json"])
     assert (tmp_path / "step" / "tar").read_text() == "frames 3"

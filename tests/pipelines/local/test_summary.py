@@ -22,7 +22,7 @@ def summary(**changes: object) -> Summary:
         "rows": (row, row.model_copy(update={"head": "lstm", "accuracy": 0.5})),
         "chosen": "thumbnail-gru",
         "protocol": "group_kfold(5)",
-        "floors": {"metadata": 0.56, "thumbnails": 0.41},
+        "baselines": {"metadata": 0.56, "thumbnails": 0.41},
         "labels": LABELS,
         "data_hash": HASH,
         "parity": bundle_report().parity,
@@ -40,16 +40,16 @@ def shown(found: Summary) -> str:
     return file.getvalue()
 
 
-def test_an_accuracy_bears_its_interval_and_the_floors_stand_below():
+def test_an_accuracy_bears_its_interval_and_the_baselines_stand_below():
     text = shown(summary())
     lines = " ".join(text.split())
     assert "│ ★ │ thumbnail │ gru  │ 0.767 [0.60, 0.90] │" in text
     assert "│   │ thumbnail │ lstm │ 0.500 [0.60, 0.90] │" in text
     assert "on 30 test clips, protocol group_kfold(5), 2 classes; [95 % interval by group]" in lines
-    assert "shortcut floors: metadata 0.56, thumbnails 0.41" in text
+    assert "shortcut baselines: metadata 0.56, thumbnails 0.41" in text
     assert "It is [not] promoted." in text
     assert "8 s of work in the steps, 9 s since the start" in text
 
 
-def test_a_run_without_floors_says_so():
-    assert "shortcut floors: not measured" in shown(summary(floors={}))
+def test_a_run_without_baselines_says_so():
+    assert "shortcut baselines: not measured" in shown(summary(baselines={}))

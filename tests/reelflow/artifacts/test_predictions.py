@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from reelflow.artifacts.predictions import read_scored, write_scored
-from reelflow.contracts import Scored
+from reelflow.artifacts.predictions import read_predictions, write_predictions
+from reelflow.contracts import Predictions
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file
 
@@ -29,9 +29,9 @@ def zipped() -> bytes:
 
 
 def test_scores_come_back(tmp_path: Path):
-    scored = write_scored(tmp_path, "test", SCORES, IDS, [1, 0, 1])
+    scored = write_predictions(tmp_path, "test", SCORES, IDS, [1, 0, 1])
     assert scored.folds == (0, 0, 0)
-    np.testing.assert_array_equal(read_scored(tmp_path, scored, classes=2), SCORES)
+    np.testing.assert_array_equal(read_predictions(tmp_path, scored, classes=2), SCORES)
 
 
 @pytest.mark.parametrize(
@@ -48,18 +48,18 @@ def test_scores_come_back(tmp_path: Path):
     ],
 )
 def test_a_file_of_other_things_is_refused(tmp_path: Path, content: bytes, message: str):
-    scored = write_scored(tmp_path, "test", SCORES, IDS, [1, 0, 1])
+    scored = write_predictions(tmp_path, "test", SCORES, IDS, [1, 0, 1])
     path = tmp_path / scored.file
     path.write_bytes(content)
     with pytest.raises(BundleError, match="not the file that its report names"):
-        read_scored(tmp_path, scored, classes=2)
+        read_predictions(tmp_path, scored, classes=2)
     renamed = scored.model_copy(update={"sha256": sha256_file(path)})
     with pytest.raises(BundleError, match=message):
-        read_scored(tmp_path, renamed, classes=2)
+        read_predictions(tmp_path, renamed, classes=2)
 
 
 @pytest.mark.parametrize("name", ["truth", "folds", "clip_ids"])
 def test_rows_that_do_not_fit_are_refused(tmp_path: Path, name: str):
-    whole = write_scored(tmp_path, "test", SCORES, IDS, [1, 0, 1]).model_dump()
+    whole = write_predictions(tmp_path, "test", SCORES, IDS, [1, 0, 1]).model_dump()
     with pytest.raises(ValidationError, match="one value a row"):
-        Scored.model_validate(whole | {name: whole[name][:-1]})
+        Predictions.model_validate(whole | {name: whole[name][:-1]})

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reelflow.contracts import Clip
 from reelflow.errors import DataError, ParamsError
-from reelflow.splitting.protocols import Protocol, cut_folds, read_protocol
+from reelflow.splitting.protocols import Protocol, make_folds, read_protocol
 from tests import fake_features as fake
 
 FORMS = [
@@ -62,7 +62,7 @@ group_sizes = st.lists(st.integers(1, 5), min_size=6, max_size=15)
 @given(group_sizes, st.integers(3, 5), st.integers(1, 3))  # of two folds one may be a single large group
 def test_k_folds_test_every_clip_once_and_tear_no_group(sizes, k, seed):
     clips = clips_of({f"group{place:02}": size for place, size in enumerate(sizes)})
-    folds = cut_folds(clips, Protocol("group_kfold", folds=k, seed=seed))
+    folds = make_folds(clips, Protocol("group_kfold", folds=k, seed=seed))
     assert len(folds) == k
     check(folds, clips)
 
@@ -71,7 +71,7 @@ def test_k_folds_test_every_clip_once_and_tear_no_group(sizes, k, seed):
 @given(group_sizes)
 def test_leaving_one_group_out_tests_every_group_once(sizes):
     clips = clips_of({f"group{place:02}": size for place, size in enumerate(sizes)})
-    folds = cut_folds(clips, Protocol("leave_one_group_out"))
+    folds = make_folds(clips, Protocol("leave_one_group_out"))
     assert [{clip.group for clip in fold.test} for fold in folds] == [{fold.name} for fold in folds]
     check(folds, clips)
 
@@ -90,16 +90,16 @@ def check(folds, clips) -> None:
 def test_the_same_clips_give_the_same_folds_and_another_seed_others():
     clips = clips_of({f"group{place:02}": 2 for place in range(12)})
     protocol = Protocol("group_kfold", folds=4)
-    again = cut_folds(clips[::-1], protocol)
-    for one, other in zip(cut_folds(clips, protocol), again, strict=True):
+    again = make_folds(clips[::-1], protocol)
+    for one, other in zip(make_folds(clips, protocol), again, strict=True):
         assert {clip.group for clip in one.test} == {clip.group for clip in other.test}
-    others = cut_folds(clips, Protocol("group_kfold", folds=4, seed=2))
+    others = make_folds(clips, Protocol("group_kfold", folds=4, seed=2))
     assert {c.group for c in others[0].test} != {c.group for c in again[0].test}
 
 
 def test_a_cross_set_trains_on_one_set_and_tests_on_the_other():
     clips = clips_of({f"set{1 + place % 2}_{place}": 2 for place in range(10)})
-    (fold,) = cut_folds(clips, Protocol("cross_set", prefix="set1"))
+    (fold,) = make_folds(clips, Protocol("cross_set", prefix="set1"))
     assert {clip.group[:4] for clip in fold.train + fold.validation} == {"set1"}
     assert {clip.group[:4] for clip in fold.test} == {"set2"}
     assert len(fold.test) == 20
@@ -107,14 +107,14 @@ def test_a_cross_set_trains_on_one_set_and_tests_on_the_other():
 
 def test_a_small_set_to_train_on_keeps_half_to_train():
     clips = clips_of({f"{'small' if place < 6 else 'large'}{place}": 2 for place in range(60)})
-    (fold,) = cut_folds(clips, Protocol("cross_set", prefix="small"))
+    (fold,) = make_folds(clips, Protocol("cross_set", prefix="small"))
     assert sum(clip.split == "validation" for clip in clips) == len(fold.train) + len(fold.validation)
     assert len(fold.train) == len(fold.validation) == 12
 
 
 def test_holdout_is_the_cut_of_the_dataset_step():
     clips = fake.make_clips(("down", "up"), fake.COUNTS)
-    (fold,) = cut_folds(clips, Protocol("holdout"))
+    (fold,) = make_folds(clips, Protocol("holdout"))
     for split in ("train", "validation", "test"):
         assert {clip.split for clip in getattr(fold, split)} == {split}
 
@@ -132,11 +132,11 @@ def test_holdout_is_the_cut_of_the_dataset_step():
 def test_too_few_groups_are_explained(protocol, groups, message):
     clips = clips_of({f"group{place}": 3 for place in range(groups)})
     with pytest.raises(DataError, match=message):
-        cut_folds(clips, Protocol.parse(protocol))
+        make_folds(clips, Protocol.parse(protocol))
 
 
 def test_a_class_that_would_have_nothing_left_to_train_on_is_named():
     clips = clips_of({f"group{place}": 2 for place in range(5)})
     rare = [clip for clip in clips if clip.label == "a" or clip.group in ("group0", "group1")]
     with pytest.raises(DataError, match="fewer than two groups are left of b"):
-        cut_folds(rare, Protocol("leave_one_group_out"))
+        make_folds(rare, Protocol("leave_one_group_out"))

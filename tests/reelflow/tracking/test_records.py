@@ -15,10 +15,10 @@ from reelflow.tracking.tracker import RUN_TAG, Tracker, flatten
 from tests.fake_reports import (
     HASH,
     PARAMS,
+    baselines_report,
     bundle_report,
     dataset_report,
     evaluation_report,
-    floors_report,
     release_report,
     save_step,
     training_report,
@@ -76,7 +76,9 @@ def test_a_whole_run_is_a_parent_with_a_child_for_each_classifier(settings, tmp_
     prepare(settings)
     record_folder(settings, save_step(tmp_path / "d", dataset_report(), "dataset", PARAMS.dataset))
     options = {"protocol": "group_kfold(5)"}  # names in MLflow hold no brackets, values do
-    record_folder(settings, save_step(tmp_path / "l", floors_report(), "floors", PARAMS.floors, options))
+    record_folder(
+        settings, save_step(tmp_path / "l", baselines_report(), "baselines", PARAMS.baselines, options)
+    )
     record_folder(settings, training_folder(tmp_path / "t"))
     record_folder(settings, save_step(tmp_path / "e", evaluation_report(), "evaluation", PARAMS.evaluation))
     bundle = save_step(tmp_path / "b", bundle_report(), "conversion", PARAMS.conversion)
@@ -89,8 +91,8 @@ def test_a_whole_run_is_a_parent_with_a_child_for_each_classifier(settings, tmp_
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert parent.data.params["dataset.split"] == "group"
     assert parent.data.metrics["dataset.clips"] == 20
-    assert parent.data.metrics["floors.metadata_accuracy"] == 0.5
-    assert parent.data.params["floors.protocol"] == "group_kfold(5)"
+    assert parent.data.metrics["baselines.metadata_accuracy"] == 0.5
+    assert parent.data.params["baselines.protocol"] == "group_kfold(5)"
     assert parent.data.tags["reelflow.data_hash"] == HASH
     assert parent.data.tags["reelflow.chosen"] == "thumbnail-gru"
     assert parent.data.metrics["accuracy"] == 0.8
@@ -174,7 +176,7 @@ def test_many_long_and_odd_values_fit_mlflows_limits(settings):
 def test_nested_values_become_dotted_names():
     values = {"lists": {"train": "a.txt"}, "rate": 0.1, "names": ["b"], "none": None}
     assert flatten(values, "dataset") == {
-        "dataset.lists.train": "a.txt",
+        "dataset.split_lists.train": "a.txt",
         "dataset.rate": "0.1",
         "dataset.names": '["b"]',
         "dataset.none": "null",

@@ -195,7 +195,7 @@ def test_the_command_line_changes_what_it_names_and_no_more(tmp_path):
     data = ucf101(official(tmp_path))
     plain = Choice(data).within(STUDY)
     assert plain.dataset.source == str(tmp_path)
-    assert plain.dataset.split_lists.incomplete == "cut"
+    assert plain.dataset.split_lists.incomplete == "split"
     assert (plain.features, plain.training) == (STUDY.features, STUDY.training)
     chosen = Choice(
         data,

@@ -1,4 +1,4 @@
-"""What a floor sees of a clip: its metadata, or a few thumbnails. No motion, no detail."""
+"""What a baseline sees of a clip: its metadata, or a few thumbnails. No motion, no detail."""
 
 import os
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from reelflow.contracts import Clip
 from reelflow.progress import track
 from reelflow.video.preprocess import preprocess
 
-Sight = NDArray[np.float64]
+BaselineInputs = NDArray[np.float64]
 
 
-def metadata(clips: Sequence[Clip]) -> Sight:
+def metadata(clips: Sequence[Clip]) -> BaselineInputs:
     """What a file tells without being decoded to pictures, `(clips, k)`; sizes as logarithms."""
     codecs = sorted({clip.codec for clip in clips})
     rows = [
@@ -33,7 +33,7 @@ def metadata(clips: Sequence[Clip]) -> Sight:
     return np.array(rows, np.float64)
 
 
-def thumbnails(store: FrameStore, clips: Sequence[Clip], frames: int) -> Sight:
+def thumbnails(store: FrameStore, clips: Sequence[Clip], frames: int) -> BaselineInputs:
     """Grey pictures of 16x12 pixels, spread over each clip, `(clips, frames * 192)`, from 0 to 1.
 
     Raises:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.training.cuts import Cut
 from components.training.fit import score
+from components.training.folds import FoldRows
 from components.training.graph import scorer
 from components.training.objective import Scores
 from reelflow.contracts import FeaturesReport, TrainingReport
@@ -20,7 +20,7 @@ from reelflow.params import TrainingParams
 from reelflow.splitting.protocols import Protocol
 
 
-def check_teaching(params: TrainingParams, protocol: Protocol, teachers: Path | None) -> None:
+def check_distillation(params: TrainingParams, protocol: Protocol, teachers: Path | None) -> None:
     """See that there are teachers where they are asked for, by a protocol that allows them.
 
     Raises:
@@ -35,13 +35,13 @@ def check_teaching(params: TrainingParams, protocol: Protocol, teachers: Path | 
         raise ParamsError("training.teacher is set, but no teacher was handed to the training step")
 
 
-def teach(teachers: Path, examples: Examples, cut: Cut) -> Scores:
-    """Mean scores of all teachers, `(rows, views, classes)`; zeros for rows outside of `cut.train`.
+def distilled_scores(teachers: Path, examples: Examples, fold: FoldRows) -> Scores:
+    """Mean scores of all teachers, `(rows, views, classes)`; zeros for rows outside of `fold.train`.
 
     Args:
         teachers: a folder with one training folder for each.
         examples: all clips.
-        cut: what is trained.
+        fold: what is trained.
 
     Raises:
         BundleError: a teacher is damaged, takes other features, gives other classes, or may have seen
@@ -54,7 +54,7 @@ def teach(teachers: Path, examples: Examples, cut: Cut) -> Scores:
         _check(folder.name, report, examples)
         network = scorer(load_head(folder / "model.keras", sha256=report.model_sha256))
         for view in range(len(examples.views)):
-            scores[cut.train, view] += score(network, examples, cut.train, (view,)) / len(folders)
+            scores[fold.train, view] += score(network, examples, fold.train, (view,)) / len(folders)
     return scores
 
 

@@ -1,4 +1,4 @@
-"""How far the figures can be trusted: intervals, calibration, and the floors under them."""
+"""How far the figures can be trusted: intervals, calibration, and the baselines under them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from components.evaluation import measures
 from components.evaluation.inputs import Inputs
 from components.evaluation.measures import Scores, Truth
-from reelflow.contracts import Calibration, FloorComparison, Interval
+from reelflow.contracts import BaselineComparison, Calibration, Interval
 from reelflow.measures.calibration import (
     best_scores,
     choose_rejection,
@@ -57,20 +57,20 @@ def calibrate(params: EvaluationParams, inputs: Inputs) -> Calibration:
     )
 
 
-def compare_floors(params: EvaluationParams, inputs: Inputs) -> tuple[FloorComparison, ...]:
-    """The classifier against each floor, clip by clip."""
-    return tuple(_compare(params, inputs, name, scores) for name, scores in inputs.floors.items())
+def compare_baselines(params: EvaluationParams, inputs: Inputs) -> tuple[BaselineComparison, ...]:
+    """The classifier against each baseline, clip by clip."""
+    return tuple(_compare(params, inputs, name, scores) for name, scores in inputs.baselines.items())
 
 
-def _compare(params: EvaluationParams, inputs: Inputs, name: str, scores: Scores) -> FloorComparison:
-    own, floor = _right(inputs.scores, inputs.truth), _right(scores, inputs.truth)
+def _compare(params: EvaluationParams, inputs: Inputs, name: str, scores: Scores) -> BaselineComparison:
+    own, baseline = _right(inputs.scores, inputs.truth), _right(scores, inputs.truth)
     chance = {"resamples": params.resamples, "seed": params.seed}
-    found = compare(own, floor, inputs.groups, **chance)
-    return FloorComparison.model_validate(
+    found = compare(own, baseline, inputs.groups, **chance)
+    return BaselineComparison.model_validate(
         {
             "name": name,
-            "accuracy": float(floor.mean()),
-            "interval": group_interval(floor, inputs.groups, **chance),
+            "accuracy": float(baseline.mean()),
+            "interval": group_interval(baseline, inputs.groups, **chance),
             "difference": found.difference,
             "difference_interval": found.interval,
             "clearly_above": found.is_clearly_better,

@@ -1,4 +1,4 @@
-"""Plain classifiers, and which of them a floor takes: a floor that is too weak flatters the rest."""
+"""Plain classifiers, and which of them a baseline takes: a baseline that is too weak flatters the rest."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.floors.sights import Sight
+from components.baselines.inputs import BaselineInputs
 from reelflow.artifacts.predictions import Scores
 
 Truth = NDArray[np.int64]
@@ -19,12 +19,18 @@ LEAST_SCORE = 0.01  # while choosing: a forest's 0 would outweigh all else
 
 
 def score_held_out(
-    sight: Sight, truth: Truth, groups: Sequence[str], train: Truth, test: Truth, classes: int, seed: int
+    inputs: BaselineInputs,
+    truth: Truth,
+    groups: Sequence[str],
+    train: Truth,
+    test: Truth,
+    classes: int,
+    seed: int,
 ) -> Scores:
     """Train the best classifier on some rows, and score others.
 
     Args:
-        sight: what it sees, `(clips, k)`.
+        inputs: what it sees, `(clips, k)`.
         truth: class index a clip, `(clips,)`.
         groups: group a clip, of which none is cut apart while choosing.
         train: rows to learn from.
@@ -36,10 +42,10 @@ def score_held_out(
         Probabilities `(len(test), classes) float32`.
     """
     names = np.array(groups)[train]
-    model = _choose(sight[train], truth[train], names, classes, seed)
+    model = _choose(inputs[train], truth[train], names, classes, seed)
     if not len(test):
         return np.zeros((0, classes), np.float32)
-    return _score(_fit(model, sight[train], truth[train]), sight[test], classes)
+    return _score(_fit(model, inputs[train], truth[train]), inputs[test], classes)
 
 
 def _candidates(seed: int) -> list[Any]:
@@ -52,7 +58,7 @@ def _candidates(seed: int) -> list[Any]:
     return [*linear, RandomForestClassifier(TREES, random_state=seed)]
 
 
-def _choose(sight: Sight, truth: Truth, groups: NDArray[np.str_], classes: int, seed: int) -> Any:
+def _choose(inputs: BaselineInputs, truth: Truth, groups: NDArray[np.str_], classes: int, seed: int) -> Any:
     """The candidate of the lowest log loss in an inner cross-validation by group; the first of equals.
 
     Not the one that is right most often: on a hundred clips that is chance more than merit.
@@ -61,7 +67,7 @@ def _choose(sight: Sight, truth: Truth, groups: NDArray[np.str_], classes: int, 
     losses = np.zeros(len(candidates))
     for train, test in _inner_folds(truth, groups, seed):
         for place, model in enumerate(candidates):
-            scores = _score(_fit(model, sight[train], truth[train]), sight[test], classes)
+            scores = _score(_fit(model, inputs[train], truth[train]), inputs[test], classes)
             right = scores[np.arange(len(test)), truth[test]]
             losses[place] -= np.log(np.maximum(right, LEAST_SCORE)).sum()
     return candidates[int(np.argmin(losses))]
@@ -80,14 +86,14 @@ def _inner_folds(truth: Truth, groups: NDArray[np.str_], seed: int) -> Iterator[
             yield train, test
 
 
-def _fit(model: Any, sight: Sight, truth: Truth) -> Any:
+def _fit(model: Any, inputs: BaselineInputs, truth: Truth) -> Any:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="lbfgs failed to converge")  # near enough for a floor
-        return model.fit(sight, truth)
+        warnings.filterwarnings("ignore", message="lbfgs failed to converge")  # near enough for a baseline
+        return model.fit(inputs, truth)
 
 
-def _score(model: Any, sight: Sight, classes: int) -> Scores:
+def _score(model: Any, inputs: BaselineInputs, classes: int) -> Scores:
     """Probabilities `(n, classes) float32`; 0 for a class that the model has not learnt."""
-    scores = np.zeros((len(sight), classes), np.float32)
-    scores[:, model.classes_] = model.predict_proba(sight)
+    scores = np.zeros((len(inputs), classes), np.float32)
+    scores[:, model.classes_] = model.predict_proba(inputs)
     return scores

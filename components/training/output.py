@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from components.training.curves import draw, write_table
-from components.training.cuts import Cut
+from components.training.fold_results import FoldResult
+from components.training.folds import FoldRows
 from components.training.objective import Scores, measure
-from components.training.outcome import Outcome
-from reelflow.artifacts.predictions import write_scored
-from reelflow.contracts import Fold, Scored, TrainingReport
+from reelflow.artifacts.predictions import write_predictions
+from reelflow.contracts import Fold, Predictions, TrainingReport
 from reelflow.nets.examples import Examples, Rows
 from reelflow.nets.runtime import reseed
 from reelflow.nets.saved import save_head
@@ -20,46 +20,48 @@ from reelflow.params import TrainingParams
 
 
 @dataclass(frozen=True)
-class Result:
+class TrainingResult:
     """A finished training.
 
     Attributes:
         protocol: by which clips were held out.
-        cuts: its folds.
-        outcomes: what came of each.
+        folds: its folds.
+        results: what came of each.
         network: the model to deploy.
         views: places of the views whose mean scores count.
         deployed: its scores of all clips, `(rows, classes)`; None if it is the one fold's own model.
     """
 
     protocol: str
-    cuts: Sequence[Cut]
-    outcomes: Sequence[Outcome]
+    folds: Sequence[FoldRows]
+    results: Sequence[FoldResult]
     network: Any
     views: tuple[int, ...]
     deployed: Scores | None
 
 
-def middle(outcomes: Sequence[Outcome]) -> int:
+def middle(results: Sequence[FoldResult]) -> int:
     """Place of the first fold whose best epoch is the median of all; the lower one of two."""
-    best = [outcome.history.best_epoch for outcome in outcomes]
+    best = [result.history.best_epoch for result in results]
     return best.index(sorted(best)[(len(best) - 1) // 2])
 
 
-def write_results(result: Result, examples: Examples, params: TrainingParams, folder: Path) -> TrainingReport:
+def write_results(
+    result: TrainingResult, examples: Examples, params: TrainingParams, folder: Path
+) -> TrainingReport:
     """Write all files, the report last."""
     found, network = examples.store.report, result.network
     reseed(network, params.seed)  # its dropout generators are saved too
-    place = middle(result.outcomes)
-    history = result.outcomes[place].history
-    title = f"{found.backbone.name}, {network.name}, {result.cuts[place].name}"
+    place = middle(result.results)
+    history = result.results[place].history
+    title = f"{found.backbone.name}, {network.name}, {result.folds[place].name}"
     write_table(history, folder / "curves.csv")
     draw(history, title, folder / "curves.png")
     validation, test, deployed = _write_scores(result, examples, folder)
     report = TrainingReport(
         data_hash=found.data_hash,
         protocol=result.protocol,
-        folds=tuple(map(_fold, result.cuts, result.outcomes)),
+        folds=tuple(map(_fold, result.folds, result.results)),
         validation=validation,
         test=test,
         deployed=deployed,
@@ -75,49 +77,53 @@ def write_results(result: Result, examples: Examples, params: TrainingParams, fo
         seed=params.seed,
         parameters=sum(variable.numpy().size for variable in network.trainable_variables),
         model_sha256=save_head(network, folder / "model.keras"),
-        metrics={**_validation_metrics(result.outcomes, examples), "epochs": history.epochs},
+        metrics={**_validation_metrics(result.results, examples), "epochs": history.epochs},
         curves=history.curves(),
     )
     report.save(folder)
     return report
 
 
-def _views(result: Result, examples: Examples) -> tuple[str, ...]:
+def _views(result: TrainingResult, examples: Examples) -> tuple[str, ...]:
     """What the scores come from."""
     names = examples.store.report.views
     return names if examples.beside else tuple(names[view] for view in result.views)
 
 
-def _fold(cut: Cut, outcome: Outcome) -> Fold:
+def _fold(fold: FoldRows, result: FoldResult) -> Fold:
     return Fold(
-        name=cut.name,
-        train_clips=len(cut.train),
-        validation_clips=len(cut.validation),
-        test_clips=len(cut.test),
-        best_epoch=outcome.history.best_epoch,
+        name=fold.name,
+        train_clips=len(fold.train),
+        validation_clips=len(fold.validation),
+        test_clips=len(fold.test),
+        best_epoch=result.history.best_epoch,
     )
 
 
-def _write_scores(result: Result, examples: Examples, folder: Path) -> tuple[Scored, Scored, Scored]:
-    outcomes, cuts = result.outcomes, result.cuts
+def _write_scores(
+    result: TrainingResult, examples: Examples, folder: Path
+) -> tuple[Predictions, Predictions, Predictions]:
+    results, folds = result.results, result.folds
 
-    def write(name: str, scores: Scores, rows: Rows, folds: Sequence[int]) -> Scored:
-        return write_scored(folder, name, scores, examples.ids_of(rows), examples.truth[rows].tolist(), folds)
+    def write(name: str, scores: Scores, rows: Rows, folds: Sequence[int]) -> Predictions:
+        return write_predictions(
+            folder, name, scores, examples.ids_of(rows), examples.truth[rows].tolist(), folds
+        )
 
-    def pool(name: str, scores: list[Scores], rows: list[Rows]) -> Scored:
+    def pool(name: str, scores: list[Scores], rows: list[Rows]) -> Predictions:
         folds = np.repeat(range(len(rows)), list(map(len, rows)))
         return write(name, np.concatenate(scores), np.concatenate(rows), folds.tolist())
 
-    validation = pool("validation", [o.validation for o in outcomes], [o.validated for o in outcomes])
-    test = pool("test", [o.test for o in outcomes], [cut.test for cut in cuts])
+    validation = pool("validation", [o.validation for o in results], [o.validated for o in results])
+    test = pool("test", [o.test for o in results], [fold.test for fold in folds])
     if result.deployed is None:
         return validation, test, test
     rows = np.arange(len(examples.clips))
     return validation, test, write("deployed", result.deployed, rows, [0] * len(rows))
 
 
-def _validation_metrics(outcomes: Sequence[Outcome], examples: Examples) -> dict[str, float]:
-    scores = np.concatenate([outcome.validation for outcome in outcomes])
-    rows = np.concatenate([outcome.validated for outcome in outcomes])
+def _validation_metrics(results: Sequence[FoldResult], examples: Examples) -> dict[str, float]:
+    scores = np.concatenate([result.validation for result in results])
+    rows = np.concatenate([result.validated for result in results])
     loss, accuracy = measure(scores, examples.truth[rows])
     return {"validation_accuracy": accuracy, "validation_loss": loss}

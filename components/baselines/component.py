@@ -1,27 +1,27 @@
-"""KFP component of the floors step."""
+"""KFP component of the baselines step."""
 
 from kfp import dsl
 
 from components.images import image
 
 
-@dsl.component(base_image=image("floors"), install_kfp_package=False)
-def floors(
+@dsl.component(base_image=image("baselines"), install_kfp_package=False)
+def baselines(
     params: str,
     protocol: str,
     dataset: dsl.Input[dsl.Dataset],
     frames: dsl.Input[dsl.Dataset],
-    floors: dsl.Output[dsl.Artifact],
+    baselines: dsl.Output[dsl.Artifact],
 ) -> None:
     """Measure what classifiers reach that see next to nothing of a clip."""
-    from components.floors.step import run
-    from reelflow.params import FloorsParams
+    from components.baselines.step import run
+    from reelflow.params import BaselinesParams
     from reelflow.steps import paths, perform
 
     perform(
         run,
-        FloorsParams.model_validate_json(params),
+        BaselinesParams.model_validate_json(params),
         options={"protocol": protocol},
         inputs=paths(dataset=dataset, frames=frames),
-        output=paths(floors=floors),
+        output=paths(baselines=baselines),
     )

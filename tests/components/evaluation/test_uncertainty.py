@@ -1,4 +1,4 @@
-"""Intervals, calibration and floors of made-up scores."""
+"""Intervals, calibration and baselines of made-up scores."""
 
 from pathlib import Path
 
@@ -19,8 +19,8 @@ PARAMS = load_params(Path("params.yaml")).evaluation.model_copy(update={"resampl
 def inputs(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("inputs")
     dataset, features = fake.write_both(folder, counts={"train": 2, "validation": 60, "test": 40})
-    floors = fake_scores.write_floors(folder / "floors", dataset)
-    return {"dataset": dataset, "features": features, "floors": floors}
+    baselines = fake_scores.write_baselines(folder / "baselines", dataset)
+    return {"dataset": dataset, "features": features, "baselines": baselines}
 
 
 def report_of(folder: Path, inputs: dict[str, Path], protocol: str = "holdout", **how) -> EvaluationReport:
@@ -43,11 +43,11 @@ def test_every_headline_figure_lies_in_its_interval(tmp_path, inputs):
     assert (report.metrics["accuracy_low"], report.metrics["accuracy_high"]) == (accuracy.low, accuracy.high)
 
 
-def test_a_floor_is_compared_clip_by_clip_whatever_its_order(tmp_path, inputs):
+def test_a_baseline_is_compared_clip_by_clip_whatever_its_order(tmp_path, inputs):
     report = report_of(tmp_path, inputs, right=0.8)
-    metadata, thumbnails = report.floors
+    metadata, thumbnails = report.baselines
     assert (metadata.name, thumbnails.name) == ("metadata", "thumbnails")
-    assert metadata.accuracy == report.metrics["floor_metadata_accuracy"] == 0.5
+    assert metadata.accuracy == report.metrics["baseline_metadata_accuracy"] == 0.5
     assert thumbnails.accuracy == pytest.approx(0.6, abs=0.02)
     assert metadata.difference == pytest.approx(0.3)
     assert metadata.difference_interval.low < metadata.difference < metadata.difference_interval.high
@@ -55,11 +55,11 @@ def test_a_floor_is_compared_clip_by_clip_whatever_its_order(tmp_path, inputs):
 
 
 def test_a_model_that_only_knows_the_shortcut_is_not_clearly_above_it(tmp_path, inputs):
-    floors = fake_scores.write_floors(
-        tmp_path / "floors", inputs["dataset"], right={"metadata": 0.75, "thumbnails": 0.5}
+    baselines = fake_scores.write_baselines(
+        tmp_path / "baselines", inputs["dataset"], right={"metadata": 0.75, "thumbnails": 0.5}
     )
-    report = report_of(tmp_path, inputs | {"floors": floors}, right=0.8)
-    metadata, thumbnails = report.floors
+    report = report_of(tmp_path, inputs | {"baselines": baselines}, right=0.8)
+    metadata, thumbnails = report.baselines
     assert metadata.difference > 0
     assert not metadata.clearly_above
     assert thumbnails.clearly_above
@@ -74,9 +74,9 @@ def test_a_lead_in_both_of_two_groups_is_not_clear_if_it_is_of_four_clips(tmp_pa
     ]
     dataset = fake.write_dataset(tmp_path / "dataset", clips, LABELS)
     features = fake.write_features(tmp_path / "features", clips, LABELS)
-    floors = fake_scores.write_floors(tmp_path / "floors", dataset)
-    inputs = {"dataset": dataset, "features": features, "floors": floors}
-    few, many = (report_of(tmp_path / str(right), inputs, right=right).floors[1] for right in (0.8, 1.0))
+    baselines = fake_scores.write_baselines(tmp_path / "baselines", dataset)
+    inputs = {"dataset": dataset, "features": features, "baselines": baselines}
+    few, many = (report_of(tmp_path / str(right), inputs, right=right).baselines[1] for right in (0.8, 1.0))
     assert few.difference_interval.low > 0
     assert (few.clearly_above, many.clearly_above) == (False, True)
 
@@ -111,8 +111,8 @@ def test_test_clips_calibrate_nothing(tmp_path, inputs):
 @pytest.mark.parametrize("protocol", ["group_kfold(4)", "leave_one_group_out"])
 def test_folds_are_pooled(tmp_path, protocol):
     dataset, features = fake.write_both(tmp_path, counts={"train": 6, "validation": 2, "test": 4})
-    floors = fake_scores.write_floors(tmp_path / "floors", dataset, protocol=protocol)
-    inputs = {"dataset": dataset, "features": features, "floors": floors}
+    baselines = fake_scores.write_baselines(tmp_path / "baselines", dataset, protocol=protocol)
+    inputs = {"dataset": dataset, "features": features, "baselines": baselines}
     report = report_of(tmp_path, inputs, protocol, right=0.75)
     assert len(set(report.clip_ids)) == 24
     assert len(set(report.groups)) == 12
@@ -125,6 +125,6 @@ def test_one_group_of_test_clips_still_has_an_interval(tmp_path):
     clips = [clip.model_copy(update={"group": clip.split}) for clip in clips]
     dataset = fake.write_dataset(tmp_path / "dataset", clips, LABELS)
     features = fake.write_features(tmp_path / "features", clips, LABELS)
-    floors = fake_scores.write_floors(tmp_path / "floors", dataset)
-    report = report_of(tmp_path, {"dataset": dataset, "features": features, "floors": floors})
+    baselines = fake_scores.write_baselines(tmp_path / "baselines", dataset)
+    report = report_of(tmp_path, {"dataset": dataset, "features": features, "baselines": baselines})
     assert report.intervals["accuracy"].high - report.intervals["accuracy"].low > 0.2

@@ -1,4 +1,4 @@
-"""Shortcut floors: what a classifier reaches that sees next to nothing of a clip."""
+"""Shortcut baselines: what a classifier reaches that sees next to nothing of a clip."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from components.floors.models import Truth, score_held_out
-from components.floors.sights import Sight, metadata, thumbnails
+from components.baselines.inputs import BaselineInputs, metadata, thumbnails
+from components.baselines.models import Truth, score_held_out
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.frames import FrameStore
-from reelflow.artifacts.predictions import Scores, write_scored
-from reelflow.contracts import Clip, DatasetReport, Floor, FloorsReport
+from reelflow.artifacts.predictions import Scores, write_predictions
+from reelflow.contracts import Baseline, BaselinesReport, Clip, DatasetReport
 from reelflow.errors import BundleError, DataError
-from reelflow.params import FloorsParams
+from reelflow.params import BaselinesParams
 from reelflow.progress import track
-from reelflow.splitting.protocols import Protocol, cut_folds, read_protocol
+from reelflow.splitting.protocols import Protocol, make_folds, read_protocol
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,19 @@ class _Clips:
     folds: tuple[tuple[Truth, Truth], ...]
 
 
-def run(params: FloorsParams, *, protocol: str, dataset: Path, frames: Path, floors: Path) -> FloorsReport:
-    """Measure both floors on the folds that every classifier of the run is measured on.
+def run(
+    params: BaselinesParams, *, protocol: str, dataset: Path, frames: Path, baselines: Path
+) -> BaselinesReport:
+    """Measure both baselines on the folds that every classifier of the run is measured on.
 
-    A floor learns from the train and the validation clips of a fold.
+    A baseline learns from the train and the validation clips of a fold.
 
     Args:
-        params: what the floors see.
+        params: what the baselines see.
         protocol: how clips are held out, as in `evaluation.protocol`.
         dataset: folder of the dataset step.
         frames: folder of the frames step; clips without frames are left out, as everywhere.
-        floors: the output; a `.npy` of scores each, and `floors.json`.
+        baselines: the output; a `.npy` of scores each, and `baselines.json`.
 
     Raises:
         ParamsError: there is no such protocol.
@@ -49,25 +51,27 @@ def run(params: FloorsParams, *, protocol: str, dataset: Path, frames: Path, flo
     source, store = DatasetReport.open(dataset), FrameStore(frames)
     if store.report.data_hash != source.data_hash:
         raise BundleError(f"{frames} holds the frames of other clips than {dataset}: run the frames step")
-    known = _cut(read_clips(dataset), source.labels, store, read_protocol(protocol))
-    seen: dict[str, Sight] = {
+    known = _folds_of(read_clips(dataset), source.labels, store, read_protocol(protocol))
+    inputs: dict[str, BaselineInputs] = {
         "metadata": metadata(known.clips),
         "thumbnails": thumbnails(store, known.clips, params.thumbnail_frames),
     }
-    scored = {name: _score(known, sight, params.seed) for name, sight in seen.items()}
-    report = FloorsReport(
+    scored = {name: _score(known, inputs, params.seed) for name, inputs in inputs.items()}
+    report = BaselinesReport(
         data_hash=source.data_hash,
         protocol=protocol,
         labels=source.labels,
-        floors=tuple(_write(floors, name, known, scores) for name, scores in scored.items()),
+        baselines=tuple(_write(baselines, name, known, scores) for name, scores in scored.items()),
         metrics={f"{name}_accuracy": _accuracy(known, scores) for name, scores in scored.items()},
     )
-    report.save(floors)
+    report.save(baselines)
     return report
 
 
-def _cut(clips: Sequence[Clip], labels: tuple[str, ...], store: FrameStore, protocol: Protocol) -> _Clips:
-    """Cut all clips, as training does; those without frames are left out of the folds."""
+def _folds_of(
+    clips: Sequence[Clip], labels: tuple[str, ...], store: FrameStore, protocol: Protocol
+) -> _Clips:
+    """The folds of all clips, as in training; those without frames are left out of the folds."""
     usable = tuple(clip for clip in clips if clip.clip_id in store)
     rows = {clip.clip_id: row for row, clip in enumerate(usable)}
     places = {label: place for place, label in enumerate(labels)}
@@ -77,7 +81,7 @@ def _cut(clips: Sequence[Clip], labels: tuple[str, ...], store: FrameStore, prot
         return np.array([rows[clip.clip_id] for clip in chosen if clip.clip_id in rows], np.int64)
 
     folds = []
-    for fold in cut_folds(clips, protocol):
+    for fold in make_folds(clips, protocol):
         train, test = rows_of((*fold.train, *fold.validation)), rows_of(fold.test)
         lacking = [labels[place] for place in sorted(set(range(len(labels))) - set(truth[train].tolist()))]
         if lacking:
@@ -87,27 +91,27 @@ def _cut(clips: Sequence[Clip], labels: tuple[str, ...], store: FrameStore, prot
             )
         folds.append((train, test))
     if not any(len(test) for _, test in folds):
-        raise DataError("no clips with frames in the test split: add clips or cut it otherwise")
+        raise DataError("no clips with frames in the test split: add clips or split it otherwise")
     return _Clips(usable, labels, truth, tuple(folds))
 
 
-def _score(known: _Clips, sight: Sight, seed: int) -> Scores:
+def _score(known: _Clips, inputs: BaselineInputs, seed: int) -> Scores:
     """Scores of the tested clips, fold after fold, `(tested clips, classes)`."""
     groups = [clip.group for clip in known.clips]
     return np.concatenate(
         [
-            score_held_out(sight, known.truth, groups, train, test, len(known.labels), seed)
+            score_held_out(inputs, known.truth, groups, train, test, len(known.labels), seed)
             for train, test in track(known.folds, len(known.folds), "folds")
         ]
     )
 
 
-def _write(folder: Path, name: str, known: _Clips, scores: Scores) -> Floor:
+def _write(folder: Path, name: str, known: _Clips, scores: Scores) -> Baseline:
     rows = _tested(known)
     folds = [number for number, (_, test) in enumerate(known.folds) for _ in test]
     ids = [known.clips[row].clip_id for row in rows]
-    scored = write_scored(folder, name, scores, ids, known.truth[rows].tolist(), folds)
-    return Floor.model_validate({"name": name, "scored": scored})
+    scored = write_predictions(folder, name, scores, ids, known.truth[rows].tolist(), folds)
+    return Baseline.model_validate({"name": name, "scored": scored})
 
 
 def _accuracy(known: _Clips, scores: Scores) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.training.step import run
-from reelflow.artifacts.predictions import read_scored
+from reelflow.artifacts.predictions import read_predictions
 from reelflow.contracts import Clip, DatasetReport, TrainingReport
 from reelflow.errors import BundleError, ParamsError
 from reelflow.nets.examples import load_examples
@@ -58,7 +58,7 @@ def train(folder: Path, inputs: dict[str, Path], teachers: list[Path], head: str
 
 
 def answers(folder: Path) -> np.ndarray:
-    return read_scored(folder, TrainingReport.open(folder).test, classes=4).argmax(axis=1)
+    return read_predictions(folder, TrainingReport.open(folder).test, classes=4).argmax(axis=1)
 
 
 def test_a_small_student_agrees_more_with_its_teacher_than_without(tmp_path, inputs, teacher):
@@ -72,20 +72,20 @@ def test_a_small_student_agrees_more_with_its_teacher_than_without(tmp_path, inp
 
 
 def test_several_teachers_teach_their_mean(tmp_path, inputs, teacher):
-    from components.training.cuts import cut_rows
-    from components.training.teaching import teach
+    from components.training.distillation import distilled_scores
+    from components.training.folds import fold_rows
     from reelflow.splitting.protocols import Protocol
 
     other = fake.write_model(tmp_path / "other", inputs["features"], LABELS, "lstm", seed=5)
     examples, clips = load_examples(**inputs)
-    (cut,) = cut_rows(examples, clips, Protocol.parse("holdout"))
+    (fold,) = fold_rows(examples, clips, Protocol.parse("holdout"))
     with gathered([str(teacher), str(other / "model.keras")]) as found:
-        scores = teach(found["teachers"], examples, cut)
+        scores = distilled_scores(found["teachers"], examples, fold)
     assert scores.shape == (len(clips), 1, 4)
     networks = [load_head(folder / "model.keras") for folder in (teacher, other)]
-    each = [network.predict_on_batch(examples.features(cut.train)) for network in networks]
-    np.testing.assert_allclose(scores[cut.train, 0], (each[0] + each[1]) / 2, atol=1e-6)
-    assert not scores[cut.test].any()
+    each = [network.predict_on_batch(examples.features(fold.train)) for network in networks]
+    np.testing.assert_allclose(scores[fold.train, 0], (each[0] + each[1]) / 2, atol=1e-6)
+    assert not scores[fold.test].any()
 
 
 def test_a_linear_head_has_no_use_for_a_teacher_and_says_so(tmp_path, inputs, teacher):

@@ -17,7 +17,7 @@ SMALL = "facts of clips are small, and costly to find again"
 
 
 @dataclass(frozen=True)
-class Plan:
+class CollectionPlan:
     """What would be removed, and why the rest stays.
 
     Attributes:
@@ -40,7 +40,9 @@ class Plan:
         return [*(shard.name for shard in self.shards), *(stored.name for stored in self.files)]
 
 
-def plan_sweep(catalog: Catalog, roots: Iterable[Root], older_than_days: float, now: float) -> Plan:
+def plan_collection(
+    catalog: Catalog, roots: Iterable[Root], older_than_days: float, now: float
+) -> CollectionPlan:
     """Mark what is needed.
 
     Args:
@@ -59,7 +61,7 @@ def plan_sweep(catalog: Catalog, roots: Iterable[Root], older_than_days: float, 
     named = {file for name in kept for file in catalog.shards[name].objects}
     loose = [one for name, one in catalog.objects.items() if name not in named and name not in reasons]
     spared = {one.name for one in loose if one.modified >= limit or _content(one.name) in needed}
-    return Plan(
+    return CollectionPlan(
         catalog=catalog,
         shards=tuple(shard for name, shard in catalog.shards.items() if name not in kept),
         files=tuple(one for one in loose if one.name not in spared),
@@ -68,7 +70,7 @@ def plan_sweep(catalog: Catalog, roots: Iterable[Root], older_than_days: float, 
     )
 
 
-def sweep(store: ObjectStore, plan: Plan) -> int:
+def sweep(store: ObjectStore, plan: CollectionPlan) -> int:
     """Remove what is planned; returns how many objects went.
 
     A shard that someone has published since keeps its files.

@@ -1,10 +1,10 @@
-"""Figures in plain words: what became of a bundle, how clips were held out, what floors mean."""
+"""Figures in plain words: what became of a bundle, how clips were held out, what least mean."""
 
 from collections.abc import Sequence
 
 from components.release.champion import Incomparable, replaces
 from components.release.gates import reason
-from reelflow.contracts import BundleReport, Calibration, Comparison, FloorComparison, Gate, Interval
+from reelflow.contracts import BaselineComparison, BundleReport, Calibration, Comparison, Gate, Interval
 from reelflow.splitting.protocols import Protocol
 
 FLOOR_NAMES = {"metadata": "clip metadata alone", "thumbnails": "thumbnails alone"}
@@ -85,20 +85,20 @@ def protocol_in_words(text: str, folds: int) -> str:
     }[protocol.kind]
 
 
-def floor_in_words(floor: FloorComparison) -> str:
-    """Whether a classifier is above a shortcut floor, in a sentence."""
-    lead = f"a classifier with {FLOOR_NAMES[floor.name]} reaches {100 * floor.accuracy:.1f} %"
-    gap = f"{points(floor.difference)} (95 % interval {signed_span(floor.difference_interval)})"
-    if floor.clearly_above:
+def baseline_in_words(baseline: BaselineComparison) -> str:
+    """Whether a classifier is above a shortcut baseline, in a sentence."""
+    lead = f"a classifier with {FLOOR_NAMES[baseline.name]} reaches {100 * baseline.accuracy:.1f} %"
+    gap = f"{points(baseline.difference)} (95 % interval {signed_span(baseline.difference_interval)})"
+    if baseline.clearly_above:
         return f"Clearly above: {lead}, and the difference of {gap} is beyond noise."
-    if floor.difference > 0:
+    if baseline.difference > 0:
         return f"Not clearly above: {lead}, and the difference of {gap} may be chance."
     return f"Not above: {lead}, a difference of {gap}."
 
 
-def below_floors(floors: Sequence[FloorComparison]) -> str:
-    """The warning that some floors call for; empty if the classifier is clearly above all of them."""
-    missed = [floor.name for floor in floors if not floor.clearly_above]
+def below_baselines(baselines: Sequence[BaselineComparison]) -> str:
+    """The warning that some baselines call for; empty if the classifier is clearly above all of them."""
+    missed = [baseline.name for baseline in baselines if not baseline.clearly_above]
     if not missed:
         return ""
     names = " and ".join(FLOOR_NAMES[name] for name in missed)

@@ -1,11 +1,11 @@
-"""Command line of the floors step."""
+"""Command line of the baselines step."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from components.floors.step import run
+from components.baselines.step import run
 from reelflow.commandline import run_command
 from reelflow.params import load_params
 from reelflow.steps import perform
@@ -14,17 +14,17 @@ from reelflow.steps import perform
 def main(
     dataset: Annotated[Path, typer.Option(help="Folder of the dataset step.")],
     frames: Annotated[Path, typer.Option(help="Folder of the frames step.")],
-    floors: Annotated[Path, typer.Option(help="Folder to write.")],
+    baselines: Annotated[Path, typer.Option(help="Folder to write.")],
     params: Annotated[Path, typer.Option(help="Params file.")] = Path("params.yaml"),
 ) -> None:
     """Measure what classifiers reach that see next to nothing of a clip."""
     values = load_params(params)
     perform(
         run,
-        values.floors,
+        values.baselines,
         options={"protocol": values.evaluation.protocol},
         inputs={"dataset": dataset, "frames": frames},
-        output={"floors": floors},
+        output={"baselines": baselines},
     )
 
 

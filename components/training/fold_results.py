@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from components.training.checkpoint import DAMAGE
-from components.training.cuts import Cut
+from components.training.folds import FoldRows
 from components.training.history import History
 from components.training.objective import Scores
 from reelflow.files import atomic
@@ -16,7 +16,7 @@ from reelflow.progress import emit, report
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FoldResult:
     """What came of a fold.
 
     Attributes:
@@ -37,31 +37,31 @@ class Learner(Protocol):
 
     network: Any
 
-    def fold(self, cut: Cut) -> Outcome:
+    def train_fold(self, fold: FoldRows) -> FoldResult:
         """Train on one fold and score what it holds out; the network keeps the best weights."""
 
-    def deploy(self, cut: Cut, epochs: int) -> None:
+    def deploy(self, fold: FoldRows, epochs: int) -> None:
         """Train for so many epochs on clips that nothing is held out from."""
 
 
-class Kept:
+class FoldCache:
     """Outcomes of finished folds in a folder, whole or absent."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def write(self, number: int, outcome: Outcome) -> None:
+    def write(self, number: int, result: FoldResult) -> None:
         """Keep one; npz files carry checksums."""
         with atomic(self._path(number)) as partial, partial.open("wb") as file:
             np.savez(
                 file,
-                history=outcome.history.to_table(),
-                validated=outcome.validated,
-                validation=outcome.validation,
-                test=outcome.test,
+                history=result.history.to_table(),
+                validated=result.validated,
+                validation=result.validation,
+                test=result.test,
             )
 
-    def read(self, number: int) -> Outcome | None:
+    def read(self, number: int) -> FoldResult | None:
         """The one of this fold, or None."""
         path = self._path(number)
         if not path.exists():
@@ -69,16 +69,16 @@ class Kept:
         try:
             with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 found = {name: file[name] for name in ("validated", "validation", "test")}
-                return Outcome(History.from_table(file["history"]), **found)
+                return FoldResult(History.from_table(file["history"]), **found)
         except DAMAGE as error:
-            emit("notice", message=f"the outcome {path} is damaged and not used: {error}")
+            emit("notice", message=f"the result {path} is damaged and not used: {error}")
             return None
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number}.npz"
 
 
-class Tally:
+class EpochProgress:
     """How far all trainings together are, in epochs."""
 
     def __init__(self, trainings: int, epochs: int) -> None:

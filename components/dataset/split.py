@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from textwrap import shorten
 from typing import Literal
 
-from components.dataset.given import Parts, explain_apart, parts_of, presence
-from components.dataset.lists import read_lists
+from components.dataset.listed import Parts, explain_apart, parts_of, presence
+from components.dataset.split_lists import read_lists
 from reelflow.contracts import SPLITS, Rejected, Split
 from reelflow.errors import DataError
 from reelflow.params import DatasetParams
@@ -20,7 +20,7 @@ LONGEST_NOTICE = 400
 
 
 @dataclass(frozen=True)
-class Cut:
+class SplitResult:
     """Which clips stay, and where: `splits` by the clip's path."""
 
     splits: dict[str, Split]
@@ -30,7 +30,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SplitPlan:
     """What is cut how: clips of the given lists under `train` and `test`, clips to cut freely under `all`.
 
     Attributes:
@@ -46,7 +46,7 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-def cut(members: Sequence[Member], labels: Collection[str], params: DatasetParams) -> Cut:
+def split_clips(members: Sequence[Member], labels: Collection[str], params: DatasetParams) -> SplitResult:
     """Split the clips; classes that are too small are dropped if params say so.
 
     Args:
@@ -68,29 +68,29 @@ def cut(members: Sequence[Member], labels: Collection[str], params: DatasetParam
     splits = _splits(plan, params)
     unlisted = [member.path for member in members if given and member.path not in given]
     rejected = tuple(Rejected(path=path, reason="it is in neither split list") for path in unlisted)
-    return Cut(splits, tuple(plan.small), rejected, plan.notes)
+    return SplitResult(splits, tuple(plan.small), rejected, plan.notes)
 
 
 def _plan(
     members: Sequence[Member], labels: Collection[str], given: Mapping[str, Split], params: DatasetParams
-) -> Plan:
+) -> SplitPlan:
     parts = parts_of(members, given) if given else {"all": list(members)}
     needed = LISTED if given else WHOLE
     unit: Literal["clips", "groups"] = "clips" if params.split == "random" else "groups"
     small = _too_small(parts, labels, needed, unit)
     notes = presence(parts, given) if given else ()
-    if small and params.split_lists and params.split_lists.incomplete == "cut":
+    if small and params.split_lists and params.split_lists.incomplete == "split":
         return _set_apart(parts, set(small), notes)
-    return Plan(_without(parts, small), small, needed, unit, notes)
+    return SplitPlan(_without(parts, small), small, needed, unit, notes)
 
 
-def _set_apart(parts: Parts, incomplete: set[str], notes: tuple[str, ...]) -> Plan:
+def _set_apart(parts: Parts, incomplete: set[str], notes: tuple[str, ...]) -> SplitPlan:
     """Classes that do not fit the lists are cut freely, always by whole groups."""
     apart = [member for part in parts.values() for member in part if member.label in incomplete]
     small = _too_small({"all": apart}, incomplete, WHOLE, "groups")
     notes = (*notes, *explain_apart(parts, incomplete - set(small)))
     freely = _without({"all": apart}, small)
-    return Plan(_without(parts, incomplete) | freely, small, WHOLE, "groups", notes)
+    return SplitPlan(_without(parts, incomplete) | freely, small, WHOLE, "groups", notes)
 
 
 def _without(parts: Parts, labels: Collection[str]) -> Parts:
@@ -99,10 +99,10 @@ def _without(parts: Parts, labels: Collection[str]) -> Parts:
     }
 
 
-def _splits(plan: Plan, params: DatasetParams) -> dict[str, Split]:
+def _splits(plan: SplitPlan, params: DatasetParams) -> dict[str, Split]:
     splits: dict[str, Split] = {}
     if plan.parts.get("train"):
-        splits |= _cut_train(plan.parts, params)
+        splits |= _split_train(plan.parts, params)
     if freely := plan.parts.get("all"):
         by_clip = params.split == "random" and not params.split_lists
         splits |= _split(freely, _fractions(params), params.seed, by_clip=by_clip)
@@ -114,7 +114,7 @@ def _fractions(params: DatasetParams) -> dict[Split, float]:
     return dict(zip(SPLITS, (train, params.validation, params.test), strict=True))
 
 
-def _cut_train(parts: Parts, params: DatasetParams) -> dict[str, Split]:
+def _split_train(parts: Parts, params: DatasetParams) -> dict[str, Split]:
     """Validation clips out of the given train clips; the fraction counts all clips."""
     train, test = parts["train"], parts["test"]
     validation = params.validation * (len(train) + len(test)) / len(train)
@@ -152,7 +152,7 @@ def _too_small(
     return {label: "; ".join(small[label]) for label in sorted(small)}
 
 
-def _explain(plan: Plan) -> str:
+def _explain(plan: SplitPlan) -> str:
     least = " and ".join(
         f"{count}" + ("" if name == "all" else f" in {name}") for name, count in plan.needed.items()
     )

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from pipelines.data.catalog import read_catalog
+from pipelines.data.garbage import DAY_S, plan_collection, sweep
 from pipelines.data.roots import Root
-from pipelines.data.sweep import DAY_S, plan_sweep, sweep
 from reelflow.errors import StorageError
 from reelflow.files import sha256_text
 from tests.shard_stores import MemoryStore, put_shard
@@ -61,7 +61,7 @@ def files_of(store: MemoryStore) -> dict[str, bool]:
 
 
 def run_sweep(store: MemoryStore, scene: Scene) -> None:
-    sweep(store, plan_sweep(read_catalog(store), scene.roots, 14, NOW))
+    sweep(store, plan_collection(read_catalog(store), scene.roots, 14, NOW))
 
 
 @given(SCENES)
@@ -87,7 +87,7 @@ def test_whatever_is_needed_stays_whole_wherever_a_sweep_is_cut_off(scene: Scene
 
     run_sweep(store, scene)  # the same command goes on
     left = read_catalog(store)
-    assert not plan_sweep(left, scene.roots, 14, NOW).names
+    assert not plan_collection(left, scene.roots, 14, NOW).names
     for name, shard in left.shards.items():
         young = any(store.objects[one][1] == YOUNG for one in (name, *shard.objects) if one in store.objects)
         assert young or (left.is_whole(shard) and needed & set(shard.files.values())), "nobody needs it"
@@ -99,7 +99,7 @@ def test_a_file_of_two_shards_stays_with_the_one_that_stays():
     store = MemoryStore()
     kept = put_shard(store, "kept", {"own": "own", "both": "shared"}, modified=OLD)
     put_shard(store, "gone", {"other": "other", "both": "shared"}, modified=OLD)
-    plan = plan_sweep(read_catalog(store), [Root("model m/1", frozenset([sha256_text("own")]))], 14, NOW)
+    plan = plan_collection(read_catalog(store), [Root("model m/1", frozenset([sha256_text("own")]))], 14, NOW)
     assert sweep(store, plan) == 2  # a listing and its one file
     assert files_of(store) == {kept: True}
     assert plan.kept == {kept: "model m/1"}
@@ -109,14 +109,14 @@ def test_listings_go_before_any_file():
     store = MemoryStore()
     for key in "abc":
         put_shard(store, key, {"x": key}, modified=OLD)
-    names = plan_sweep(read_catalog(store), [], 14, NOW).names
+    names = plan_collection(read_catalog(store), [], 14, NOW).names
     assert [name.endswith(".json") for name in names] == [True] * 3 + [False] * 3
 
 
 def test_what_is_published_while_a_sweep_goes_on_keeps_its_files():
     store = MemoryStore()
     put_shard(store, "old", {"x": "same content"}, modified=OLD)
-    plan = plan_sweep(read_catalog(store), [], 14, NOW)
+    plan = plan_collection(read_catalog(store), [], 14, NOW)
     put_shard(store, "new", {"x": "same content"}, modified=NOW)
     sweep(store, plan)
     assert list(files_of(store).values()) == [True]
@@ -127,7 +127,7 @@ def test_what_others_keep_in_the_store_is_left_alone():
     for name in ("notes.txt", "frames/readme", "clips/files/" + "0" * 64):
         store.put(name, "mine", OLD)
     put_shard(store, "a", {"x": "a"}, modified=OLD)
-    sweep(store, plan_sweep(read_catalog(store), [], 14, NOW))
+    sweep(store, plan_collection(read_catalog(store), [], 14, NOW))
     assert len(store.objects) == 3
 
 
@@ -135,5 +135,5 @@ def test_what_others_keep_in_the_store_is_left_alone():
 def test_the_limit_is_in_days(days: float, stays: bool):
     store = MemoryStore()
     put_shard(store, "a", {"x": "a"}, modified=OLD)
-    plan = plan_sweep(read_catalog(store), [], days, NOW)
+    plan = plan_collection(read_catalog(store), [], days, NOW)
     assert bool(plan.kept) == stays

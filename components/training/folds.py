@@ -8,11 +8,11 @@ import numpy as np
 from reelflow.contracts import Clip
 from reelflow.errors import DataError
 from reelflow.nets.examples import Examples, Rows
-from reelflow.splitting.protocols import Protocol, cut_folds
+from reelflow.splitting.protocols import Protocol, make_folds
 
 
 @dataclass(frozen=True)
-class Cut:
+class FoldRows:
     """One training: what it learns from, what stops it, what it is tested on.
 
     Attributes:
@@ -34,36 +34,36 @@ class Cut:
         return (*seed, self.number) if self.number else seed
 
 
-def cut_rows(examples: Examples, clips: Sequence[Clip], protocol: Protocol) -> list[Cut]:
-    """The protocol's folds, cut from all clips; those without features are then left out.
+def fold_rows(examples: Examples, clips: Sequence[Clip], protocol: Protocol) -> list[FoldRows]:
+    """The protocol's folds, fold from all clips; those without features are then left out.
 
     Raises:
         DataError: a fold has no clips to train or validate on, or a class none to train on.
     """
-    cuts = []
-    for number, fold in enumerate(cut_folds(clips, protocol)):
-        parts = map(examples.rows_of, (fold.train, fold.validation, fold.test))
-        cuts.append(Cut(fold.name, number, *parts))
-        _check(cuts[-1], examples)
-    return cuts
+    folds = []
+    for number, clips_of in enumerate(make_folds(clips, protocol)):
+        parts = map(examples.rows_of, (clips_of.train, clips_of.validation, clips_of.test))
+        folds.append(FoldRows(clips_of.name, number, *parts))
+        _check(folds[-1], examples)
+    return folds
 
 
-def all_rows(examples: Examples, number: int) -> Cut:
+def all_rows(examples: Examples, number: int) -> FoldRows:
     """To train on everything."""
     nothing = np.array([], np.int64)
-    return Cut("all clips", number, np.arange(len(examples.clips)), nothing, nothing)
+    return FoldRows("all clips", number, np.arange(len(examples.clips)), nothing, nothing)
 
 
-def _check(cut: Cut, examples: Examples) -> None:
-    for split, rows in (("train", cut.train), ("validation", cut.validation)):
+def _check(fold: FoldRows, examples: Examples) -> None:
+    for split, rows in (("train", fold.train), ("validation", fold.validation)):
         if not len(rows):
             raise DataError(
-                f"{cut.name}: no clips with features in the {split} split: add clips or cut it otherwise"
+                f"{fold.name}: no clips with features in the {split} split: add clips or split it otherwise"
             )
-    counts = np.bincount(examples.truth[cut.train], minlength=len(examples.labels))
+    counts = np.bincount(examples.truth[fold.train], minlength=len(examples.labels))
     empty = [label for label, count in zip(examples.labels, counts, strict=True) if not count]
     if empty:
         raise DataError(
-            f"{cut.name}: no clips to train on of {', '.join(empty)}: "
+            f"{fold.name}: no clips to train on of {', '.join(empty)}: "
             "add clips of these classes, or drop the classes"
         )

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from components.dataset.cut import cut
+from components.dataset.split import split_clips
 from reelflow.errors import DataError, ParamsError
 from reelflow.params import DatasetParams
 from reelflow.progress import watched_by
@@ -51,7 +51,7 @@ def changed(**changes):
 
 def test_a_random_split_cuts_groups():
     members = ucf101(groups=3, clips=20)
-    splits = cut(members, labels_of(members), changed(split="random")).splits
+    splits = split_clips(members, labels_of(members), changed(split="random")).splits
     counts = Counter(splits.values())
     assert {split: counts[split] for split in counts} == {"train": 74, "validation": 12, "test": 34}
     assert len({(member.group, splits[member.path]) for member in members}) > 6
@@ -61,7 +61,7 @@ def test_small_classes_are_named_with_what_they_have():
     members = [*ucf101(), Member("Biking/1.avi", "Biking", "x"), Member("Dive/1.avi", "Dive", "y")]
     members.append(Member("Dive/2.avi", "Dive", "y"))
     with pytest.raises(DataError) as refused:
-        cut(members, {*labels_of(members), "Empty"}, PARAMS)
+        split_clips(members, {*labels_of(members), "Empty"}, PARAMS)
     said = str(refused.value)
     assert "3 class(es) are too small" in said
     assert "Biking: 1 clip(s) in 1 group(s)" in said
@@ -74,7 +74,7 @@ def test_small_classes_are_named_with_what_they_have():
 def test_small_classes_are_dropped_and_said():
     members = [*ucf101(), Member("Biking/1.avi", "Biking", "x")]
     with watched_by((notices := []).append):
-        result = cut(members, labels_of(members), changed(drop_small_classes=True))
+        result = split_clips(members, labels_of(members), changed(drop_small_classes=True))
     assert result.dropped_classes == ("Biking",)
     assert result.splits.keys() == {member.path for member in ucf101()}
     assert notices[0]["message"] == "classes dropped as too small: Biking"
@@ -84,7 +84,7 @@ def test_small_classes_are_dropped_and_said():
 def test_one_class_is_not_enough(drop):
     members = ucf101(("YoYo",))
     with pytest.raises(DataError, match="needs two classes or more"):
-        cut(members, labels_of(members), changed(drop_small_classes=drop))
+        split_clips(members, labels_of(members), changed(drop_small_classes=drop))
 
 
 def test_given_lists_are_followed_and_validation_comes_out_of_train(tmp_path):
@@ -92,7 +92,7 @@ def test_given_lists_are_followed_and_validation_comes_out_of_train(tmp_path):
     listed = [member for member in members if "_c04" not in member.path]
     test = [member.path for member in listed if member.group[-2:] in ("01", "02", "03")]
     train = [member.path for member in listed if member.path not in test]
-    result = cut(members, labels_of(members), with_lists(tmp_path, train, test))
+    result = split_clips(members, labels_of(members), with_lists(tmp_path, train, test))
     assert {path for path, split in result.splits.items() if split == "test"} == set(test)
     assert result.splits.keys() == {member.path for member in listed}
     assert {(rejected.path, rejected.reason) for rejected in result.rejected} == {
@@ -109,7 +109,7 @@ def test_lists_that_cut_groups_are_noticed(tmp_path):
     train = [member.path for member in members if "_c01" not in member.path]
     test = [member.path for member in members if "_c01" in member.path]
     with watched_by((notices := []).append):
-        cut(members, labels_of(members), with_lists(tmp_path, train, test))
+        split_clips(members, labels_of(members), with_lists(tmp_path, train, test))
     assert "24 group(s) stand in both lists" in notices[0]["message"]
 
 
@@ -118,7 +118,7 @@ def test_a_class_that_is_in_one_list_alone_is_named(tmp_path):
     train = [member.path for member in members if member.label == "YoYo" and "_g01" not in member.path]
     test = [member.path for member in members if member.path not in train]
     with pytest.raises(DataError, match=r"Punch: 0 clip\(s\) in 0 group\(s\) in the train list"):
-        cut(members, labels_of(members), with_lists(tmp_path, train, test))
+        split_clips(members, labels_of(members), with_lists(tmp_path, train, test))
 
 
 def partial_copy(folder, **changes):
@@ -134,9 +134,9 @@ def partial_copy(folder, **changes):
 
 @pytest.mark.parametrize("split", ["group", "random"])
 def test_classes_that_the_lists_do_not_suffice_for_are_cut_by_group(tmp_path, split):
-    members, params = partial_copy(tmp_path, incomplete="cut", drop_small_classes=True, split=split)
+    members, params = partial_copy(tmp_path, incomplete="split", drop_small_classes=True, split=split)
     with watched_by((notices := []).append):
-        result = cut(members, labels_of(members), params)
+        result = split_clips(members, labels_of(members), params)
     assert result.dropped_classes == ("Dive",)
     kept = [member for member in members if member.label != "Dive"]
     assert result.splits.keys() == {member.path for member in kept}
@@ -157,9 +157,9 @@ def test_classes_that_the_lists_do_not_suffice_for_are_cut_by_group(tmp_path, sp
 
 
 def test_classes_too_small_to_be_cut_are_refused_with_what_they_have(tmp_path):
-    members, params = partial_copy(tmp_path, incomplete="cut")
+    members, params = partial_copy(tmp_path, incomplete="split")
     with pytest.raises(DataError) as refused:
-        cut(members, labels_of(members), params)
+        split_clips(members, labels_of(members), params)
     assert "1 class(es) are too small" in str(refused.value)
     assert "each needs at least 3 groups" in str(refused.value)
     assert "Dive: 1 clip(s) in 1 group(s)\n" in str(refused.value)
@@ -170,7 +170,7 @@ def test_all_classes_may_be_cut_freely(tmp_path):
     members = ucf101()
     train = [member.path for member in members if member.label == "YoYo"]
     test = [member.path for member in members if member.label == "Punch"]
-    result = cut(members, labels_of(members), with_lists(tmp_path, train, test, incomplete="cut"))
+    result = split_clips(members, labels_of(members), with_lists(tmp_path, train, test, incomplete="split"))
     assert {(m.label, result.splits[m.path]) for m in members} == {
         (label, split) for label in ("Punch", "YoYo") for split in ("train", "validation", "test")
     }
@@ -182,8 +182,8 @@ def test_a_whole_copy_is_cut_as_listed_without_a_note(tmp_path):
     test = [member.path for member in members if member.group[-2:] in ("01", "02", "03")]
     train = [member.path for member in members if member.path not in test]
     found = [
-        cut(members, labels_of(members), with_lists(tmp_path, train, test, incomplete=incomplete))
-        for incomplete in ("refuse", "cut")
+        split_clips(members, labels_of(members), with_lists(tmp_path, train, test, incomplete=incomplete))
+        for incomplete in ("refuse", "split")
     ]
     assert found[0] == found[1]
     assert found[0].notes == ()
@@ -197,7 +197,7 @@ def test_a_long_note_is_cut_short_on_the_screen_alone(tmp_path):
     test = [path for path in listed if "_g01" in path]
     params = with_lists(tmp_path, [path for path in listed if path not in test], test)
     with watched_by((notices := []).append):
-        result = cut(members, labels_of(members), params)
+        result = split_clips(members, labels_of(members), params)
     assert result.notes[1].count(" 8 of 12") == 40
     assert len(notices[1]["message"]) <= 400
     assert notices[1]["message"].endswith("(see dataset.json)")
@@ -205,11 +205,11 @@ def test_a_long_note_is_cut_short_on_the_screen_alone(tmp_path):
 
 def test_lists_of_another_folder_are_pointed_out(tmp_path):
     members = [Member(f"UCF-101/{m.path}", m.label, m.group) for m in ucf101()]
-    params = with_lists(tmp_path, ["YoYo/a.avi"], ["YoYo/b.avi"], incomplete="cut")
+    params = with_lists(tmp_path, ["YoYo/a.avi"], ["YoYo/b.avi"], incomplete="split")
     with pytest.raises(
         DataError, match=r"none of 96 clips stands in the split lists; the first clip is UCF-101/"
     ):
-        cut(members, labels_of(members), params)
+        split_clips(members, labels_of(members), params)
 
 
 def test_lists_that_leave_no_train_clips_are_refused(tmp_path):
@@ -217,20 +217,20 @@ def test_lists_that_leave_no_train_clips_are_refused(tmp_path):
     train = [member.path for member in members if member.group[-2:] in ("01", "02")]
     test = [member.path for member in members if member.path not in train]
     with pytest.raises(DataError, match="leaves nothing of the train list"):
-        cut(members, labels_of(members), with_lists(tmp_path, train, test, validation=0.2))
+        split_clips(members, labels_of(members), with_lists(tmp_path, train, test, validation=0.2))
 
 
 def test_lists_that_contradict_each_other_or_are_missing_are_errors(tmp_path):
     members = ucf101()
     paths = [member.path for member in members]
     with pytest.raises(DataError, match=r"such as Punch/v_Punch_g01_c01\.avi"):
-        cut(members, labels_of(members), with_lists(tmp_path, paths, paths[:1]))
+        split_clips(members, labels_of(members), with_lists(tmp_path, paths, paths[:1]))
     with pytest.raises(DataError, match="lists no clips"):
-        cut(members, labels_of(members), with_lists(tmp_path, paths, []))
+        split_clips(members, labels_of(members), with_lists(tmp_path, paths, []))
     params = with_lists(tmp_path, paths, paths)
     (tmp_path / "test.txt").unlink()
     with pytest.raises(ParamsError, match=r"test\.txt: No such file"):
-        cut(members, labels_of(members), params)
+        split_clips(members, labels_of(members), params)
 
 
 def test_the_official_lists_fit_the_official_names(shared_data):
@@ -240,7 +240,7 @@ def test_the_official_lists_fit_the_official_names(shared_data):
     names = [line.strip().split()[0] for line in (folder / "trainlist01.txt").read_text().splitlines()]
     names += [line.strip() for line in (folder / "testlist01.txt").read_text().splitlines()]
     members = [Member(name, name.split("/")[0], name.rsplit("_", 1)[0]) for name in names]
-    result = cut(members, labels_of(members), params)
+    result = split_clips(members, labels_of(members), params)
     counts = Counter(result.splits.values())
     assert (counts["train"] + counts["validation"], counts["test"]) == (9537, 3783)
     assert counts["validation"] == pytest.approx(1332, abs=60)
