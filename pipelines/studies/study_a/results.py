@@ -24,7 +24,7 @@ Right = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class StudyResult:
+class ClassifierResult:
     """One backbone and head on the test clips."""
 
     candidate: Candidate
@@ -69,7 +69,7 @@ class Results:
 
     dataset: Path
     data: DatasetReport
-    by_pair: Mapping[Pair, StudyResult]
+    by_pair: Mapping[Pair, ClassifierResult]
     evaluation: EvaluationParams
 
     @property
@@ -114,7 +114,7 @@ def read_results(work: Path, pairs: Sequence[Pair], evaluation: EvaluationParams
     by_pair = {}
     for backbone, head in pairs:
         folder = _folder(folders, f"evaluation {backbone}-{head}", work)
-        by_pair[backbone, head] = StudyResult(Candidate(folder, EvaluationReport.open(folder)))
+        by_pair[backbone, head] = ClassifierResult(Candidate(folder, EvaluationReport.open(folder)))
     data = DatasetReport.open(dataset)
     if any(result.report.data_hash != data.data_hash for result in by_pair.values()):
         raise BundleError(f"the evaluations in {work} are of another data set than {dataset}: run again")

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from pipelines.studies.study_a.class_reports import METRICS, ClassReport
 from pipelines.studies.study_a.published import DATASET, PAIRS, Pair, Published
-from pipelines.studies.study_a.results import DIGITS, Results, StudyResult
+from pipelines.studies.study_a.results import DIGITS, Results, ClassifierResult
 from reelflow.contracts import Interval
 
 Row = tuple[str, ...]
@@ -121,7 +121,7 @@ def dataset(results: Results) -> Table:
     return Table("dataset", ("property", "published", "here"), rows)
 
 
-def per_class(pair: Pair, result: StudyResult, published: Published) -> tuple[Table, ...]:
+def per_class(pair: Pair, result: ClassifierResult, published: Published) -> tuple[Table, ...]:
     """Our per-class report, in the columns of the study's, and both side by side where there are both."""
     ours, theirs = result.class_report(), published.per_class.get(pair)
     name = f"per_class_{pair[0]}_{pair[1]}"
@@ -153,7 +153,7 @@ def text(value: Number, digits: int = DIGITS) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def _measured(result: StudyResult | None, metric: str) -> Row:
+def _measured(result: ClassifierResult | None, metric: str) -> Row:
     if result is None:
         return ("",) * 3
     return (text(result.report.metrics[metric]), *interval(result.report.intervals[metric]))
