@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from pipelines.studies.study_a.class_reports import METRICS, ClassReport
 from pipelines.studies.study_a.published import DATASET, PAIRS, Pair, Published
-from pipelines.studies.study_a.results import DIGITS, Results, ClassifierResult
+from pipelines.studies.study_a.results import DIGITS, ClassifierResult, Results
 from reelflow.contracts import Interval
 
 Row = tuple[str, ...]
