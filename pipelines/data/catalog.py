@@ -21,7 +21,8 @@ from components.frames import step as frames_step
 from reelflow.contracts import Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError, ParamsError
-from reelflow.objectstore.interface import NO_STORE, ObjectStore, Stored, open_store
+from reelflow.objectstore.interface import ObjectStore, Stored
+from reelflow.objectstore.open import NO_STORE, open_store
 from reelflow.objectstore.shards import Listing
 from reelflow.settings import Settings
 

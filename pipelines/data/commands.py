@@ -41,7 +41,7 @@ def status(
     from pipelines.data.status import read_status
     from pipelines.data.view import print_status
     from pipelines.overrides import absolute_path, absolute_source, names_in, override
-    from reelflow.objectstore.interface import open_store
+    from reelflow.objectstore.open import open_store
     from reelflow.params import load_params
     from reelflow.settings import Settings
 

@@ -23,7 +23,7 @@ from pipelines.training import ConfigureTask, task_names
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.errors import ParamsError, TrackingError
 from reelflow.files import exists
-from reelflow.objectstore.interface import NO_STORE
+from reelflow.objectstore.open import NO_STORE
 from reelflow.params import Params
 from reelflow.settings import Settings
 from reelflow.sources.address import is_remote

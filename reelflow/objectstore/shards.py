@@ -18,7 +18,8 @@ from reelflow.contracts import Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, sha256_text, write_text
-from reelflow.objectstore.interface import ObjectStore, open_store
+from reelflow.objectstore.interface import ObjectStore
+from reelflow.objectstore.open import open_store
 from reelflow.settings import Settings
 
 

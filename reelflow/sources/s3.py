@@ -1,22 +1,12 @@
-"""Clips below a prefix of a bucket, as it is listed: an object that has changed since is never given."""
+"""Clips below a prefix of a bucket, as listed: an object that has changed since is an error."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from reelflow.objectstore.s3_requests import (
-    PATIENCE,
-    Patience,
-    TornError,
-    Tries,
-    explained,
-    list_objects,
-    md5_of,
-    open_client,
-    save_body,
-)
+from reelflow.errors import StorageError
+from reelflow.s3 import POLICY, S3Client, TransferPolicy
 from reelflow.settings import Settings
 from reelflow.sources.address import S3Prefix
 from reelflow.sources.cache import MAX_FILES, Entry
@@ -25,24 +15,19 @@ from reelflow.sources.cache import MAX_FILES, Entry
 class S3Origin:
     """The objects of a prefix. Several threads may read at once."""
 
-    def __init__(self, address: S3Prefix, settings: Settings, *, patience: Patience = PATIENCE) -> None:
-        """List the objects.
+    def __init__(self, address: S3Prefix, settings: Settings, *, policy: TransferPolicy = POLICY) -> None:
+        """List the objects, without those that mark empty folders.
 
         Raises:
-            StorageError: the server refuses, or is not reachable.
+            StorageError: the server refuses or cannot be reached.
         """
-        self._bucket = address.bucket
-        self._prefix = f"{address.prefix}/" if address.prefix else ""
-        self._where = f"s3://{self._bucket}/{self._prefix}"
-        self._patience = patience
-        self._client = open_client(settings.s3_endpoint, patience)
-        with explained(self._where):
-            listed = {found["Key"].removeprefix(self._prefix): found for found in self._listed()}
+        self._s3 = S3Client(address.bucket, address.prefix, settings.s3_endpoint, policy)
         self.revision, self.single = "", False
-        self._etags = {name: found["ETag"].strip('"') for name, found in listed.items()}
+        listed = self._s3.listing("list_objects_v2", _file)
+        files = list(islice((one for one in listed if one[0] and not one[0].endswith("/")), MAX_FILES + 1))
+        self._etags = {name: etag for name, _, etag in files}
         self.entries: Mapping[str, Entry] = {
-            name: Entry(found["Size"], f"{self._where}{name} {self._etags[name]}")
-            for name, found in listed.items()
+            name: Entry(size_bytes, f"{self._s3.url}{name} {etag}") for name, size_bytes, etag in files
         }
 
     def get(self, name: str, path: Path) -> None:
@@ -51,23 +36,9 @@ class S3Origin:
         Raises:
             StorageError: it is gone or has changed, or the server or the disk refuses.
         """
-        with explained(self._where + name):
-            Tries(self._patience)(lambda: self._stream(name, path))
+        if not self._s3.get(name, path, etag=self._etags[name]):
+            raise StorageError(f"{self._s3.url}{name} is gone: run the same command again")
 
-    def _listed(self) -> Iterator[dict[str, Any]]:
-        """The objects; those that stand for empty folders are left out."""
-        found = list_objects(self._client, self._patience, Bucket=self._bucket, Prefix=self._prefix)
-        files = (one for one in found if not one["Key"].endswith("/"))
-        return islice(files, MAX_FILES + 1)  # who has more is told so
 
-    def _stream(self, name: str, path: Path) -> None:
-        """Write a body into a file; an ETag that is its MD5 is compared."""
-        listed = f'"{self._etags[name]}"'
-        answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name, IfMatch=listed)
-        md5 = md5_of({**answer, "ETag": listed})
-
-        def check(digest: str) -> None:
-            if md5 and digest != md5:
-                raise TornError("the body is not what was stored")
-
-        save_body(answer["Body"], path, hashlib.md5(usedforsecurity=False), check)
+def _file(name: str, entry: dict[str, Any]) -> tuple[str, int, str]:
+    return name, entry["Size"], entry["ETag"].strip('"')

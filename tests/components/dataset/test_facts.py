@@ -9,7 +9,7 @@ from components.dataset.facts import KIND, PACKS
 from components.dataset.probing import Probed, probe_all
 from reelflow.errors import ClipError
 from reelflow.files import sha256_file
-from reelflow.objectstore.interface import open_store
+from reelflow.objectstore.open import open_store
 from reelflow.objectstore.shards import SharedShards
 from reelflow.settings import Settings
 from tests.videos import write_video

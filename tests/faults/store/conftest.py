@@ -1,19 +1,19 @@
 """Stores behind a proxy that spoils requests, and one beside it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from reelflow.objectstore.s3 import S3Store
-from reelflow.objectstore.s3_requests import Patience
+from reelflow.s3 import TransferPolicy
 from reelflow.settings import Settings
 from tests.faults.store.proxy import FaultyProxy, faulty_proxy
 from tests.s3_server import BUCKET, SERVERS, credentials
 
 PART_BYTES = 10_000
-CALM = Patience(failures=3, timeout_s=60, backoff_s=0.001)
-HASTY = Patience(failures=2, timeout_s=0.4, backoff_s=0.001)
+CALM = TransferPolicy(attempts=2, timeout_s=60, backoff_s=0.001, part_bytes=PART_BYTES)
+HASTY = replace(CALM, timeout_s=0.4)
 """With servers that do not answer."""
 
 
@@ -34,8 +34,8 @@ def opened(request: pytest.FixtureRequest, s3_servers: Callable[[str], str]) -> 
         credentials(patch)
         through, beside = Settings(s3_endpoint=proxy.endpoint), Settings(s3_endpoint=endpoint)
 
-        def store(settings: Settings, patience: Patience) -> S3Store:
-            return S3Store(BUCKET, "shared", settings, patience=patience, part_bytes=PART_BYTES)
+        def store(settings: Settings, policy: TransferPolicy) -> S3Store:
+            return S3Store(BUCKET, "shared", settings, policy=policy)
 
         yield Place(proxy, store(through, CALM), store(through, HASTY), store(beside, CALM))
 

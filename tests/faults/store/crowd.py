@@ -20,9 +20,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reelflow.files import write_bytes, write_text
-from reelflow.objectstore.interface import DirectoryStore, ObjectStore
+from reelflow.objectstore.directory import DirectoryStore
+from reelflow.objectstore.interface import ObjectStore
 from reelflow.objectstore.s3 import S3Store
 from reelflow.objectstore.shards import Listing, SharedShards
+from reelflow.s3 import TransferPolicy
 from reelflow.settings import Settings
 
 KIND = "features"
@@ -44,7 +46,7 @@ class Crowd:
         if not self.address.startswith("s3://"):
             return DirectoryStore(Path(self.address))
         bucket, _, prefix = self.address.removeprefix("s3://").partition("/")
-        return S3Store(bucket, prefix, Settings(), part_bytes=PART_BYTES)
+        return S3Store(bucket, prefix, Settings(), policy=TransferPolicy(part_bytes=PART_BYTES))
 
     @property
     def keys(self) -> list[str]:

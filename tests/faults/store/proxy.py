@@ -18,7 +18,6 @@ from urllib.parse import parse_qs, urlsplit
 
 ALWAYS = 1_000_000
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-DRIP_S = 0.02
 SLICE_BYTES, SLICE_S = 6400, 0.1
 
 
@@ -72,12 +71,6 @@ class Exchange(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer.body)
             self.wfile.flush()
-
-    def drip(self, content: bytes) -> None:
-        """Send one byte after another, until the client goes."""
-        for place in range(len(content)):
-            self.wfile.write(content[place : place + 1])
-            time.sleep(DRIP_S)
 
     def break_off(self) -> None:
         """Reset the connection."""
@@ -202,6 +195,10 @@ def broken(exchange: Exchange) -> None:
     exchange.give(_error(500, "InternalError"))
 
 
+def throttled(exchange: Exchange) -> None:
+    exchange.give(_error(429, "TooManyRequests"))
+
+
 def absent(exchange: Exchange) -> None:
     """What a writer sees who looks before another one has stored the object."""
     exchange.give(_error(404, "NoSuchKey"))
@@ -239,18 +236,6 @@ def stall_half_way(exchange: Exchange) -> None:
 def truncate(exchange: Exchange) -> None:
     _give_half(exchange)
     exchange.close_connection = True
-
-
-def drip(exchange: Exchange) -> None:
-    answer = exchange.forward()
-    exchange.give(replace(answer, body=b""), size_bytes=len(answer.body))
-    exchange.drip(answer.body)
-
-
-def drip_headers(exchange: Exchange) -> None:
-    """Headers without end; the server has done its work."""
-    exchange.forward()
-    exchange.drip(b"HTTP/1.1 200 OK\r\n" + b"X-Drip: 0123456789\r\n" * 1000)
 
 
 def slow(exchange: Exchange) -> None:

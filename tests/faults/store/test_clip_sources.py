@@ -9,13 +9,13 @@ from reelflow.contracts import DatasetReport
 from tests.faults.store import proxy as faults
 from tests.faults.store.commands import Done, account, cases, check_done, check_told, run, served, spoiled
 from tests.faults.store.conftest import Place
-from tests.faults.store.test_requests import TABLE
 from tests.s3_server import BUCKET
 from tests.videos import write_video
 from tests.workplace import Workplace
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
-CASES = [(kind, fault) for kind in ("list", "get") for fault in TABLE[kind]]
+CASES = [("list", faults.busy), ("get", faults.truncate)]
+MUTE = ("get", faults.stall_half_way)
 CLIPS = 6
 FIRST = 2
 
@@ -69,15 +69,15 @@ def source(place: Place, clips: dict[str, Path], tmp_path: Path) -> Source:
 @pytest.mark.parametrize(("kind", "fault"), cases(CASES))
 def test_what_passes_is_got_over(source, kind, fault):
     proxy = source.place.proxy
-    proxy.spoil(kind, fault, times=2)
+    proxy.spoil(kind, fault, times=1)
     done = source.spoiled(fault)
     check_done(done, proxy)
     source.check_whole()
-    assert proxy.injected == {kind: 2, **{other: 0 for other in proxy.seen if other != kind}}
-    assert (proxy.seen["list"], proxy.seen["get"]) == (1 + 2 * (kind == "list"), CLIPS + 2 * (kind == "get"))
+    assert proxy.injected == {kind: 1, **{other: 0 for other in proxy.seen if other != kind}}
+    assert (proxy.seen["list"], proxy.seen["get"]) == (1 + (kind == "list"), CLIPS + (kind == "get"))
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases(CASES, ("get", faults.truncate)))
+@pytest.mark.parametrize(("kind", "fault"), cases([*CASES, MUTE], ("get", faults.truncate)))
 def test_what_stays_is_told_and_the_same_command_goes_on(source, kind, fault):
     proxy = source.place.proxy
     proxy.spoil(kind, fault, after=FIRST if kind == "get" else 0)
@@ -86,7 +86,7 @@ def test_what_stays_is_told_and_the_same_command_goes_on(source, kind, fault):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("requests", range(CLIPS + 1))
+@pytest.mark.parametrize("requests", [0, 1, 4])
 def test_a_server_that_dies_at_any_request(source, requests):
     source.place.proxy.die_after(requests, faults.truncate)
     check_told(source.spoiled(faults.truncate), source.place.proxy)

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from reelflow.errors import DISK_ADVICE
-from reelflow.objectstore.interface import DirectoryStore, ObjectStore, open_store
+from reelflow.objectstore.directory import DirectoryStore
+from reelflow.objectstore.interface import ObjectStore
+from reelflow.objectstore.open import open_store
 from reelflow.settings import Settings
 from tests.s3_server import BUCKET, SERVERS
 
@@ -23,7 +25,7 @@ import sys
 from pathlib import Path
 from reelflow.errors import StorageError
 from reelflow.settings import Settings
-from reelflow.objectstore.interface import open_store
+from reelflow.objectstore.open import open_store
 
 store, (work, name, path) = open_store(Settings()), sys.argv[1:]
 try:

@@ -11,51 +11,45 @@ from reelflow.errors import StorageError
 from reelflow.files import sha256_file
 from reelflow.objectstore.interface import ObjectStore, Stored
 from tests.faults.store import proxy as faults
-from tests.faults.store.conftest import CALM, HASTY, PART_BYTES, Place
+from tests.faults.store.conftest import CALM, PART_BYTES, Place
 from tests.s3_server import SECRET_KEY
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 
 ANY = (faults.busy, faults.broken, faults.reset, faults.reset_when_done)
-READ = (*ANY, faults.truncate, faults.stall, faults.stall_half_way, faults.drip, faults.drip_headers)
-SENT = (*ANY, faults.cut_sent, faults.stall, faults.stall_when_done, faults.drip_headers)
+READ = (*ANY, faults.throttled, faults.truncate, faults.stall, faults.stall_half_way)
+SENT = (*ANY, faults.cut_sent, faults.stall, faults.stall_when_done, faults.flip_sent)
 TABLE = {
     "get": (*READ, faults.flip, faults.flip_anywhere),
     "head": (*ANY, faults.stall),
     "list": (*READ, faults.garble, faults.other),
     "delete": (*ANY, faults.stall),
-    "put": (*SENT, faults.flip_sent),
-    "create": (*ANY, faults.garble, faults.other, faults.stall),
-    "part": (*SENT, faults.flip_sent),
+    "put": (*SENT, faults.throttled),
+    "create": (*ANY, faults.garble, faults.stall),
+    "part": SENT,
     "complete": (*ANY, faults.stall, faults.stall_when_done),
 }
-DONE_BUT_UNTOLD = (faults.reset_when_done, faults.stall_when_done, faults.drip_headers)
-MUTE = (faults.stall, faults.stall_half_way, faults.stall_when_done, faults.drip, faults.drip_headers)
-QUICK = [("get", faults.stall_half_way), ("put", faults.stall_when_done), ("get", faults.drip)]
-"""Of the cases that wait for a server that says nothing, or no end of it, those in the ordinary tests."""
+MUTE = (faults.stall, faults.stall_half_way, faults.stall_when_done)
+QUICK = [("get", faults.stall_half_way), ("put", faults.stall_when_done)]
+"""Of the cases that wait for a server that sends nothing, those in the ordinary tests."""
 
 
-def cases(slow: Callable[[str, faults.Fault], bool]) -> list[object]:
-    """Every fault on every kind of request, some of them for the slow tests only."""
+def cases() -> list[object]:
+    """Every fault on every kind of request; most of them only in the slow tests."""
+
+    def is_slow(kind: str, fault: faults.Fault) -> bool:
+        other_kind = kind not in ("get", "put") and fault is not faults.busy
+        return (kind, fault) not in QUICK and (other_kind or fault in MUTE)
+
     return [
         pytest.param(
             *(kind, fault),
             id=f"{kind}-{fault.__name__}",
-            marks=[pytest.mark.slow] if slow(kind, fault) else [],
+            marks=[pytest.mark.slow] if is_slow(kind, fault) else [],
         )
         for kind in TABLE
         for fault in TABLE[kind]
     ]
-
-
-def is_mute(kind: str, fault: faults.Fault) -> bool:
-    return fault in MUTE and (kind, fault) not in QUICK
-
-
-def is_one_of_many(kind: str, fault: faults.Fault) -> bool:
-    """What stays is much the same for all faults and kinds."""
-    waits = is_mute(kind, fault) or fault is faults.drip
-    return waits or (kind not in ("get", "put") and fault is not faults.busy)
 
 
 @dataclass(frozen=True)
@@ -91,7 +85,7 @@ def holds(store: ObjectStore, name: str, path: Path) -> bool:
     return store.get(name, given, sha256=sha256_file(path)) and given.read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases(slow=is_mute))
+@pytest.mark.parametrize(("kind", "fault"), cases())
 def test_what_passes_is_got_over(place, tmp_path, kind, fault):
     work = work_of(kind, place, tmp_path)
     place.proxy.spoil(kind, fault, times=1)
@@ -100,25 +94,19 @@ def test_what_passes_is_got_over(place, tmp_path, kind, fault):
     assert sum(place.proxy.seen.values()) > 1
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases(slow=is_one_of_many))
+@pytest.mark.parametrize(("kind", "fault"), cases())
 def test_what_stays_is_told_and_a_later_attempt_succeeds(place, tmp_path, kind, fault):
     work = work_of(kind, place, tmp_path)
     before, name = set(tmp_path.iterdir()), tmp_path.name
-    store, patience = (place.hasty, HASTY) if fault in MUTE else (place.calm, CALM)
+    store = place.hasty if fault in MUTE else place.calm
     place.proxy.spoil(kind, fault)
-    if fault is faults.flip:  # taken for an object that has been altered where it lies
-        assert work.do(store) is False
-        assert place.proxy.seen["get"] == 2
-        assert place.beside.size_of(name) is None
-        place.beside.put_new(name, tmp_path / "small")
-    elif kind == "put" and fault in DONE_BUT_UNTOLD:  # seen to be done
+    with pytest.raises(StorageError, match=f"s3://bucket/shared/{name}: .*run the same command") as told:
         work.do(store)
-    else:
-        with pytest.raises(StorageError, match=f"s3://bucket/shared/{name}: .*run the same command") as told:
-            work.do(store)
-        assert SECRET_KEY not in str(told.value)
-        assert place.proxy.seen[kind] == patience.failures + 1
+    assert SECRET_KEY not in str(told.value)
+    assert place.proxy.seen[kind] == CALM.attempts
     assert set(tmp_path.iterdir()) == before
     place.proxy.heal()
+    if fault is faults.flip:
+        place.beside.put_new(name, tmp_path / "small")  # taken for an object that is damaged in the store
     work.do(place.calm)
     assert work.done(place.beside)

@@ -1,14 +1,17 @@
 """Servers that die, that know no conditions, that two writers reach at once."""
 
-import time
+from dataclasses import replace
 
 import pytest
 
 from reelflow.errors import StorageError
+from reelflow.files import sha256_text
 from reelflow.objectstore.s3 import S3Store
-from reelflow.objectstore.s3_requests import Patience
 from reelflow.objectstore.shards import SharedShards
+from reelflow.s3 import TransferPolicy
 from reelflow.settings import Settings
+from reelflow.sources.address import S3Prefix
+from reelflow.sources.s3 import S3Origin
 from tests.faults.store import proxy as faults
 from tests.faults.store.commands import served
 from tests.faults.store.conftest import CALM, PART_BYTES, Place
@@ -30,8 +33,8 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def opened(place: Place, patience: Patience = CALM) -> S3Store:
-    return S3Store(BUCKET, "", Settings(s3_endpoint=place.proxy.endpoint), patience=patience)
+def opened(place: Place, policy: TransferPolicy = CALM) -> S3Store:
+    return S3Store(BUCKET, "", Settings(s3_endpoint=place.proxy.endpoint), policy=policy)
 
 
 def test_a_server_that_dies_at_any_request_of_a_publication(place, tmp_path):
@@ -55,7 +58,7 @@ def test_a_server_that_dies_at_any_request_of_a_publication(place, tmp_path):
         assert contents(tmp_path / "back") == FILES
         for one in (*place.beside.list("dying/files"), *place.beside.list(f"dying/{key}")):
             place.beside.delete(one.name)
-    assert deaths == 11  # one to look; a file in three parts costs six, another one and the listing two each
+    assert deaths == 9  # one to look; a file in a part costs four, another one and the listing two each
     assert not (tmp_path / "early").exists()
 
 
@@ -83,7 +86,7 @@ def test_a_document_that_the_line_alters_is_not_taken_for_what_lies_there(place,
     name = tmp_path.name
     (tmp_path / "sent").write_text("a listing, of which nobody knows the hash")
     place.beside.put_new(name, tmp_path / "sent")
-    place.proxy.spoil("get", faults.flip, times=2)
+    place.proxy.spoil("get", faults.flip, times=1)
     assert place.calm.get(name, tmp_path / "back")
     assert (tmp_path / "back").read_text() == (tmp_path / "sent").read_text()
     place.proxy.spoil("get", faults.flip)
@@ -95,20 +98,22 @@ def test_a_document_that_the_line_alters_is_not_taken_for_what_lies_there(place,
 
 def test_a_server_that_is_gone_is_told_with_its_address(s3_credentials, tmp_path):
     endpoint = f"http://127.0.0.1:{free_port()}"
-    store = S3Store(BUCKET, "", Settings(s3_endpoint=endpoint), patience=CALM)
+    store = S3Store(BUCKET, "", Settings(s3_endpoint=endpoint), policy=CALM)
     with pytest.raises(StorageError, match=f"Could not connect .*{endpoint}.*REELFLOW_S3_ENDPOINT"):
         store.get("a", tmp_path / "a")
     assert not list(tmp_path.iterdir())
 
 
-def test_patience_has_an_end_in_time_too(place):
-    place.proxy.spoil("head", faults.busy)
-    store = opened(place, Patience(failures=1_000_000, backoff_s=0.01, pause_s=0.01, total_s=0.5))
-    started = time.monotonic()
-    with pytest.raises(StorageError, match="the server answered 503"):
-        store.size_of("a")
-    assert time.monotonic() - started < 60
-    assert place.proxy.seen["head"] > 2
+def test_content_that_is_wrong_twice_in_the_same_way_is_removed_and_counts_as_absent(place, tmp_path):
+    (tmp_path / "sent").write_text("content")
+    place.beside.put_new(f"shared/{tmp_path.name}", tmp_path / "sent")
+    place.proxy.spoil("get", faults.flip, times=2)
+    store = opened(place, replace(CALM, attempts=3))
+    name, sha256 = f"shared/shared/{tmp_path.name}", sha256_text("content")
+    assert not store.get(name, tmp_path / "back", sha256=sha256)
+    assert not (tmp_path / "back").exists()
+    assert place.proxy.seen["get"] == 3
+    assert store.size_of(name) is None
 
 
 def test_a_slow_server_is_no_fault(place, tmp_path):
@@ -119,20 +124,22 @@ def test_a_slow_server_is_no_fault(place, tmp_path):
     assert place.proxy.seen["get"] == 1
 
 
-def test_patience_begins_with_the_first_failure(place, tmp_path):
-    (tmp_path / "sent").write_bytes(b"x" * 1000)
+def test_a_download_that_is_too_slow_is_told(place, tmp_path, monkeypatch):
+    monkeypatch.setattr("reelflow.s3.MIN_BYTES_PER_S", 1_000_000)
+    (tmp_path / "sent").write_bytes(b"x" * 150_000)
     place.beside.put_new(tmp_path.name, tmp_path / "sent")
-    place.proxy.spoil("get", faults.stall_half_way, times=1)
-    store = opened(place, Patience(failures=1, timeout_s=0.4, backoff_s=0.001, total_s=0.3))
-    assert store.get(f"shared/{tmp_path.name}", tmp_path / "back")
-    assert place.proxy.seen["get"] == 2
+    place.proxy.spoil("get", faults.slow)
+    with pytest.raises(StorageError, match=f"{tmp_path.name}: only .* bytes came in .* s: look at"):
+        place.hasty.get(tmp_path.name, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
 
 
-def test_pauses_grow_differ_and_are_bounded():
-    patience = Patience(backoff_s=1, pause_s=10)
-    bounds = [1, 2, 4, 8, 10, 10]
-    longest = [max(patience.pause_after(failure) for _ in range(200)) for failure in range(1, 7)]
-    assert all(bound * 0.8 < pause <= bound for pause, bound in zip(longest, bounds, strict=True))
+def test_a_server_of_another_kind_is_told_and_nothing_is_stored(place, tmp_path):
+    (tmp_path / "sent").write_bytes(b"x" * (PART_BYTES + 1))
+    place.proxy.spoil("create", faults.other)
+    with pytest.raises(StorageError, match=r"the answer is not one of S3 .*UploadId"):
+        place.calm.put_new(tmp_path.name, tmp_path / "sent")
+    assert place.beside.size_of(tmp_path.name) is None
 
 
 def test_a_name_that_is_taken_meanwhile_keeps_the_first_copy_where_conditions_are_known(
@@ -154,7 +161,7 @@ def test_a_name_that_is_taken_meanwhile_keeps_the_first_copy_where_conditions_ar
     [
         *("", ENTRY, "<IsTruncated>true</IsTruncated>", f"{END}{ENTRY.replace('shared/a', 'other/a')}"),
         *(f"{END}{ENTRY.replace(*change)}" for change in (("<Size>1</Size>", ""), ("<Size>1", "<Size>x"))),
-        *(f"{END}{ENTRY.replace(*change)}" for change in (("<ETag>x</ETag>", ""), ("2026-01-01T", "now"))),
+        *(f"{END}{ENTRY.replace(*change)}" for change in (("LastModified", "Last"), ("2026-01-01T", "now"))),
         "<IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>",
     ],
 )
@@ -162,7 +169,14 @@ def test_a_listing_that_makes_no_sense_is_told(place, inside):
     place.proxy.spoil("list", faults.answering(f"<ListBucketResult>{inside}</ListBucketResult>"))
     with pytest.raises(StorageError, match=r"s3://bucket/shared/: the (answer|listing) .*run the same"):
         list(place.calm.list())
-    assert place.proxy.seen["list"] <= CALM.failures + 2
+    assert place.proxy.seen["list"] <= CALM.attempts + 1
+
+
+def test_a_listing_of_clips_without_versions_is_told(place):
+    listing = f"<ListBucketResult>{END}{ENTRY.replace('<ETag>x</ETag>', '')}</ListBucketResult>"
+    place.proxy.spoil("list", faults.answering(listing))
+    with pytest.raises(StorageError, match=r"s3://bucket/shared/: the answer .*ETag.*run the same"):
+        S3Origin(S3Prefix(BUCKET, "shared"), Settings(s3_endpoint=place.proxy.endpoint), policy=CALM)
 
 
 def test_a_server_that_refuses_conditions_is_asked_without(place, tmp_path):

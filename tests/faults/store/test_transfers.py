@@ -9,7 +9,8 @@ import pytest
 from pipelines.data.catalog import read_catalog
 from reelflow.artifacts.frames import index_path
 from reelflow.files import sha256_text
-from reelflow.objectstore.interface import DirectoryStore, ObjectStore
+from reelflow.objectstore.directory import DirectoryStore
+from reelflow.objectstore.interface import ObjectStore
 from reelflow.objectstore.s3 import S3Store
 from reelflow.objectstore.shards import SharedShards
 from reelflow.provenance import PROVENANCE
@@ -18,7 +19,6 @@ from tests.fake_frames import write_frames
 from tests.faults.store import proxy as faults
 from tests.faults.store.commands import Done, account, cases, check_done, check_told, served, spoiled
 from tests.faults.store.conftest import CALM, PART_BYTES, Place
-from tests.faults.store.test_requests import DONE_BUT_UNTOLD, TABLE
 from tests.s3_server import BUCKET
 from tests.shard_stores import fetch, publish
 from tests.workplace import Workplace
@@ -29,17 +29,13 @@ SHARDS = {
     for key in "abc"
 }
 FILES = 6
-READ = [(kind, fault) for kind in ("list", "get") for fault in TABLE[kind]]
-SENT = [(kind, fault) for kind in ("head", "put", "create", "part", "complete") for fault in TABLE[kind]]
-REMOVED = [("delete", fault) for fault in TABLE["delete"]]
-FEW = (faults.busy, faults.truncate, faults.cut_sent, faults.reset_when_done, faults.drip)
-"""A store gets over each of the others in the same way."""
-GONE = ("get", faults.flip)
-"""What a file meets that has been altered where it lies: it is removed, to be made again."""
-
-
-def few(table: list[tuple[str, faults.Fault]]) -> list[tuple[str, faults.Fault]]:
-    return [(kind, fault) for kind, fault in table if fault in FEW]
+READ = [("list", faults.busy), ("get", faults.truncate)]
+SENT = [
+    *(("head", faults.broken), ("put", faults.flip_sent), ("create", faults.garble)),
+    *(("part", faults.cut_sent), ("complete", faults.reset_when_done)),
+]
+MUTE = ("get", faults.stall_half_way)
+DELETED = ("delete", faults.busy)
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ class Pair:
     def beside(self) -> S3Store:
         """The store in S3, past the proxy."""
         settings = Settings(s3_endpoint=f"http://{self.place.proxy.behind}")
-        return S3Store(BUCKET, f"pairs/{self.folder.name}", settings, patience=CALM)
+        return S3Store(BUCKET, f"pairs/{self.folder.name}", settings, policy=CALM)
 
     def data(self, fault: faults.Fault, *arguments: str | Path, store: str = "") -> Done:
         command = ("pipelines", "data", *arguments)
@@ -90,7 +86,7 @@ def pair(place: Place, tmp_path: Path) -> Pair:
     return Pair(place, tmp_path)
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases(few([*READ, *SENT])))
+@pytest.mark.parametrize(("kind", "fault"), cases([*READ, *SENT]))
 def test_a_push_gets_over_what_passes(pair, kind, fault):
     proxy = publish_and_spoil(pair, pair.here, kind, fault, times=1)
     publish(pair.beside, "a", SHARDS["a"])
@@ -106,24 +102,23 @@ def test_a_push_that_fails_is_told_and_the_same_command_goes_on(pair, kind, faul
     proxy = publish_and_spoil(pair, pair.here, kind, fault, after=int(kind in ("head", "put", "complete")))
     publish(pair.beside, "a", SHARDS["a"])
     done = pair.data(fault, "push", "--remote", pair.remote)
-    if done.returncode or fault not in DONE_BUT_UNTOLD:  # what is done is seen to be so
-        check_told(done, proxy)
+    check_told(done, proxy)
     pair.check_readable(pair.beside, 1)
     check_done(done := pair.healed("push", "--remote", pair.remote), proxy)
     pair.check_readable(pair.beside, len(SHARDS))
     assert set(served(proxy, "put", "complete").values()) == {1}, account(done, proxy)
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases(few(READ)))
+@pytest.mark.parametrize(("kind", "fault"), cases(READ))
 def test_a_pull_gets_over_what_passes(pair, kind, fault):
-    proxy = publish_and_spoil(pair, pair.beside, kind, fault, times=2)
+    proxy = publish_and_spoil(pair, pair.beside, kind, fault, times=1)
     done = pair.data(fault, "pull", "--remote", pair.remote)
     check_done(done, proxy)
-    assert proxy.injected[kind] == 2, account(done, proxy)
+    assert proxy.injected[kind] == 1, account(done, proxy)
     pair.check_readable(pair.here, len(SHARDS))
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases([case for case in READ if case != GONE]))
+@pytest.mark.parametrize(("kind", "fault"), cases([*READ, MUTE]))
 def test_a_pull_that_fails_is_told_and_the_same_command_goes_on(pair, kind, fault):
     after = len(SHARDS) + 2 if kind == "get" else 1
     proxy = publish_and_spoil(pair, pair.beside, kind, fault, after=after)
@@ -136,7 +131,7 @@ def test_a_pull_that_fails_is_told_and_the_same_command_goes_on(pair, kind, faul
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("requests", range(0, 30, 2))
+@pytest.mark.parametrize("requests", [0, 5, 12])
 def test_a_server_that_dies_at_any_request_of_a_push_and_of_a_pull(pair, requests):
     proxy = publish_and_spoil(pair, pair.here, "none", faults.reset)
     for store, verb in ((pair.beside, "push"), (DirectoryStore(pair.folder / "third"), "pull")):
@@ -153,10 +148,10 @@ def test_a_server_that_dies_at_any_request_of_a_push_and_of_a_pull(pair, request
         assert set(twice) == {1}, account(done, proxy)
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases(few(READ)))
+@pytest.mark.parametrize(("kind", "fault"), cases(READ))
 @pytest.mark.parametrize("stays", [False, True])
 def test_status_counts_what_is_there_or_says_that_it_cannot(pair, kind, fault, stays):
-    proxy = publish_and_spoil(pair, pair.beside, kind, fault, **({} if stays else {"times": 2}))
+    proxy = publish_and_spoil(pair, pair.beside, kind, fault, **({} if stays else {"times": 1}))
     params = Workplace(pair.folder).params
     command = ("status", "--json", "--params", params, "--out", pair.folder)
     done = pair.data(fault, *command, store=pair.remote)
@@ -168,11 +163,11 @@ def test_status_counts_what_is_there_or_says_that_it_cannot(pair, kind, fault, s
     assert (totals["shards"], totals["files"], totals["torn"]) == (len(SHARDS), FILES, 0)
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases([*READ, *REMOVED]))
+@pytest.mark.parametrize(("kind", "fault"), cases([*READ, DELETED]))
 @pytest.mark.parametrize("stays", [False, True])
 def test_gc_never_removes_what_is_needed(pair, kind, fault, stays):
     keys = keep_needed(pair)
-    proxy = publish_and_spoil(pair, pair.beside, kind, fault, after=2, **({} if stays else {"times": 2}))
+    proxy = publish_and_spoil(pair, pair.beside, kind, fault, after=2, **({} if stays else {"times": 1}))
     command = ("gc", "--yes", "--without-models", "--older-than", "0", "--out", pair.folder / "out")
     done = pair.data(fault, *command, store=pair.remote)
     failed = done.returncode != 0

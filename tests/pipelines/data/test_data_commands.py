@@ -17,7 +17,7 @@ from pipelines.__main__ import app
 from pipelines.data.catalog import read_catalog
 from reelflow.backbones.thumbnail import Thumbnail
 from reelflow.contracts import DatasetReport
-from reelflow.objectstore.interface import DirectoryStore
+from reelflow.objectstore.directory import DirectoryStore
 from reelflow.params import load_params
 from reelflow.settings import Settings
 from reelflow.sources.cache import ClipCache, SourceNote

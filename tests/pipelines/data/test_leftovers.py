@@ -4,12 +4,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
 import pytest
 
 from pipelines.data.garbage import DAY_S
 from pipelines.data.leftovers import clear, find_leftovers
-from reelflow.objectstore.interface import DirectoryStore
+from reelflow.objectstore.directory import DirectoryStore
 from reelflow.objectstore.s3 import S3Store
+from reelflow.s3 import TransferPolicy
 from reelflow.settings import Settings
 from tests.s3_server import BUCKET, SERVERS
 
@@ -62,15 +64,15 @@ def test_uploads_that_nobody_ended_are_aborted(
     server: str, s3_servers: Callable[[str], str], s3_credentials: None, tmp_path: Path
 ):
     settings = Settings(REELFLOW_S3_ENDPOINT=s3_servers(server))
-    store = S3Store(BUCKET, "left", settings, page_names=2)
+    store = S3Store(BUCKET, "left", settings, policy=TransferPolicy(page_size=2))
     others = S3Store(BUCKET, "left-of-others", settings)
     names = [f"frames/files/{number:064x}" for number in range(5)]
-    for where, name in (*((store, name) for name in names), (store, "clips/mine"), (others, names[0])):
-        begun = where._client.create_multipart_upload(**where._key(name))
-        where._client.upload_part(
-            **where._key(name), UploadId=begun["UploadId"], PartNumber=1, Body=b"x" * 100_000
-        )
-    now = max(one.modified for one in store.fragments())
+    client = boto3.client("s3", endpoint_url=settings.s3_endpoint, region_name="us-east-1")
+    for key in (*(f"left/{name}" for name in names), "left/clips/mine", f"left-of-others/{names[0]}"):
+        where = {"Bucket": BUCKET, "Key": key}
+        begun = client.create_multipart_upload(**where)
+        client.upload_part(**where, UploadId=begun["UploadId"], PartNumber=1, Body=b"x" * 100_000)
+    now = max(one.modified for one in store.incomplete_uploads())
 
     def find(at: float):
         return find_leftovers(store, [], tmp_path, 1, at)
@@ -79,6 +81,6 @@ def test_uploads_that_nobody_ended_are_aborted(
     left = find(now + 2 * DAY_S)
     assert [one.kind for one in left] == ["unfinished shards"] * 5
     assert clear(left) == 5
-    assert [one.name for one in store.fragments()] == ["clips/mine"]
-    assert len(list(others.fragments())) == 1
+    assert [one.name for one in store.incomplete_uploads()] == ["clips/mine"]
+    assert len(list(others.incomplete_uploads())) == 1
     assert clear(left) == 5, "what is gone is no error"

@@ -9,7 +9,9 @@ from pipelines.data.catalog import read_catalog
 from pipelines.data.transfer import TransferResult, transfer
 from reelflow.errors import StorageError
 from reelflow.files import sha256_text
-from reelflow.objectstore.interface import DirectoryStore, ObjectStore, open_store
+from reelflow.objectstore.directory import DirectoryStore
+from reelflow.objectstore.interface import ObjectStore
+from reelflow.objectstore.open import open_store
 from reelflow.progress import watched_by
 from reelflow.settings import Settings
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, rclone_s3

@@ -9,8 +9,11 @@ import pytest
 
 from reelflow.errors import ParamsError, StorageError
 from reelflow.files import sha256_text
-from reelflow.objectstore.interface import DirectoryStore, ObjectStore, Stored, open_store
-from reelflow.objectstore.s3 import PART_BYTES, S3Store
+from reelflow.objectstore.directory import DirectoryStore
+from reelflow.objectstore.interface import ObjectStore, Stored
+from reelflow.objectstore.open import open_store
+from reelflow.objectstore.s3 import S3Store
+from reelflow.s3 import POLICY, TransferPolicy
 from reelflow.settings import Settings
 from tests.s3_server import ACCESS_KEY, BUCKET, SERVERS
 
@@ -72,7 +75,7 @@ def test_names_are_listed_by_prefix_and_gone_when_deleted(store, tmp_path):
 
 
 def test_large_files_travel_in_parts(store, tmp_path):
-    content = os.urandom(PART_BYTES + 12345)
+    content = os.urandom(2 * POLICY.part_bytes + 12345)
     store.put_new("large", file(tmp_path, content))
     store.get("large", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == content
@@ -116,7 +119,8 @@ def test_a_folder_is_no_object(store, tmp_path):
 
 
 def test_many_names_come_page_by_page(endpoint, tmp_path):
-    store = S3Store(BUCKET, tmp_path.name, Settings(s3_endpoint=endpoint), page_names=2)
+    settings, policy = Settings(s3_endpoint=endpoint), TransferPolicy(page_size=2)
+    store = S3Store(BUCKET, tmp_path.name, settings, policy=policy)
     for name in "abcde":
         store.put_new(name, file(tmp_path, b"x"))
     assert [one.name for one in store.list()] == list("abcde")
@@ -142,8 +146,8 @@ def refusal(endpoint: str, tmp_path: Path, store: str = f"s3://{BUCKET}") -> str
     [
         (ACCESS_KEY, "SECRET-of-another", "look at AWS_ACCESS_KEY_ID and the bucket's policy"),
         ("another", "SECRET-of-another", "look at AWS_ACCESS_KEY_ID and the bucket's policy"),
-        (ACCESS_KEY, "", "no credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
-        ("", "", "no credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        (ACCESS_KEY, "", "missing: AWS_SECRET_ACCESS_KEY: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        ("", "", "Unable to locate credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
     ],
 )
 def test_wrong_or_missing_credentials_are_told(endpoint, monkeypatch, tmp_path, key, secret, told):
@@ -154,7 +158,7 @@ def test_wrong_or_missing_credentials_are_told(endpoint, monkeypatch, tmp_path, 
 
 def test_a_profile_that_is_not_there_is_told(endpoint, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    assert "profile (nobody) could not be found; look at" in refusal(endpoint, tmp_path)
+    assert "profile (nobody) could not be found: look at" in refusal(endpoint, tmp_path)
 
 
 def test_a_missing_bucket_is_told(endpoint, tmp_path):
@@ -178,4 +182,4 @@ def test_an_endpoint_that_is_no_address_is_refused(endpoint, s3_credentials):
 
 
 def test_an_impossible_port_is_told(s3_credentials, tmp_path):
-    assert "was not a valid URI; look at REELFLOW_S3_ENDPOINT" in refusal("http://minio:99999", tmp_path)
+    assert "was not a valid URI: look at REELFLOW_S3_ENDPOINT" in refusal("http://minio:99999", tmp_path)

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from reelflow.files import sha256_text
-from reelflow.objectstore.interface import DirectoryStore, ObjectStore
+from reelflow.objectstore.directory import DirectoryStore
+from reelflow.objectstore.interface import ObjectStore
 from reelflow.objectstore.s3 import S3Store
-from reelflow.objectstore.s3_requests import Patience
 from reelflow.objectstore.shards import Listing, SharedShards
+from reelflow.s3 import TransferPolicy
 from reelflow.settings import Settings
 from tests.s3_server import BUCKET, SERVERS, credentials
 
@@ -32,7 +33,7 @@ def store(
             yield DirectoryStore(tmp_path_factory.mktemp("store"))
         else:
             settings = Settings(s3_endpoint=s3_servers(request.param))
-            yield S3Store(BUCKET, "shards", settings, patience=Patience(backoff_s=0.001))
+            yield S3Store(BUCKET, "shards", settings, policy=TransferPolicy(attempts=3, backoff_s=0.001))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,75 @@
+"""Objects as files of a directory."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from reelflow.errors import disk_errors
+from reelflow.files import atomic, link_file, sha256_file, unfinished
+from reelflow.objectstore.interface import NAME, IncompleteUpload, Stored, checked
+
+
+class DirectoryStore:
+    """Files are hard links where the disk is the same, so that they use no space twice."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+
+    def get(self, name: str, path: Path, *, sha256: str = "") -> bool:
+        """Link or copy an object to `path`."""
+        source = self._path(name)
+        try:
+            with atomic(path) as partial:
+                if sha256 and sha256_file(source) != sha256:
+                    self.delete(name)
+                link_file(source, partial)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def put_new(self, name: str, path: Path) -> None:
+        """Link or copy a file into the store."""
+        target = self._path(name)
+        if not target.exists():
+            with disk_errors(target), atomic(target) as partial:
+                link_file(path, partial)
+
+    def size_of(self, name: str) -> int | None:
+        """Bytes of an object."""
+        found = self._find(self._path(name))
+        return found.size_bytes if found else None
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        """The objects whose names start with the prefix."""
+        found = map(self._find, sorted(self._folder.rglob("*")))
+        return (one for one in found if one and one.name.startswith(prefix) and NAME.fullmatch(one.name))
+
+    def delete(self, name: str) -> None:
+        """Remove an object."""
+        self._remove(self._path(name))
+
+    def incomplete_uploads(self) -> Iterator[IncompleteUpload]:
+        """The temporary files."""
+        for path, of in unfinished(self._folder):
+            with suppress(FileNotFoundError):
+                stat, name = path.stat(), of.relative_to(self._folder).as_posix()
+                yield IncompleteUpload(name, path.name, stat.st_size, stat.st_mtime)
+
+    def abort(self, upload: IncompleteUpload) -> None:
+        """Remove a temporary file."""
+        self._remove(self._path(upload.name).with_name(upload.handle))
+
+    def _path(self, name: str) -> Path:
+        return self._folder / checked(name)
+
+    def _find(self, path: Path) -> Stored | None:
+        """The object of this file; None if another process removes it meanwhile."""
+        with suppress(FileNotFoundError):
+            if path.is_file():
+                stat = path.stat()
+                return Stored(path.relative_to(self._folder).as_posix(), stat.st_size, stat.st_mtime)
+        return None
+
+    def _remove(self, path: Path) -> None:
+        with disk_errors(path):
+            path.unlink(missing_ok=True)
