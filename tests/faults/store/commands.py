@@ -50,11 +50,16 @@ def run(
     )
 
 
-def cases(table: Sequence[tuple[str, faults.Fault]], *quick: tuple[str, faults.Fault]) -> list[object]:
+Case = tuple[str | bool | faults.Fault, ...]
+
+
+def cases(table: Sequence[Case], *quick: Case) -> list[object]:
     """Faults on kinds of requests, all but the quick ones for the slow tests only."""
     return [
         pytest.param(
-            *case, id=f"{case[0]}-{case[1].__name__}", marks=[] if case in quick else pytest.mark.slow
+            *case,
+            id="-".join(getattr(one, "__name__", str(one)) for one in case),
+            marks=[] if case in quick else pytest.mark.slow,
         )
         for case in table
     ]

@@ -28,8 +28,13 @@ class Place:
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def opened(request: pytest.FixtureRequest, s3_servers: Callable[[str], str]) -> Iterator[Place]:
-    endpoint = s3_servers(request.param)
+def server(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def opened(server: str, s3_servers: Callable[[str], str]) -> Iterator[Place]:
+    endpoint = s3_servers(server)
     with pytest.MonkeyPatch.context() as patch, faulty_proxy(endpoint) as proxy:
         credentials(patch)
         through, beside = Settings(s3_endpoint=proxy.endpoint), Settings(s3_endpoint=endpoint)

@@ -172,6 +172,23 @@ def test_a_listing_that_makes_no_sense_is_told(place, inside):
     assert place.proxy.seen["list"] <= CALM.attempts + 1
 
 
+def test_a_clip_that_changes_or_goes_after_the_listing_is_told(place, tmp_path):
+    for name, text in (("a", "first"), ("b", "other")):
+        (tmp_path / name).write_text(text)
+        place.beside.put_new(f"{tmp_path.name}/{name}", tmp_path / name)
+    prefix, settings = f"shared/{tmp_path.name}", Settings(s3_endpoint=place.proxy.endpoint)
+    origin = S3Origin(S3Prefix(BUCKET, prefix), settings, policy=CALM)
+    for name in "ab":
+        place.beside.delete(f"{tmp_path.name}/{name}")
+    place.beside.put_new(f"{tmp_path.name}/a", tmp_path / "b")
+    told = f"{prefix}/a: (the server answered PreconditionFailed: it has changed|what came is not what was)"
+    with pytest.raises(StorageError, match=told):
+        origin.get("a", tmp_path / "back")
+    with pytest.raises(StorageError, match=f"{prefix}/b is gone: run the same command again"):
+        origin.get("b", tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+
+
 def test_a_listing_of_clips_without_versions_is_told(place):
     listing = f"<ListBucketResult>{END}{ENTRY.replace('<ETag>x</ETag>', '')}</ListBucketResult>"
     place.proxy.spoil("list", faults.answering(listing))

@@ -23,11 +23,16 @@ pytestmark = [
 SHARDS = 3
 MID_SHARD = 5
 """Of each shard the listing, a file, and the one that makes it whole are fetched."""
-FETCHED = [("get", faults.truncate), ("get", faults.stall_half_way)]
+STAYS, PASSES = True, False
+FETCHED = [
+    *(("frames", "get", faults.truncate, stays) for stays in (STAYS, PASSES)),
+    *(("features", "get", fault, STAYS) for fault in (faults.truncate, faults.stall_half_way)),
+]
 SENT = [
-    ("get", faults.busy),  # to look whether a shard is there
-    *(("head", faults.broken), ("put", faults.cut_sent), ("create", faults.garble)),
-    *(("part", faults.flip_sent), ("complete", faults.reset_when_done)),
+    ("frames", "get", faults.busy),  # to look whether a shard is there
+    *(("frames", *sent) for sent in (("head", faults.broken), ("create", faults.garble))),
+    *(("frames", *sent) for sent in (("part", faults.flip_sent), ("complete", faults.reset_when_done))),
+    ("features", "put", faults.cut_sent),  # in one part
 ]
 
 
@@ -96,6 +101,12 @@ class Step:
 
 
 @pytest.fixture(scope="module")
+def server() -> str:
+    """One kind of server: test_requests has every fault on each kind."""
+    return "rclone"
+
+
+@pytest.fixture(scope="module")
 def made(opened: Place, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """The outputs that the steps start from."""
     work = Workplace(tmp_path_factory.mktemp("made"))
@@ -114,18 +125,15 @@ def made(opened: Place, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     return work
 
 
-@pytest.fixture(params=["frames", "features"])
+@pytest.fixture
 def step(request: pytest.FixtureRequest, place: Place, made: Workplace, tmp_path: Path) -> Step:
     return Step(place.proxy, made, tmp_path, request.param)
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases(SENT))
+@pytest.mark.parametrize(("step", "kind", "fault"), cases(SENT), indirect=["step"])
 def test_a_publication_that_fails_goes_on_with_what_is_missing(step, kind, fault):
     step.proxy.spoil(kind, fault, after=1)
-    done = step.spoiled(fault)
-    needless = step.proxy.injected[kind] == 0  # features are sent in one part, so are small things
-    if not needless:
-        check_told(done, step.proxy)
+    check_told(step.spoiled(fault), step.proxy)
     step.check_shared(0)
     before = step.shards("one")
     check_done(done := step.healed(), step.proxy)
@@ -134,8 +142,7 @@ def test_a_publication_that_fails_goes_on_with_what_is_missing(step, kind, fault
     step.check_stored_once(done)
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases(FETCHED))
-@pytest.mark.parametrize("stays", [False, True])
+@pytest.mark.parametrize(("step", "kind", "fault", "stays"), cases(FETCHED), indirect=["step"])
 def test_a_machine_without_clips_takes_over_every_shard(step, kind, fault, stays):
     check_done(step.healed(), step.proxy)
     step.proxy.heal()

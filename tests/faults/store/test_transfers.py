@@ -29,13 +29,14 @@ SHARDS = {
     for key in "abc"
 }
 FILES = 6
-READ = [("list", faults.busy), ("get", faults.truncate)]
+LISTED, FETCHED = ("list", faults.busy), ("get", faults.truncate)
 SENT = [
     *(("head", faults.broken), ("put", faults.flip_sent), ("create", faults.garble)),
     *(("part", faults.cut_sent), ("complete", faults.reset_when_done)),
 ]
 MUTE = ("get", faults.stall_half_way)
 DELETED = ("delete", faults.busy)
+STAYS, PASSES = True, False
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,18 @@ class Pair:
         assert at_least <= 0
 
 
+@pytest.fixture(scope="module")
+def server() -> str:
+    """One kind of server: test_requests has every fault on each kind."""
+    return "rclone"
+
+
 @pytest.fixture
 def pair(place: Place, tmp_path: Path) -> Pair:
     return Pair(place, tmp_path)
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases([*READ, *SENT]))
+@pytest.mark.parametrize(("kind", "fault"), cases([FETCHED, SENT[1]]))
 def test_a_push_gets_over_what_passes(pair, kind, fault):
     proxy = publish_and_spoil(pair, pair.here, kind, fault, times=1)
     publish(pair.beside, "a", SHARDS["a"])
@@ -97,7 +104,9 @@ def test_a_push_gets_over_what_passes(pair, kind, fault):
     pair.check_readable(pair.beside, len(SHARDS))
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases([*READ, *SENT], ("complete", faults.reset_when_done)))
+@pytest.mark.parametrize(
+    ("kind", "fault"), cases([LISTED, FETCHED, *SENT], ("complete", faults.reset_when_done))
+)
 def test_a_push_that_fails_is_told_and_the_same_command_goes_on(pair, kind, fault):
     proxy = publish_and_spoil(pair, pair.here, kind, fault, after=int(kind in ("head", "put", "complete")))
     publish(pair.beside, "a", SHARDS["a"])
@@ -109,7 +118,7 @@ def test_a_push_that_fails_is_told_and_the_same_command_goes_on(pair, kind, faul
     assert set(served(proxy, "put", "complete").values()) == {1}, account(done, proxy)
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases(READ))
+@pytest.mark.parametrize(("kind", "fault"), cases([FETCHED]))
 def test_a_pull_gets_over_what_passes(pair, kind, fault):
     proxy = publish_and_spoil(pair, pair.beside, kind, fault, times=1)
     done = pair.data(fault, "pull", "--remote", pair.remote)
@@ -118,7 +127,7 @@ def test_a_pull_gets_over_what_passes(pair, kind, fault):
     pair.check_readable(pair.here, len(SHARDS))
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases([*READ, MUTE]))
+@pytest.mark.parametrize(("kind", "fault"), cases([LISTED, FETCHED, MUTE]))
 def test_a_pull_that_fails_is_told_and_the_same_command_goes_on(pair, kind, fault):
     after = len(SHARDS) + 2 if kind == "get" else 1
     proxy = publish_and_spoil(pair, pair.beside, kind, fault, after=after)
@@ -148,8 +157,7 @@ def test_a_server_that_dies_at_any_request_of_a_push_and_of_a_pull(pair, request
         assert set(twice) == {1}, account(done, proxy)
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases(READ))
-@pytest.mark.parametrize("stays", [False, True])
+@pytest.mark.parametrize(("kind", "fault", "stays"), cases([(*LISTED, PASSES), (*FETCHED, STAYS)]))
 def test_status_counts_what_is_there_or_says_that_it_cannot(pair, kind, fault, stays):
     proxy = publish_and_spoil(pair, pair.beside, kind, fault, **({} if stays else {"times": 1}))
     params = Workplace(pair.folder).params
@@ -163,8 +171,10 @@ def test_status_counts_what_is_there_or_says_that_it_cannot(pair, kind, fault, s
     assert (totals["shards"], totals["files"], totals["torn"]) == (len(SHARDS), FILES, 0)
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases([*READ, DELETED]))
-@pytest.mark.parametrize("stays", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "fault", "stays"),
+    cases([(*DELETED, PASSES), (*LISTED, STAYS), (*FETCHED, STAYS), (*DELETED, STAYS)]),
+)
 def test_gc_never_removes_what_is_needed(pair, kind, fault, stays):
     keys = keep_needed(pair)
     proxy = publish_and_spoil(pair, pair.beside, kind, fault, after=2, **({} if stays else {"times": 1}))
