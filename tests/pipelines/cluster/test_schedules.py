@@ -3,17 +3,18 @@
 from dataclasses import replace
 
 import hypothesis
+import kfp_server_api as kfp
 import pytest
 from hypothesis import strategies as st
 
-from pipelines.cluster.failures import ApiError
-from pipelines.cluster.schedules import Declared, apply
+from pipelines.cluster.errors import ApiError
+from pipelines.cluster.schedules import DeclaredSchedule, apply
 from pipelines.cluster.submit import ensure_experiment, ensure_version, version_name
 from tests.fake_kfp import FakeKfp
-from tests.fake_kfp.place import config_for, quick_api, small_package
+from tests.fake_kfp.inputs import config_for, quick_client, small_package
 
-WEEKLY = Declared("weekly", "0 0 3 * * MON", True, small_package())
-NIGHTLY = Declared("nightly", "0 30 2 * * *", True, small_package())
+WEEKLY = DeclaredSchedule("weekly", "0 0 3 * * MON", True, small_package())
+NIGHTLY = DeclaredSchedule("nightly", "0 30 2 * * *", True, small_package())
 kfp_warns = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
@@ -27,11 +28,11 @@ class Cluster:
 
     def __init__(self, fake, folder):
         self.fake, self.kfp = fake, config_for(folder, fake).kfp
-        self.api = quick_api(config_for(folder, fake))
+        self.client = quick_client(config_for(folder, fake))
 
     def apply(self, *declared, **options):
         """What was done, as (name, verb) pairs."""
-        return [(a.name, a.verb) for a in apply(self.api, self.kfp, list(declared), **options)]
+        return [(a.name, a.verb) for a in apply(self.client, self.kfp, list(declared), **options)]
 
     def held(self):
         """Name, cron, enabled and version of what the server holds; others' left out."""
@@ -47,21 +48,18 @@ class Cluster:
             if "[reelflow" in run.get("description", "")
         )
 
-    def add_foreign(self, name, **changes):
+    def add_foreign(self, name):
         """What somebody else has scheduled."""
-        version = ensure_version(self.api, "theirs", small_package("theirs"))
-        body = {
-            "display_name": name,
-            "experiment_id": ensure_experiment(self.api, "theirs"),
-            "pipeline_version_reference": {
-                "pipeline_id": version.pipeline_id,
-                "pipeline_version_id": version.version_id,
-            },
-            "trigger": {"cron_schedule": {"cron": "0 0 0 * * *"}},
-            "max_concurrency": "3",
-            "mode": "ENABLE",
-        }
-        return self.fake.store.create_recurring_run(body | changes)["recurring_run_id"]
+        body = kfp.V2beta1RecurringRun(
+            display_name=name,
+            experiment_id=ensure_experiment(self.client, "theirs"),
+            pipeline_version_reference=ensure_version(self.client, "theirs", small_package("theirs")),
+            trigger=kfp.V2beta1Trigger(cron_schedule=kfp.V2beta1CronSchedule(cron="0 0 0 * * *")),
+            max_concurrency="3",
+            mode="ENABLE",
+        )
+        create = self.client.recurring_runs.recurring_run_service_create_recurring_run
+        return create(recurring_run=body).recurring_run_id
 
 
 @pytest.fixture(params=["", "team"])
@@ -118,7 +116,7 @@ def test_what_others_have_scheduled_stays(cluster):
     foreign = {cluster.add_foreign("weekly"), cluster.add_foreign("theirs")}
     cluster.apply(WEEKLY)
     other = cluster.kfp.model_copy(update={"pipeline": "another-pipeline"})
-    apply(cluster.api, other, [NIGHTLY])
+    apply(cluster.client, other, [NIGHTLY])
     assert cluster.apply() == [("weekly", "remove")]
     left = {run["display_name"] for run in cluster.fake.store.recurring_runs.values()}
     assert foreign <= set(cluster.fake.store.recurring_runs)
@@ -139,8 +137,9 @@ def test_a_dry_run_on_an_empty_server_writes_nothing(cluster):
     assert cluster.fake.writes == []
 
 
-def test_more_schedules_than_a_page_are_all_seen(cluster):
-    many = [replace(WEEKLY, name=f"job {number}") for number in range(130)]
+def test_more_schedules_than_a_page_are_all_seen(cluster, monkeypatch):
+    monkeypatch.setattr("pipelines.cluster.client.PAGE_SIZE", 2)
+    many = [replace(WEEKLY, name=f"job {number}") for number in range(5)]
     cluster.apply(*many)
     assert {verb for _, verb in cluster.apply(*many)} == {"keep"}
 
@@ -180,7 +179,7 @@ DECLARED = st.dictionaries(
 
 
 def schedules(drawn):
-    return [Declared(name, cron, on, small_package(word)) for name, (cron, on, word) in drawn.items()]
+    return [DeclaredSchedule(name, cron, on, small_package(word)) for name, (cron, on, word) in drawn.items()]
 
 
 @hypothesis.settings(max_examples=60)

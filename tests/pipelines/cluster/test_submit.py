@@ -6,12 +6,12 @@ import sys
 import pytest
 import yaml
 
-from pipelines.cluster.failures import ApiError
+from pipelines.cluster.errors import ApiError
 from pipelines.cluster.run_options import RunOptions
 from pipelines.cluster.submit import submit, version_name
 from reelflow.errors import ClusterError, ParamsError, StepError
 from tests.fake_kfp import FakeKfp
-from tests.fake_kfp.place import cluster_file, config_for, quick_api, small_package
+from tests.fake_kfp.inputs import cluster_file, config_for, quick_client, small_package
 from tests.fake_kfp.shell import shell
 from tests.workplace import ROOT
 
@@ -28,10 +28,10 @@ def fake(request):
 def started(fake, tmp_path):
     """Submit a small package, and return the run."""
     config = config_for(tmp_path, fake)
-    api = quick_api(config)
+    client = quick_client(config)
 
     def start(word="first", name=""):
-        return fake.store.runs[submit(api, config.kfp, small_package(word), name)]
+        return fake.store.runs[submit(client, config.kfp, small_package(word), name)]
 
     return start
 
