@@ -111,7 +111,7 @@ class ClusterConfig(ConfigSection):
         return self.tasks.get(step, self.tasks["default"])
 
     @pydantic.model_validator(mode="after")
-    def _shares_what_it_deals(self) -> Self:
+    def _fan_out_needs_a_store(self) -> Self:
         if self.fan_out > 1 and self.store.address == "none":
             raise ValueError("fan_out needs a store.address through which tasks share their shards")
         return self

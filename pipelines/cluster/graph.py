@@ -31,8 +31,8 @@ def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = 
 
     @dsl.pipeline(name=NAME, description=DESCRIPTION)  # type: ignore[untyped-decorator]
     def pipeline() -> None:
-        told = _configured(outcome(), "outcome", configure)
-        with dsl.ExitHandler(told, name="run"):
+        exit_task = _configured(outcome(), "outcome", configure)
+        with dsl.ExitHandler(exit_task, name="run"):
             checked = check(
                 source=params.dataset.source, work=work, mlflow_ui=cluster.mlflow.ui, always=always
             )

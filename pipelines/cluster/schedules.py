@@ -14,13 +14,7 @@ from pipelines.cluster.cron import checked_cron
 from pipelines.cluster.errors import NOT_FOUND, ApiError, doing
 from pipelines.cluster.run_options import RunOptions
 from pipelines.cluster.schedule_diff import RecurringRun, ScheduleChange, diff, mark, mark_of
-from pipelines.cluster.submit import (
-    VersionReference,
-    ensure_experiment,
-    ensure_version,
-    find_experiment,
-    find_version,
-)
+from pipelines.cluster.submit import ensure_experiment, ensure_version, find_experiment, find_version
 from pipelines.values import read_values
 
 
@@ -155,7 +149,7 @@ def _body(
     client: KubeflowClient,
     config: Kfp,
     schedule: DeclaredSchedule,
-    version: VersionReference | None,
+    version: kfp.V2beta1PipelineVersionReference | None,
     experiment_id: str | None,
 ) -> kfp.V2beta1RecurringRun:
     body = kfp.V2beta1RecurringRun(
@@ -191,5 +185,5 @@ def _read(run: kfp.V2beta1RecurringRun) -> RecurringRun:
 
 def _enabled(run: kfp.V2beta1RecurringRun) -> bool | None:
     """What was asked for; the status follows later, and may be unspecified."""
-    said = {"ENABLE": True, "DISABLE": False, "ENABLED": True, "DISABLED": False}
-    return next((said[word] for word in (run.mode, run.status) if word in said), None)
+    enabled = {"ENABLE": True, "DISABLE": False, "ENABLED": True, "DISABLED": False}
+    return next((enabled[word] for word in (run.mode, run.status) if word in enabled), None)

@@ -1,4 +1,4 @@
-"""Where and how a task runs on a cluster: by infra/cluster.yaml, in terms that KFP and its platforms know."""
+"""Where and how a task runs on a cluster: infra/cluster.yaml in the terms of KFP and Kubernetes."""
 
 import json
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class TaskConfigurator:
         """Read the images' references.
 
         Raises:
-            ParamsError: there are none.
+            ParamsError: they cannot be read.
         """
         self._params = params
         self._cluster = cluster

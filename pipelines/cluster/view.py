@@ -48,8 +48,8 @@ def print_run(run: ClusterRun, console: Console) -> None:
     """A run and its tasks."""
     rows = ((task.name, task.state, _duration(task), task.error) for task in run.tasks)
     console.print(_table(("task", "state", "duration", "error"), rows))
-    told = f": {run.error}" if run.error else ""
-    line = printable(f"{run.name} ({run.id}): {run.state}, {_duration(run)}{told}")
+    error = f": {run.error}" if run.error else ""
+    line = printable(f"{run.name} ({run.id}): {run.state}, {_duration(run)}{error}")
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 

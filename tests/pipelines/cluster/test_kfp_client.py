@@ -7,6 +7,7 @@ import inspect
 import json
 
 import kfp
+import kfp_server_api
 import pytest
 
 from pipelines.cluster.submit import ensure_experiment
@@ -37,9 +38,16 @@ def stock_client(fake):
 
 def test_it_asks_for_the_health_while_it_is_made_and_sends_a_cookie_of_the_home(fake):
     stock_client(fake)
-    assert [(r.path, h["cookie"]) for r, h in zip(fake.requests, fake.headers, strict=True)] == [
-        ("/healthz", "of-another-host")
-    ]
+    assert [(r.path, r.headers["cookie"]) for r in fake.requests] == [("/healthz", "of-another-host")]
+
+
+def test_a_refusal_stops_it_for_half_a_minute(fake, monkeypatch, caplog):
+    pauses_s = []
+    monkeypatch.setattr("time.sleep", pauses_s.append)
+    fake.fail(401, times=9)
+    with pytest.raises(TimeoutError):
+        stock_client(fake)
+    assert (sum(pauses_s), caplog.text.count("Traceback")) == (25, 5)
 
 
 def test_ours_asks_nothing_while_it_is_made_and_leaves_the_home_alone(fake, tmp_path, context):
@@ -47,7 +55,7 @@ def test_ours_asks_nothing_while_it_is_made_and_leaves_the_home_alone(fake, tmp_
     client = quick_client(config_for(tmp_path, fake))
     assert fake.requests == []
     ensure_experiment(client, "trials")
-    assert all("cookie" not in headers for headers in fake.headers)
+    assert all("cookie" not in request.headers for request in fake.requests)
     assert ([*context.parent.iterdir()], context.read_bytes()) == ([context], before)
 
 
@@ -74,6 +82,14 @@ def test_it_gives_runs_no_description():
 
 def test_it_finds_pipelines_in_no_namespace():
     assert "namespace" not in inspect.signature(kfp.Client.get_pipeline_id).parameters
+
+
+def test_its_token_file_may_hold_anything(tmp_path):
+    file = tmp_path / "token"
+    file.write_text("two words")
+    configuration = kfp_server_api.Configuration()
+    kfp.client.ServiceAccountTokenVolumeCredentials(str(file)).refresh_api_key_hook(configuration)
+    assert configuration.api_key["authorization"] == "two words"
 
 
 def test_it_refuses_a_recurring_run_without_a_version(fake):

@@ -15,7 +15,6 @@ from tests.fake_kfp.inputs import config_for, quick_client, small_package
 
 WEEKLY = DeclaredSchedule("weekly", "0 0 3 * * MON", True, small_package())
 NIGHTLY = DeclaredSchedule("nightly", "0 30 2 * * *", True, small_package())
-kfp_warns = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
 def wanted(*declared):
@@ -62,12 +61,18 @@ class Cluster:
         return create(recurring_run=body).recurring_run_id
 
 
-@pytest.fixture(params=["", "team"])
+every_installation = pytest.mark.parametrize(
+    "cluster", [(), ("team",)], indirect=True, ids=["single-user", "multi-user"]
+)
+
+
+@pytest.fixture
 def cluster(request, tmp_path):
-    with FakeKfp(*filter(None, [request.param])) as fake:
+    with FakeKfp(*getattr(request, "param", ("team",))) as fake:
         yield Cluster(fake, tmp_path)
 
 
+@every_installation
 def test_a_schedule_is_created_as_declared(cluster):
     assert cluster.apply(WEEKLY) == [("weekly", "create")]
     assert cluster.held() == wanted(WEEKLY)
@@ -76,6 +81,7 @@ def test_a_schedule_is_created_as_declared(cluster):
     assert run["service_account"] == cluster.kfp.service_account
 
 
+@every_installation
 def test_a_second_apply_writes_nothing(cluster):
     cluster.apply(WEEKLY, NIGHTLY)
     before = len(cluster.fake.writes)
@@ -112,6 +118,7 @@ def test_what_is_no_longer_declared_goes(cluster):
     assert cluster.held() == []
 
 
+@every_installation
 def test_what_others_have_scheduled_stays(cluster):
     foreign = {cluster.add_foreign("weekly"), cluster.add_foreign("theirs")}
     cluster.apply(WEEKLY)
@@ -132,6 +139,7 @@ def test_a_dry_run_writes_nothing_and_tells_the_same(cluster):
     assert told == cluster.apply(*declared) == [("weekly", "replace"), ("nightly", "create")]
 
 
+@every_installation
 def test_a_dry_run_on_an_empty_server_writes_nothing(cluster):
     assert cluster.apply(WEEKLY, dry_run=True) == [("weekly", "create")]
     assert cluster.fake.writes == []
@@ -164,6 +172,15 @@ def test_an_answer_lost_on_create_leaves_one(cluster, kind):
     assert cluster.held() == wanted(WEEKLY)
 
 
+@pytest.mark.parametrize("kind", ["reset", "lost", 503])
+def test_an_answer_lost_on_disable_is_asked_for_again(cluster, kind):
+    cluster.apply(WEEKLY)
+    cluster.fake.fail(kind, path=":disable$")
+    off = replace(WEEKLY, enabled=False)
+    assert cluster.apply(off) == [("weekly", "disable")]
+    assert cluster.held() == wanted(off)
+
+
 def test_an_answer_lost_on_delete_is_no_failure(cluster):
     cluster.apply(WEEKLY)
     cluster.fake.fail("lost", method="DELETE")
@@ -182,7 +199,7 @@ def schedules(drawn):
     return [DeclaredSchedule(name, cron, on, small_package(word)) for name, (cron, on, word) in drawn.items()]
 
 
-@hypothesis.settings(max_examples=60)
+@hypothesis.settings(max_examples=30)
 @hypothesis.given(
     states=st.lists(DECLARED, min_size=1, max_size=3),
     faults=st.lists(st.tuples(KINDS, st.integers(0, 25), st.integers(1, 4)), max_size=3),

@@ -18,9 +18,14 @@ from tests.workplace import ROOT
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
-@pytest.fixture(params=["", "team"])
+every_installation = pytest.mark.parametrize(
+    "fake", [(), ("team",)], indirect=True, ids=["single-user", "multi-user"]
+)
+
+
+@pytest.fixture
 def fake(request):
-    with FakeKfp(*filter(None, [request.param])) as server:
+    with FakeKfp(*getattr(request, "param", ("team",))) as server:
         yield server
 
 
@@ -36,6 +41,7 @@ def started(fake, tmp_path):
     return start
 
 
+@every_installation
 def test_the_same_package_is_uploaded_once(fake, started):
     first, second = started(name="one"), started(name="two")
     assert fake.writes.count("POST /pipelines/upload_version") == 1
@@ -46,6 +52,7 @@ def test_the_same_package_is_uploaded_once(fake, started):
     assert first["service_account"] == "reelflow-pipeline"
 
 
+@every_installation
 def test_another_package_is_another_version_of_the_pipeline(fake, started):
     started("first")
     started("second")
