@@ -6,6 +6,7 @@ is in docs/adr/0008-kubeflow-api-by-kfp-client.md.
 """
 
 import json
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -69,8 +70,10 @@ class KubeflowClient(kfp.Client):  # type: ignore[misc]  # kfp carries no types
                 **client_credentials(settings),
             )
         api_client = self.runs.api_client
-        api_client.configuration.retries = retry
-        api_client.rest_client = _RestClient(api_client.configuration, config.timeout_s)
+        configuration = api_client.configuration
+        configuration.retries = retry
+        configuration.logger["urllib3_logger"].setLevel(logging.ERROR)  # else a warning for each attempt
+        api_client.rest_client = _RestClient(configuration, config.timeout_s)
 
     def get_user_namespace(self) -> str | None:
         """What lists ask for by default."""
@@ -99,10 +102,13 @@ class KubeflowClient(kfp.Client):  # type: ignore[misc]  # kfp carries no types
                 'kfp.namespace to ""'
             )
 
-    def write(self, act: Callable[[], Found], find: Callable[[], Found | None] = lambda: None) -> Found:
+    def write(
+        self, purpose: str, act: Callable[[], Found], find: Callable[[], Found | None] = lambda: None
+    ) -> Found:
         """Write to the server, again after a failure that can pass.
 
         Args:
+            purpose: what for, as an error says it.
             act: writes; repeated only while `find` finds nothing.
             find: looks for what `act` writes, since an answer can be lost; without it `act` may run twice.
 
@@ -115,7 +121,8 @@ class KubeflowClient(kfp.Client):  # type: ignore[misc]  # kfp carries no types
             if found is not None:
                 return found
             try:
-                return act()
+                with doing(purpose):
+                    return act()
             except ApiError as error:
                 if not retry.total or not (error.transient or error.status == CONFLICT):
                     raise
@@ -159,17 +166,22 @@ def connect(config: Kfp, settings: Settings) -> KubeflowClient:
     return client
 
 
-def pages(ask: Callable[..., Any], items: str, **arguments: Any) -> Iterator[Any]:
+def pages(purpose: str, ask: Callable[..., Any], items: str, **arguments: Any) -> Iterator[Any]:
     """Everything in a list, however many pages it has.
 
     Args:
+        purpose: what for, as an error says it.
         ask: a method of the client that lists.
         items: what its answer calls them.
         arguments: of the method.
+
+    Raises:
+        ApiError: the server refused or did not answer.
     """
     token = ""
     while True:
-        page = ask(page_token=token, page_size=PAGE_SIZE, **arguments)
+        with doing(purpose):
+            page = ask(page_token=token, page_size=PAGE_SIZE, **arguments)
         yield from getattr(page, items) or ()
         token = page.next_page_token
         if not token:

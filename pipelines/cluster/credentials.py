@@ -17,13 +17,10 @@ class TokenFile(TokenCredentialsBase):  # type: ignore[misc]  # kfp carries no t
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.read()
 
     def refresh_api_key_hook(self, config: Any) -> None:
-        """Give the client's configuration the token that the file holds now.
-
-        Raises:
-            ClusterError: the file cannot be read or holds no token.
-        """
+        """Give the client's configuration the token that the file holds now."""
         config.api_key["authorization"] = self.read()
 
     def read(self) -> str:
@@ -50,9 +47,7 @@ def client_credentials(settings: Settings) -> dict[str, Any]:
     if settings.kfp_token:
         return {"existing_token": _checked(settings.kfp_token.get_secret_value(), "REELFLOW_KFP_TOKEN")}
     if settings.kfp_token_file:
-        credentials = TokenFile(settings.kfp_token_file)
-        credentials.read()
-        return {"credentials": credentials}
+        return {"credentials": TokenFile(settings.kfp_token_file)}
     return {}
 
 

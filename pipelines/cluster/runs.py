@@ -61,9 +61,9 @@ def list_runs(client: KubeflowClient, experiment: str, limit: int) -> list[Clust
     experiment_id = find_experiment(client, experiment)
     if experiment_id is None:
         return []
-    with doing("list the runs"):
-        found = pages(client.list_runs, "runs", experiment_id=experiment_id, sort_by="created_at desc")
-        return [_run(one) for one in islice(found, limit)]
+    arguments = {"experiment_id": experiment_id, "sort_by": "created_at desc"}
+    found = pages("list the runs", client.list_runs, "runs", **arguments)
+    return [_run(one) for one in islice(found, limit)]
 
 
 def get_run(client: KubeflowClient, run_id: str) -> ClusterRun:

@@ -92,10 +92,9 @@ def recurring_runs(client: KubeflowClient, name: str = "") -> list[RecurringRun]
     Raises:
         ApiError: the server refused or did not answer.
     """
-    narrowed = {"filter": named(name)} if name else {}
-    with doing("list the recurring runs"):
-        found = pages(client.list_recurring_runs, "recurring_runs", namespace=client.namespace, **narrowed)
-        return sorted((_read(run) for run in found), key=lambda run: (run.name, run.created, run.id))
+    narrowed = {"namespace": client.namespace} | ({"filter": named(name)} if name else {})
+    found = pages("list the recurring runs", client.list_recurring_runs, "recurring_runs", **narrowed)
+    return sorted((_read(run) for run in found), key=lambda run: (run.name, run.created, run.id))
 
 
 def _carry_out(client: KubeflowClient, change: ScheduleChange) -> None:
@@ -103,25 +102,24 @@ def _carry_out(client: KubeflowClient, change: ScheduleChange) -> None:
         _create(client, change.body)
     elif change.verb in ("enable", "disable"):
         switch = client.enable_recurring_run if change.verb == "enable" else client.disable_recurring_run
-        with doing(f"{change.verb} the schedule {change.name}"):
-            client.write(lambda: switch(change.id))
+        client.write(f"{change.verb} the schedule {change.name}", lambda: switch(change.id))
     for recurring_run_id in change.delete:
         _delete(client, change.name, recurring_run_id)
 
 
 def _create(client: KubeflowClient, body: kfp.V2beta1RecurringRun) -> None:
     name, own = body.display_name, mark_of(body.description)
+    create = client.recurring_runs.recurring_run_service_create_recurring_run
 
     def find() -> str | None:
         runs = recurring_runs(client, name)
         return next((r.id for r in runs if (r.name, r.pipeline, r.digest) == (name, *own)), None)
 
-    def create() -> str:
-        with doing(f"create the schedule {name}"):
-            made = client.recurring_runs.recurring_run_service_create_recurring_run(recurring_run=body)
-        return str(made.recurring_run_id)
-
-    client.write(create, find)
+    client.write(
+        f"create the schedule {name}",
+        lambda: str(create(recurring_run=body).recurring_run_id),
+        find,
+    )
 
 
 def _delete(client: KubeflowClient, name: str, recurring_run_id: str) -> None:

@@ -56,11 +56,15 @@ def ensure_version(client: KubeflowClient, pipeline: str, text: str) -> VersionR
         ApiError: the server refused or did not answer.
     """
     pipeline_id = client.write(
-        lambda: _create_pipeline(client, pipeline), lambda: _find_pipeline(client, pipeline)
+        f"create the pipeline {pipeline}",
+        lambda: _create_pipeline(client, pipeline),
+        lambda: _find_pipeline(client, pipeline),
     )
     name = version_name(text)
     return client.write(
-        lambda: _upload(client, pipeline_id, name, text), lambda: _find_version(client, pipeline_id, name)
+        f"upload the version {name}",
+        lambda: _upload(client, pipeline_id, name, text),
+        lambda: _find_version(client, pipeline_id, name),
     )
 
 
@@ -70,9 +74,9 @@ def find_experiment(client: KubeflowClient, name: str) -> str | None:
     Raises:
         ApiError: the server refused or did not answer.
     """
-    with doing(f"look for the experiment {name}"):
-        found = pages(client.list_experiments, "experiments", filter=named(name))
-        return next((str(one.experiment_id) for one in found if one.display_name == name), None)
+    purpose = f"look for the experiment {name}"
+    found = pages(purpose, client.list_experiments, "experiments", filter=named(name))
+    return next((str(one.experiment_id) for one in found if one.display_name == name), None)
 
 
 def ensure_experiment(client: KubeflowClient, name: str) -> str:
@@ -81,14 +85,13 @@ def ensure_experiment(client: KubeflowClient, name: str) -> str:
     Raises:
         ApiError: the server refused or did not answer.
     """
-
-    def create() -> str:
-        body = kfp.V2beta1Experiment(display_name=name, namespace=client.namespace)
-        with doing(f"create the experiment {name}"):
-            made = client.experiments.experiment_service_create_experiment(experiment=body)
-        return str(made.experiment_id)
-
-    return client.write(create, lambda: find_experiment(client, name))
+    body = kfp.V2beta1Experiment(display_name=name, namespace=client.namespace)
+    create = client.experiments.experiment_service_create_experiment
+    return client.write(
+        f"create the experiment {name}",
+        lambda: str(create(experiment=body).experiment_id),
+        lambda: find_experiment(client, name),
+    )
 
 
 def submit(client: KubeflowClient, config: Kfp, text: str, name: str = "") -> str:
@@ -114,12 +117,11 @@ def submit(client: KubeflowClient, config: Kfp, text: str, name: str = "") -> st
         runtime_config=kfp.V2beta1RuntimeConfig(parameters={}),
         service_account=config.service_account,
     )
-
-    def create() -> str:
-        with doing(f"start the run {body.display_name}"):
-            return str(client.runs.run_service_create_run(run=body).run_id)
-
-    return client.write(create, lambda: _find_run(client, body))
+    return client.write(
+        f"start the run {body.display_name}",
+        lambda: str(client.runs.run_service_create_run(run=body).run_id),
+        lambda: _find_run(client, body),
+    )
 
 
 def run_link(host: str, run_id: str) -> str:
@@ -141,21 +143,23 @@ def _find_pipeline(client: KubeflowClient, name: str) -> str | None:
 
 def _create_pipeline(client: KubeflowClient, name: str) -> str:
     body = kfp.V2beta1Pipeline(display_name=name, name=name, namespace=client.namespace)
-    with doing(f"create the pipeline {name}"):
-        return str(client.pipelines.pipeline_service_create_pipeline(pipeline=body).pipeline_id)
+    return str(client.pipelines.pipeline_service_create_pipeline(pipeline=body).pipeline_id)
 
 
 def _find_version(client: KubeflowClient, pipeline_id: str, name: str) -> VersionReference | None:
-    with doing(f"look for the version {name}"):
-        found = pages(
-            client.list_pipeline_versions, "pipeline_versions", pipeline_id=pipeline_id, filter=named(name)
-        )
-        ids = (one.pipeline_version_id for one in found if one.display_name == name)
-        return next((VersionReference(pipeline_id, version_id) for version_id in ids), None)
+    found = pages(
+        f"look for the version {name}",
+        client.list_pipeline_versions,
+        "pipeline_versions",
+        pipeline_id=pipeline_id,
+        filter=named(name),
+    )
+    ids = (one.pipeline_version_id for one in found if one.display_name == name)
+    return next((VersionReference(pipeline_id, version_id) for version_id in ids), None)
 
 
 def _upload(client: KubeflowClient, pipeline_id: str, name: str, text: str) -> VersionReference:
-    with TemporaryDirectory() as folder, doing(f"upload the version {name}"):
+    with TemporaryDirectory() as folder:
         path = Path(folder) / "pipeline.yaml"
         path.write_text(text, encoding="utf-8")
         made = client.pipeline_uploads.upload_pipeline_version(
@@ -169,8 +173,7 @@ def _upload(client: KubeflowClient, pipeline_id: str, name: str, text: str) -> V
 
 def _find_run(client: KubeflowClient, wanted: kfp.V2beta1Run) -> str | None:
     """The run that this very command has started; another may have the same name."""
-    with doing(f"look for the run {wanted.display_name}"):
-        found = pages(
-            client.list_runs, "runs", experiment_id=wanted.experiment_id, filter=named(wanted.display_name)
-        )
-        return next((str(one.run_id) for one in found if one.description == wanted.description), None)
+    name = wanted.display_name
+    purpose, filter_ = f"look for the run {name}", named(name)
+    found = pages(purpose, client.list_runs, "runs", experiment_id=wanted.experiment_id, filter=filter_)
+    return next((str(one.run_id) for one in found if one.description == wanted.description), None)

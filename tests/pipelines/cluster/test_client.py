@@ -97,7 +97,7 @@ def test_a_list_of_many_pages_is_read_to_its_end(fake, client, monkeypatch):
     for name in names:
         client.experiments.experiment_service_create_experiment(experiment={"display_name": name})
     fake.requests.clear()
-    assert [e.display_name for e in pages(client.list_experiments, "experiments")] == names
+    assert [e.display_name for e in pages("list", client.list_experiments, "experiments")] == names
     assert len(fake.requests) == 3
 
 
@@ -197,7 +197,7 @@ def self_signed() -> bytes:
     ],
 )
 def test_a_host_that_is_not_there_ends_a_command_with_one_message(
-    fake, tmp_path, monkeypatch, capsys, host, told
+    fake, tmp_path, monkeypatch, capsys, caplog, host, told
 ):
     run = shell(monkeypatch, capsys)
     config_for(tmp_path, fake)
@@ -206,6 +206,7 @@ def test_a_host_that_is_not_there_ends_a_command_with_one_message(
     assert done.code == ClusterError.exit_code
     assert told in done.err
     assert "Traceback" not in done.err
+    assert caplog.text == ""
 
 
 def test_the_token_of_the_environment_is_sent_and_never_printed(fake, tmp_path, monkeypatch, capsys):
