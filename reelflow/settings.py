@@ -24,8 +24,8 @@ class Settings(BaseSettings):
         clips: `REELFLOW_CLIPS`; where clips that were fetched are kept.
         kfp_host: `REELFLOW_KFP_HOST`; the Kubeflow Pipelines API; else as infra/cluster.yaml says.
         kfp_token: `REELFLOW_KFP_TOKEN`; a bearer token for it.
-        kfp_token_file: `REELFLOW_KFP_TOKEN_FILE`; a file with that token, read again when it has expired,
-            as Kubernetes mounts a service account's.
+        kfp_token_file: `REELFLOW_KFP_TOKEN_FILE`; a file with that token, read for each request, as
+            Kubernetes mounts a service account's.
         webhook: `REELFLOW_WEBHOOK`; a URL that hears of failed runs on a cluster.
         weights_mirror: `REELFLOW_WEIGHTS_MIRROR`; a URL that stands in for the publishers' hosts.
         weights_cache: `REELFLOW_WEIGHTS_CACHE`; where downloaded weights are kept.

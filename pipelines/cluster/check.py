@@ -13,7 +13,7 @@ def check(source: str, work: str, mlflow_ui: str, always: bool, run: dsl.Output[
     from reelflow.settings import Settings
     from reelflow.tracking.lifecycle import begin
 
-    version, place = begin(Settings(), source, work, always=always)
+    version, page = begin(Settings(), source, work, always=always)
     said = "This run in MLflow" if version else "Nothing has changed since this run"
-    Path(run.path).write_text(f"[{said}]({mlflow_ui}/{place})\n", encoding="utf-8")
+    Path(run.path).write_text(f"[{said}]({mlflow_ui}/{page})\n", encoding="utf-8")
     return version

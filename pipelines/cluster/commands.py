@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from pipelines.overrides import names_in
 from reelflow.errors import StepError
 
 if TYPE_CHECKING:
-    from pipelines.cluster.api import Api
+    from pipelines.cluster.client import KubeflowClient
     from pipelines.cluster.config import ClusterConfig
 
 commands = typer.Typer()
@@ -19,7 +20,7 @@ commands.add_typer(schedule, name="schedule")
 
 ClusterFile = Annotated[Path, typer.Option(help="The cluster file.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Until the run ends; exit code 8 if it failed.")]
-Every = Annotated[float, typer.Option(min=0.1, help="Seconds between two looks with --wait.")]
+Every = Annotated[float, typer.Option(min=0.1, help="Seconds between two polls with --wait.")]
 DEFAULT_CLUSTER = Path("infra/cluster.yaml")
 DEFAULT_SCHEDULES = Path("infra/schedules.yaml")
 
@@ -36,7 +37,7 @@ def submit(
     heads: Annotated[str, typer.Option(help="Comma-separated heads.")] = "",
     protocol: Annotated[str, typer.Option(help="How clips are held out, as group_kfold(5).")] = "",
     model: Annotated[str, typer.Option(help="Name in the registry; else after the data.")] = "",
-    name: Annotated[str, typer.Option(help="What the run is called; else after the time.")] = "",
+    name: Annotated[str, typer.Option(help="The name of the run; else after the time.")] = "",
     if_changed: Annotated[
         bool, typer.Option("--if-changed", help="End early if data, params and code are as last time.")
     ] = False,
@@ -53,18 +54,18 @@ def submit(
         params=params,
         data=data,
         weights=weights,
-        backbones=_names(backbones),
-        heads=_names(heads),
+        backbones=names_in(backbones),
+        heads=names_in(heads),
         protocol=protocol,
         model=model,
     ).chosen()
-    config, api = _connected(cluster)
+    config, client = _connected(cluster)
     text = submission.package(chosen, config, always=not if_changed)
-    run_id = submission.submit(api, config.kfp, text, name)
+    run_id = submission.submit(client, config.kfp, text, name)
     _say(f"run   {run_id}")
-    _say(f"link  {submission.run_link(api.host, run_id)}")
+    _say(f"link  {submission.run_link(client.host, run_id)}")
     if wait:
-        _wait(api, run_id, every)
+        _wait(client, run_id, every)
 
 
 @commands.command()
@@ -76,8 +77,8 @@ def runs(
     from pipelines.cluster.runs import list_runs
     from pipelines.cluster.view import runs_table
 
-    config, api = _connected(cluster)
-    _console().print(runs_table(list_runs(api, config.kfp.experiment, limit)))
+    config, client = _connected(cluster)
+    _console().print(runs_table(list_runs(client, config.kfp.experiment, limit)))
 
 
 @commands.command()
@@ -89,52 +90,52 @@ def status(
     ] = False,
     every: Every = 10.0,
 ) -> None:
-    """Show how a run on the cluster and its tasks fare."""
+    """Show the state of a run on the cluster and of its tasks."""
     from pipelines.cluster.runs import get_run
     from pipelines.cluster.view import print_run
 
-    _, api = _connected(cluster)
+    _, client = _connected(cluster)
     if wait:
-        _wait(api, run, every)
+        _wait(client, run, every)
     else:
-        print_run(get_run(api, run), _console())
+        print_run(get_run(client, run), _console())
 
 
 @schedule.command()
 def apply(
     file: Annotated[Path, typer.Option(help="The schedules.")] = DEFAULT_SCHEDULES,
     cluster: ClusterFile = DEFAULT_CLUSTER,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
 ) -> None:
     """Create, replace, enable, disable and remove recurring runs until they are as declared."""
     from pipelines.cluster import schedules
     from pipelines.cluster.submit import package
-    from pipelines.cluster.view import actions_table
+    from pipelines.cluster.view import changes_table
 
     declared = schedules.load_schedules(file).schedules
     chosen = [(one, one.chosen()) for one in declared]
-    config, api = _connected(cluster)
+    config, client = _connected(cluster)
     wanted = [
-        schedules.Declared(one.name, one.cron, one.enabled, package(params, config, always=False))
+        schedules.DeclaredSchedule(one.name, one.cron, one.enabled, package(params, config, always=False))
         for one, params in chosen
     ]
-    _console().print(actions_table(schedules.apply(api, config.kfp, wanted, dry_run=dry_run)))
+    _console().print(changes_table(schedules.apply(client, config.kfp, wanted, dry_run=dry_run)))
     if dry_run:
         _say("nothing was changed (--dry-run)")
 
 
 @schedule.command(name="list")
 def list_(cluster: ClusterFile = DEFAULT_CLUSTER) -> None:
-    """List the recurring runs on the cluster, those of others too."""
+    """List the recurring runs on the cluster, including those of others."""
     from pipelines.cluster.schedules import recurring_runs
     from pipelines.cluster.view import schedules_table
 
-    config, api = _connected(cluster)
-    _console().print(schedules_table(recurring_runs(api), config.kfp.pipeline))
+    config, client = _connected(cluster)
+    _console().print(schedules_table(recurring_runs(client), config.kfp.pipeline))
 
 
-def _connected(cluster: Path) -> "tuple[ClusterConfig, Api]":
-    from pipelines.cluster.api import connect
+def _connected(cluster: Path) -> "tuple[ClusterConfig, KubeflowClient]":
+    from pipelines.cluster.client import connect
     from pipelines.cluster.config import load_cluster
     from reelflow.settings import Settings
 
@@ -142,16 +143,16 @@ def _connected(cluster: Path) -> "tuple[ClusterConfig, Api]":
     return config, connect(config.kfp, Settings())
 
 
-def _wait(api: "Api", run_id: str, every_s: float) -> None:
+def _wait(client: "KubeflowClient", run_id: str, every_s: float) -> None:
     from pipelines.cluster.runs import wait
     from pipelines.cluster.submit import run_link
     from pipelines.cluster.view import Progress, print_run
 
-    ended = wait(api, run_id, every_s, Progress(_say))
+    ended = wait(client, run_id, every_s, Progress(_say))
     print_run(ended, _console())
     if not ended.well:
-        link = run_link(api.host, run_id)
-        raise StepError(f"the run {run_id} ended as {ended.state}; what its tasks wrote stands at {link}")
+        link = run_link(client.host, run_id)
+        raise StepError(f"the run {run_id} ended as {ended.state}; its tasks and their logs are at {link}")
 
 
 def _console() -> Console:
@@ -160,7 +161,3 @@ def _console() -> Console:
 
 def _say(text: str) -> None:
     _console().print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -14,16 +14,16 @@ Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 MountPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")]
 
 
-class Part(BaseModel):
-    """Base of every part: unknown names and changes are refused."""
+class ConfigSection(BaseModel):
+    """Base of every section: unknown names and changes are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Kfp(Part):
-    """The Kubeflow Pipelines API and what runs there are called."""
+class Kfp(ConfigSection):
+    """The Kubeflow Pipelines API, and the names of what runs there."""
 
-    host: str = Field(pattern=r"^https?://", description="REELFLOW_KFP_HOST wins")
+    host: str = Field(pattern=r"^https?://", description="REELFLOW_KFP_HOST overrides it")
     namespace: str = Field(default="", description="a profile's; empty for a single-user installation")
     experiment: str = Field(min_length=1)
     pipeline: str = Field(min_length=1, description="the name that versions are uploaded under")
@@ -32,30 +32,30 @@ class Kfp(Part):
     timeout_s: PositiveInt = Field(description="of one request")
 
 
-class Mlflow(Part):
+class Mlflow(ConfigSection):
     """Where pods reach MLflow, and where people do."""
 
     tracking_uri: str = Field(pattern=r"^https?://")
     ui: str = Field(pattern=r"^https?://", description="what links in the KFP UI begin with")
 
 
-class Store(Part):
+class Store(ConfigSection):
     """Where tasks share shards of frames and features."""
 
     address: str = Field(default="none", pattern=r"^(none|s3://.+)$")
     s3_endpoint: str = Field(default="", description="empty: Amazon's")
 
 
-class Secret(Part):
+class Secret(ConfigSection):
     """A Kubernetes secret whose keys become environment variables of tasks."""
 
     name: Name
     env: dict[Variable, str] = Field(min_length=1, description="variable: key of the secret")
-    optional: bool = Field(default=False, description="tasks start without it, too")
+    optional: bool = Field(default=False, description="tasks start without it")
     tasks: tuple[str, ...] = Field(default=(), description="steps that see it; empty: all")
 
 
-class Volume(Part):
+class Volume(ConfigSection):
     """A claim that is mounted where the params expect clips or weights."""
 
     claim: Name
@@ -63,8 +63,8 @@ class Volume(Part):
     tasks: tuple[str, ...] = Field(min_length=1, description="steps that see it")
 
 
-class Toleration(Part):
-    """A taint of nodes that a task may run on all the same."""
+class Toleration(ConfigSection):
+    """A taint of nodes that a task tolerates."""
 
     key: str
     operator: Literal["Equal", "Exists"] = "Equal"
@@ -72,8 +72,8 @@ class Toleration(Part):
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = "NoSchedule"
 
 
-class Placement(Part):
-    """What a task gets, and where it may run."""
+class TaskConfig(ConfigSection):
+    """The resources of a task, its retries and its nodes."""
 
     cpu: Quantity
     memory: Quantity
@@ -85,7 +85,7 @@ class Placement(Part):
     tolerations: tuple[Toleration, ...] = ()
 
 
-class ClusterConfig(Part):
+class ClusterConfig(ConfigSection):
     """All of infra/cluster.yaml.
 
     Attributes:
@@ -96,27 +96,29 @@ class ClusterConfig(Part):
     kfp: Kfp
     mlflow: Mlflow
     store: Store = Store()
-    fan_out: int = Field(default=1, ge=1, le=1000, description="tasks that frames and features are dealt to")
+    fan_out: int = Field(
+        default=1, ge=1, le=1000, description="tasks that frames and features are split into"
+    )
     images: Path
     user: PositiveInt = Field(description="numeric user of every container; the images' own is 10001")
     secrets: tuple[Secret, ...] = ()
     volumes: tuple[Volume, ...] = ()
     backoff_s: PositiveInt = Field(description="before the first retry; doubled before each further one")
-    tasks: dict[str, Placement]
+    tasks: dict[str, TaskConfig]
 
-    def placement(self, step: str) -> Placement:
-        """What tasks of a step get."""
+    def task_config(self, step: str) -> TaskConfig:
+        """The configuration of the tasks of a step."""
         return self.tasks.get(step, self.tasks["default"])
 
     @pydantic.model_validator(mode="after")
-    def _shares_what_it_deals(self) -> Self:
+    def _fan_out_needs_a_store(self) -> Self:
         if self.fan_out > 1 and self.store.address == "none":
             raise ValueError("fan_out needs a store.address through which tasks share their shards")
         return self
 
     @pydantic.field_validator("tasks")
     @classmethod
-    def _has_default(cls, tasks: dict[str, Placement]) -> dict[str, Placement]:
+    def _has_default(cls, tasks: dict[str, TaskConfig]) -> dict[str, TaskConfig]:
         if "default" not in tasks:
             raise ValueError("needs an entry called default")
         return tasks

@@ -20,10 +20,10 @@ FIELDS: list[tuple[str, range, dict[str, int]]] = [
 
 
 def checked_cron(text: str) -> str:
-    """The schedule, one space between its fields.
+    """The cron expression, with one space between its fields.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a cron expression of six fields.
     """
     words = text.split()
     if len(words) != len(FIELDS):

@@ -7,7 +7,7 @@ from kfp import dsl
 from pipelines.cluster.check import check
 from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.outcome import outcome
-from pipelines.cluster.tasks import ClusterPlace
+from pipelines.cluster.tasks import TaskConfigurator
 from pipelines.training import DESCRIPTION, NAME, Graph
 from reelflow.files import sha256_text
 from reelflow.params import Params
@@ -25,25 +25,25 @@ def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = 
     Raises:
         ParamsError: an image is missing.
     """
-    place = ClusterPlace(params, cluster)
-    images = [f"{name} {reference}" for name, reference in sorted(place.images.items())]
+    configure = TaskConfigurator(params, cluster)
+    images = [f"{name} {reference}" for name, reference in sorted(configure.images.items())]
     work = sha256_text("\n".join([params.model_dump_json(), code_hash(""), *images]))
 
     @dsl.pipeline(name=NAME, description=DESCRIPTION)  # type: ignore[untyped-decorator]
     def pipeline() -> None:
-        told = _placed(outcome(), "outcome", place)
-        with dsl.ExitHandler(told, name="run"):
+        exit_task = _configured(outcome(), "outcome", configure)
+        with dsl.ExitHandler(exit_task, name="run"):
             checked = check(
                 source=params.dataset.source, work=work, mlflow_ui=cluster.mlflow.ui, always=always
             )
-            version = _placed(checked, "check", place).outputs["Output"]
+            version = _configured(checked, "check", configure).outputs["Output"]
             with dsl.If(version != "", name="something is new"):
-                Graph(params, place, cluster.fan_out).unroll(version)
+                Graph(params, configure, cluster.fan_out).unroll(version)
 
     return pipeline
 
 
-def _placed(task: Any, name: str, place: ClusterPlace) -> Any:
+def _configured(task: Any, name: str, configure: TaskConfigurator) -> Any:
     task.set_display_name(name).set_env_variable("REELFLOW_TASK", name).set_caching_options(False)
-    place(task, name)
+    configure(task, name)
     return task

@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import Field
 
-from pipelines.cluster.config import Part
+from pipelines.cluster.config import ConfigSection
 from pipelines.overrides import DEFAULT_MODEL, model_name_of, override
 from reelflow.backbones import check_backbones
 from reelflow.nets.heads import check_heads
@@ -12,7 +12,7 @@ from reelflow.params import Params, load_params
 from reelflow.video.views import check_views
 
 
-class RunOptions(Part):
+class RunOptions(ConfigSection):
     """The params file, and values that stand above it; empty ones leave it as it is."""
 
     params: Path = Path("params.yaml")

@@ -1,4 +1,4 @@
-"""Runs on the server: which there are, how their tasks fare, and when one has ended."""
+"""Runs on the server: their list, their tasks, and waiting for their end."""
 
 import time
 from collections.abc import Callable
@@ -7,18 +7,20 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from pipelines.cluster.api import Api
-from pipelines.cluster.failures import ApiError
+import kfp_server_api as kfp
+
+from pipelines.cluster.client import KubeflowClient, pages
+from pipelines.cluster.errors import ApiError, doing
 from pipelines.cluster.submit import find_experiment
 
 ENDED = {"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"}
 WELL = {"SUCCEEDED", "SKIPPED"}
-PLUMBING = ("root", "executor")  # what KFP runs around tasks, beside its drivers
-LOST_POLLS = 10
+PLUMBING = ("root", "executor")  # what KFP runs around tasks, besides its drivers
+MAX_LOST_POLLS = 10
 
 
 @dataclass(frozen=True)
-class Task:
+class ClusterTask:
     """A task of a run, or a run.
 
     Attributes:
@@ -39,66 +41,62 @@ class Task:
 
     @property
     def well(self) -> bool:
-        """Whether it has ended as it should."""
+        """Whether it has ended without a failure."""
         return self.state in WELL
 
 
 @dataclass(frozen=True)
-class Run(Task):
+class ClusterRun(ClusterTask):
     """A run and its tasks, in the order in which they began."""
 
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[ClusterTask, ...] = ()
 
 
-def list_runs(api: Api, experiment: str, limit: int) -> list[Run]:
+def list_runs(client: KubeflowClient, experiment: str, limit: int) -> list[ClusterRun]:
     """The experiment's latest runs.
 
     Raises:
         ApiError: the server refused or did not answer.
     """
-    experiment_id = find_experiment(api, experiment)
+    experiment_id = find_experiment(client, experiment)
     if experiment_id is None:
         return []
-    within = {"namespace": api.namespace} if api.namespace else {}
-    found = api.pages(
-        "list the runs",
-        api.runs.run_service_list_runs,
-        "runs",
-        experiment_id=experiment_id,
-        sort_by="created_at desc",
-        **within,
-    )
+    arguments = {"experiment_id": experiment_id, "sort_by": "created_at desc"}
+    found = pages("list the runs", client.list_runs, "runs", **arguments)
     return [_run(one) for one in islice(found, limit)]
 
 
-def get_run(api: Api, run_id: str) -> Run:
+def get_run(client: KubeflowClient, run_id: str) -> ClusterRun:
     """A run with its tasks.
 
     Raises:
         ApiError: the server refused or did not answer, or knows no such run.
     """
-    return _run(api.call(f"get the run {run_id}", api.runs.run_service_get_run, run_id=run_id))
+    with doing(f"get the run {run_id}"):
+        return _run(client.get_run(run_id))
 
 
-def wait(api: Api, run_id: str, every_s: float, tell: Callable[[Run], None]) -> Run:
-    """The run once it has ended; a server that is away for some polls is waited for.
+def wait(
+    client: KubeflowClient, run_id: str, every_s: float, tell: Callable[[ClusterRun], None]
+) -> ClusterRun:
+    """The run once it has ended; a server that does not answer a few polls is asked again.
 
     Args:
-        api: where.
+        client: of the server.
         run_id: of the run.
-        every_s: seconds between two looks.
-        tell: hears of each look.
+        every_s: seconds between two polls.
+        tell: gets the run of each poll.
 
     Raises:
-        ApiError: the server refused, or stayed away.
+        ApiError: the server refused, or did not answer many polls in a row.
     """
     lost = 0
     while True:
         try:
-            run, lost = get_run(api, run_id), 0
+            run, lost = get_run(client, run_id), 0
         except ApiError as error:
             lost += 1
-            if not error.transient or lost == LOST_POLLS:
+            if not error.transient or lost == MAX_LOST_POLLS:
                 raise
         else:
             tell(run)
@@ -107,10 +105,10 @@ def wait(api: Api, run_id: str, every_s: float, tell: Callable[[Run], None]) -> 
         time.sleep(every_s)
 
 
-def _run(run: Any) -> Run:
+def _run(run: kfp.V2beta1Run) -> ClusterRun:
     details = (run.run_details.task_details if run.run_details else None) or []
     tasks = [
-        Task(
+        ClusterTask(
             str(one.task_id),
             str(one.display_name),
             one.state or "PENDING",
@@ -122,7 +120,7 @@ def _run(run: Any) -> Run:
             details, key=lambda d: d.start_time or d.create_time or datetime.max.replace(tzinfo=UTC)
         )
     ]
-    return Run(
+    return ClusterRun(
         str(run.run_id),
         str(run.display_name),
         run.state or "PENDING",
@@ -133,7 +131,7 @@ def _run(run: Any) -> Run:
     )
 
 
-def _is_plumbing(task: Task) -> bool:
+def _is_plumbing(task: ClusterTask) -> bool:
     """What KFP runs around a task is shown only where it failed."""
     around = task.name in PLUMBING or task.name.endswith("-driver")
     return around and task.state != "FAILED"

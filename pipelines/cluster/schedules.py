@@ -1,27 +1,20 @@
-"""infra/schedules.yaml, typed, and brought about on the server as the plan (plan.py) says."""
+"""infra/schedules.yaml, typed, and applied to the server by the changes of schedule_diff.py."""
 
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import kfp_server_api as kfp
 from pydantic import Field, field_validator
 
-from pipelines.cluster.api import Api, named
-from pipelines.cluster.config import Kfp, Part
+from pipelines.cluster.client import KubeflowClient, named, pages
+from pipelines.cluster.config import ConfigSection, Kfp
 from pipelines.cluster.cron import checked_cron
-from pipelines.cluster.failures import NOT_FOUND, ApiError
-from pipelines.cluster.plan import Action, Recurring, mark, mark_of, plan
+from pipelines.cluster.errors import NOT_FOUND, ApiError, doing
 from pipelines.cluster.run_options import RunOptions
-from pipelines.cluster.submit import (
-    Version,
-    ensure_experiment,
-    ensure_version,
-    find_experiment,
-    find_version,
-)
+from pipelines.cluster.schedule_diff import RecurringRun, ScheduleChange, diff, mark, mark_of
+from pipelines.cluster.submit import ensure_experiment, ensure_version, find_experiment, find_version
 from pipelines.values import read_values
 
 
@@ -38,7 +31,7 @@ class Schedule(RunOptions):
         return checked_cron(cron)
 
 
-class Schedules(Part):
+class Schedules(ConfigSection):
     """All of infra/schedules.yaml."""
 
     schedules: tuple[Schedule, ...]
@@ -54,8 +47,8 @@ class Schedules(Part):
 
 
 @dataclass(frozen=True)
-class Declared:
-    """What is to run when: a schedule and its compiled pipeline."""
+class DeclaredSchedule:
+    """A schedule and its compiled pipeline."""
 
     name: str
     cron: str
@@ -72,112 +65,113 @@ def load_schedules(path: Path) -> Schedules:
     return read_values(path, Schedules)
 
 
-def apply(api: Api, config: Kfp, declared: list[Declared], *, dry_run: bool = False) -> list[Action]:
+def apply(
+    client: KubeflowClient, config: Kfp, declared: list[DeclaredSchedule], *, dry_run: bool = False
+) -> list[ScheduleChange]:
     """Make the server hold what is declared, and nothing else of ours.
 
     Args:
-        api: where.
+        client: of the server.
         config: the experiment, the pipeline's name and the service account.
-        declared: what shall be there.
-        dry_run: only say what would be done; nothing is written.
-
-    Returns:
-        what was, or would be, done.
+        declared: what the server is to hold.
+        dry_run: return the changes and write nothing.
 
     Raises:
         ApiError: the server refused or did not answer; the same call completes the work.
     """
-    bodies = _bodies(api, config, declared, dry_run=dry_run)
-    actions = plan(config.pipeline, bodies, recurring_runs(api))
-    for action in [] if dry_run else actions:
-        _carry_out(api, action)
-    return actions
+    bodies = _bodies(client, config, declared, dry_run=dry_run)
+    changes = diff(config.pipeline, bodies, recurring_runs(client))
+    for change in [] if dry_run else changes:
+        _carry_out(client, change)
+    return changes
 
 
-def recurring_runs(api: Api, name: str = "") -> list[Recurring]:
-    """Those of the namespace, ours and others.
+def recurring_runs(client: KubeflowClient, name: str = "") -> list[RecurringRun]:
+    """Those of the namespace, ours and others'.
 
     Raises:
         ApiError: the server refused or did not answer.
     """
-    within = {"namespace": api.namespace} if api.namespace else {}
-    narrowed = {"filter": named(name)} if name else {}
-    ask = api.recurring_runs.recurring_run_service_list_recurring_runs
-    found = api.pages("list the recurring runs", ask, "recurring_runs", **within, **narrowed)
-    return sorted((_recurring(run) for run in found), key=lambda run: (run.name, run.created, run.id))
+    narrowed = {"namespace": client.namespace} | ({"filter": named(name)} if name else {})
+    found = pages("list the recurring runs", client.list_recurring_runs, "recurring_runs", **narrowed)
+    return sorted((_read(run) for run in found), key=lambda run: (run.name, run.created, run.id))
 
 
-def _carry_out(api: Api, action: Action) -> None:
-    name, service = action.name, api.recurring_runs
-    if action.body is not None:
-        _create(api, action.body)
-    elif action.verb == "enable":
-        ask = service.recurring_run_service_enable_recurring_run
-        api.call(f"enable the schedule {name}", ask, recurring_run_id=action.id)
-    elif action.verb == "disable":
-        ask = service.recurring_run_service_disable_recurring_run
-        api.call(f"disable the schedule {name}", ask, recurring_run_id=action.id)
-    for one in action.delete:
-        _delete(api, name, one)
+def _carry_out(client: KubeflowClient, change: ScheduleChange) -> None:
+    if change.body is not None:
+        _create(client, change.body)
+    elif change.verb in ("enable", "disable"):
+        switch = client.enable_recurring_run if change.verb == "enable" else client.disable_recurring_run
+        client.write(f"{change.verb} the schedule {change.name}", lambda: switch(change.id))
+    for recurring_run_id in change.delete:
+        _delete(client, change.name, recurring_run_id)
 
 
-def _create(api: Api, body: Any) -> None:
+def _create(client: KubeflowClient, body: kfp.V2beta1RecurringRun) -> None:
     name, own = body.display_name, mark_of(body.description)
-    ask = api.recurring_runs.recurring_run_service_create_recurring_run
+    create = client.recurring_runs.recurring_run_service_create_recurring_run
 
     def find() -> str | None:
-        runs = recurring_runs(api, name)
+        runs = recurring_runs(client, name)
         return next((r.id for r in runs if (r.name, r.pipeline, r.digest) == (name, *own)), None)
 
-    def create() -> str:
-        answer = api.once(f"create the schedule {name}", ask, recurring_run=body)
-        return str(answer.recurring_run_id)
+    client.write(
+        f"create the schedule {name}",
+        lambda: str(create(recurring_run=body).recurring_run_id),
+        find,
+    )
 
-    api.ensure(find, create)
 
-
-def _delete(api: Api, name: str, one: str) -> None:
-    ask = api.recurring_runs.recurring_run_service_delete_recurring_run
+def _delete(client: KubeflowClient, name: str, recurring_run_id: str) -> None:
     try:
-        api.call(f"delete the old schedule {name}", ask, recurring_run_id=one)
+        with doing(f"delete the old schedule {name}"):
+            client.delete_recurring_run(recurring_run_id)
     except ApiError as error:
-        if error.status != NOT_FOUND:  # an earlier try did it
+        if error.status != NOT_FOUND:  # an earlier attempt has deleted it
             raise
 
 
-def _bodies(api: Api, config: Kfp, declared: list[Declared], *, dry_run: bool) -> list[tuple[Any, bool]]:
-    """What to create, and whether it is enabled; a dry run does without what is not there yet."""
+def _bodies(
+    client: KubeflowClient, config: Kfp, declared: list[DeclaredSchedule], *, dry_run: bool
+) -> list[kfp.V2beta1RecurringRun]:
+    """What to create; a dry run does without what the server does not hold yet."""
     of_package = find_version if dry_run else ensure_version
     of_name = find_experiment if dry_run else ensure_experiment
     packages = dict.fromkeys(one.package for one in declared)
-    versions = {package: of_package(api, config.pipeline, package) for package in packages}
-    experiment_id = of_name(api, config.experiment) if declared else None
-    return [(_body(api, config, one, versions[one.package], experiment_id), one.enabled) for one in declared]
+    versions = {package: of_package(client, config.pipeline, package) for package in packages}
+    experiment_id = of_name(client, config.experiment) if declared else None
+    return [_body(client, config, one, versions[one.package], experiment_id) for one in declared]
 
 
-def _body(api: Api, config: Kfp, one: Declared, version: Version | None, experiment_id: str | None) -> Any:
+def _body(
+    client: KubeflowClient,
+    config: Kfp,
+    schedule: DeclaredSchedule,
+    version: kfp.V2beta1PipelineVersionReference | None,
+    experiment_id: str | None,
+) -> kfp.V2beta1RecurringRun:
     body = kfp.V2beta1RecurringRun(
-        display_name=one.name,
+        display_name=schedule.name,
         experiment_id=experiment_id,
-        namespace=api.namespace,
-        pipeline_version_reference=version.reference() if version else None,
+        namespace=client.namespace,
+        pipeline_version_reference=version,
         runtime_config=kfp.V2beta1RuntimeConfig(parameters={}),
         service_account=config.service_account,
-        trigger=kfp.V2beta1Trigger(cron_schedule=kfp.V2beta1CronSchedule(cron=one.cron)),
+        trigger=kfp.V2beta1Trigger(cron_schedule=kfp.V2beta1CronSchedule(cron=schedule.cron)),
         max_concurrency="1",
         no_catchup=True,
     )
     written = json.dumps(body.to_dict(), sort_keys=True, default=str)
     digest = hashlib.sha256(written.encode()).hexdigest()[:16]
     body.description = f"Kept by `python -m pipelines schedule apply` {mark(config.pipeline, digest)}"
-    body.mode = kfp.RecurringRunMode.ENABLE if one.enabled else kfp.RecurringRunMode.DISABLE
+    body.mode = kfp.RecurringRunMode.ENABLE if schedule.enabled else kfp.RecurringRunMode.DISABLE
     return body
 
 
-def _recurring(run: Any) -> Recurring:
+def _read(run: kfp.V2beta1RecurringRun) -> RecurringRun:
     trigger = run.trigger
     cron = trigger.cron_schedule.cron if trigger and trigger.cron_schedule else ""
-    return Recurring(
+    return RecurringRun(
         str(run.recurring_run_id),
         str(run.display_name),
         cron or "",
@@ -187,7 +181,7 @@ def _recurring(run: Any) -> Recurring:
     )
 
 
-def _enabled(run: Any) -> bool | None:
+def _enabled(run: kfp.V2beta1RecurringRun) -> bool | None:
     """What was asked for; the status follows later, and may be unspecified."""
-    said = {"ENABLE": True, "DISABLE": False, "ENABLED": True, "DISABLED": False}
-    return next((said[word] for word in (run.mode, run.status) if word in said), None)
+    enabled = {"ENABLE": True, "DISABLE": False, "ENABLED": True, "DISABLED": False}
+    return next((enabled[word] for word in (run.mode, run.status) if word in enabled), None)

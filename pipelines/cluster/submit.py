@@ -2,36 +2,20 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import kfp_server_api as kfp
+from kfp_server_api import V2beta1PipelineVersionReference as VersionReference
 
 import reelflow
-from pipelines.cluster.api import Api, named
+from pipelines.cluster.client import KubeflowClient, named, pages
 from pipelines.cluster.config import ClusterConfig, Kfp
-from pipelines.cluster.failures import NOT_FOUND, ApiError
+from pipelines.cluster.errors import NOT_FOUND, ApiError, doing
 from reelflow.params import Params
 
-NAME_LENGTH = 12  # letters of the package's sha256 that name its version
-
-
-@dataclass(frozen=True)
-class Version:
-    """A pipeline's version on the server."""
-
-    pipeline_id: str
-    version_id: str
-    name: str
-
-    def reference(self) -> Any:
-        """How runs name it."""
-        return kfp.V2beta1PipelineVersionReference(
-            pipeline_id=self.pipeline_id, pipeline_version_id=self.version_id
-        )
+VERSION_LETTERS = 12  # of the package's sha256
 
 
 def package(params: Params, cluster: ClusterConfig, *, always: bool) -> str:
@@ -51,65 +35,70 @@ def package(params: Params, cluster: ClusterConfig, *, always: bool) -> str:
 
 
 def version_name(text: str) -> str:
-    """What a package's version is called: after its content, so that it is uploaded once."""
-    return hashlib.sha256(text.encode()).hexdigest()[:NAME_LENGTH]
+    """The name of a package's version: a hash of its content, so that it is uploaded once."""
+    return hashlib.sha256(text.encode()).hexdigest()[:VERSION_LETTERS]
 
 
-def find_version(api: Api, pipeline: str, text: str) -> Version | None:
+def find_version(client: KubeflowClient, pipeline: str, text: str) -> VersionReference | None:
     """The version with this content, if it has been uploaded.
 
     Raises:
         ApiError: the server refused or did not answer.
     """
-    pipeline_id = _find_pipeline(api, pipeline)
-    return _find_version(api, pipeline_id, version_name(text)) if pipeline_id else None
+    pipeline_id = _find_pipeline(client, pipeline)
+    return _find_version(client, pipeline_id, version_name(text)) if pipeline_id else None
 
 
-def ensure_version(api: Api, pipeline: str, text: str) -> Version:
+def ensure_version(client: KubeflowClient, pipeline: str, text: str) -> VersionReference:
     """The version with this content, uploaded if it is new.
 
     Raises:
         ApiError: the server refused or did not answer.
     """
-    pipeline_id = api.ensure(lambda: _find_pipeline(api, pipeline), lambda: _create_pipeline(api, pipeline))
+    pipeline_id = client.write(
+        f"create the pipeline {pipeline}",
+        lambda: _create_pipeline(client, pipeline),
+        lambda: _find_pipeline(client, pipeline),
+    )
     name = version_name(text)
-    return api.ensure(
-        lambda: _find_version(api, pipeline_id, name), lambda: _upload(api, pipeline_id, name, text)
+    return client.write(
+        f"upload the version {name}",
+        lambda: _upload(client, pipeline_id, name, text),
+        lambda: _find_version(client, pipeline_id, name),
     )
 
 
-def find_experiment(api: Api, name: str) -> str | None:
+def find_experiment(client: KubeflowClient, name: str) -> str | None:
     """The id of the experiment, if there is one.
 
     Raises:
         ApiError: the server refused or did not answer.
     """
-    ask = api.experiments.experiment_service_list_experiments
-    doing = f"look for the experiment {name}"
-    found = api.pages(doing, ask, "experiments", filter=named(name), **_within(api))
-    return next((e.experiment_id for e in found if e.display_name == name), None)
+    purpose = f"look for the experiment {name}"
+    found = pages(purpose, client.list_experiments, "experiments", filter=named(name))
+    return next((str(one.experiment_id) for one in found if one.display_name == name), None)
 
 
-def ensure_experiment(api: Api, name: str) -> str:
+def ensure_experiment(client: KubeflowClient, name: str) -> str:
     """The id of the experiment, created if it is new.
 
     Raises:
         ApiError: the server refused or did not answer.
     """
-    body = kfp.V2beta1Experiment(display_name=name, namespace=api.namespace)
-    ask = api.experiments.experiment_service_create_experiment
-    doing = f"create the experiment {name}"
-    return api.ensure(
-        lambda: find_experiment(api, name),
-        lambda: str(api.once(doing, ask, experiment=body).experiment_id),
+    body = kfp.V2beta1Experiment(display_name=name, namespace=client.namespace)
+    create = client.experiments.experiment_service_create_experiment
+    return client.write(
+        f"create the experiment {name}",
+        lambda: str(create(experiment=body).experiment_id),
+        lambda: find_experiment(client, name),
     )
 
 
-def submit(api: Api, config: Kfp, text: str, name: str = "") -> str:
+def submit(client: KubeflowClient, config: Kfp, text: str, name: str = "") -> str:
     """Start a run of a package.
 
     Args:
-        api: where.
+        client: of the server.
         config: the experiment, the pipeline's name and the service account.
         text: the package.
         name: of the run; by default the pipeline's and the time.
@@ -120,21 +109,18 @@ def submit(api: Api, config: Kfp, text: str, name: str = "") -> str:
     Raises:
         ApiError: the server refused or did not answer.
     """
-    version = ensure_version(api, config.pipeline, text)
-    experiment_id = ensure_experiment(api, config.experiment)
-    started = datetime.now(UTC)
     body = kfp.V2beta1Run(
-        display_name=name or f"{config.pipeline} {started:%Y-%m-%d %H:%M:%S}",
+        display_name=name or f"{config.pipeline} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
         description=f"submitted by reelflow {reelflow.__version__} [{secrets.token_hex(4)}]",
-        experiment_id=experiment_id,
-        pipeline_version_reference=version.reference(),
+        pipeline_version_reference=ensure_version(client, config.pipeline, text),
+        experiment_id=ensure_experiment(client, config.experiment),
         runtime_config=kfp.V2beta1RuntimeConfig(parameters={}),
         service_account=config.service_account,
     )
-    ask = api.runs.run_service_create_run
-    return api.ensure(
-        lambda: _find_run(api, body),
-        lambda: str(api.once(f"start the run {body.display_name}", ask, run=body).run_id),
+    return client.write(
+        f"start the run {body.display_name}",
+        lambda: str(client.runs.run_service_create_run(run=body).run_id),
+        lambda: _find_run(client, body),
     )
 
 
@@ -143,10 +129,11 @@ def run_link(host: str, run_id: str) -> str:
     return f"{host}/#/runs/details/{run_id}"
 
 
-def _find_pipeline(api: Api, name: str) -> str | None:
-    ask = api.pipelines.pipeline_service_get_pipeline_by_name
+def _find_pipeline(client: KubeflowClient, name: str) -> str | None:
+    scope = {"namespace": client.namespace} if client.namespace else {}
     try:
-        found = api.call(f"look for the pipeline {name}", ask, name=name, **_within(api))
+        with doing(f"look for the pipeline {name}"):
+            found = client.pipelines.pipeline_service_get_pipeline_by_name(name=name, **scope)
     except ApiError as error:
         if error.status == NOT_FOUND:
             return None
@@ -154,51 +141,39 @@ def _find_pipeline(api: Api, name: str) -> str | None:
     return str(found.pipeline_id)
 
 
-def _create_pipeline(api: Api, name: str) -> str:
-    body = kfp.V2beta1Pipeline(display_name=name, name=name, namespace=api.namespace)
-    ask = api.pipelines.pipeline_service_create_pipeline
-    return str(api.once(f"create the pipeline {name}", ask, pipeline=body).pipeline_id)
+def _create_pipeline(client: KubeflowClient, name: str) -> str:
+    body = kfp.V2beta1Pipeline(display_name=name, name=name, namespace=client.namespace)
+    return str(client.pipelines.pipeline_service_create_pipeline(pipeline=body).pipeline_id)
 
 
-def _find_version(api: Api, pipeline_id: str, name: str) -> Version | None:
-    found = api.pages(
+def _find_version(client: KubeflowClient, pipeline_id: str, name: str) -> VersionReference | None:
+    found = pages(
         f"look for the version {name}",
-        api.pipelines.pipeline_service_list_pipeline_versions,
+        client.list_pipeline_versions,
         "pipeline_versions",
         pipeline_id=pipeline_id,
         filter=named(name),
     )
-    ids = (v.pipeline_version_id for v in found if v.display_name == name)
-    return next((Version(pipeline_id, version_id, name) for version_id in ids), None)
+    ids = (one.pipeline_version_id for one in found if one.display_name == name)
+    return next((VersionReference(pipeline_id, version_id) for version_id in ids), None)
 
 
-def _upload(api: Api, pipeline_id: str, name: str, text: str) -> Version:
+def _upload(client: KubeflowClient, pipeline_id: str, name: str, text: str) -> VersionReference:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "pipeline.yaml"
         path.write_text(text, encoding="utf-8")
-        answer = api.once(
-            f"upload the version {name}",
-            api.uploads.upload_pipeline_version,
+        made = client.pipeline_uploads.upload_pipeline_version(
             uploadfile=str(path),
             name=name,
             pipelineid=pipeline_id,
             description=f"by reelflow {reelflow.__version__}",
         )
-    return Version(pipeline_id, str(answer.pipeline_version_id), name)
+    return VersionReference(pipeline_id, made.pipeline_version_id)
 
 
-def _find_run(api: Api, wanted: Any) -> str | None:
+def _find_run(client: KubeflowClient, wanted: kfp.V2beta1Run) -> str | None:
     """The run that this very command has started; another may have the same name."""
-    found = api.pages(
-        f"look for the run {wanted.display_name}",
-        api.runs.run_service_list_runs,
-        "runs",
-        experiment_id=wanted.experiment_id,
-        filter=named(wanted.display_name),
-        **_within(api),
-    )
-    return next((str(r.run_id) for r in found if r.description == wanted.description), None)
-
-
-def _within(api: Api) -> dict[str, str]:
-    return {"namespace": api.namespace} if api.namespace else {}
+    name = wanted.display_name
+    purpose, filter_ = f"look for the run {name}", named(name)
+    found = pages(purpose, client.list_runs, "runs", experiment_id=wanted.experiment_id, filter=filter_)
+    return next((str(one.run_id) for one in found if one.description == wanted.description), None)

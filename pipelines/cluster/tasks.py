@@ -1,4 +1,4 @@
-"""Where and how a task runs on a cluster: by infra/cluster.yaml, in terms that KFP and its platforms know."""
+"""Where and how a task runs on a cluster: infra/cluster.yaml in the terms of KFP and Kubernetes."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 from kfp import kubernetes
 
-from pipelines.cluster.config import ClusterConfig, Placement
+from pipelines.cluster.config import ClusterConfig, TaskConfig
 from pipelines.images import image_name
 from reelflow.errors import ParamsError
 from reelflow.params import Params
@@ -18,37 +18,37 @@ SCRATCH = "/tmp"  # noqa: S108
 GPU = "nvidia.com/gpu"
 
 
-class ClusterPlace:
-    """Places the tasks of a pipeline that is being built; a `ConfigureTask` of `pipelines.training`."""
+class TaskConfigurator:
+    """Configures the tasks of a pipeline that is being built: a `ConfigureTask` of `pipelines.training`."""
 
     def __init__(self, params: Params, cluster: ClusterConfig) -> None:
         """Read the images' references.
 
         Raises:
-            ParamsError: there are none.
+            ParamsError: they cannot be read.
         """
         self._params = params
         self._cluster = cluster
         self.images = read_images(cluster)
 
     def __call__(self, task: Any, name: str) -> None:
-        """ConfigureTask one task.
+        """Configure one task.
 
         Raises:
             ParamsError: its image has not been built.
         """
         step = name.split()[0]
-        placement = self._cluster.placement(step)
-        task.set_container_image(self._image(name, placement))
-        _give(task, placement, self._cluster.backoff_s)
-        self._tell(task, step)
-        _confine(task, step, placement, self._cluster.user)
+        config = self._cluster.task_config(step)
+        task.set_container_image(self._image(name, config))
+        _set_resources(task, config, self._cluster.backoff_s)
+        self._set_environment(task, step)
+        _confine(task, step, config, self._cluster.user)
         for volume in self._cluster.volumes:
             if step in volume.tasks:
                 kubernetes.mount_pvc(task, pvc_name=volume.claim, mount_path=volume.path)
 
-    def _image(self, name: str, placement: Placement) -> str:
-        image = image_name(name, self._params, gpu=placement.gpus > 0)
+    def _image(self, name: str, config: TaskConfig) -> str:
+        image = image_name(name, self._params, gpu=config.gpus > 0)
         if image not in self.images:
             raise ParamsError(
                 f"{self._cluster.images} names no image {image}, which the task {name} needs: "
@@ -56,8 +56,8 @@ class ClusterPlace:
             )
         return self.images[image]
 
-    def _tell(self, task: Any, step: str) -> None:
-        """What a task knows of the world: none of it is part of KFP's cache key."""
+    def _set_environment(self, task: Any, step: str) -> None:
+        """Environment variables: they are not part of KFP's cache key."""
         task.set_env_variable("MLFLOW_TRACKING_URI", self._cluster.mlflow.tracking_uri)
         task.set_env_variable("REELFLOW_STORE", self._cluster.store.address)
         task.set_env_variable("REELFLOW_CLIPS", f"{SCRATCH}/clips")
@@ -88,26 +88,26 @@ def read_images(cluster: ClusterConfig) -> Mapping[str, str]:
     return found
 
 
-def _give(task: Any, placement: Placement, backoff_s: int) -> None:
-    """Resources, retries, nodes."""
-    task.set_cpu_request(placement.cpu).set_cpu_limit(placement.cpu)
-    task.set_memory_request(placement.memory).set_memory_limit(placement.memory)
-    if placement.gpus:
-        task.set_accelerator_type(GPU).set_accelerator_limit(placement.gpus)
-    if placement.retries:
-        task.set_retry(placement.retries, backoff_duration=f"{backoff_s}s", backoff_factor=2)
-    kubernetes.set_timeout(task, placement.timeout_s)
-    for label, value in placement.node_selector.items():
+def _set_resources(task: Any, config: TaskConfig, backoff_s: int) -> None:
+    """Resources, retries and nodes."""
+    task.set_cpu_request(config.cpu).set_cpu_limit(config.cpu)
+    task.set_memory_request(config.memory).set_memory_limit(config.memory)
+    if config.gpus:
+        task.set_accelerator_type(GPU).set_accelerator_limit(config.gpus)
+    if config.retries:
+        task.set_retry(config.retries, backoff_duration=f"{backoff_s}s", backoff_factor=2)
+    kubernetes.set_timeout(task, config.timeout_s)
+    for label, value in config.node_selector.items():
         kubernetes.add_node_selector(task, label_key=label, label_value=value)
-    for one in placement.tolerations:
+    for one in config.tolerations:
         kubernetes.add_toleration(
             task, key=one.key, operator=one.operator, value=one.value, effect=one.effect
         )
 
 
-def _confine(task: Any, step: str, placement: Placement, user: int) -> None:
-    """Who the task is, and what it may write."""
+def _confine(task: Any, step: str, config: TaskConfig, user: int) -> None:
+    """The task's user, labels, and the folder it may write."""
     kubernetes.set_security_context(task, run_as_user=user, run_as_group=user, run_as_non_root=True)
-    kubernetes.empty_dir_mount(task, volume_name="scratch", mount_path=SCRATCH, size_limit=placement.scratch)
+    kubernetes.empty_dir_mount(task, volume_name="scratch", mount_path=SCRATCH, size_limit=config.scratch)
     for label, value in {**PART_OF, COMPONENT: step}.items():
         kubernetes.add_pod_label(task, label_key=label, label_value=value)

@@ -1,7 +1,8 @@
-"""A Kubeflow Pipelines server in this process: the v2beta1 REST API over real HTTP, held in memory.
+"""A Kubeflow Pipelines 2.17.0 server in this process: what reelflow asks of its REST API, over real HTTP.
 
-What it takes and gives is checked against the models of kfp-server-api and the protocol buffers of
-kfp-pipeline-spec; tests/pipelines/cluster/test_api_fake.py drives it with kfp's own client.
+Each of its beliefs names where it comes from: a recording of a real server, by its number in recordings/, or
+a Go file of kubeflow/pipelines at tag 2.17.0, below backend/src/apiserver/. test_fake_kfp.py replays the
+recordings.
 """
 
 from tests.fake_kfp.server import FakeKfp

@@ -5,20 +5,14 @@ import re
 import socket
 import ssl
 import struct
-import sys
 import threading
-import traceback
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.fake_kfp.checks import check_document
-from tests.fake_kfp.refusals import Refusal
-from tests.fake_kfp.routes import Request, dispatch
-from tests.fake_kfp.store import Document, Store
+from tests.fake_kfp.store import Document, FakeStore, Refusal, Request
 
 PREFIX = "/apis/v2beta1"
 HTML = b"<html><head><title>Sign in</title></head><body>Please sign in</body></html>"
@@ -27,20 +21,18 @@ LONG_S = 60.0
 
 @dataclass
 class Fault:
-    """A request that goes wrong.
+    """Requests that go wrong: after `skip` matching ones, so many `times`.
 
     Attributes:
-        kind: an HTTP status; or "reset" (not carried out), "lost" (carried out, no answer), "slow",
+        kind: an HTTP status; "reset" (not carried out), "lost" (carried out, no answer), "slow",
             "truncated", "garbage" (all carried out), "html" (not carried out).
-        skip: how many matching requests go well before.
-        times: how many then go wrong.
     """
 
     kind: int | str
-    method: str
-    path: str
-    skip: int
-    times: int
+    method: str = ""
+    path: str = ""
+    skip: int = 0
+    times: int = 1
 
     def strikes(self, request: Request) -> bool:
         if self.method not in ("", request.method) or not re.search(self.path, request.path):
@@ -61,141 +53,95 @@ class FakeKfp:
     """
 
     def __init__(self, *namespaces: str, certificate: Path | None = None) -> None:
-        self.store = Store(namespaces)
+        self.store = FakeStore(namespaces)
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
-        self.mistakes: list[str] = []
+        self.closing = threading.Event()
         self._tokens: dict[str, float] | None = None
         self._lock = threading.Lock()
-        self.closing = threading.Event()
-        self._server = _Server(self)
-        scheme = "http"
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"fake": self}))
+        self._server.handle_error = lambda *client: None  # type: ignore[method-assign]  # a client went away
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-            scheme = "https"
-        self.host = f"{scheme}://127.0.0.1:{self._server.server_port}"
+        self.host = f"{'https' if certificate else 'http'}://127.0.0.1:{self._server.server_port}"
 
-    def __enter__(self) -> "FakeKfp":
+    def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
-        assert not self.mistakes, self.mistakes[0]
 
     def allow(self, token: str, requests: float = float("inf")) -> None:
         """From now on only such tokens are let in, this one for so many requests."""
         self._tokens = {**(self._tokens or {}), token: requests}
 
-    def fail(
-        self, kind: int | str, *, method: str = "", path: str = "", skip: int = 0, times: int = 1
-    ) -> None:
-        self.faults.append(Fault(kind, method, path, skip, times))
+    def fail(self, kind: int | str, **fault: Any) -> None:
+        """Let requests go wrong, as `Fault` says."""
+        self.faults.append(Fault(kind, **fault))
 
     @property
     def writes(self) -> list[str]:
         """The requests that change something, as `POST /runs`."""
         return [f"{r.method} {r.path}" for r in self.requests if r.method != "GET"]
 
-    def answer(self, request: Request, token: str) -> tuple[int | str, Document | bytes]:
+    def answer(self, request: Request) -> tuple[int | str, Document]:
         """The status, or the kind of fault, and the document."""
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
         with self._lock:
             self.requests.append(request)
             fault = next((one.kind for one in self.faults if one.strikes(request)), None)
             if fault in ("reset", "html", 302):
-                return fault, HTML
+                return fault, {}
             try:
                 if isinstance(fault, int):
                     raise Refusal(fault, f"ordered by a test ({token})")
                 self._admit(token)
-                document = dispatch(self.store, request)
+                return fault or 200, self.store.answer(request)
             except Refusal as refusal:
-                if not refusal.of_upload:
-                    check_document(refusal.document(), "GoogleRpcStatus")
-                return refusal.status, refusal.document()
-            return fault or 200, document
+                return refusal.status, refusal.document
 
     def _admit(self, token: str) -> None:
-        if self._tokens is None:
-            return
-        if self._tokens.get(token, 0) < 1:
-            raise Refusal(401, f"Request unauthenticated: {token or 'no token'} is expired or unknown")
-        self._tokens[token] -= 1
-
-
-class _Server(ThreadingHTTPServer):
-    def __init__(self, fake: FakeKfp) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.fake = fake
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away, or trusts no certificate, is no mistake of the server."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            self.fake.mistakes.append(traceback.format_exc())
+        if self._tokens is not None:
+            self._tokens[token] = self._tokens.get(token, 0) - 1
+            if self._tokens[token] < 0:
+                raise Refusal(401, f"Request unauthenticated: {token or 'no token'} is expired or unknown")
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1
-    server: _Server
+    fake: FakeKfp
 
-    def log_message(self, *args: Any) -> None:
+    def log_message(self, *arguments: Any) -> None:
         """Be silent."""
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
-        if not url.path.startswith(f"{PREFIX}/"):
-            self._send(404, HTML, "text/html")
-            return
-        request = Request(
-            self.command,
-            url.path.removeprefix(PREFIX),
-            dict(parse_qsl(url.query, keep_blank_values=True)),
-            self.rfile.read(int(self.headers.get("Content-Length") or 0)),
-            self.headers.get("Content-Type") or "",
-        )
-        token = (self.headers.get("authorization") or "").removeprefix("Bearer ")
-        self._reply(*self.server.fake.answer(request, token))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {key.lower(): value for key, value in self.headers.items()}
+        path, query = url.path.removeprefix(PREFIX), dict(parse_qsl(url.query, keep_blank_values=True))
+        fault, document = self.fake.answer(Request(self.command, path, query, headers, body))
+        content, kind = json.dumps(document).encode(), "application/json"
+        if fault in ("html", 302):
+            content, kind = HTML, "text/html"
+        if fault == "slow":
+            self.fake.closing.wait(LONG_S)
+        if fault not in ("reset", "lost", "slow"):
+            self.send_response(fault if isinstance(fault, int) else 200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Location", "/dex/auth")  # heeded with status 302 alone
+            cut = {"truncated": len(content) // 2, "garbage": len(content) - 1}.get(str(fault), len(content))
+            self.send_header("Content-Length", str(len(content) if fault == "truncated" else cut))
+            self.end_headers()
+            self.wfile.write(content[:cut])
+        if fault in ("reset", "lost", "slow", "truncated"):
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
 
     do_POST = do_DELETE = do_GET
-
-    def _reply(self, status: int | str, document: Document | bytes) -> None:
-        content = document if isinstance(document, bytes) else json.dumps(document).encode()
-        if status in ("reset", "lost"):
-            self._break_off()
-        elif status == "slow":
-            self.server.fake.closing.wait(LONG_S)
-            self._break_off()
-        elif status == "truncated":
-            self._send(200, content, "application/json", content[: len(content) // 2])
-            self._break_off()
-        elif status == "garbage":
-            self._send(200, content[:-1], "application/json")
-        elif status == "html":
-            self._send(200, content, "text/html")
-        elif status == 302:
-            self.send_response(302)
-            self.send_header("Location", "/dex/auth")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-        else:
-            self._send(int(status), content, "application/json")
-
-    def _send(self, status: int, content: bytes, kind: str, sent: bytes | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content if sent is None else sent)
-
-    def _break_off(self) -> None:
-        """Close the connection without a word."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close_connection = True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from pipelines.__main__ import app
+from pipelines.cluster.client import RETRY
 from reelflow.commandline import run_command
 
 
@@ -23,6 +24,8 @@ Shell = Callable[..., Done]
 def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
     """A function that runs a command line."""
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(RETRY, "backoff_factor", 0)
+    monkeypatch.setattr(RETRY, "backoff_jitter", 0)
     for name in ("REELFLOW_KFP_HOST", "REELFLOW_KFP_TOKEN", "REELFLOW_KFP_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
 

@@ -1,192 +1,271 @@
-"""What the server holds, and its rules."""
+"""What the server holds, and how it answers."""
 
+import base64
+import email
+import functools
 import json
+import re
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote, unquote_plus
 
-from tests.fake_kfp.checks import Invalid, check_cron, read_package
-from tests.fake_kfp.refusals import Refusal
+import yaml
+from google.protobuf import json_format
+from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
 
 Document = dict[str, Any]
-NEVER = "1970-01-01T00:00:00Z"
-EPOCH = datetime(2026, 11, 21, tzinfo=UTC)
-EXISTS = "Failed to create a new {kind}. The name {name} already exist. Please specify a new name"
+Documents = dict[str, Document]
+NEVER = "1970-01-01T00:00:00Z"  # 12, 25
+START = datetime(2026, 11, 26, tzinfo=UTC)
+GRPC_CODES = {400: 3, 404: 5, 409: 6, 500: 13}  # 34, 10, 13, 24
+CRON = "Schedule cron is not a supported format(https://godoc.org/github.com/robfig/cron). Error: "
+MISMATCH = "page token does not match the supplied sort by and/or filtering criteria"
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 20, 200  # list/list.go
 
 
-class Store:
-    """Namespaces are those of profiles; none make a single-user installation.
+class Refusal(Exception):
+    """An answer that is an error: 10, 13, 18, 34, 40; there, more words stand before the reason."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        detail = {"code": GRPC_CODES.get(status, 2), "message": reason}
+        details = [{"@type": "type.googleapis.com/google.rpc.Status", **detail}]
+        self.document: Document = {**detail, "details": details}
+
+
+class UploadRefusal(Refusal):
+    """An error of an upload: 16, 21, 22."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, reason)
+        self.document = {"error_message": reason, "error_details": reason}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client asked."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+    def document(self) -> Document:
+        document: Document = json.loads(self.body)
+        return document
+
+    def file(self) -> str:
+        """The one file of a multipart form."""
+        form = email.message_from_bytes(
+            f"Content-Type: {self.headers['content-type']}\n\n".encode() + self.body
+        )
+        (part,) = form.get_payload()
+        return bytes(part.get_payload(decode=True)).decode()
+
+
+class FakeStore:
+    """Everything on the server; tests may look and change.
 
     Attributes:
-        on_run: what else happens to a new run, in place of pods.
+        namespaces: of profiles; empty for a single-user installation.
+        on_run: what happens to a new run, in place of pods.
     """
 
     def __init__(self, namespaces: tuple[str, ...] = ()) -> None:
         self.namespaces = namespaces
-        self.experiments: dict[str, Document] = {}
-        self.pipelines: dict[str, Document] = {}
-        self.versions: dict[str, Document] = {}
-        self.runs: dict[str, Document] = {}
-        self.recurring_runs: dict[str, Document] = {}
+        self.experiments: Documents = {}
+        self.pipelines: Documents = {}
+        self.versions: Documents = {}
+        self.runs: Documents = {}
+        self.recurring_runs: Documents = {}
         self.on_run: Callable[[Document], None] = lambda run: None
         self._made = 0
 
-    def within(self, namespace: str) -> str:
-        """The namespace that a request names, once it is found to be permitted."""
-        if not self.namespaces and namespace:
-            raise Refusal(400, "Invalid input error: In single-user mode, cannot filter by namespace.")
-        if self.namespaces and not namespace:
-            raise Refusal(400, "Invalid input error: A namespace is required in multi-user mode.")
-        if self.namespaces and namespace not in self.namespaces:
-            raise Refusal(403, f"User 'u' is not authorized with reason: cannot list in {namespace}")
+    def answer(self, request: Request) -> Document:
+        """Carry a request out."""
+        for pattern, act in ROUTES:
+            found = re.fullmatch(pattern, f"{request.method} {request.path}")
+            if found:
+                return _without_empty(act(self, request, *map(unquote, found.groups())))
+        raise Refusal(404, "Not Found")  # grpc-gateway
+
+    def health(self, request: Request) -> Document:
+        return {"multi_user": bool(self.namespaces), "tag_name": "2.17.0"}  # 01
+
+    def list_experiments(self, request: Request) -> Document:
+        return _page(request.query, "experiments", self._within(request.query, self.experiments))
+
+    def create_experiment(self, request: Request) -> Document:
+        body = request.document()
+        self._require_new("experiment", "display_name", body, self.experiments)  # 13
+        made = {"storage_state": "AVAILABLE", "last_run_created_at": NEVER}  # 12
+        return self._keep(self.experiments, "experiment_id", body | made)
+
+    def create_pipeline(self, request: Request) -> Document:
+        body = request.document()
+        self._require_new("pipeline", "name", body, self.pipelines)  # storage/pipeline_store.go
+        return self._keep(self.pipelines, "pipeline_id", body)  # 14
+
+    def get_pipeline_by_name(self, request: Request, name: str) -> Document:
+        namespace = self._namespace(request.query)
+        for pipeline in self.pipelines.values():
+            if (pipeline["name"], pipeline["namespace"]) == (name, namespace):
+                return pipeline  # 17
+        raise Refusal(404, f"Namespace/Pipeline {namespace}/{name} not found")  # 18
+
+    def list_versions(self, request: Request, pipeline_id: str) -> Document:
+        versions = [one for one in self.versions.values() if one["pipeline_id"] == pipeline_id]
+        return _page(request.query, "pipeline_versions", versions)  # 23
+
+    def upload_version(self, request: Request) -> Document:
+        pipeline_id, name = request.query["pipelineid"], request.query["name"]
+        spec = _pipeline_spec(request.file())
+        if pipeline_id not in self.pipelines:
+            raise UploadRefusal(400, "Failed to create a pipeline version")  # 22
+        if any((v["pipeline_id"], v["name"]) == (pipeline_id, name) for v in self.versions.values()):
+            raise UploadRefusal(409, "Failed to create a pipeline version")  # 21
+        version = {"pipeline_id": pipeline_id, "name": name, "display_name": name, "pipeline_spec": spec}
+        version["description"] = request.query.get("description", "")
+        return self._keep(self.versions, "pipeline_version_id", version)  # 20
+
+    def list_runs(self, request: Request) -> Document:
+        experiment_id = request.query["experiment_id"]
+        runs = [one for one in self.runs.values() if one["experiment_id"] == experiment_id]
+        return _page(request.query, "runs", runs)
+
+    def get_run(self, request: Request, run_id: str) -> Document:
+        return _found(self.runs, run_id, f"Run {run_id} not found")  # 26, 10
+
+    def create_run(self, request: Request) -> Document:
+        body = request.document()
+        self._namespace(self.experiments[body["experiment_id"]])
+        if body["pipeline_version_reference"]["pipeline_version_id"] not in self.versions:
+            raise Refusal(500, "Internal Server Error")  # 24
+        made = {"scheduled_at": self._now(), "finished_at": NEVER, "storage_state": "AVAILABLE"}
+        run = self._keep(self.runs, "run_id", body | made | {"state": "PENDING"})  # 25
+        self.on_run(run)
+        return run
+
+    def list_recurring_runs(self, request: Request) -> Document:
+        return _page(request.query, "recurringRuns", self._within(request.query, self.recurring_runs))  # 35
+
+    def get_recurring_run(self, request: Request, identifier: str) -> Document:
+        return _found(self.recurring_runs, identifier, f"Job {identifier} not found")  # 37, 40
+
+    def create_recurring_run(self, request: Request) -> Document:
+        body = request.document()
+        cron = body["trigger"]["cron_schedule"]["cron"]
+        fields = len(cron.split())
+        if fields not in (5, 6):  # 33: five are taken, and mean something else
+            raise Refusal(400, f"{CRON}Expected 5 to 6 fields, found {fields}: {cron}")  # 34
+        namespace = self._namespace(self.experiments[body["experiment_id"]]) or "kubeflow"  # 30
+        made = {"namespace": namespace, "status": f"{body['mode']}D", "updated_at": self._now()}
+        return self._keep(self.recurring_runs, "recurring_run_id", body | made)  # 31; 32: without a version
+
+    def switch_recurring_run(self, request: Request, identifier: str, verb: str) -> Document:
+        run = self.get_recurring_run(request, identifier)  # resource/resource_manager.go ChangeJobMode
+        run.update(mode=verb.upper(), status=f"{verb.upper()}D")  # 37
+        return {}  # 36, 38
+
+    def delete_recurring_run(self, request: Request, identifier: str) -> Document:
+        self.get_recurring_run(request, identifier)  # resource/resource_manager.go DeleteJob
+        del self.recurring_runs[identifier]
+        return {}  # 39
+
+    def _namespace(self, holder: dict[str, str]) -> str:
+        """The namespace that a document or a query names, if the user may use it."""
+        namespace = holder.get("namespace", "")
+        if not self.namespaces:
+            return ""  # resource/resource_manager.go ReplaceNamespace
+        if not namespace:  # server/experiment_server.go
+            raise Refusal(400, "An experiment cannot have an empty namespace in multi-user mode")
+        if namespace not in self.namespaces:  # resource/resource_manager.go IsAuthorized
+            raise Refusal(403, f"User 'u' is not authorized with reason:  (request: Namespace:{namespace})")
         return namespace
 
-    def get(self, kind: str, identifier: str) -> Document:
-        kept: dict[str, Document] = getattr(self, kind)
-        if identifier not in kept:
-            raise Refusal(404, f"ResourceNotFoundError: {kind[:-1]} {identifier} not found.")
-        return kept[identifier]
+    def _within(self, query: dict[str, str], kept: Documents) -> list[Document]:
+        namespace = self._namespace(query)
+        return [one for one in kept.values() if not namespace or one["namespace"] == namespace]
 
-    def listed(self, kind: str, query: dict[str, str]) -> list[Document]:
-        kept: dict[str, Document] = getattr(self, kind)
-        experiment = query.get("experiment_id", "")
-        if experiment:
-            self.get("experiments", experiment)
-            return [one for one in kept.values() if one.get("experiment_id") == experiment]
-        namespace = self.within(query.get("namespace", ""))
-        return [one for one in kept.values() if one.get("namespace", "") == namespace]
+    def _require_new(self, kind: str, key: str, body: Document, kept: Documents) -> None:
+        body["namespace"] = self._namespace(body)
+        if any(all(one[k] == body[k] for k in (key, "namespace")) for one in kept.values()):
+            reason = f"Failed to create a new {kind}. The name {body[key]} already exists. "
+            raise Refusal(409, f"{reason}Please specify a new name")
 
-    def create_experiment(self, body: Document) -> Document:
-        namespace = self.within(body.get("namespace", ""))
-        self._require_new("experiment", body.get("display_name", ""), namespace, self.experiments)
-        return self._keep(
-            self.experiments,
-            "experiment_id",
-            {**body, "namespace": namespace, "storage_state": "AVAILABLE", "last_run_created_at": NEVER},
-        )
+    def _now(self) -> str:
+        return f"{START + timedelta(seconds=self._made):%Y-%m-%dT%H:%M:%SZ}"
 
-    def create_pipeline(self, body: Document) -> Document:
-        namespace = self.within(body.get("namespace", ""))
-        name = body.get("name") or body.get("display_name", "")
-        self._require_new("pipeline", name, namespace, self.pipelines)
-        body = {**body, "name": name, "display_name": body.get("display_name") or name}
-        return self._keep(self.pipelines, "pipeline_id", {**body, "namespace": namespace})
-
-    def pipeline_named(self, name: str, namespace: str) -> Document:
-        namespace = self.within(namespace)
-        found = [p for p in self.pipelines.values() if (p["name"], p["namespace"]) == (name, namespace)]
-        if not found:
-            raise Refusal(404, f"ResourceNotFoundError: Pipeline {name} not found.")
-        return found[0]
-
-    def upload(self, query: dict[str, str], text: str) -> Document:
-        """Makes a pipeline and its first version, both under one name."""
-        self._read(text)
-        name = query.get("name") or "pipeline.yaml"
-        try:
-            made = self.create_pipeline(
-                {
-                    "name": name,
-                    "description": query.get("description", ""),
-                    "namespace": query.get("namespace", ""),
-                }
-            )
-        except Refusal as refusal:
-            if refusal.status == 409:
-                raise Refusal(
-                    409, "Failed to create a pipeline and a pipeline version", of_upload=True
-                ) from None
-            raise
-        self.upload_version({**query, "pipelineid": made["pipeline_id"], "name": name}, text)
-        return made
-
-    def upload_version(self, query: dict[str, str], text: str) -> Document:
-        package = self._read(text)
-        pipeline_id, name = query.get("pipelineid", ""), query.get("name") or "pipeline.yaml"
-        if pipeline_id not in self.pipelines:
-            raise Refusal(400, "Failed to create a pipeline version", of_upload=True)
-        if any(v["name"] == name for v in self.versions_of(pipeline_id)):
-            raise Refusal(409, "Failed to create a pipeline version", of_upload=True)
-        body = {"pipeline_id": pipeline_id, "name": name, "display_name": name, "pipeline_spec": package}
-        return self._keep(
-            self.versions, "pipeline_version_id", {**body, "description": query.get("description", "")}
-        )
-
-    def versions_of(self, pipeline_id: str) -> list[Document]:
-        return [one for one in self.versions.values() if one["pipeline_id"] == pipeline_id]
-
-    def create_run(self, body: Document) -> Document:
-        self._check_run(body)
-        body = {**body, "experiment_id": self._experiment_of(body), "storage_state": "AVAILABLE"}
-        made = self._keep(self.runs, "run_id", {**body, "state": "PENDING", "finished_at": NEVER})
-        made["namespace"] = self.experiments[made["experiment_id"]]["namespace"]
-        self.on_run(made)
-        return made
-
-    def create_recurring_run(self, body: Document) -> Document:
-        self._check_run(body)
-        if not 1 <= int(body.get("max_concurrency", 0)) <= 10:
-            raise Refusal(400, "The max concurrency of the recurring run is out of range. Support 1-10.")
-        if body.get("mode") not in ("ENABLE", "DISABLE"):
-            raise Refusal(400, "Recurring run's mode is invalid")
-        trigger = body.get("trigger") or {}
-        if "cron_schedule" in trigger:
-            check_cron(trigger["cron_schedule"]["cron"])
-        elif "periodic_schedule" not in trigger:
-            raise Refusal(400, "a trigger is missing")
-        experiment_id = self._experiment_of(body)
-        namespace = self.experiments[experiment_id]["namespace"]
-        if body.get("namespace", namespace) != namespace:
-            raise Refusal(400, "the namespace is not that of the experiment")
-        body = {**body, "experiment_id": experiment_id, "max_concurrency": str(body["max_concurrency"])}
-        body |= {"status": f"{body['mode']}D", "namespace": namespace}
-        return self._keep(self.recurring_runs, "recurring_run_id", body)
-
-    def switch(self, identifier: str, mode: str) -> None:
-        self.get("recurring_runs", identifier).update(mode=mode, status=f"{mode}D")
-
-    def _check_run(self, body: Document) -> None:
-        if not body.get("display_name"):
-            raise Refusal(400, "The name of a run cannot be empty")
-        reference, inline = body.get("pipeline_version_reference"), body.get("pipeline_spec")
-        if bool(reference) == bool(inline):
-            raise Refusal(400, "exactly one of a pipeline spec and a pipeline version is needed")
-        if reference:
-            version = self.get("versions", reference.get("pipeline_version_id", ""))
-            if version["pipeline_id"] != reference.get("pipeline_id"):
-                raise Refusal(400, "the version is of another pipeline")
-            package = version["pipeline_spec"]
-        else:
-            package = self._read(json.dumps((inline or {}).get("pipeline_spec", inline)))
-        parameters = (body.get("runtime_config") or {}).get("parameters") or {}
-        known = package["pipeline_spec"]["root"].get("inputDefinitions", {}).get("parameters", {})
-        if not set(parameters) <= set(known):
-            raise Refusal(400, f"parameter {sorted(set(parameters) - set(known))[0]} is not in the pipeline")
-
-    def _experiment_of(self, body: Document) -> str:
-        experiment_id: str = body.get("experiment_id", "")
-        if not experiment_id:
-            raise Refusal(400, "The experiment is missing")
-        self.within(self.get("experiments", experiment_id)["namespace"])
-        return experiment_id
-
-    def _read(self, text: str) -> Document:
-        try:
-            return read_package(text)
-        except Invalid as error:
-            raise Refusal(400, f"Failed to read a pipeline spec file: {error}", of_upload=True) from error
-
-    def _require_new(self, kind: str, name: str, namespace: str, kept: dict[str, Document]) -> None:
-        if not name:
-            raise Refusal(400, f"The name of a {kind} cannot be empty")
-        names = {(one.get("name") or one["display_name"], one["namespace"]) for one in kept.values()}
-        if (name, namespace) in names:
-            raise Refusal(409, f"Already exist error: {EXISTS.format(kind=kind, name=name)}")
-
-    def _keep(self, kept: dict[str, Document], key: str, body: Document) -> Document:
+    def _keep(self, kept: Documents, key: str, body: Document) -> Document:
         self._made += 1
-        created = EPOCH + timedelta(seconds=self._made)
         identifier = str(uuid.UUID(int=self._made, version=4))
-        kept[identifier] = {**body, key: identifier, "created_at": created.isoformat().replace("+00:00", "Z")}
+        kept[identifier] = {**body, key: identifier, "created_at": self._now()}
         return kept[identifier]
+
+
+def _without_empty(document: Document) -> Document:
+    """As 12 has no namespace and 30 no runtime_config."""
+    return {
+        key: value for key, value in document.items() if value not in ("", None, [], {}, {"parameters": {}})
+    }
+
+
+def _found(kept: Documents, identifier: str, otherwise: str) -> Document:
+    if identifier not in kept:
+        raise Refusal(404, otherwise)
+    return kept[identifier]
+
+
+def _page(query: dict[str, str], key: str, items: list[Document]) -> Document:
+    """One page: 08 and 09 have a token, the last page (11) has none."""
+    wanted = [query.get("filter") or "", query.get("sort_by") or ""]
+    start, asked = json.loads(base64.b64decode(query.get("page_token") or "") or json.dumps([0, wanted]))
+    if asked != wanted:
+        raise Refusal(400, MISMATCH)  # server/list_request_util.go
+    found = sorted(filter(_predicate(wanted[0]), items), key=lambda one: str(one["created_at"]))
+    if wanted[1].endswith(" desc"):
+        found.reverse()
+    end = start + min(int(query.get("page_size") or DEFAULT_PAGE_SIZE), MAX_PAGE_SIZE)
+    token = base64.b64encode(json.dumps([end, wanted]).encode()).decode() if end < len(found) else ""
+    return {key: [*map(_without_empty, found[start:end])], "total_size": len(found), "next_page_token": token}
+
+
+def _predicate(text: str) -> Callable[[Document], bool]:
+    """The filter; decoded twice, by HTTP and by server/list_request_util.go."""
+    predicates = json.loads(unquote_plus(text))["predicates"] if text else []
+    return lambda one: all(one[p["key"]] == p["stringValue"] for p in predicates)
+
+
+@functools.cache
+def _pipeline_spec(text: str) -> Document:
+    """A package, as server/api_util.go YamlStringToPipelineSpecStruct returns it."""
+    try:
+        spec, *platform = yaml.safe_load_all(text)
+        json_format.ParseDict(spec, PipelineSpec())
+    except (yaml.YAMLError, json_format.ParseError, ValueError) as error:
+        raise UploadRefusal(400, "unknown template format") from error  # 16
+    return {"pipeline_spec": spec, "platform_spec": platform[0]} if platform else dict(spec)
+
+
+ID = "([^/:]+)"
+ROUTES: list[tuple[str, Callable[..., Document]]] = [
+    ("GET /healthz", FakeStore.health),
+    ("GET /experiments", FakeStore.list_experiments),
+    ("POST /experiments", FakeStore.create_experiment),
+    ("POST /pipelines", FakeStore.create_pipeline),
+    ("POST /pipelines/upload_version", FakeStore.upload_version),
+    (f"GET /pipelines/names/{ID}", FakeStore.get_pipeline_by_name),
+    (f"GET /pipelines/{ID}/versions", FakeStore.list_versions),
+    ("GET /runs", FakeStore.list_runs),
+    ("POST /runs", FakeStore.create_run),
+    (f"GET /runs/{ID}", FakeStore.get_run),
+    ("GET /recurringruns", FakeStore.list_recurring_runs),
+    ("POST /recurringruns", FakeStore.create_recurring_run),
+    (f"GET /recurringruns/{ID}", FakeStore.get_recurring_run),
+    (f"DELETE /recurringruns/{ID}", FakeStore.delete_recurring_run),
+    (f"POST /recurringruns/{ID}:(enable|disable)", FakeStore.switch_recurring_run),
+]

@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipelines.cluster.config import Placement, Store, Toleration, Volume, load_cluster
+from pipelines.cluster.config import Store, TaskConfig, Toleration, Volume, load_cluster
 from pipelines.cluster.package import compile_to
 from pipelines.training import task_names
 from reelflow.errors import ParamsError
@@ -119,7 +119,7 @@ def test_a_secret_reaches_the_tasks_that_it_is_for_as_a_variable(package):
 
 def test_gpus_volumes_nodes_and_float_backbones(tmp_path):
     cluster = cluster_with_images(tmp_path, "training-gpu", "features-float")
-    gpu = Placement(
+    gpu = TaskConfig(
         cpu="4",
         memory="16Gi",
         gpus=1,

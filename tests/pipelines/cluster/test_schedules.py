@@ -3,18 +3,18 @@
 from dataclasses import replace
 
 import hypothesis
+import kfp_server_api as kfp
 import pytest
 from hypothesis import strategies as st
 
-from pipelines.cluster.failures import ApiError
-from pipelines.cluster.schedules import Declared, apply
+from pipelines.cluster.errors import ApiError
+from pipelines.cluster.schedules import DeclaredSchedule, apply
 from pipelines.cluster.submit import ensure_experiment, ensure_version, version_name
 from tests.fake_kfp import FakeKfp
-from tests.fake_kfp.place import config_for, quick_api, small_package
+from tests.fake_kfp.inputs import config_for, quick_client, small_package
 
-WEEKLY = Declared("weekly", "0 0 3 * * MON", True, small_package())
-NIGHTLY = Declared("nightly", "0 30 2 * * *", True, small_package())
-kfp_warns = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+WEEKLY = DeclaredSchedule("weekly", "0 0 3 * * MON", True, small_package())
+NIGHTLY = DeclaredSchedule("nightly", "0 30 2 * * *", True, small_package())
 
 
 def wanted(*declared):
@@ -27,11 +27,11 @@ class Cluster:
 
     def __init__(self, fake, folder):
         self.fake, self.kfp = fake, config_for(folder, fake).kfp
-        self.api = quick_api(config_for(folder, fake))
+        self.client = quick_client(config_for(folder, fake))
 
     def apply(self, *declared, **options):
         """What was done, as (name, verb) pairs."""
-        return [(a.name, a.verb) for a in apply(self.api, self.kfp, list(declared), **options)]
+        return [(a.name, a.verb) for a in apply(self.client, self.kfp, list(declared), **options)]
 
     def held(self):
         """Name, cron, enabled and version of what the server holds; others' left out."""
@@ -47,29 +47,32 @@ class Cluster:
             if "[reelflow" in run.get("description", "")
         )
 
-    def add_foreign(self, name, **changes):
+    def add_foreign(self, name):
         """What somebody else has scheduled."""
-        version = ensure_version(self.api, "theirs", small_package("theirs"))
-        body = {
-            "display_name": name,
-            "experiment_id": ensure_experiment(self.api, "theirs"),
-            "pipeline_version_reference": {
-                "pipeline_id": version.pipeline_id,
-                "pipeline_version_id": version.version_id,
-            },
-            "trigger": {"cron_schedule": {"cron": "0 0 0 * * *"}},
-            "max_concurrency": "3",
-            "mode": "ENABLE",
-        }
-        return self.fake.store.create_recurring_run(body | changes)["recurring_run_id"]
+        body = kfp.V2beta1RecurringRun(
+            display_name=name,
+            experiment_id=ensure_experiment(self.client, "theirs"),
+            pipeline_version_reference=ensure_version(self.client, "theirs", small_package("theirs")),
+            trigger=kfp.V2beta1Trigger(cron_schedule=kfp.V2beta1CronSchedule(cron="0 0 0 * * *")),
+            max_concurrency="3",
+            mode="ENABLE",
+        )
+        create = self.client.recurring_runs.recurring_run_service_create_recurring_run
+        return create(recurring_run=body).recurring_run_id
 
 
-@pytest.fixture(params=["", "team"])
+every_installation = pytest.mark.parametrize(
+    "cluster", [(), ("team",)], indirect=True, ids=["single-user", "multi-user"]
+)
+
+
+@pytest.fixture
 def cluster(request, tmp_path):
-    with FakeKfp(*filter(None, [request.param])) as fake:
+    with FakeKfp(*getattr(request, "param", ("team",))) as fake:
         yield Cluster(fake, tmp_path)
 
 
+@every_installation
 def test_a_schedule_is_created_as_declared(cluster):
     assert cluster.apply(WEEKLY) == [("weekly", "create")]
     assert cluster.held() == wanted(WEEKLY)
@@ -78,6 +81,7 @@ def test_a_schedule_is_created_as_declared(cluster):
     assert run["service_account"] == cluster.kfp.service_account
 
 
+@every_installation
 def test_a_second_apply_writes_nothing(cluster):
     cluster.apply(WEEKLY, NIGHTLY)
     before = len(cluster.fake.writes)
@@ -114,11 +118,12 @@ def test_what_is_no_longer_declared_goes(cluster):
     assert cluster.held() == []
 
 
+@every_installation
 def test_what_others_have_scheduled_stays(cluster):
     foreign = {cluster.add_foreign("weekly"), cluster.add_foreign("theirs")}
     cluster.apply(WEEKLY)
     other = cluster.kfp.model_copy(update={"pipeline": "another-pipeline"})
-    apply(cluster.api, other, [NIGHTLY])
+    apply(cluster.client, other, [NIGHTLY])
     assert cluster.apply() == [("weekly", "remove")]
     left = {run["display_name"] for run in cluster.fake.store.recurring_runs.values()}
     assert foreign <= set(cluster.fake.store.recurring_runs)
@@ -134,13 +139,15 @@ def test_a_dry_run_writes_nothing_and_tells_the_same(cluster):
     assert told == cluster.apply(*declared) == [("weekly", "replace"), ("nightly", "create")]
 
 
+@every_installation
 def test_a_dry_run_on_an_empty_server_writes_nothing(cluster):
     assert cluster.apply(WEEKLY, dry_run=True) == [("weekly", "create")]
     assert cluster.fake.writes == []
 
 
-def test_more_schedules_than_a_page_are_all_seen(cluster):
-    many = [replace(WEEKLY, name=f"job {number}") for number in range(130)]
+def test_more_schedules_than_a_page_are_all_seen(cluster, monkeypatch):
+    monkeypatch.setattr("pipelines.cluster.client.PAGE_SIZE", 2)
+    many = [replace(WEEKLY, name=f"job {number}") for number in range(5)]
     cluster.apply(*many)
     assert {verb for _, verb in cluster.apply(*many)} == {"keep"}
 
@@ -165,6 +172,15 @@ def test_an_answer_lost_on_create_leaves_one(cluster, kind):
     assert cluster.held() == wanted(WEEKLY)
 
 
+@pytest.mark.parametrize("kind", ["reset", "lost", 503])
+def test_an_answer_lost_on_disable_is_asked_for_again(cluster, kind):
+    cluster.apply(WEEKLY)
+    cluster.fake.fail(kind, path=":disable$")
+    off = replace(WEEKLY, enabled=False)
+    assert cluster.apply(off) == [("weekly", "disable")]
+    assert cluster.held() == wanted(off)
+
+
 def test_an_answer_lost_on_delete_is_no_failure(cluster):
     cluster.apply(WEEKLY)
     cluster.fake.fail("lost", method="DELETE")
@@ -180,10 +196,10 @@ DECLARED = st.dictionaries(
 
 
 def schedules(drawn):
-    return [Declared(name, cron, on, small_package(word)) for name, (cron, on, word) in drawn.items()]
+    return [DeclaredSchedule(name, cron, on, small_package(word)) for name, (cron, on, word) in drawn.items()]
 
 
-@hypothesis.settings(max_examples=60)
+@hypothesis.settings(max_examples=30)
 @hypothesis.given(
     states=st.lists(DECLARED, min_size=1, max_size=3),
     faults=st.lists(st.tuples(KINDS, st.integers(0, 25), st.integers(1, 4)), max_size=3),

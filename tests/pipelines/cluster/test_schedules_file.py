@@ -10,7 +10,7 @@ from pipelines.cluster.schedules import Schedules, load_schedules
 from pipelines.values import read_values
 from reelflow.errors import ClusterError, ParamsError
 from tests.fake_kfp import FakeKfp
-from tests.fake_kfp.place import cluster_file
+from tests.fake_kfp.inputs import cluster_file
 from tests.fake_kfp.shell import shell
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

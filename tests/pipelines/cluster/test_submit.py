@@ -6,21 +6,26 @@ import sys
 import pytest
 import yaml
 
-from pipelines.cluster.failures import ApiError
+from pipelines.cluster.errors import ApiError
 from pipelines.cluster.run_options import RunOptions
 from pipelines.cluster.submit import submit, version_name
 from reelflow.errors import ClusterError, ParamsError, StepError
 from tests.fake_kfp import FakeKfp
-from tests.fake_kfp.place import cluster_file, config_for, quick_api, small_package
+from tests.fake_kfp.inputs import cluster_file, config_for, quick_client, small_package
 from tests.fake_kfp.shell import shell
 from tests.workplace import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
-@pytest.fixture(params=["", "team"])
+every_installation = pytest.mark.parametrize(
+    "fake", [(), ("team",)], indirect=True, ids=["single-user", "multi-user"]
+)
+
+
+@pytest.fixture
 def fake(request):
-    with FakeKfp(*filter(None, [request.param])) as server:
+    with FakeKfp(*getattr(request, "param", ("team",))) as server:
         yield server
 
 
@@ -28,14 +33,15 @@ def fake(request):
 def started(fake, tmp_path):
     """Submit a small package, and return the run."""
     config = config_for(tmp_path, fake)
-    api = quick_api(config)
+    client = quick_client(config)
 
     def start(word="first", name=""):
-        return fake.store.runs[submit(api, config.kfp, small_package(word), name)]
+        return fake.store.runs[submit(client, config.kfp, small_package(word), name)]
 
     return start
 
 
+@every_installation
 def test_the_same_package_is_uploaded_once(fake, started):
     first, second = started(name="one"), started(name="two")
     assert fake.writes.count("POST /pipelines/upload_version") == 1
@@ -46,6 +52,7 @@ def test_the_same_package_is_uploaded_once(fake, started):
     assert first["service_account"] == "reelflow-pipeline"
 
 
+@every_installation
 def test_another_package_is_another_version_of_the_pipeline(fake, started):
     started("first")
     started("second")

@@ -1,20 +1,22 @@
-"""What to do so that the server's recurring runs agree with what is declared; asks no server.
+"""The changes that make the server's recurring runs agree with the declared ones; sends no request.
 
-Recurring runs cannot be changed, so a changed one is replaced: the new one is created before the old
-one is deleted, and a failure in between leaves two rather than none, which the next plan cleans up.
-Ours bear a mark in their description, with a digest of everything they were created from. Others, even
-of the same name, are never touched.
+The server cannot change a recurring run, so a changed one is replaced: the new one is created before the
+old one is deleted, and a failure in between leaves two, which the next diff cleans up. Ours have a mark in
+their description, with a digest of everything they were created from. Others are never touched, even if
+they have the same name.
 """
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+import kfp_server_api as kfp
 
 MARK = re.compile(r"\[reelflow schedule of (?P<pipeline>.+), (?P<digest>[0-9a-f]{16})\]")
 
 
 @dataclass(frozen=True)
-class Recurring:
+class RecurringRun:
     """A recurring run on the server.
 
     Attributes:
@@ -33,36 +35,38 @@ class Recurring:
 
 
 @dataclass(frozen=True)
-class Action:
-    """One line of the plan.
+class ScheduleChange:
+    """What is done about one schedule.
 
     Attributes:
         id: of the recurring run that stays; "" for one to create.
         body: what to create.
-        delete: ids that go, after everything else.
+        delete: ids to delete, after everything else.
     """
 
     name: str
     verb: Literal["create", "replace", "enable", "disable", "clean up", "remove", "keep"]
     why: str
     id: str = ""
-    body: Any = None
+    body: kfp.V2beta1RecurringRun | None = None
     delete: tuple[str, ...] = ()
 
 
-def plan(pipeline: str, bodies: list[tuple[Any, bool]], existing: list[Recurring]) -> list[Action]:
-    """What to do so that the server holds exactly these bodies."""
+def diff(
+    pipeline: str, bodies: list[kfp.V2beta1RecurringRun], existing: list[RecurringRun]
+) -> list[ScheduleChange]:
+    """The changes after which the server holds exactly these bodies."""
     ours = [run for run in existing if run.pipeline == pipeline]
-    actions: list[Action] = []
-    for body, enabled in bodies:
-        actions += _plan_one(body, enabled, [run for run in ours if run.name == body.display_name])
-    names = {body.display_name for body, _ in bodies}
-    actions += [
-        Action(run.name, "remove", "no longer declared", delete=(run.id,))
+    changes: list[ScheduleChange] = []
+    for body in bodies:
+        changes += _diff_one(body, [run for run in ours if run.name == body.display_name])
+    names = {body.display_name for body in bodies}
+    changes += [
+        ScheduleChange(run.name, "remove", "no longer declared", delete=(run.id,))
         for run in ours
         if run.name not in names
     ]
-    return actions
+    return changes
 
 
 def mark(pipeline: str, digest: str) -> str:
@@ -76,25 +80,26 @@ def mark_of(description: str | None) -> tuple[str, str]:
     return (found["pipeline"], found["digest"]) if found else ("", "")
 
 
-def _plan_one(body: Any, enabled: bool, ours: list[Recurring]) -> list[Action]:
+def _diff_one(body: kfp.V2beta1RecurringRun, ours: list[RecurringRun]) -> list[ScheduleChange]:
+    name, enabled = body.display_name, body.mode == kfp.RecurringRunMode.ENABLE
     digest = mark_of(body.description)[1]
     same = sorted((run for run in ours if run.digest == digest), key=lambda run: run.enabled is not enabled)
     if not same:
         return [_create_or_replace(body, ours)]
     keep, *rest = [same[0], *(run for run in ours if run is not same[0])]
-    actions = []
+    changes = []
     if keep.enabled is not enabled:
-        actions.append(Action(body.display_name, "enable" if enabled else "disable", "declared so", keep.id))
+        changes.append(ScheduleChange(name, "enable" if enabled else "disable", "declared so", keep.id))
     if rest:
         ids = tuple(run.id for run in rest)
-        actions.append(Action(body.display_name, "clean up", f"{len(ids)} left over", keep.id, delete=ids))
-    return actions or [Action(body.display_name, "keep", "unchanged", keep.id)]
+        changes.append(ScheduleChange(name, "clean up", f"{len(ids)} left over", keep.id, delete=ids))
+    return changes or [ScheduleChange(name, "keep", "unchanged", keep.id)]
 
 
-def _create_or_replace(body: Any, ours: list[Recurring]) -> Action:
+def _create_or_replace(body: kfp.V2beta1RecurringRun, ours: list[RecurringRun]) -> ScheduleChange:
     if not ours:
-        return Action(body.display_name, "create", "new", body=body)
+        return ScheduleChange(body.display_name, "create", "new", body=body)
     cron = body.trigger.cron_schedule.cron
     changed = f"cron was {ours[0].cron}" if ours[0].cron != cron else "params, code or images changed"
     ids = tuple(run.id for run in ours)
-    return Action(body.display_name, "replace", changed, body=body, delete=ids)
+    return ScheduleChange(body.display_name, "replace", changed, body=body, delete=ids)

@@ -1,6 +1,7 @@
 """What a user has beside a server: a cluster file, images, and small packages to upload."""
 
 import functools
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import yaml
 from kfp import compiler, dsl
 
-from pipelines.cluster.api import Api
+from pipelines.cluster.client import RETRY, KubeflowClient
 from pipelines.cluster.config import ClusterConfig, load_cluster
 from reelflow.settings import Settings
 from tests.cluster_files import cluster_with_images
@@ -31,9 +32,9 @@ def config_for(folder: Path, fake: FakeKfp, **kfp: Any) -> ClusterConfig:
     return load_cluster(cluster_file(folder, fake, **kfp))
 
 
-def quick_api(config: ClusterConfig, **settings: Any) -> Api:
-    """Asks again without long pauses."""
-    return Api(config.kfp, Settings(**settings), backoff_s=0.001)
+def quick_client(config: ClusterConfig, **settings: Any) -> KubeflowClient:
+    """Asks again without pauses."""
+    return KubeflowClient(config.kfp, Settings(**settings), RETRY.new(backoff_factor=0, backoff_jitter=0))
 
 
 @functools.cache
@@ -52,3 +53,10 @@ def small_package(word: str = "first") -> str:
         path = Path(folder) / "pipeline.yaml"
         compiler.Compiler().compile(small, str(path))
         return path.read_text().replace("WORD", word)
+
+
+def recording(number: int) -> dict[str, Any]:
+    """A request to a real server, and its answer."""
+    (path,) = Path(__file__).parent.glob(f"recordings/{number:02}-*.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
