@@ -11,8 +11,10 @@ from components.dataset.probing import NOTES, Probed, probe_all
 from components.dataset.source import FoundClip, find_clips
 from components.dataset.split import SplitResult, split_clips
 from components.dataset.synthetic import generate
-from components.dataset.table import draw_clips_per_class, write_table
+from components.dataset.table import write_table
 from reelflow.artifacts.clips import CLIPS, data_hash, row_of, write_clips
+from reelflow.charts.canvas import save
+from reelflow.charts.clips import draw_clips_per_class
 from reelflow.contracts import SPLITS, Clip, DatasetReport, Rejected
 from reelflow.errors import ClipError, DataError
 from reelflow.files import sha256_file, sha256_text
@@ -115,7 +117,7 @@ def _write(
     """Write the folder, its report last."""
     write_clips(clips, dataset / CLIPS)
     write_table(clips, dataset / "table.csv")
-    draw_clips_per_class(clips, dataset / "clips_per_class.png")
+    save(draw_clips_per_class(clips), dataset / "clips_per_class.png")
     if quarantined:
         emit("notice", message=f"{len(quarantined)} clip(s) left out; the reasons stand in dataset.json")
     splits = Counter(clip.split for clip in clips)

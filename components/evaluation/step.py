@@ -3,9 +3,10 @@
 import shutil
 from pathlib import Path
 
-from components.evaluation.files import write_figures, write_tables
+from components.evaluation.figures import write_figures
 from components.evaluation.inputs import Inputs, read_inputs
 from components.evaluation.report import measure
+from components.evaluation.tables import write_tables
 from reelflow.artifacts.evaluations import (
     BACKBONE_WEIGHTS,
     CANDIDATES,

@@ -4,14 +4,13 @@ Labels and paths come from the user's folders, so the template escapes everythin
 own policy forbids scripts and anything from elsewhere.
 """
 
-import base64
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.release.figures import CurveChart, MatrixChart, confusions, curve_chart, matrix_chart
+from components.release.charts import draw_candidate
 from components.release.gates import MEANINGS, amount, bound
 from components.release.report_text import points, signed_span, span
 from components.release.sections import trust
@@ -20,6 +19,8 @@ from reelflow import __version__
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.artifacts.frames import FrameStore
+from reelflow.charts.canvas import inline
+from reelflow.charts.clips import draw_clips_per_class
 from reelflow.contracts import (
     BundleReport,
     Clip,
@@ -34,7 +35,6 @@ from reelflow.params import ReleaseParams
 from reelflow.provenance import PROVENANCE, Provenance
 
 MOST_QUARANTINED = 200
-MAX_CHART_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,6 @@ class RunFolders:
     converted: BundleReport
     outcome: ReleaseReport
     params: ReleaseParams
-
-
-@dataclass(frozen=True)
-class Figures:
-    """The charts of one candidate."""
-
-    candidate: Candidate
-    curves: tuple[CurveChart, ...]
-    by_row: MatrixChart
-    raw: MatrixChart
-    confusions: list[tuple[str, str, int, int]]
 
 
 def write_report(run: RunFolders, folder: Path) -> None:
@@ -98,12 +87,12 @@ def _contents(run: RunFolders) -> dict[str, Any]:
         "guess": max(sum(row) for row in chosen.report.confusion) / len(chosen.report.truth),
         "test_groups": _groups(clips, chosen),
         "leaked_groups": _leaked(clips, chosen),
-        "figures": [_figures(candidate) for candidate in run.candidates],
+        "charts": [draw_candidate(candidate) for candidate in run.candidates],
         "strips": strips(chosen, clips, FrameStore(run.frames)),
         "dataset": dataset,
         "notes": dataset.notes,
         "table": _table(run.dataset / "table.csv"),
-        "clips_per_class": _png(run.dataset / "clips_per_class.png"),
+        "clips_per_class": inline(draw_clips_per_class([*clips.values()]), "Clips per class by duration"),
         "quarantined": _quarantined(run),
         "most_quarantined": MOST_QUARANTINED,
         "provenances": _provenances(run),
@@ -122,38 +111,12 @@ def _leaked(clips: dict[str, Clip], candidate: Candidate) -> set[str]:
     return _groups(clips, candidate) & {clip.group for clip in clips.values() if clip.split == "train"}
 
 
-def _figures(candidate: Candidate) -> Figures:
-    report, training = candidate.report, candidate.report.training
-    return Figures(
-        candidate=candidate,
-        curves=tuple(
-            curve_chart(
-                what,
-                {split: training.curves[f"{split}_{what}"] for split in ("train", "validation")},
-                training.best_epoch,
-                ceiling,
-            )
-            for what, ceiling in (("loss", None), ("accuracy", 1.0))
-        ),
-        by_row=matrix_chart(report.confusion, report.labels, by_row=True),
-        raw=matrix_chart(report.confusion, report.labels, by_row=False),
-        confusions=confusions(report.confusion, report.labels),
-    )
-
-
 def _table(path: Path) -> list[list[str]]:
     """The rows of the dataset table; none where there is no table."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.reader(file))[1:]
-
-
-def _png(path: Path) -> str:
-    """A picture as a data URI; empty where it is missing or too large."""
-    if not path.is_file() or path.stat().st_size > MAX_CHART_BYTES:
-        return ""
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def _quarantined(run: RunFolders) -> list[Rejected]:

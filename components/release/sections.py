@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from components.release.figures import reliability_chart
 from components.release.report_text import (
     FLOOR_MEANINGS,
     FLOOR_NAMES,
@@ -17,6 +16,8 @@ from components.release.report_text import (
     rejection_in_words,
 )
 from reelflow.artifacts.evaluations import Candidate
+from reelflow.charts.canvas import inline
+from reelflow.charts.reliability import draw_reliability
 from reelflow.contracts import Comparison, Fold, Interval, ReleaseReport
 
 REACHES = (0.1, 0.25, 0.5, 1.0)  # of the axis of a difference
@@ -43,7 +44,7 @@ def trust(candidates: Sequence[Candidate], outcome: ReleaseReport) -> dict[str, 
         "baseline_meanings": FLOOR_MEANINGS,
         "baseline_in_words": baseline_in_words,
         "baseline_reach": reach([baseline.difference_interval for baseline in chosen.baselines]),
-        "calibration_chart": reliability_chart(chosen.calibration.bins),
+        "reliability": inline(draw_reliability(chosen.calibration), f"Reliability plot of {chosen.name}"),
         "rejection": rejection_in_words(chosen.calibration),
         "verdicts": VERDICTS,
         "crossed": crossed(outcome.comparison) if outcome.comparison else None,

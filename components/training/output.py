@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from components.training.curves import draw, write_table
 from components.training.fold_results import FoldResult
 from components.training.folds import FoldRows
+from components.training.history import CURVES, History
 from components.training.objective import Scores, measure
 from reelflow.artifacts.predictions import write_predictions
+from reelflow.charts.canvas import save, shorten
+from reelflow.charts.curves import draw_curves
 from reelflow.contracts import Fold, Predictions, TrainingReport
+from reelflow.files import write_csv
 from reelflow.nets.examples import Examples, Rows
 from reelflow.nets.runtime import reseed
 from reelflow.nets.saved import save_head
@@ -54,9 +57,10 @@ def write_results(
     reseed(network, params.seed)  # its dropout generators are saved too
     place = middle(result.results)
     history = result.results[place].history
-    title = f"{found.backbone.name}, {network.name}, {result.folds[place].name}"
-    write_table(history, folder / "curves.csv")
-    draw(history, title, folder / "curves.png")
+    title = f"{found.backbone.name}, {network.name}, {shorten(result.folds[place].name)}"
+    _write_curves(history, folder / "curves.csv")
+    curves = draw_curves(history.curves(), history.best_epoch, title=title)
+    save(curves, folder / "curves.png")
     validation, test, deployed = _write_scores(result, examples, folder)
     report = TrainingReport(
         data_hash=found.data_hash,
@@ -82,6 +86,12 @@ def write_results(
     )
     report.save(folder)
     return report
+
+
+def _write_curves(history: History, path: Path) -> None:
+    """One row an epoch, as `dvc plots` reads it."""
+    rows = ((epoch, *(f"{row[name]:.6f}" for name in CURVES)) for epoch, row in enumerate(history.rows, 1))
+    write_csv(path, ("epoch", *CURVES), rows)
 
 
 def _views(result: TrainingResult, examples: Examples) -> tuple[str, ...]:

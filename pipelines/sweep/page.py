@@ -8,6 +8,7 @@ import yaml
 from pipelines.sweep.picture import draw
 from pipelines.sweep.results import FILE, Study, StudyResult, SweepReport
 from pipelines.sweep.search import Attempt
+from reelflow.charts.canvas import save
 from reelflow.commandline import printable
 from reelflow.files import write_text
 from reelflow.params import Params
@@ -22,7 +23,7 @@ def write_results(report: SweepReport, studies: Sequence[Study], params: Params,
         StorageError: the disk is full or read-only.
     """
     write_text(out / BEST, _best(report, params))
-    draw(report, studies[-1], out / PICTURE)
+    save(draw(report, studies[-1]), out / PICTURE)
     write_text(out / PAGE, "\n".join(_page(report, studies[-1])) + "\n")
     write_text(out / FILE, report.to_json())
 

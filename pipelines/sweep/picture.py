@@ -1,67 +1,55 @@
 """The search in a picture: the trials of one study, and what each study's choice is worth."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipelines.sweep.results import Study, SweepReport
 from pipelines.sweep.search import Attempt
-from reelflow.commandline import printable
-from reelflow.files import atomic
+from reelflow.charts.canvas import BLUE, GREY, canvas, in_style, shorten
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-TUNED, HONEST = "tab:grey", "tab:blue"
+TUNED, HONEST = GREY, BLUE
 
 
-def draw(report: SweepReport, last: Study, path: Path) -> None:
-    """Write the picture, a PNG.
+@in_style
+def draw(report: SweepReport, last: Study) -> Figure:
+    """Draw the search.
 
     Args:
         report: of all studies.
         last: the study that chose the values to use.
-        path: to write.
-
-    Raises:
-        StorageError: the disk is full or read-only.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    figure = canvas(800, 310)
     trials, folds = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_trials(trials, last)
     _draw_folds(folds, report)
-    with atomic(path) as partial:
-        figure.savefig(partial, dpi=110, format="png", metadata={"Software": None})
+    return figure
 
 
-def _draw_trials(axes: "Axes", study: Study) -> None:
+def _draw_trials(axes: Axes, study: Study) -> None:
     """Accuracy by trial, a colour a head; pruned ones hollow; above all, the best so far."""
-    from matplotlib.ticker import MaxNLocator
-
     scored = [attempt for attempt in study.attempts if attempt.scores]
     for head in sorted({attempt.candidate.head for attempt in scored}):
-        (line,) = axes.plot([], [], "o", label=printable(head))
+        (line,) = axes.plot([], [], "o", label=shorten(head))
         for state, face in (("COMPLETE", line.get_color()), ("PRUNED", "none")):
             kept = [one for one in scored if one.candidate.head == head and one.state == state]
             numbers, accuracies = [one.number for one in kept], [one.accuracy for one in kept]
             axes.plot(numbers, accuracies, "o", color=line.get_color(), markerfacecolor=face)
     whole = [attempt for attempt in scored if attempt.state == "COMPLETE"]
     axes.step([one.number for one in whole], _running_best(whole), where="post", color="0.6", zorder=0)
-    axes.set(
-        title=f"Trials on {printable(study.nest.name)}", xlabel="trial (hollow: pruned, over fewer folds)"
-    )
+    axes.set(title=f"Trials on {shorten(study.nest.name)}", xlabel="trial (hollow: pruned, over fewer folds)")
     axes.set_ylabel("accuracy over inner folds (optimistic)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False)
+    axes.legend()
 
 
 def _running_best(attempts: Sequence[Attempt]) -> list[float]:
     return [max(one.accuracy for one in attempts[: place + 1]) for place in range(len(attempts))]
 
 
-def _draw_folds(axes: "Axes", report: SweepReport) -> None:
+def _draw_folds(axes: Axes, report: SweepReport) -> None:
     """Tuned beside held-out accuracy of every outer fold; the honest one and its interval across."""
     outer = [study for study in report.studies if study.accuracy is not None]
     places, held_out = range(len(outer)), [study.accuracy or 0.0 for study in outer]
@@ -70,7 +58,7 @@ def _draw_folds(axes: "Axes", report: SweepReport) -> None:
     tuned = [study.tuned_accuracy for study in outer]
     axes.plot(places, tuned, "o", color=TUNED, label="tuned (optimistic)", fillstyle="none", markersize=11)
     axes.plot(places, held_out, "D", color=HONEST, label="held out")
-    axes.set_xticks(list(places), [printable(study.name) for study in outer], rotation=30, ha="right")
+    axes.set_xticks(list(places), [shorten(study.name) for study in outer], rotation=30, ha="right")
     axes.set(title=f"Outer folds of {report.protocol}", ylabel="accuracy", ylim=(0, 1.02))
     axes.margins(x=0.2)
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(loc="lower left")
