@@ -149,6 +149,8 @@ def _check_splits(clips: list[Clip]) -> None:
     found = {clip.split for clip in clips}
     if missing := {"train", "validation"} - found:
         raise DataError(f"no {' and no '.join(sorted(missing))} clip has frames; fine-tuning needs both")
+    if len({clip.label for clip in clips if clip.split == "train"}) < 2:
+        raise DataError("the training clips with frames are of one class; fine-tuning needs two or more")
 
 
 def _frames(maps: Maps, clips: list[Clip], labels: tuple[str, ...], count: int) -> TuningFrames:

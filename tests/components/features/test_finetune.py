@@ -268,6 +268,13 @@ def test_both_splits_are_needed(tmp_path: Path) -> None:
         place.tune()
 
 
+def test_two_classes_are_needed(tmp_path: Path) -> None:
+    clips = make_clips(LABELS, {"train": 2, "validation": 1, "test": 1})
+    place = Place(tmp_path).write([c for c in clips if (c.split, c.label) != ("train", LABELS[0])])
+    with pytest.raises(DataError, match="of one class; fine-tuning needs two or more"):
+        place.tune()
+
+
 @pytest.mark.parametrize(
     ("kept", "clips", "map_bytes", "expected"),
     [
