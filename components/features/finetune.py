@@ -5,7 +5,6 @@ nobody looks at the test clips. What the frozen blocks make of a frame is comput
 """
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from reelflow.backbones.keras_application import KerasBackbone
 from reelflow.contracts import BackboneSpec, Clip, DatasetReport, Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError, DataError, ParamsError
-from reelflow.files import atomic, link_file, sha256_file, sha256_text, write_text
+from reelflow.files import sha256_file, sha256_text, write_text
 from reelflow.nets.runtime import seed_everything
 from reelflow.params import FeaturesParams, FinetuneParams
 from reelflow.progress import emit
@@ -59,7 +58,7 @@ class Tuning(Document):
 def finetune(
     params: FeaturesParams, network: Backbone, *, dataset: Path | None, store: FrameStore, features: Path
 ) -> Tuning:
-    """Train the last blocks and write `backbone.weights.h5`, or take over what a run wrote before.
+    """Train the last blocks and write `backbone.weights.h5`, or keep those that an earlier attempt wrote.
 
     Args:
         params: how many blocks, and how.
@@ -90,8 +89,8 @@ def finetune(
         code=code_hash("features"),
         libraries=library_versions(),
     )
-    if known := _take_over(features, origin):
-        return known
+    if finished := _finished(features, origin):
+        return finished
     first, blocks = network.split(params.finetune.blocks)
     seed_everything(params.seed)
     with _maps_of_clips(first, dataset, store, features) as stills:
@@ -104,25 +103,15 @@ def finetune(
     return tuning
 
 
-def _take_over(features: Path, origin: TuningOrigin) -> Tuning | None:
-    """What an earlier attempt wrote here or into a folder beside this one, if it is whole."""
-    weights = features / BACKBONE_WEIGHTS
-    for path in sorted(features.parent.glob(f"*/{NOTE}")):
-        tuning = _noted(path, origin)
-        if tuning is None or (path.parent != features and not _link(path.with_name(weights.name), weights)):
-            continue
-        if weights.is_file() and sha256_file(weights) == tuning.sha256:
-            write_text(features / NOTE, tuning.to_json())
-            return tuning
-    return None
-
-
-def _noted(path: Path, origin: TuningOrigin) -> Tuning | None:
+def _finished(features: Path, origin: TuningOrigin) -> Tuning | None:
+    """What an earlier attempt wrote here, if it is whole."""
     try:
-        tuning = Tuning.read(path)
+        tuning = Tuning.read(features / NOTE)
     except BundleError:
         return None
-    return tuning if tuning.origin == origin else None
+    weights = features / BACKBONE_WEIGHTS
+    is_whole = tuning.origin == origin and weights.is_file() and sha256_file(weights) == tuning.sha256
+    return tuning if is_whole else None
 
 
 @contextlib.contextmanager
@@ -149,6 +138,8 @@ def _check_splits(clips: list[Clip]) -> None:
     found = {clip.split for clip in clips}
     if missing := {"train", "validation"} - found:
         raise DataError(f"no {' and no '.join(sorted(missing))} clip has frames; fine-tuning needs both")
+    if len({clip.label for clip in clips if clip.split == "train"}) < 2:
+        raise DataError("the training clips with frames are of one class; fine-tuning needs two or more")
 
 
 def _frames(maps: Maps, clips: list[Clip], labels: tuple[str, ...], count: int) -> TuningFrames:
@@ -191,15 +182,3 @@ def _explain(before: tuple[float, float], after: tuple[float, float], epoch: int
         f"fine-tuning: epoch {epoch} of {epochs} is kept; right validation frames "
         f"{before[1]:.1%} before, {after[1]:.1%} after"
     )
-
-
-def _link(source: Path, target: Path) -> bool:
-    """Link a file, or copy it where links are not possible; False if it cannot be read, or is gone."""
-    if not os.access(source, os.R_OK):
-        return False
-    try:
-        with atomic(target) as partial:
-            link_file(source, partial)
-    except FileNotFoundError:
-        return False
-    return True

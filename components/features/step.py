@@ -47,7 +47,6 @@ def run(
     """Embed every view of the frames of every clip, by a network that was fine-tuned before if asked for.
 
     Shards that are whole are kept, and those that other runs and machines share are taken over.
-    Fine-tuned weights are taken over from folders beside this one.
 
     Args:
         params: the views, whether to fine-tune, and where the weights come from, unless `weights` names

@@ -1,7 +1,5 @@
 """What scores are worth as probabilities, and below which score an answer is none."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +7,6 @@ from reelflow.contracts import Bin
 from reelflow.measures.scaling import log_scores
 
 LOWEST, HIGHEST = 0.05, 20.0  # temperatures
-GOLDEN = (5**0.5 - 1) / 2
 TOLERANCE = 1e-5  # of the temperature's logarithm
 LEAST_CLIPS, LEAST_FRACTION = 10, 0.1  # accepted ones, below which their accuracy tells nothing
 
@@ -28,6 +25,8 @@ def fit_temperature(scores: NDArray[np.float32], truth: NDArray[np.int64]) -> fl
     Returns:
         From 0.05 to 20; 1 without clips.
     """
+    from scipy.optimize import minimize_scalar
+
     if not len(truth):
         return 1.0
     logarithms = log_scores(scores)
@@ -42,7 +41,9 @@ def fit_temperature(scores: NDArray[np.float32], truth: NDArray[np.int64]) -> fl
         norm = np.log(np.exp(centred * sharpness).sum(axis=1)).mean() + best * sharpness
         return float(norm - expected * sharpness)
 
-    return float(np.exp(_lowest(loss, np.log(LOWEST), np.log(HIGHEST))))
+    bounds = (np.log(LOWEST), np.log(HIGHEST))
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": TOLERANCE})
+    return float(np.exp(found.x))
 
 
 def expected_error(scores: NDArray[np.float32], truth: NDArray[np.int64], bins: int = 10) -> float:
@@ -107,19 +108,3 @@ def _bin(best: NDArray[np.float64], right: NDArray[np.bool_]) -> Bin:
     if not len(best):
         return Bin(clips=0, confidence=0.0, accuracy=0.0)
     return Bin(clips=len(best), confidence=float(best.mean()), accuracy=float(right.mean()))
-
-
-def _lowest(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function with one valley is lowest, by golden section."""
-    left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-    at_left, at_right = function(left), function(right)
-    while high - low > TOLERANCE:
-        if at_left <= at_right:
-            high, right, at_right = right, left, at_left
-            left = high - GOLDEN * (high - low)
-            at_left = function(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + GOLDEN * (high - low)
-            at_right = function(right)
-    return (low + high) / 2

@@ -77,6 +77,7 @@ def mcnemar(only_a: int, only_b: int) -> float:
         How probable a difference of this size or more is if both are equally good; 1 if they never
         differ.
     """
-    from scipy.stats import binom
+    from scipy.stats import binomtest
 
-    return min(1.0, 2 * float(binom.cdf(min(only_a, only_b), only_a + only_b, 0.5)))
+    differing = only_a + only_b
+    return float(binomtest(only_a, differing).pvalue) if differing else 1.0

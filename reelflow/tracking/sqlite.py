@@ -5,13 +5,12 @@ MLflow itself creates and upgrades table by table: a kill on the way would break
 
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 from reelflow.errors import TrackingError
-from reelflow.files import atomic
 
 SQLITE = "sqlite:///"
 BUSY_S = 5
@@ -23,38 +22,43 @@ def sqlite_file(uri: str) -> Path:
 
 
 def migrate(file: Path) -> None:
-    """What `mlflow db upgrade` does, where it is needed; nobody else may migrate the file meanwhile.
+    """Create or upgrade the database where it is needed; nobody else may migrate it meanwhile.
 
     Raises:
         TrackingError: another process is writing to a database that must be upgraded.
     """
-    from mlflow.store.db import utils
-
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _engine(file) as engine:
-        is_new = utils._is_empty_database(engine)
-        is_old = not is_new and utils._get_schema_version(engine) != utils._get_latest_schema_revision()
-    if is_new:
-        with atomic(file) as partial, _engine(partial) as engine:
-            utils._initialize_tables(engine)
-    if is_old:
-        _upgrade(file)
+    with _connection(file) as database:
+        if _upgraded_for(database) != _this_mlflow():
+            _upgrade(database, file)
 
 
-def _upgrade(file: Path) -> None:
+def _upgrade(database: sqlite3.Connection, file: Path) -> None:
     """Upgrade a copy, and put it in the place of the database by one transaction of sqlite's own."""
-    from mlflow.store.db import utils
+    from mlflow.db import upgrade
 
-    with _empty_folder(file.with_name(f".{file.name}.upgrade")) as folder, _connection(file) as database:
+    with _empty_folder(file.with_name(f".{file.name}.upgrade")) as folder:
         copy = folder / file.name
         _copy(database, copy, file)
         before = _changes(database)
-        with _engine(copy) as engine:
-            utils._upgrade_db(engine)
+        upgrade.main([f"{SQLITE}{copy}"], standalone_mode=False)  # `mlflow db upgrade`
         if _changes(database) != before:
             raise _in_use(file)
         with _connection(copy) as upgraded:
+            upgraded.execute(f"PRAGMA user_version = {_this_mlflow()}")
             _copy(upgraded, file, file)
+
+
+def _upgraded_for(database: sqlite3.Connection) -> int:
+    """The number of the MLflow that the database was upgraded for; 0 if it was never."""
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _this_mlflow() -> int:
+    """A number for the installed MLflow, for sqlite's `user_version`."""
+    import mlflow
+
+    return zlib.crc32(mlflow.__version__.encode()) >> 1  # 31 bits
 
 
 def _copy(source: sqlite3.Connection, target: Path, file: Path) -> None:
@@ -75,7 +79,7 @@ def _changes(database: sqlite3.Connection) -> int:
 
 def _in_use(file: Path) -> TrackingError:
     return TrackingError(
-        f"{file} is of an older MLflow and must be upgraded, but another process is using it: stop that "
+        f"{file} must be upgraded for this MLflow, but another process is using it: stop that "
         "(mlflow ui, another run), and run the same command again"
     )
 
@@ -95,14 +99,3 @@ def _empty_folder(folder: Path) -> Iterator[Path]:
 def _connection(file: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(file, timeout=BUSY_S)) as connection:
         yield connection
-
-
-@contextmanager
-def _engine(file: Path) -> Iterator[Any]:
-    from mlflow.store.db.utils import create_sqlalchemy_engine
-
-    engine = create_sqlalchemy_engine(f"{SQLITE}{file}")
-    try:
-        yield engine
-    finally:
-        engine.dispose()

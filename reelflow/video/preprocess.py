@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from reelflow.contracts import Preprocessing
 from reelflow.video.resize import resize
@@ -21,22 +22,13 @@ def preprocess(frames: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.uint
     ready = np.empty((len(frames), how.height, how.width, channels), np.uint8)
     for place, frame in enumerate(frames):
         resized = resize(frame, how.height, how.width)
-        ready[place] = to_grey(resized) if how.color == "grey" else resized
+        ready[place] = _to_grey(resized) if how.color == "grey" else resized
     return ready
 
 
-def to_grey(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Luma after ITU-R BT.601 in 16-bit fixed point, as Pillow's `convert("L")`.
-
-    Args:
-        frame: `(h, w, 3) uint8`, RGB.
-
-    Returns:
-        `(h, w, 1) uint8`.
-    """
-    red, green, blue = np.moveaxis(frame.astype(np.uint32), -1, 0)
-    luma: NDArray[np.uint32] = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
-    return luma.astype(np.uint8)[..., None]  # (h, w) -> (h, w, 1)
+def _to_grey(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Luma after ITU-R BT.601, `(h, w, 3)` to `(h, w, 1)`."""
+    return np.asarray(Image.fromarray(frame).convert("L"))[..., None]
 
 
 def to_input(frames: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.uint8] | NDArray[np.float32]:

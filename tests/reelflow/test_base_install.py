@@ -1,4 +1,4 @@
-"""The device's command needs the base install alone: a fresh environment, no TensorFlow, no Pillow."""
+"""The device's command needs the base install alone: a fresh environment, no TensorFlow."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 from tests.bundles import write_clip
 
-FOREIGN = ("tensorflow", "keras", "PIL", "yaml", "mlflow", "kfp", "dvc", "boto3", "pyarrow", "matplotlib")
+FOREIGN = ("tensorflow", "keras", "yaml", "mlflow", "kfp", "dvc", "boto3", "pyarrow", "matplotlib", "scipy")
 
 
 @pytest.fixture(scope="module")

@@ -96,9 +96,9 @@ class Place:
         ).save(self.inputs["frames"])
         return self
 
-    def tune(self, name: str = "features", **changes: object) -> Path:
+    def tune(self, **changes: object) -> Path:
         """Run the step; returns its folder."""
-        features = self.folder / "out" / name
+        features = self.folder / "out" / "features"
         features.mkdir(parents=True, exist_ok=True)
         run(params(**changes), backbone="small", features=features, **self.inputs)
         return features
@@ -193,25 +193,24 @@ def test_the_same_inputs_give_the_same_bytes(place: Place, tmp_path: Path) -> No
     assert {BACKBONE_WEIGHTS, NOTE, "features.json"} < one.keys()
 
 
-@pytest.mark.parametrize("where", ["features", "beside"])
-def test_finished_weights_are_taken_over(place: Place, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = place.tune()
-    expected = {path.name: path.read_bytes() for path in first.iterdir()}
+def test_finished_weights_are_kept(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = place.tune()
+    expected = {path.name: path.read_bytes() for path in folder.iterdir()}
     monkeypatch.setattr("components.features.finetune.Tail", None)  # whoever trains again fails
-    second = place.tune(where)
-    assert {path.name: path.read_bytes() for path in second.iterdir()} == expected
+    place.tune()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == expected
 
 
 @pytest.mark.parametrize("harm", ["weights", "note", "other rate"])
 def test_weights_that_are_not_whole_or_of_another_tuning_are_made_again(place: Place, harm: str) -> None:
-    first = place.tune()
-    expected = (first / BACKBONE_WEIGHTS).read_bytes()
+    weights = place.tune() / BACKBONE_WEIGHTS
+    expected = weights.read_bytes()
     if harm == "weights":
-        (first / BACKBONE_WEIGHTS).write_bytes(expected[:-1])
+        weights.write_bytes(expected[:-1])
     elif harm == "note":
-        (first / NOTE).write_text("{")
-    second = place.tune("beside", **({"learning_rate": 0.02} if harm == "other rate" else {}))
-    assert ((second / BACKBONE_WEIGHTS).read_bytes() == expected) is (harm != "other rate")
+        weights.with_name(NOTE).write_text("{")
+    place.tune(**({"learning_rate": 0.02} if harm == "other rate" else {}))
+    assert (weights.read_bytes() == expected) is (harm != "other rate")
 
 
 def test_more_blocks_than_there_are_is_an_error(place: Place) -> None:
@@ -265,6 +264,13 @@ def test_inputs_that_are_not_whole_are_an_error(
 def test_both_splits_are_needed(tmp_path: Path) -> None:
     place = Place(tmp_path).write(make_clips(LABELS, {"train": 2, "validation": 0, "test": 1}))
     with pytest.raises(DataError, match="no validation clip has frames"):
+        place.tune()
+
+
+def test_two_classes_are_needed(tmp_path: Path) -> None:
+    clips = make_clips(LABELS, {"train": 2, "validation": 1, "test": 1})
+    place = Place(tmp_path).write([c for c in clips if (c.split, c.label) != ("train", LABELS[0])])
+    with pytest.raises(DataError, match="of one class; fine-tuning needs two or more"):
         place.tune()
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from components.features.logistic import fit_path, softmax
+from components.features.logistic import fit_path
+from reelflow.nets.ridge import softmax
 from tests.reelflow.nets.test_ridge import made_up
 
 

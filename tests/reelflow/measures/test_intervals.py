@@ -104,6 +104,13 @@ def test_a_clip_set_that_is_all_right_is_as_sure_as_its_groups_are_many():
     assert few.low < 0.6 < 0.95 < many.low
 
 
+def test_groups_that_are_all_half_right_draw_half_right_clips():
+    """Three draws, 1.5 of them right: SciPy's `binomtest` counts whole successes only."""
+    found = group_interval(np.arange(6) % 2 == 0, ["a", "a", "b", "b", "c", "c"], **HOW)
+    assert found == wilson(0.5, 3)
+    assert found.low + found.high == pytest.approx(1)
+
+
 def test_wilson_by_hand():
     found = wilson(0.8, 10)
     assert (found.low, found.high) == pytest.approx((0.4902, 0.9433), abs=1e-4)  # Brown et al., 2001

@@ -2,22 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from reelflow.contracts import Preprocessing
-from reelflow.video.preprocess import preprocess, to_grey, to_input
+from reelflow.video.preprocess import preprocess, to_input
 
 
 def how(color: str = "rgb", value_range: tuple[float, float] | None = None) -> Preprocessing:
     return Preprocessing(height=12, width=16, color=color, resize="pil-bilinear", value_range=value_range)
-
-
-@given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))))
-def test_grey_equals_pillow(frame: np.ndarray) -> None:
-    np.testing.assert_array_equal(to_grey(frame)[..., 0], np.asarray(Image.fromarray(frame).convert("L")))
 
 
 def test_resizes_before_it_takes_the_colour() -> None:

@@ -125,5 +125,5 @@ def test_other_lists_are_refused(names, oversample, message):
 
 
 def test_a_device_can_import_it():
-    code = "import sys, reelflow.video.views; sys.exit('PIL' in sys.modules or 'pydantic' in sys.modules)"
+    code = "import sys, reelflow.video.views; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
