@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 
 from components.images import image
-from infra.images.build import NAMES, ON_REQUEST
+from infra.images.context import NAMES, ON_REQUEST
 from reelflow.files import locked
 from tests.engine import docker, engine_answers
 from tests.radosgw import radosgw
