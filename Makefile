@@ -14,7 +14,7 @@ RUN_OPTIONS = --params "$(PARAMS)" --out "$(OUT)" \
 	$(if $(PROTOCOL),--protocol "$(PROTOCOL)") $(if $(MODEL),--model "$(MODEL)") \
 	$(if $(DROP_SMALL_CLASSES),--drop-small-classes)
 
-.PHONY: help run repro ui test test-slow test-browser test-cluster test-docker test-s3 check images lock clean
+.PHONY: help run repro ui test test-all test-slow test-browser test-cluster test-docker test-s3 test-arm64 check images lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -31,11 +31,14 @@ ui: $(VENV)/run ## Open MLflow on the runs so far
 test: $(VENV)/dev ## Run the ordinary tests
 	$(BIN)/pytest -n 2
 
-test-slow test-browser test-cluster test-s3: test-%: $(VENV)/dev ## Run the tests of one marker
+test-all: $(VENV)/dev ## Run every kind of test whole, and end with one table: KINDS="docker slow"
+	@$(BIN)/python -m tests.everything $(KINDS)
+
+test-slow test-browser test-cluster test-s3 test-arm64: test-%: $(VENV)/dev ## Run the tests of one marker
 	$(if $(filter browser,$*),command -v chromium >/dev/null || { apt-get update && apt-get install -y chromium; })
 	$(if $(filter cluster,$*),ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update && apt-get install -y postgresql; })
 	$(if $(filter s3 slow,$*),command -v radosgw >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ceph-common ceph-mon ceph-osd radosgw; })
-	$(BIN)/pytest -m '$*$(if $(filter-out slow,$*), and not slow)'
+	$(BIN)/pytest -m '$*$(if $(filter-out slow,$*), and not slow)' $(if $(filter slow,$*),-n 2 --dist loadgroup)
 
 test-docker: $(VENV)/dev ## Run the tests that need a Docker engine, on images of this checkout
 	command -v docker-registry >/dev/null || { apt-get update && apt-get install -y docker-registry; }
@@ -89,5 +92,5 @@ $(VENV)/run $(VENV)/dev: $(VENV)/%: requirements/%.txt pyproject.toml $(BIN)/uv
 
 build/scan/ready: requirements/scan.txt $(BIN)/uv
 	$(BIN)/uv venv -q --clear --python $(BIN)/python build/scan
-	$(BIN)/uv pip install -q --python build/scan/bin/python --require-hashes -r requirements/scan.txt
+	$(BIN)/uv pip install -q --compile-bytecode --python build/scan/bin/python --require-hashes -r requirements/scan.txt
 	@touch $@

@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 
 from components.images import image
-from infra.images.build import NAMES, ON_REQUEST
+from infra.images.context import NAMES, ON_REQUEST
 from reelflow.files import locked
 from tests.engine import docker, engine_answers
 from tests.radosgw import radosgw
@@ -28,6 +28,11 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A group of tests that one worker runs comes first: no worker is left alone with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 @pytest.fixture(scope="session")

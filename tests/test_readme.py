@@ -126,6 +126,9 @@ def test_the_commands_with_images(checkout):
         shell(command, checkout, timeout_s=3000)
 
 
+in_the_clone = pytest.mark.xdist_group("clone")  # one worker has the clone
+
+
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory, shared_data) -> Path:
     """A clean clone of what is committed, with clips and weights as the README names them."""
@@ -138,6 +141,7 @@ def clone(tmp_path_factory, shared_data) -> Path:
     return folder
 
 
+@in_the_clone
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_two_minute_promise_of_make_run(clone):
@@ -149,6 +153,7 @@ def test_the_two_minute_promise_of_make_run(clone):
     assert (clone / "out" / "report.html").is_file()
 
 
+@in_the_clone
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
@@ -167,6 +172,7 @@ def test_own_clips(clone, command, out, backbone):
     assert abs(parity["keras_accuracy"] - parity["litert_accuracy"]) * parity["clips"] <= 1.001
 
 
+@in_the_clone
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_folds_of_own_clips(clone):
@@ -177,6 +183,7 @@ def test_folds_of_own_clips(clone):
     assert row["accuracy_interval"]["low"] < row["accuracy"] < row["accuracy_interval"]["high"]
 
 
+@in_the_clone
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
@@ -192,6 +199,7 @@ def test_long_commands_made_shorter(clone, command, shorter, result):
     assert (clone / result).is_file(), printed
 
 
+@in_the_clone
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_repro_twice(clone):
@@ -201,6 +209,7 @@ def test_repro_twice(clone):
     assert again.count("didn't change, skipping") > 8
 
 
+@in_the_clone
 @pytest.mark.slow
 def test_the_ui_opens(clone):
     process = subprocess.Popen(["make", "ui"], cwd=clone, env=clean_environment(), start_new_session=True)

@@ -32,6 +32,11 @@ SECRET_TEXTS = re.compile(
     rb"|\bAKIA(?![A-Z0-9]{9}EXAMPLE)[A-Z0-9]{16}\b"
     rb"|\bgh[pousr]_[A-Za-z0-9]{36}\b"
 )
+SECRET_MARKS = (
+    b"-----BEGIN",
+    b"AKIA",
+    *(b"gh%c_" % kind for kind in b"pousr"),
+)  # found faster than the above
 INDEX_SETTINGS = re.compile(r"(^|/)(pip\.conf|\.?pip/pip\.conf|uv\.toml)$")
 SECRET_VARIABLES = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|INDEX_URL|ACCESS_KEY")
 TOOLS = re.compile(
@@ -141,7 +146,7 @@ def _mode_problems(member: tarfile.TarInfo, path: str) -> Iterator[str]:
 
 
 def _content_problems(path: str, content: bytes, kept: Path) -> Iterator[str]:
-    if SECRET_TEXTS.search(content):
+    if any(mark in content for mark in SECRET_MARKS) and SECRET_TEXTS.search(content):
         yield f"/{path}: holds a secret"
     if INDEX_SETTINGS.search(path) and b"://" in content:
         yield f"/{path}: names a package index"
@@ -188,7 +193,12 @@ def _write_sbom(kept: Path, target: Path) -> None:
         for packages in Path(name).glob("lib/python*/site-packages"):
             for info in kept.glob("*.dist-info"):
                 info.rename(packages / info.name)
-        _output(str(CYCLONEDX), "environment", "--output-reproducible", f"--output-file={target}", name)
+        options = [
+            "--no-validate",
+            "--output-reproducible",
+            f"--output-file={target}",
+        ]  # a test validates one
+        _output(str(CYCLONEDX), "environment", *options, name)
 
 
 def _write_packages(kept: Path, target: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from infra.images.scan import scan
+from infra.images.scan import CYCLONEDX, scan
 from tests.bundles import write_small_bundle
 from tests.engine import docker
 from tests.s3_server import free_port
@@ -35,6 +35,13 @@ Path("/tmp/note.txt").write_text("kept")
 tracker.log(run, metrics={"accuracy": 0.5}, tags={"t": "v"}, artifacts={Path("/tmp/note.txt"): "notes"})
 tracker.finish(run)
 print(run)
+"""
+VALIDATE = """
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+print(JsonStrictValidator(SchemaVersion.V1_6).validate_str(sys.stdin.read()))
 """
 REGISTER = """
 from pathlib import Path
@@ -180,7 +187,10 @@ def test_scan_refuses_a_bad_image(bad_image: str, tmp_path: Path) -> None:
 
 def test_scan_lists_what_is_inside(images: dict[str, str], tmp_path: Path) -> None:
     assert scan("frames", images["frames"], tmp_path) == []
-    sbom = json.loads((tmp_path / "frames.cdx.json").read_text())
+    text = (tmp_path / "frames.cdx.json").read_text()
+    python = CYCLONEDX.with_name("python")
+    assert subprocess.check_output([python, "-c", VALIDATE], input=text, text=True) == "None\n"
+    sbom = json.loads(text)
     assert sbom["bomFormat"] == "CycloneDX"
     assert {"av", "kfp", "mlflow-skinny", "numpy"} <= {part["name"] for part in sbom["components"]}
     assert "numpy," in (tmp_path / "frames.licences.csv").read_text()
