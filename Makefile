@@ -3,12 +3,11 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
-PARAMS ?= params.yaml
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 export TF_CPP_MIN_LOG_LEVEL := 2
 
-RUN_OPTIONS = --params "$(PARAMS)" --out "$(OUT)" \
+RUN_OPTIONS = --out "$(OUT)" $(if $(PARAMS),--params "$(PARAMS)") \
 	$(if $(DATA),--data "$(DATA)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") \
 	$(if $(BACKBONES),--backbones "$(BACKBONES)") $(if $(HEADS),--heads "$(HEADS)") \
 	$(if $(PROTOCOL),--protocol "$(PROTOCOL)") $(if $(MODEL),--model "$(MODEL)") \

@@ -31,7 +31,9 @@ def run(
     heads: Annotated[str, typer.Option(help="Comma-separated heads.")] = "",
     protocol: Annotated[str, typer.Option(help="How clips are held out, as group_kfold(5).")] = "",
     model: Annotated[str, typer.Option(help="Name in the registry; else after the clips' folder.")] = "",
-    params: ParamsFile = Path("params.yaml"),
+    params: Annotated[
+        Path | None, typer.Option(help="The params file; else params.small.yaml for few clips of your own.")
+    ] = None,
     drop_small_classes: Annotated[
         bool, typer.Option("--drop-small-classes", help="Drop classes too small to split.")
     ] = False,
@@ -40,19 +42,27 @@ def run(
     ] = "subprocess",
 ) -> None:
     """Run the training pipeline on this machine, without a server."""
+    from pipelines.local.defaults import Default, default_for
     from pipelines.local.driver import run_local
     from pipelines.local.summary import print_summary
 
     console = Console(file=sys.stdout)  # kfp's own output is redirected while it runs
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    source = absolute_source(data)
+    default = Default(params) if params else default_for(
+        source, out, names_in(heads), protocol, drop_small_classes=drop_small_classes
+    )
+    if default.reason:
+        console.print(default.reason, highlight=False, markup=False, soft_wrap=True)
     chosen = override(
-        load_params(params),
-        source=absolute_source(data),
+        load_params(default.params),
+        source=source,
         weights=absolute_path(weights),
         backbones=names_in(backbones),
         heads=names_in(heads),
-        protocol=protocol,
+        protocol=protocol or default.protocol,
         drop_small_classes=drop_small_classes,
+        note=default.reason,
     )
     chosen = with_model_name(chosen, data, model)
     print_summary(run_local(chosen, out, console, runner), out, console)

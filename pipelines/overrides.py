@@ -21,6 +21,7 @@ def override(
     heads: Sequence[str] = (),
     protocol: str = "",
     drop_small_classes: bool = False,
+    note: str = "",
 ) -> Params:
     """The params with the values that are given; empty ones change nothing.
 
@@ -35,7 +36,10 @@ def override(
         features["backbones"] = list(backbones) or [DEFAULT_WEIGHTS_BACKBONE]
     training = {"heads": list(heads)} if heads else {}
     evaluation = {"protocol": protocol} if protocol else {}
-    return params.with_values(dataset=dataset, features=features, training=training, evaluation=evaluation)
+    release = {"note": note} if note else {}
+    return params.with_values(
+        dataset=dataset, features=features, training=training, evaluation=evaluation, release=release
+    )
 
 
 def absolute_source(data: Path | str | None) -> str:

@@ -399,6 +399,7 @@ class ReleaseReport(Report):
     gates: tuple[Gate, ...]
     comparison: Comparison | None = Field(default=None, description="null without another champion")
     explanation: str
+    note: str = Field(default="", description="why these params; from the params")
 
 
 class SummaryRow(Document):
@@ -425,5 +426,6 @@ class Summary(Document):
     parity: Parity
     promoted: bool
     explanation: str
+    note: str = Field(default="", description="why these params; from the params")
     seconds: dict[str, float] = Field(default={}, description="of each task's own work; from the driver")
     wall_seconds: float = Field(default=0.0, description="of the whole last attempt; from the driver")

@@ -191,6 +191,7 @@ class ReleaseParams(Section):
     require_above_baselines: bool = Field(
         description="promote only what is clearly above its shortcut baselines"
     )
+    note: str = Field(max_length=1000, description="for the report and the summary: why these values")
 
 
 class Params(Section):

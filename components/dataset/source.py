@@ -3,7 +3,7 @@
 import csv
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -38,7 +38,16 @@ def find_clips(source: Path) -> tuple[list[FoundClip], list[Rejected]]:
     """
     if not source.is_dir():
         raise DataError(f"{source} is no folder: expected {source}/<class>/<clip>")
-    files, rejected = _readable_names(_files_of_classes(source))
+    return clips_among(_files_of_classes(source), source)
+
+
+def clips_among(paths: Iterable[str], source: Path) -> tuple[list[FoundClip], list[Rejected]]:
+    """As `find_clips`, of files whose names are known; only `groups.csv` must lie in the folder.
+
+    Raises:
+        DataError: there are no clips, or `groups.csv` is wrong.
+    """
+    files, rejected = _readable_names(paths)
     if os.path.lexists(source / GROUPS):
         found = _read_groups(source)
         listed = {clip_file.path for clip_file in found}
@@ -64,15 +73,20 @@ def _files_of_classes(source: Path) -> Iterator[str]:
         for folder, folders, names in os.walk(class_folder):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(name for name in names if not name.startswith(".")):
-                if PurePosixPath(name).suffix.lower() in NO_CLIPS:
-                    left_aside += 1
-                else:
+                if may_be_clip(name):
                     yield Path(folder, name).relative_to(source).as_posix()
+                else:
+                    left_aside += 1
     if left_aside:
         emit("notice", message=f"{left_aside} file(s) left aside: their names say that they are no clips")
 
 
-def _readable_names(paths: Iterator[str]) -> tuple[list[str], list[Rejected]]:
+def may_be_clip(name: str) -> bool:
+    """Whether a file's name leaves open that it is a clip."""
+    return PurePosixPath(name).suffix.lower() not in NO_CLIPS
+
+
+def _readable_names(paths: Iterable[str]) -> tuple[list[str], list[Rejected]]:
     """Paths that can be written down, and those whose bytes are no UTF-8."""
     good, rejected = [], []
     for path in paths:

@@ -141,6 +141,7 @@ def _release(params: ReleaseParams, made: Challenger, registry: Registry) -> Rel
         gates=gates,
         comparison=against if isinstance(against, Comparison) else None,
         explanation=explain(bundle, name, version, gates, against, champion),
+        note=params.note,
         metrics=metrics,
     )
 

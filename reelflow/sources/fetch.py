@@ -39,6 +39,19 @@ class Opened:
     here: bool
 
 
+@dataclass(frozen=True)
+class Listing:
+    """The files of a source, of which none was fetched but the one that was asked for.
+
+    Attributes:
+        folder: holds that file, if the source has it.
+        names: of the files; None where they all lie in `folder`.
+    """
+
+    folder: Path
+    names: tuple[str, ...] | None = None
+
+
 @contextmanager
 def fetched(source: str, expected: str = "") -> Iterator[Mapping[str, Path]]:
     """The inputs of the dataset step: the clips' folder or recipe, and the note on it if it has one.
@@ -78,6 +91,20 @@ def content_version(source: str, settings: Settings) -> str:
         if not found and Path(source).is_dir():
             return content_hash(Path(source), settings)
         return _version(source, found)
+
+
+def list_files(source: str, settings: Settings, wanted: str) -> Listing:
+    """What a source holds; of what is not on this disk only the file `wanted` is fetched.
+
+    Raises:
+        ReelflowError: there are no such clips, or they cannot be reached.
+    """
+    with _opened(source, settings) as found:
+        if found is None or found.here:
+            return Listing(Path(source))
+        entries = {name: entry for name, entry in found.entries.items() if name == wanted}
+        folder = ClipCache(settings.clips).fetch(found.origin, found.note, entries)
+        return Listing(folder, tuple(found.entries))
 
 
 def bring_clips(report: DatasetReport, dataset: Path, clips: Sequence[Clip]) -> Path:

@@ -25,6 +25,7 @@ from mlflow import MlflowClient
 
 from components.dataset.step import run as run_dataset
 from components.frames.step import run as run_frames
+from pipelines.local.defaults import Counts, count_clips
 from reelflow.contracts import DatasetReport
 from reelflow.errors import DataError, ParamsError, ReelflowError, StorageError
 from reelflow.params import load_params
@@ -182,6 +183,26 @@ def test_git_clips_are_those_of_the_revision(team, tmp_path):
     assert newest == ONE | {"a/1.mp4": b"new"}
     assert data_version(f"git+file://{team}@{second[:10]}#{CLIPS}", Settings()) != note["version"]
     assert git(team, "status", "--porcelain") == ""
+
+
+def test_clips_elsewhere_are_counted_before_any_is_fetched(bucket, team, tmp_path):
+    files = ONE | {"groups.csv": b"path,label,group\na/1.mp4,a,g\na/2 \xc3\xa4.mp4,a,g\n", "a/readme.md": b""}
+    publish(team, files, "v1")
+    bucket.put_all(files)
+    for source in (f"git+file://{team}@v1#{CLIPS}", bucket.source):
+        assert count_clips(source, Settings()) == Counts(2, 1, 1)
+    bucket.put_all({"groups.csv": b"path,label,group\na/1.mp4,a,g\na/2 \xc3\xa4.mp4,a,h\n"})
+    assert count_clips(bucket.source, Settings()) == Counts(2, 2, 2)
+    trees = tmp_path / "fetched" / "trees"
+    assert {path.name for path in trees.rglob("*") if path.is_file() and path.suffix != ".lock"} == {"groups.csv"}
+    assert fetched_counts(tmp_path, bucket.source)[1] == 3
+
+
+def test_a_recipe_elsewhere_holds_no_clips_to_count(team):
+    (team / "recipe.yaml").write_text("seed: 1\n")
+    git(team, "add", "recipe.yaml")
+    git(team, "commit", "-qm", "a recipe")
+    assert count_clips(f"git+file://{team}#recipe.yaml", Settings()) is None
 
 
 def test_a_bare_repository_and_files_of_git_itself(team, tmp_path):

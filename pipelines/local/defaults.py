@@ -1,0 +1,135 @@
+"""The params for clips of the user's own when no params file is named: they depend on how many there are.
+
+Few clips cannot train a recurrent head, and a test set cut from them says little: a linear head is fitted,
+and every clip is tested once.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.dataset.source import GROUPS, clips_among, find_clips, may_be_clip
+from pipelines.local.source import check_source
+from reelflow.nets.heads import check_heads, is_linear
+from reelflow.settings import Settings
+from reelflow.sources.fetch import list_files
+from reelflow.splitting.protocols import Protocol
+
+MANY, FEW = Path("params.yaml"), Path("params.small.yaml")
+MOST_FEW_CLIPS = 1000
+MOST_GROUPS_LEFT_OUT = 20
+FOLDS = 5
+MIN_GROUPS = 3  # of a class: one each to train, validate and test
+TESTED_ONCE = ", and each is tested once, by a model that has not seen its group"
+WHY = {"leave_one_group_out": TESTED_ONCE, "group_kfold": TESTED_ONCE, "cross_set": "", "holdout": ""}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a source holds.
+
+    Attributes:
+        clips: of all classes.
+        groups: of all classes.
+        rarest: groups of the class that has the fewest.
+    """
+
+    clips: int
+    groups: int
+    rarest: int
+
+    def __str__(self) -> str:
+        return f"{self.clips} clips in {self.groups} groups"
+
+
+@dataclass(frozen=True)
+class Default:
+    """What is used where the user names nothing else.
+
+    Attributes:
+        params: the params file.
+        protocol: empty: as the params file says.
+        reason: a line for people.
+    """
+
+    params: Path = MANY
+    protocol: str = ""
+    reason: str = ""
+
+
+def default_for(
+    source: str, out: Path, heads: Sequence[str] = (), protocol: str = "", *, drop_small_classes: bool = False
+) -> Default:
+    """What to use for a source; empty for that of the params file.
+
+    Args:
+        source: as in params.
+        out: where results go.
+        heads: that the user names, if any.
+        protocol: that the user names, if any.
+        drop_small_classes: leave out classes that are too small to split.
+
+    Raises:
+        ReelflowError: the clips are not there, cannot be reached or used, or a head is unknown.
+    """
+    check_heads(heads)
+    if not source:
+        return Default()
+    check_source(source, out)
+    counts = count_clips(source, Settings(), drop_small_classes=drop_small_classes)
+    return choose(counts, heads, protocol) if counts else Default()
+
+
+def count_clips(source: str, settings: Settings, *, drop_small_classes: bool = False) -> Counts | None:
+    """Count clips and groups by their names and `groups.csv`; no clip is fetched or opened.
+
+    Returns:
+        None for a recipe of generated clips.
+
+    Raises:
+        ReelflowError: there are no such clips, they cannot be reached, or `groups.csv` is wrong.
+    """
+    listing = list_files(source, settings, GROUPS)
+    if listing.names is None:
+        if not listing.folder.is_dir():
+            return None
+        found, _ = find_clips(listing.folder)
+    else:
+        named = [name for name in listing.names if "/" in name and may_be_clip(name)]
+        if not named:
+            return None
+        found, _ = clips_among(named, listing.folder)
+    groups: defaultdict[str, set[str]] = defaultdict(set)
+    for clip in found:
+        groups[clip.label].add(clip.group)
+    kept = {label for label, names in groups.items() if len(names) >= MIN_GROUPS or not drop_small_classes}
+    clips = [clip for clip in found if clip.label in kept]
+    rarest = min((len(groups[label]) for label in kept), default=0)
+    return Counts(len(clips), len({clip.group for clip in clips}), rarest)
+
+
+def choose(counts: Counts, heads: Sequence[str] = (), protocol: str = "") -> Default:
+    """The params file and the protocol for so many clips.
+
+    Args:
+        counts: of the clips.
+        heads: that the user names, if any.
+        protocol: that the user names, if any.
+    """
+    if trained := [head for head in heads if not is_linear(head)]:
+        return Default(MANY, protocol, f"{counts}: {MANY}, because {', '.join(trained)} learns by epochs")
+    if counts.clips > MOST_FEW_CLIPS:
+        why = f"because there are more than {MOST_FEW_CLIPS} clips; PARAMS={FEW} fits a linear model"
+        return Default(MANY, protocol, f"{counts}: {MANY}, {why}")
+    chosen = protocol or fitting_protocol(counts)
+    why = f"because so few clips suit a linear model{WHY[Protocol.parse(chosen).kind]}"
+    other = f"PARAMS={MANY} trains the study's recurrent heads"
+    return Default(FEW, chosen, f"{counts}: {FEW} (segment_linear, {chosen}), {why}; {other}")
+
+
+def fitting_protocol(counts: Counts) -> str:
+    """How few clips are held out: by every group, or by folds of groups where each class fills the folds."""
+    if counts.groups <= MOST_GROUPS_LEFT_OUT:
+        return "leave_one_group_out"
+    return f"group_kfold({FOLDS})" if counts.rarest >= FOLDS else "holdout"
