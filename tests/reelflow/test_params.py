@@ -49,7 +49,7 @@ def test_a_wrong_value_is_named_with_what_was_found(tmp_path, section, values, w
         ("- 1\n", "no sections"),
         ("a: [", "no valid YAML"),
         ("frames: {}\n", "dataset"),
-        ("a: 1\na: 2\n", "a stands twice"),
+        ("a: 1\na: 2\n", "duplicate key a"),
         ("a: " + "9" * 5000, "no valid YAML"),
         ("a: 2020-99-99", "no valid YAML"),
         ("[" * 20_000, "nested too deeply"),

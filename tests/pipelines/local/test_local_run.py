@@ -170,7 +170,7 @@ def test_results_never_mix_with_the_users_own_files(workplace):
     (own / "bundle").mkdir(parents=True)
     (own / "bundle" / "letter").write_text("dear")
     done = workplace.run(own, "--data", clips)
-    assert (done.returncode, "is no bundle" in done.stdout.replace("\n", " ")) == (6, True)
+    assert (done.returncode, "is not a bundle" in done.stdout.replace("\n", " ")) == (6, True)
     assert (own / "bundle" / "letter").read_text() == "dear"
 
 
