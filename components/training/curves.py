@@ -1,4 +1,4 @@
-"""The curves of a training as a table and as a picture."""
+"""Learning curves as a table and as a figure."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from reelflow.files import atomic, write_csv
 
 
 def write_table(history: History, path: Path) -> None:
-    """One row an epoch, as `dvc plots` reads it."""
+    """One row per epoch, for `dvc plots`."""
     rows = (
         (epoch, *(f"{row[name]:.6f}" for name in CURVES)) for epoch, row in enumerate(history.rows, start=1)
     )
@@ -15,7 +15,7 @@ def write_table(history: History, path: Path) -> None:
 
 
 def draw(history: History, title: str, path: Path) -> None:
-    """Loss and accuracy side by side, the kept epoch marked."""
+    """Loss and accuracy side by side; the selected epoch is marked."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), dpi=120, layout="constrained")

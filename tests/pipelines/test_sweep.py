@@ -250,20 +250,20 @@ def test_every_head_comes_first_and_a_trial_that_falls_behind_is_pruned(tmp_path
 def test_a_failing_trial_is_noted_and_the_search_goes_on(tmp_path):
     def judge(candidate, place):
         if candidate.head == "single_frame":
-            raise ParamsError("the loss is no number any more")
+            raise ParamsError("the loss is NaN or infinite")
         return FoldScore(9, 10, 5.0)
 
     found = search(tmp_path, judge)
     failed = [attempt for attempt in found if attempt.state == "FAIL"]
     assert failed
     assert len(found) == 5
-    assert {attempt.error for attempt in failed} == {"the loss is no number any more"}
+    assert {attempt.error for attempt in failed} == {"the loss is NaN or infinite"}
     assert best(found).state == "COMPLETE"
 
 
 def test_a_search_in_which_all_fails_says_why(tmp_path):
     def judge(candidate, place):
-        raise ParamsError("the loss is no number any more")
+        raise ParamsError("the loss is NaN or infinite")
 
     with pytest.raises(ParamsError, match="fold 1: all 2 trials failed; the last one: the loss is no"):
         search(tmp_path, judge, trials=2)
