@@ -35,7 +35,7 @@ def print_status(status: Status, console: Console) -> None:
     totals = status.totals
     _say(
         console,
-        f"  {totals.shards} complete shards in {totals.files} files, {size(totals.size_bytes)}, of all params",
+        f"  {totals.shards} complete shards in {totals.files} files, {size(totals.size_bytes)} (all params)",
     )
     if totals.torn:
         _say(console, f"  {totals.torn} listings have a missing file and count as absent")

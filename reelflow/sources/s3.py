@@ -1,4 +1,4 @@
-"""Clips below a prefix of a bucket, as it is listed: an object that has changed since is never given."""
+"""Clips below an S3 prefix; an object that has changed since the listing is refused."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ from reelflow.sources.cache import MAX_FILES, Entry
 
 
 class S3Origin:
-    """The objects of a prefix. Several threads may read at once."""
+    """The objects of a prefix. Thread-safe."""
 
     def __init__(self, address: S3Prefix, settings: Settings, *, patience: Patience = PATIENCE) -> None:
         """List the objects.
@@ -55,10 +55,10 @@ class S3Origin:
             Tries(self._patience)(lambda: self._stream(name, path))
 
     def _listed(self) -> Iterator[dict[str, Any]]:
-        """The objects; those that stand for empty folders are left out."""
+        """The objects without markers of empty folders."""
         found = list_objects(self._client, self._patience, Bucket=self._bucket, Prefix=self._prefix)
         files = (one for one in found if not one["Key"].endswith("/"))
-        return islice(files, MAX_FILES + 1)  # who has more is told so
+        return islice(files, MAX_FILES + 1)  # one more than allowed, to report the excess
 
     def _stream(self, name: str, path: Path) -> None:
         """Write a body into a file; an ETag that is its MD5 is compared."""
