@@ -141,9 +141,8 @@ def _find_shard(work: Embedding, origin: FeatureShardInputs) -> FeatureShard | N
     if shard is None and work.shared:
         return fetch_shard(work.features, origin, work.shared)
     if shard and work.shared:
-        share_shard(
-            work.features, origin, work.shared
-        )  # the earlier attempt may have been killed before that
+        # the earlier attempt may have been killed before it shared the shard
+        share_shard(work.features, origin, work.shared)
     return shard
 
 
@@ -178,7 +177,7 @@ def _tasks(work: Embedding, plans: Sequence[ShardPlan]) -> Iterator[tuple[list[s
 
 
 def _embed(work: Embedding, views: Sequence[str], clip_id: str) -> Codes:
-    """Codes of one clip, `(views, frames, dim)`; each frame is decoded once; one frame is in memory at a time."""
+    """Codes of one clip, `(views, frames, dim)`; frames are decoded once, one at a time."""
     spec = work.network.spec
     ready: dict[str, list[NDArray[np.uint8]]] = {view: [] for view in views}
     for offset in {offset_of(view) for view in views}:
