@@ -1,4 +1,4 @@
-"""Work under way before its results are asked for, which come in order all the same."""
+"""Submit work ahead of its consumer and return the results in order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -8,11 +8,11 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Pending = TypeVar("Pending")
 AHEAD = 8
-"""Items for each worker that keep it busy and bound the memory."""
+"""Items per worker: enough to keep it busy, few enough to bound memory."""
 
 
 def ahead(submit: Callable[[Item], Pending], items: Iterable[Item], count: int) -> Iterator[Pending]:
-    """Submit items, `count` of them ahead, and give what stands for each one's result, in order."""
+    """Submit items, `count` of them ahead, and yield each pending result in order."""
     waiting = iter(items)
     pending = deque(map(submit, islice(waiting, count)))
     while pending:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 
 
 class Provenance(Document):
-    """All that a step's outcome depends on."""
+    """Everything that a step's output depends on."""
 
     step: str
     options: dict[str, str]
@@ -34,14 +34,14 @@ class Provenance(Document):
 
     @property
     def key(self) -> str:
-        """Short name of this outcome."""
+        """Key of this output: the first 16 digits of the hash."""
         return sha256_text(self.to_json())[:16]
 
 
 def describe_step(
     step: str, params: Section, inputs: Mapping[str, Path], options: Mapping[str, str]
 ) -> Provenance:
-    """All that the outcome of a step depends on.
+    """Everything that the output of a step depends on.
 
     Raises:
         BundleError: an input does not exist.
@@ -58,10 +58,10 @@ def describe_step(
 
 
 def identity(path: Path) -> str:
-    """What stands for an input: the hash of its report, or of its listing where it has none.
+    """Identity of an input: the hash of its reports, or of its file listing if it has no report.
 
     Raises:
-        BundleError: there is nothing at `path`.
+        BundleError: `path` does not exist.
     """
     if not path.exists():
         raise BundleError(f"{path} does not exist: run the step that writes it, or correct the path")
@@ -80,7 +80,7 @@ def code_hash(step: str) -> str:
 
 
 def hash_sources(*names: str) -> str:
-    """Hash of the source files that lie in these folders of the checkout, or are these files."""
+    """Hash of these source files and of all source files below these folders."""
     paths = [ROOT / name for name in names]
     files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
     sources = sorted(file for file in files if file.suffix in SOURCES)

@@ -25,14 +25,14 @@ Result = TypeVar("Result")
 def in_processes(
     work: Callable[[Item], Result], items: Iterable[Item], *, timeout_s: float
 ) -> Generator[Result | ClipError, None, None]:
-    """Do `work` on every item, one process a core, and give the outcomes in the items' order.
+    """Apply `work` to every item, one process per core; yield the outcomes in the order of the items.
 
     At most `AHEAD` items a process are under way or waiting to be taken, which bounds the memory.
 
     Args:
         work: a function of a module; items and results travel by pickle between our own processes.
         items: what to work on.
-        timeout_s: after which an item is given up and its process killed.
+        timeout_s: limit after which the process of an item is killed.
 
     Yields:
         What `work` returned, or the reason why the clip is left out. Other errors are raised.
@@ -90,7 +90,7 @@ def _outcome(future: "ProcessFuture[Result]", timeout_s: float) -> Result | Clip
     except ClipError as error:
         return error
     except TimeoutError:
-        return ClipError(f"it took more than {timeout_s:g} s and was given up")
+        return ClipError(f"stopped after {timeout_s:g} s (the time limit)")
     except MemoryError:
         return ClipError("its frames do not fit into memory")
     except ProcessExpired as error:

@@ -1,7 +1,7 @@
-"""What is known of clips by their content, shared with other runs and machines: none decodes them again.
+"""Facts of clips (size, duration, codec, ...) by content, shared with other runs and machines.
 
-Clips are dealt to packs by their sha256, so that a new clip costs the decoding of its pack alone. Clips that
-cannot be used are in none: whoever meets them finds out why.
+Clips are assigned to packs by their sha256: a new clip costs the decoding of one pack. Unusable clips
+are not in a pack: every run finds their reason itself.
 """
 
 import json
@@ -51,7 +51,7 @@ class SharedFacts:
         self._missing = {_key(pack): pack for pack in packs.values()}
 
     def fetch(self) -> dict[Sha256, VideoFacts]:
-        """What others have found.
+        """Fetch the facts that other runs and machines have found.
 
         Raises:
             StorageError: the store refuses, or is not reachable.
@@ -62,7 +62,7 @@ class SharedFacts:
         return {sha256: facts for pack in found.values() for sha256, facts in pack.items()}
 
     def publish(self, facts: Mapping[Sha256, VideoFacts]) -> None:
-        """Let others have what they had not found.
+        """Publish the facts that the store does not have.
 
         Raises:
             StorageError: the store refuses, or is not reachable.

@@ -1,4 +1,4 @@
-"""The dataset step: clips probed, quarantined, freed of duplicates, split, and written down."""
+"""The dataset step: probes, quarantines, deduplicates and splits the clips."""
 
 import json
 from collections import Counter
@@ -34,7 +34,7 @@ def run(params: DatasetParams, *, source: Path, dataset: Path, note: Path | None
         params: how to split.
         source: the folder or the recipe.
         dataset: the output; `dataset.json` comes last.
-        note: what is known of the source where it is tracked or was fetched.
+        note: version of a tracked or fetched source.
 
     Raises:
         DataError: no usable clips, classes too small, or clips that contradict each other.
@@ -59,7 +59,7 @@ def run(params: DatasetParams, *, source: Path, dataset: Path, note: Path | None
 
 
 def _note(params: DatasetParams, source: Path, clips: Sequence[Clip], *, generated: bool) -> SourceNote:
-    """What is known of a recipe or a folder without history: content, and names."""
+    """Version of a recipe or a plain folder: a hash of contents and names."""
     content = json.dumps(sorted([clip.path, clip.sha256] for clip in clips))
     version = sha256_file(source) if generated else sha256_text(content)
     return SourceNote(source=params.source, revision="", version=version)
@@ -68,7 +68,7 @@ def _note(params: DatasetParams, source: Path, clips: Sequence[Clip], *, generat
 def _probe(
     params: DatasetParams, root: Path, found: Sequence[FoundClip], notes: Path
 ) -> tuple[dict[FoundClip, Probed], list[Rejected]]:
-    """Facts of the usable clips, and the reasons against the others."""
+    """Facts of the usable clips; the others with their reasons."""
     outcomes = probe_all(
         root,
         [clip_file.path for clip_file in found],
@@ -119,7 +119,7 @@ def _write(
     write_table(clips, dataset / "table.csv")
     save(draw_clips_per_class(clips), dataset / "clips_per_class.png")
     if quarantined:
-        emit("notice", message=f"{len(quarantined)} clip(s) left out; the reasons stand in dataset.json")
+        emit("notice", message=f"{len(quarantined)} clip(s) left out; dataset.json has the reasons")
     splits = Counter(clip.split for clip in clips)
     report = DatasetReport(
         source=origin.source,

@@ -1,7 +1,7 @@
-"""Shards of codes. A shard is whole when its note, written after it, names its content.
+"""Shards of codes. A shard is complete when its note exists, which is written after it.
 
-Each view of a shard of frames is a file of its own, shared with other runs and machines by what it was
-made from: a further view costs that view alone.
+Each view of a shard of frames is a separate file, shared with other runs and machines by a hash of its
+inputs: another view costs only that view.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ LIBRARIES = ("numpy", "pillow", "simplejpeg")
 
 
 class FeatureShardInputs(Document):
-    """All that a shard's codes depend on."""
+    """Everything that a shard of codes depends on."""
 
     source: FrameShard
     backbone: BackboneSpec
@@ -38,29 +38,29 @@ class FeatureShardInputs(Document):
 
     @property
     def note(self) -> str:
-        """Name of the note on it."""
+        """Name of its note."""
         return Path(self.file).with_suffix(".json").name
 
     @property
     def key(self) -> Sha256:
-        """What the shard is shared under."""
+        """Key in the shared store."""
         return sha256_text(self.to_json())
 
 
 class ShardNote(Document):
-    """`<shard>.json`: a finished shard, and what it was made from."""
+    """`<shard>.json`: a finished shard and its inputs."""
 
     origin: FeatureShardInputs
     shard: FeatureShard
 
 
 def inputs_of(source: FrameShard, backbone: BackboneSpec, view: str) -> FeatureShardInputs:
-    """What this code makes a view's codes from."""
+    """The inputs of a view's codes."""
     return FeatureShardInputs(source=source, backbone=backbone, view=view, code=made_by(backbone.name))
 
 
 def finished_shard(folder: Path, origin: FeatureShardInputs) -> FeatureShard | None:
-    """What an earlier attempt finished, if it is whole and of the same origin."""
+    """The shard of an earlier attempt, if it is complete and has the same inputs."""
     shard = _noted(folder / origin.note, origin)
     try:
         return shard if shard and sha256_file(folder / shard.file) == shard.sha256 else None
@@ -69,7 +69,7 @@ def finished_shard(folder: Path, origin: FeatureShardInputs) -> FeatureShard | N
 
 
 def fetch_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards) -> FeatureShard | None:
-    """Take over what another run or machine has made, if there is such a shard.
+    """Fetch a shard that another run or machine has computed, if there is one.
 
     Raises:
         StorageError: the store or the disk refuses, or the shard has been altered.

@@ -46,7 +46,7 @@ def run(
 ) -> FeaturesReport:
     """Embed every view of the frames of every clip, by a network that was fine-tuned before if asked for.
 
-    Shards that are whole are kept, and those that other runs and machines share are taken over.
+    Finished shards are kept; shards of other runs and machines are fetched.
 
     Args:
         params: the views, whether to fine-tune, and where the weights come from, unless `weights` names
@@ -59,10 +59,10 @@ def run(
         shared: shards of other runs and machines; by default those in the store of the environment.
 
     Raises:
-        ParamsError: there is no such backbone or view, the frames for a view were not kept, or
-            fine-tuning cannot be done as asked.
+        ParamsError: unknown backbone or view, the frames of a view were not kept, or
+            fine-tuning is impossible with these params.
         WeightsError: its weights are missing, altered, of another network, or not reachable.
-        BundleError: the frames' folder is not whole.
+        BundleError: the folder of frames is incomplete.
         StorageError: the disk is full or read-only.
     """
     store = FrameStore(frames)
@@ -95,7 +95,7 @@ def run(
 
 @dataclass(frozen=True)
 class Embedding:
-    """What is embedded, by what, where the codes go, and with whom they are shared."""
+    """Inputs and output of an embedding."""
 
     store: FrameStore
     network: Backbone
@@ -106,7 +106,7 @@ class Embedding:
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """A shard of frames: the views that some run has finished, and those that are missing."""
+    """A shard of frames: its finished and its missing views."""
 
     source: FrameShard
     found: tuple[FeatureShard, ...]
@@ -114,7 +114,7 @@ class ShardPlan:
 
 
 def _finish_shards(work: Embedding) -> tuple[FeatureShard, ...]:
-    """The shards of every view, after making those that are missing."""
+    """Compute the missing shards; returns the shards of every view."""
     plans = [_plan(work, source) for source in work.store.shards]
     finished: list[FeatureShard] = []
     with closing(_embed_all(work, plans)) as codes:
@@ -140,12 +140,13 @@ def _find_shard(work: Embedding, origin: FeatureShardInputs) -> FeatureShard | N
     if shard is None and work.shared:
         return fetch_shard(work.features, origin, work.shared)
     if shard and work.shared:
-        share_shard(work.features, origin, work.shared)  # which the earlier attempt may not have lived to do
+        # the earlier attempt may have been killed before it shared the shard
+        share_shard(work.features, origin, work.shared)
     return shard
 
 
 def _embed_all(work: Embedding, plans: Sequence[ShardPlan]) -> Generator[Codes, None, None]:
-    """Codes of every clip of what is missing, in order; what earlier attempts did counts as done.
+    """Codes of the clips of missing shards, in order; progress includes earlier attempts.
 
     Decoding, resizing and the networks run in threads, one a core, some clips ahead.
     """
@@ -166,7 +167,7 @@ def _embed_all(work: Embedding, plans: Sequence[ShardPlan]) -> Generator[Codes, 
 
 
 def _tasks(work: Embedding, plans: Sequence[ShardPlan]) -> Iterator[tuple[list[str], str]]:
-    """Views that are missing, and a clip, for every clip; a shard is checked before its first one."""
+    """Missing views and id of every clip; shards are checked before their first clip."""
     for plan in plans:
         if plan.missing:
             work.store.check(plan.source)
@@ -175,7 +176,7 @@ def _tasks(work: Embedding, plans: Sequence[ShardPlan]) -> Iterator[tuple[list[s
 
 
 def _embed(work: Embedding, views: Sequence[str], clip_id: str) -> Codes:
-    """Codes of one clip, `(views, frames, dim)`; each frame is decoded once, and held alone."""
+    """Codes of one clip, `(views, frames, dim)`; frames are decoded once, one at a time."""
     spec = work.network.spec
     ready: dict[str, list[NDArray[np.uint8]]] = {view: [] for view in views}
     for offset in {offset_of(view) for view in views}:

@@ -1,4 +1,4 @@
-"""Tar shards of JPEG frames, a member a clip. A shard is whole when its index, written after it, is there."""
+"""Tar shards of JPEG frames, one member per clip. A shard is complete when its index exists."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -18,13 +18,13 @@ from reelflow.params import FramesParams
 from reelflow.provenance import content_code
 
 SOURCES = ("components/frames", "reelflow/video", "reelflow/artifacts/frames.py")
-"""Code that frames depend on; of the rest of the library they do not."""
+"""Code that frames depend on."""
 LIBRARIES = ("av", "numpy", "simplejpeg")
 PART = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
 
 def assign_shards(clips: Iterable[Clip], count: int) -> dict[str, list[Clip]]:
-    """Deal the clips to shards by their ids, sorted; shards that get none are left out.
+    """Assign the clips to shards by their ids, sorted; empty shards are left out.
 
     A clip's shard depends on nothing but its content and `count`.
     """
@@ -35,10 +35,10 @@ def assign_shards(clips: Iterable[Clip], count: int) -> dict[str, list[Clip]]:
 
 
 def part_of(shards: dict[str, list[Clip]], part: str) -> dict[str, list[Clip]]:
-    """The shards of one part, dealt by their numbers: `2/8` is the second of eight; all for an empty one.
+    """The shards of one part, by their numbers: `2/8` is the second of eight; empty for all.
 
     Raises:
-        ParamsError: there is no such part.
+        ParamsError: invalid part.
     """
     if not part:
         return shards
@@ -55,7 +55,7 @@ def number_of(file: str) -> int:
 
 
 class FrameShardInputs(Document):
-    """All that a shard of frames depends on."""
+    """Everything that a shard of frames depends on."""
 
     file: str
     clips: tuple[tuple[str, str], ...]
@@ -64,20 +64,20 @@ class FrameShardInputs(Document):
 
     @property
     def key(self) -> Sha256:
-        """What the shard is shared under."""
+        """Key in the shared store."""
         return sha256_text(self.to_json())
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A whole shard: its entry in `frames.json`, and the clips that gave none."""
+    """A complete shard: its entry in `frames.json`, and its quarantined clips."""
 
     shard: FrameShard
     quarantined: tuple[Rejected, ...]
 
     @classmethod
     def of(cls, tar: Path, index: ShardIndex) -> Self:
-        """The shard of this index."""
+        """The shard with this index."""
         shard = FrameShard(
             file=tar.name,
             sha256=index.sha256,
@@ -88,7 +88,7 @@ class Finished:
 
 
 def inputs_of(file: str, clips: Sequence[Clip], params: FramesParams) -> FrameShardInputs:
-    """What this code makes a shard from."""
+    """The inputs of a shard."""
     return FrameShardInputs(
         file=file,
         clips=tuple((clip.clip_id, clip.path) for clip in clips),
@@ -100,7 +100,7 @@ def inputs_of(file: str, clips: Sequence[Clip], params: FramesParams) -> FrameSh
 def fetch_shard(
     tar: Path, clips: Sequence[Clip], origin: FrameShardInputs, shared: SharedShards
 ) -> Finished | None:
-    """Take over what another run or machine has made, if there is such a shard.
+    """Fetch a shard that another run or machine has written, if there is one.
 
     Raises:
         StorageError: the store or the disk refuses, or the shard has been altered.
@@ -111,7 +111,7 @@ def fetch_shard(
 
 
 def share_shard(tar: Path, origin: FrameShardInputs, shared: SharedShards) -> None:
-    """Let other runs and machines have a finished shard.
+    """Publish a finished shard for other runs and machines.
 
     Raises:
         StorageError: the store refuses, is full or not reachable.

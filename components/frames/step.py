@@ -35,10 +35,10 @@ def run(
 ) -> FramesReport:
     """Write the frames of every clip of a data set, or of a part of them.
 
-    Shards that are whole are kept, and those that other runs and machines share are taken over.
+    Finished shards are kept; shards of other runs and machines are fetched.
 
     Args:
-        params: how many frames, and how they are kept.
+        params: number of frames, and their encoding.
         dataset: folder of the dataset step.
         frames: the output; `frames.json` comes last.
         part: `2/8` for the second eighth of the shards; all by default.
@@ -46,7 +46,7 @@ def run(
 
     Raises:
         DataError: no clip can be decoded.
-        BundleError: the data set's folder is not whole.
+        BundleError: the folder of the data set is incomplete.
         StorageError: the disk is full or read-only.
     """
     source = DatasetReport.open(dataset)
@@ -57,7 +57,9 @@ def run(
     quarantined = tuple(rejected for one in finished for rejected in one.quarantined)
     clips = sum(len(one.shard.clip_ids) for one in finished)
     if not clips and not part:
-        raise DataError(f"no clip gave frames; the first one: {quarantined[0].path}: {quarantined[0].reason}")
+        raise DataError(
+            f"no clip could be decoded; the first one: {quarantined[0].path}: {quarantined[0].reason}"
+        )
     report = FramesReport(
         data_hash=source.data_hash,
         count=params.count,
@@ -79,7 +81,7 @@ def run(
 
 @dataclass(frozen=True)
 class Extraction:
-    """How frames are kept, of which clips, where, and with whom they are shared."""
+    """Inputs and output of an extraction."""
 
     params: FramesParams
     bring: Callable[[list[Clip]], Path]
@@ -88,7 +90,7 @@ class Extraction:
 
 
 def _finish_shards(work: Extraction, shards: dict[str, list[Clip]]) -> list[Finished]:
-    """All shards, in order, after writing those that are missing."""
+    """Write the missing shards; returns all, in order."""
     found = {file: _find_shard(work, file, clips) for file, clips in shards.items()}
     missing = [clip for file, clips in shards.items() if found[file] is None for clip in clips]
     total = sum(len(clips) for clips in shards.values())
@@ -105,7 +107,7 @@ def _find_shard(work: Extraction, file: str, clips: list[Clip]) -> Finished | No
     if finished is None and work.shared:
         return fetch_shard(work.frames / file, clips, inputs_of(file, clips, work.params), work.shared)
     if finished:
-        _share(work, clips, finished)  # which the earlier attempt may not have lived to do
+        _share(work, clips, finished)  # the earlier attempt may have been killed before that
     return finished
 
 
@@ -118,7 +120,7 @@ def _make_shard(
 
 
 def _share(work: Extraction, clips: list[Clip], finished: Finished) -> None:
-    """Share a shard if all its clips are in it: elsewhere the others may be in order."""
+    """Publish a shard unless it has quarantined clips: they may decode elsewhere."""
     if work.shared and not finished.quarantined:
         file = finished.shard.file
         share_shard(work.frames / file, inputs_of(file, clips, work.params), work.shared)
@@ -127,7 +129,7 @@ def _share(work: Extraction, clips: list[Clip], finished: Finished) -> None:
 def _extract_all(
     params: FramesParams, clips: list[Clip], root: Path, total: int
 ) -> Generator[Extracted | ClipError, None, None]:
-    """The outcomes in the clips' order; what earlier attempts did counts as done."""
+    """Extract frames, in the order of the clips; progress includes earlier attempts."""
     tasks = ((root / clip.path, clip, params) for clip in clips)
     done = total - len(clips)
     report_progress(done, total, "clips")

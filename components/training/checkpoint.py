@@ -1,8 +1,8 @@
-"""Where a killed training goes on: the state after an epoch, in a folder that appears by rename.
+"""Checkpoints of a training: the state after an epoch, in a folder that appears by rename.
 
 `<folder>/<epoch>/` holds `history.npz` (the figures so far), `state.npz` (weights and optimiser) and
-`best.npz` (the weights of the best epoch); npz files carry checksums. What chance decides in an
-epoch depends on the seed and the epoch's number alone, so nothing else is needed to go on bit by bit.
+`best.npz` (the weights of the best epoch); npz files carry checksums. Randomness in an
+epoch depends only on the seed and the number of the epoch, so a resumed training is bit-identical.
 """
 
 import shutil
@@ -24,7 +24,7 @@ DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile
 
 @dataclass(frozen=True)
 class State:
-    """A training after a whole epoch.
+    """State of a training after an epoch.
 
     Attributes:
         history: the figures so far.
@@ -51,7 +51,7 @@ class Checkpoints:
         return time.monotonic() - self._saved >= self._every_s
 
     def save(self, state: State) -> None:
-        """Keep this state instead of the one before."""
+        """Replace the previous state."""
         older = self._epochs()
         partial = self._folder / ".partial"
         shutil.rmtree(partial, ignore_errors=True)
@@ -65,7 +65,7 @@ class Checkpoints:
         self._saved = time.monotonic()
 
     def newest(self) -> State | None:
-        """The newest state that is whole, or None."""
+        """The newest undamaged state, or None."""
         for epoch in reversed(self._epochs()):
             folder = self._folder / str(epoch)
             try:
@@ -76,7 +76,7 @@ class Checkpoints:
         return None
 
     def remove(self) -> None:
-        """Forget everything."""
+        """Remove all states."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _epochs(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""Training by epochs, each decided by the seed, the fold's number and its own number alone."""
+"""Trains by epochs; each depends only on the seed, the fold number and the epoch number."""
 
 import math
 from pathlib import Path
@@ -22,16 +22,16 @@ SCORED_AT_ONCE = 128  # clips
 
 
 class EpochLearner:
-    """Trains a network by epochs; every training begins with the same weights.
+    """Trains a network by epochs; every training starts from the same weights.
 
     Args:
-        network: as it was built.
+        network: the untrained network.
         examples: all clips.
         params: optimiser and schedule.
-        views: places of the views whose mean scores count.
-        teacher: scores to learn from, `(rows, views, classes)`, if any.
-        folder: for checkpoints.
-        progress: is told of every epoch.
+        views: indexes of the views whose scores are averaged.
+        teacher: teacher scores, `(rows, views, classes)`, if any.
+        folder: of checkpoints.
+        progress: progress of all trainings, in epochs.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class EpochLearner:
         """Train until the validation loss stalls; keep the weights of the best epoch.
 
         Raises:
-            ParamsError: the loss is no number any more.
+            ParamsError: the loss is NaN or infinite.
         """
         history = self._train(fold, self._params.epochs)
         if history.is_stalled(self._params.patience):
@@ -65,15 +65,15 @@ class EpochLearner:
         return FoldResult(history, fold.validation, validation, test)
 
     def deploy(self, fold: FoldRows, epochs: int) -> None:
-        """Train for so many epochs.
+        """Train for a fixed number of epochs.
 
         Raises:
-            ParamsError: the loss is no number any more.
+            ParamsError: the loss is NaN or infinite.
         """
         self._train(fold, epochs)
 
     def _train(self, fold: FoldRows, epochs: int) -> History:
-        """Go on from the newest checkpoint; the network then has the weights to keep."""
+        """Resume from the newest checkpoint; afterwards the network has the best weights."""
         checkpoints = Checkpoints(self._folder / str(fold.number), self._params.checkpoint_every_s)
         history, best = self._restore(fold, checkpoints)
         self._progress.tell(history.epochs, epochs)
@@ -101,13 +101,13 @@ class EpochLearner:
             figures |= {"validation_loss": loss, "validation_accuracy": accuracy}
         if not all(map(math.isfinite, figures.values())):
             raise ParamsError(
-                f"{fold.name}: the loss is no number any more after epoch {epoch}: "
+                f"{fold.name}: the loss is NaN or infinite after epoch {epoch}: "
                 f"lower training.learning_rate, now {self._params.learning_rate}"
             )
         return figures
 
     def _learn(self, fold: FoldRows, chance: np.random.Generator) -> Figures:
-        """See every clip once, in any order and view; the mean figures, a clip counting the same in each."""
+        """Train on every clip once, in random order and view; returns means over clips."""
         loss = accuracy = 0.0
         places, views = draw(len(fold.train), len(self._examples.views), chance)
         for batch in batches(np.arange(len(places)), self._params.batch_size):
@@ -133,18 +133,18 @@ class EpochLearner:
             variable.assign(value)
         if state is None:
             return History(), self.network.get_weights()
-        emit("notice", message=f"{fold.name}: going on after epoch {state.history.epochs}")
+        emit("notice", message=f"{fold.name}: resumes after epoch {state.history.epochs}")
         return state.history, state.best
 
 
 def draw(clips: int, views: int, chance: np.random.Generator) -> tuple[Rows, Rows]:
-    """An order of so many clips, and the view that each is seen in, in this order."""
+    """A random order of the clips, and a random view for each."""
     order = chance.permutation(clips)
     return order, chance.integers(views, size=clips) if views > 1 else np.zeros(clips, np.int64)
 
 
 def score(network: Scorer, examples: Examples, rows: Rows, views: tuple[int, ...]) -> Scores:
-    """Scores of some rows, means over views: `(n, classes) float32`."""
+    """Scores of some rows, averaged over views: `(n, classes) float32`."""
     total = np.zeros((len(rows), len(examples.labels)), np.float32)
     for view in views:
         parts = [network(examples.features(part, view)) for part in batches(rows, SCORED_AT_ONCE)]

@@ -1,4 +1,4 @@
-"""What came of a fold, kept on disk until all folds are over."""
+"""Results of folds, cached on disk until all folds are finished."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,12 @@ from reelflow.progress import emit, report
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What came of a fold.
+    """The result of a fold.
 
     Attributes:
-        history: the figures of its epochs; the best one's weights gave the scores.
+        history: metrics per epoch; the scores are those of the best epoch.
         validated: rows of `validation`.
-        validation: scores `(clips, classes)` of clips that the scoring weights were not fitted to.
+        validation: scores `(clips, classes)` of clips that the model was not trained on.
         test: scores of the fold's test rows.
     """
 
@@ -33,25 +33,25 @@ class FoldResult:
 
 
 class Learner(Protocol):
-    """Trains one network, fold after fold."""
+    """Trains one network on one fold after another."""
 
     network: Any
 
     def train_fold(self, fold: FoldRows) -> FoldResult:
-        """Train on one fold and score what it holds out; the network keeps the best weights."""
+        """Train on one fold and score its held-out clips; the network keeps the best weights."""
 
     def deploy(self, fold: FoldRows, epochs: int) -> None:
-        """Train for so many epochs on clips that nothing is held out from."""
+        """Train for a fixed number of epochs, without validation clips."""
 
 
 class FoldCache:
-    """Outcomes of finished folds in a folder, whole or absent."""
+    """Results of finished folds in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def write(self, number: int, result: FoldResult) -> None:
-        """Keep one; npz files carry checksums."""
+        """Cache a result; npz files have checksums."""
         with atomic(self._path(number)) as partial, partial.open("wb") as file:
             np.savez(
                 file,
@@ -62,7 +62,7 @@ class FoldCache:
             )
 
     def read(self, number: int) -> FoldResult | None:
-        """The one of this fold, or None."""
+        """The cached result of a fold, or None."""
         path = self._path(number)
         if not path.exists():
             return None
@@ -71,7 +71,7 @@ class FoldCache:
                 found = {name: file[name] for name in ("validated", "validation", "test")}
                 return FoldResult(History.from_table(file["history"]), **found)
         except DAMAGE as error:
-            emit("notice", message=f"the result {path} is damaged and not used: {error}")
+            emit("notice", message=f"the result {path} is damaged and ignored: {error}")
             return None
 
     def _path(self, number: int) -> Path:
@@ -79,17 +79,17 @@ class FoldCache:
 
 
 class EpochProgress:
-    """How far all trainings together are, in epochs."""
+    """Progress of all trainings together, in epochs."""
 
     def __init__(self, trainings: int, epochs: int) -> None:
         self._done, self._left, self._epochs = 0, trainings, epochs
 
     def tell(self, epoch: int, epochs: int | None = None) -> None:
-        """The running training has finished an epoch; it takes `epochs` at most."""
+        """Report an epoch of the running training, which takes at most `epochs`."""
         rest = self._epochs * (self._left - 1) + (epochs or self._epochs)
         report(self._done + epoch, self._done + rest, "epochs")
 
     def finish(self, epochs: int) -> None:
-        """The running training is over, after so many epochs."""
+        """Report the end of the running training after `epochs`."""
         self._done, self._left = self._done + epochs, self._left - 1
         report(self._done, self._done + self._epochs * self._left, "epochs")

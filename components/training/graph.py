@@ -1,7 +1,7 @@
-"""A network's two uses as TensorFlow graphs, each traced once, for batches of any size.
+"""Training step and scoring of a network as TensorFlow graphs, traced once for any batch size.
 
-Keras traces `train_on_batch` for the sizes that come first, and the last bits of a sum depend on the
-graph: a fold's result would depend on the folds before it, and on where a killed training went on.
+Keras traces `train_on_batch` for the first batch sizes, and the last bits of a sum depend on the graph:
+the result of a fold would depend on earlier folds and on where a killed training resumed.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def scorer(network: Any) -> Scorer:
 
 
 class Stepper:
-    """Steps of the study's optimiser.
+    """Training steps of the study's optimiser.
 
     Attributes:
         optimizer: Keras's, built for the network.
@@ -53,7 +53,7 @@ class Stepper:
         self._graph = tf.function(step, input_signature=[_features(network), targets], autograph=False)
 
     def __call__(self, features: NDArray[np.float32], targets: Scores) -> tuple[float, float]:
-        """Learn from one batch; returns its loss and accuracy before the step.
+        """Train on one batch; returns its loss and accuracy before the step.
 
         Args:
             features: `(n, frames, dim)`.

@@ -1,4 +1,4 @@
-"""Linear heads, fitted at once: no epochs, and no clips set aside to stop them."""
+"""Fits linear heads in closed form: no epochs, no early stopping."""
 
 from typing import Any
 
@@ -25,11 +25,11 @@ class LinearLearner:
     The validation scores are those of an inner cross-validation over the same clips.
 
     Args:
-        network: as it was built.
+        network: the untrained network.
         examples: all clips.
         params: penalties to choose from.
-        views: places of the views whose mean scores count.
-        progress: is told of every fit, as one epoch.
+        views: indexes of the views whose scores are averaged.
+        progress: progress of all fits; a fit counts as one epoch.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class LinearLearner:
         self._views, self._progress, self._scorer = views, progress, scorer(network)
 
     def train_fold(self, fold: FoldRows) -> FoldResult:
-        """Fit on the train and validation clips, score these by the inner cross-validation."""
+        """Fit on the train and validation clips; their scores come from the inner cross-validation."""
         rows = np.concatenate([fold.train, fold.validation])
         found, truth = self._fit(fold, rows), self._examples.truth[rows]
         scores = found.scores.reshape(len(self._examples.views), len(rows), -1)  # (views * rows, classes)
@@ -62,7 +62,7 @@ class LinearLearner:
         self._fit(fold, fold.train)
 
     def _fit(self, fold: FoldRows, rows: Rows) -> LinearFit:
-        """Every view of a clip is one more row of the same group."""
+        """Fit; every view of a clip is a row of the same group."""
         views = len(self._examples.views)
         parts = batches(rows, FITTED_AT_ONCE)
         try:
@@ -77,7 +77,7 @@ class LinearLearner:
         except np.linalg.LinAlgError as error:
             raise ParamsError(
                 f"{fold.name}: there is no solution with a penalty of {min(self._params.penalties):g}: "
-                "take larger training.penalties, or fewer training.segments"
+                "use larger training.penalties, or fewer training.segments"
             ) from error
         self._progress.finish(1)
         return found

@@ -1,4 +1,4 @@
-"""What is too large for this machine."""
+"""Out-of-memory errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,10 @@ from reelflow.nets.runtime import prepare
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Say which values to lower where a training does not fit into memory.
+    """Turn out-of-memory errors into advice.
 
     Raises:
-        ParamsError: it does not.
+        ParamsError: the training does not fit into memory.
     """
     prepare()
     from tensorflow.errors import ResourceExhaustedError

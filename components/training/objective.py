@@ -1,4 +1,4 @@
-"""What training minimises: cross-entropy with the labels, and with a teacher's scores."""
+"""The loss: cross-entropy with the labels and with the teacher's scores."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,8 +34,8 @@ def distributions(truth: Rows, classes: int, params: TrainingParams, teacher: Sc
     """Targets `(n, 2 * classes)`: smoothed labels, then the teacher's softened scores or zeros.
 
     Args:
-        truth: class index a clip, `(n,)`.
-        classes: how many there are.
+        truth: class index of each clip, `(n,)`.
+        classes: number of classes.
         params: smoothing and temperature.
         teacher: scores `(n, classes)`, if there is one.
     """
@@ -51,10 +51,10 @@ def measure(scores: Scores, truth: Rows) -> tuple[float, float]:
 
 
 def loss_of(params: TrainingParams, *, is_taught: bool) -> Loss:
-    """Cross-entropy with the labels, and with a teacher a part with its softened scores.
+    """Cross-entropy with the labels, plus a part with the softened scores of the teacher, if any.
 
-    That part counts T^2 times, so that its gradient keeps its size whatever the temperature T
-    (Hinton, Vinyals and Dean 2015).
+    That part is multiplied by T^2, so that the size of its gradient does not depend on the
+    temperature T (Hinton, Vinyals and Dean 2015).
 
     Returns:
         From targets `(n, 2 * classes)`, as `distributions` makes them, and scores `(n, classes)`
@@ -76,7 +76,7 @@ def loss_of(params: TrainingParams, *, is_taught: bool) -> Loss:
 
 
 def is_right(targets: Any, scores: Any) -> Any:
-    """1 where the best score is the label's, else 0: `(n,) float32`."""
+    """1 where the label has the best score, else 0: `(n,) float32`."""
     from keras import ops
 
     labels, _ = _halves(targets, scores)

@@ -1,7 +1,7 @@
-"""The driver's other runner: every step in its own container, as on a cluster, on this machine.
+"""Runs every step in its own container on this machine, as on a cluster.
 
-Containers see the run's folder, and read-only the clips, weights and teachers, at the paths that
-they have here; the root file system is read-only, no capability is left, and nobody is root.
+Containers mount the folder of the run, and read-only the clips, weights and teachers, at the same paths
+as on the host. The root file system is read-only, all capabilities are dropped, no process is root.
 """
 
 import os
@@ -32,7 +32,7 @@ from reelflow.tracking.sqlite import SQLITE, sqlite_file
 IMAGE_USER = "10001:0"
 START_TIMEOUT_S = 60
 LABEL = "reelflow.run"
-PASSED_ON = (  # variables that begin so
+PASSED_ON = (  # prefixes of variables
     "AWS_",
     "MLFLOW_",
     "REELFLOW_RUN",
@@ -49,7 +49,7 @@ def docker_engine() -> Iterator[Any]:
     """A client of the Docker engine.
 
     Raises:
-        ParamsError: none answers.
+        ParamsError: no engine answers.
     """
     import docker
 
@@ -106,7 +106,7 @@ def docker_runner(
 
 @contextmanager
 def tracking_server(settings: Settings) -> Iterator[str]:
-    """The address of an MLflow server for containers: the one that is set, or one over the sqlite file.
+    """The address of an MLflow server for containers: the configured one, or one for the sqlite file.
 
     Raises:
         TrackingError: the server does not start.
@@ -120,7 +120,7 @@ def tracking_server(settings: Settings) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", settings.tracking_uri]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # eight processes more
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # saves eight processes
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_for(address, server)
@@ -138,7 +138,7 @@ def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
                 return
         time.sleep(0.2)
     raise TrackingError(
-        f"no MLflow server came up within {START_TIMEOUT_S} s: set MLFLOW_TRACKING_URI to one"
+        f"no MLflow server came up within {START_TIMEOUT_S} s: set MLFLOW_TRACKING_URI to a running server"
     )
 
 
@@ -176,7 +176,7 @@ def _mounts(params: Params, written: list[Path]) -> list[Any]:
 
 
 def _user(written: list[Path]) -> str:
-    """Who the containers run as: the caller; for root, the image's own user, who is of group root."""
+    """User of the containers: the caller; for root, the user of the image, which is in group root."""
     if os.getuid():
         return f"{os.getuid()}:{os.getgid()}"
     os.umask(0o002)
@@ -188,7 +188,7 @@ def _user(written: list[Path]) -> str:
 
 
 def _kill_containers(engine: Any, run_name: str) -> None:
-    """End what an interrupted run has left."""
+    """Remove the containers of an interrupted run."""
     import docker
 
     for container in engine.containers.list(filters={"label": f"{LABEL}={run_name}"}):

@@ -43,7 +43,7 @@ COLORS = re.compile(r"\x1b\[[0-9;]*m")  # of kfp's messages
 
 
 class RunState(Document):
-    """`run.json`: which run a folder holds, and whether it has ended well."""
+    """`run.json`: the run of a folder, and whether it has succeeded."""
 
     name: str
     fingerprint: str
@@ -51,9 +51,9 @@ class RunState(Document):
 
 
 def run_local(params: Params, out: Path, console: Console, runner: Runner = "subprocess") -> Summary:
-    """Run the training pipeline in `out`, or go on where an earlier attempt was killed.
+    """Run the training pipeline in `out`, or resume a killed attempt.
 
-    Leaves `summary.json`, `report.html` and `bundle/` in `out`; finished steps stay in `out/work`.
+    Writes `summary.json`, `report.html` and `bundle/` to `out`; finished steps stay in `out/work`.
 
     Raises:
         ReelflowError: a step failed; with that step's message and exit code.
@@ -64,7 +64,7 @@ def run_local(params: Params, out: Path, console: Console, runner: Runner = "sub
     with alone_in(out, console), own_temporary():
         state = _state(params, out)
         if state.finished and (summary := _finished_summary(out)):
-            console.print("nothing has changed since this run: its results stand", style="dim")
+            console.print("nothing has changed since this run: its results are up to date", style="dim")
             return summary
         started = time.perf_counter()
         write_text(out / "run.json", state.to_json())
@@ -78,7 +78,7 @@ def run_local(params: Params, out: Path, console: Console, runner: Runner = "sub
 
 
 def _check(params: Params) -> None:
-    """Refuse at once what a late step would refuse."""
+    """Check early what a late step would refuse."""
     check_backbones(params.features.backbones)
     check_heads(params.training.heads)
     check_views(params.features.views, params.frames.oversample)
@@ -89,12 +89,12 @@ def _check(params: Params) -> None:
 
 
 def _check_folders(params: Params, out: Path) -> None:
-    """Refuse clips that are not there, and a folder in which results and the user's own files would mix."""
+    """Refuse missing clips, and an output folder with files of the user."""
     check_source(params.dataset.source, out)
     bundle = out / "bundle"
     if bundle.exists() and not (bundle / BundleReport.file_name).is_file():
         raise StorageError(
-            f"{bundle} is no bundle and is left as it is: choose another output folder (--out)"
+            f"{bundle} is not a bundle and is left unchanged: choose another output folder (--out)"
         )
 
 
@@ -146,12 +146,12 @@ def _run_pipeline(params: Params, out: Path, settings: Settings, console: Consol
         running = kfp_thread.submit(_run_kfp, params, out, steps, log)
         failure, records = _watch(running, settings, position, view, recorder)
     if failure or (error := running.exception()):
-        with contextlib.suppress(ReelflowError):  # the step's failure matters more
+        with contextlib.suppress(ReelflowError):  # report the failure of the step, not this one
             finish_run(settings, "FAILED")
         if failure is None:
             check_space(out)
             told = COLORS.sub("", str(error))
-            raise StepError(f"a step ended without saying why ({told}); its output is in {log_path}")
+            raise StepError(f"a step exited without an error message ({told}); its output is in {log_path}")
         problem = StepError(f"{failure['task']}: {failure['message']}")
         problem.exit_code = failure["exit_code"]
         raise problem
@@ -162,7 +162,7 @@ def _run_pipeline(params: Params, out: Path, settings: Settings, console: Consol
 
 @contextlib.contextmanager
 def _open_log(path: Path) -> Iterator[IO[str]]:
-    """The file for kfp's own output; where it cannot be written, the step's failure still matters more."""
+    """The log file of kfp; a failure to write it must not hide the failure of a step."""
     logging.raiseExceptions = False
     log = path.open("a", encoding="utf-8")
     try:
@@ -177,7 +177,7 @@ def _run_kfp(params: Params, out: Path, steps: Steps, log: IO[str]) -> None:
 
     links = out / "work" / "kfp"
     shutil.rmtree(links, ignore_errors=True)
-    links.mkdir(parents=True, exist_ok=True)  # or the Docker engine makes it, as its own
+    links.mkdir(parents=True, exist_ok=True)  # otherwise the Docker engine creates it as root
     with contextlib.redirect_stdout(log), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         local.init(runner=steps.runner, pipeline_root=str(links))
@@ -205,7 +205,7 @@ def _watch(
 
 
 def _read_events(path: Path | None, position: int) -> tuple[list[Event], int]:
-    """The whole lines from `position` on, and the position behind them."""
+    """The complete lines after `position`, and the position after them."""
     if path is None or not path.exists():
         return [], position
     with path.open("rb") as file:
@@ -214,14 +214,14 @@ def _read_events(path: Path | None, position: int) -> tuple[list[Event], int]:
     whole = content[: content.rfind(b"\n") + 1]
     events: list[Event] = []
     for line in whole.splitlines():
-        with contextlib.suppress(ValueError):  # a full disk cuts lines short
+        with contextlib.suppress(ValueError):  # lines are truncated when the disk is full
             events.append(json.loads(line))
     return events, position + len(whole)
 
 
 @contextlib.contextmanager
 def _no_orphans() -> Iterator[None]:
-    """When the driver is interrupted, end the steps that it started."""
+    """Kill the steps when the driver is interrupted."""
     try:
         yield
     except BaseException:
@@ -232,7 +232,7 @@ def _no_orphans() -> Iterator[None]:
 
 
 def _deliver(out: Path, settings: Settings, started: float) -> Summary:
-    """Copy what the user asked for out of the steps' folders."""
+    """Copy the results from the folders of the steps."""
     done = {}
     seconds: dict[str, float] = {}
     events, _ = _read_events(settings.events, 0)

@@ -1,4 +1,4 @@
-"""What runs the steps of a local run: processes of this machine, or containers on it."""
+"""Runners of a local run: processes or containers on this machine."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ Runner = Literal["subprocess", "docker"]
 
 @dataclass(frozen=True)
 class Steps:
-    """kfp's runner, and what it is told of every task."""
+    """kfp's runner, and the configuration of its tasks."""
 
     runner: Any
     configure: ConfigureTask
@@ -24,11 +24,11 @@ class Steps:
 
 @contextmanager
 def open_steps(runner: Runner, params: Params, out: Path, settings: Settings) -> Iterator[Steps]:
-    """Make ready to run the steps of a pipeline in `out`.
+    """Prepare to run the steps of a pipeline in `out`.
 
     Raises:
-        ParamsError: there is no Docker engine, or an image is missing.
-        TrackingError: no MLflow server for containers comes up.
+        ParamsError: no Docker engine answers, or an image is missing.
+        TrackingError: the MLflow server for containers does not start.
     """
     from kfp import local
 

@@ -1,4 +1,4 @@
-"""The search, whole: nested cross-validation, resumable, recorded in MLflow."""
+"""Runs a search: nested cross-validation, resumable, tracked in MLflow."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ RESULTS = (FILE, PAGE, PICTURE, BEST)
 
 
 def run_sweep(params: Params, space: Space, out: Path, console: Console) -> SweepReport:
-    """Search in `out`, or go on where an earlier attempt was killed.
+    """Search in `out`, or resume a killed attempt.
 
     Every outer fold has a study of its own, which sees no clip that the fold tests. Behind several
     outer folds a last study chooses on all clips what to use; the one study of a hold-out chooses
@@ -69,7 +69,7 @@ class _Driver:
     key: str
 
     def study(self, nest: Nest, database: Path) -> Study:
-        """Search on a nest's clips, then train and test what was chosen."""
+        """Search on the clips of a nest, then train and test the choice."""
         folds, total = len(nest.inner), self.space.trials * len(nest.inner)
         search = Search(
             name=nest.name,
@@ -94,10 +94,10 @@ class _Driver:
 
 
 def _check(params: Params, out: Path) -> None:
-    """Refuse at once what a late step would refuse, and what would let tested clips in.
+    """Check early what a late step would refuse, and what would leak test clips.
 
     Raises:
-        ParamsError: there are no clips, or a value is not for searches.
+        ParamsError: the source does not exist, or a value cannot be used in a search.
     """
     check_backbones(params.features.backbones)
     check_source(params.dataset.source, out)
@@ -113,11 +113,11 @@ def _check(params: Params, out: Path) -> None:
 
 
 def _check_place(out: Path) -> None:
-    """Refuse a folder whose files are the user's own and would be written over."""
+    """Refuse a folder with files of the user."""
     taken = [name for name in (*RESULTS, DATABASE, WORK) if exists(out / name)]
     if taken and not exists(out / LOCK):
         raise StorageError(
-            f"{out / taken[0]} is of no search and is left as it is: choose another output folder (--out)"
+            f"{out / taken[0]} is not of a search and is left unchanged: choose another output folder (--out)"
         )
 
 
@@ -134,7 +134,7 @@ def _plan(space: Space, nests: tuple[Nest, ...]) -> str:
 
 
 def _key(params: Params, space: Space, prepared: Prepared) -> str:
-    """What stands for a search: studies go on only with the same values, space, clips and code."""
+    """Key of a search: studies resume only with the same values, space, clips and code."""
     parts = [
         params.training.model_dump_json(),
         params.evaluation.protocol,

@@ -1,4 +1,4 @@
-"""The search in a picture: the trials of one study, and what each study's choice is worth."""
+"""A figure of a search: the trials of one study, and the accuracy of every study's choice."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ def draw(report: SweepReport, last: Study) -> Figure:
 
 
 def _draw_trials(axes: Axes, study: Study) -> None:
-    """Accuracy by trial, a colour a head; pruned ones hollow; above all, the best so far."""
+    """Accuracy by trial, one colour per head; pruned trials are hollow; a line shows the best so far."""
     scored = [attempt for attempt in study.attempts if attempt.scores]
     for head in sorted({attempt.candidate.head for attempt in scored}):
         (line,) = axes.plot([], [], "o", label=shorten(head))

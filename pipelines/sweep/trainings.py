@@ -1,4 +1,4 @@
-"""The trainings of a search, in this process, and the steps before them."""
+"""Runs the trainings of a search in this process, and the steps before them."""
 
 import logging
 import os
@@ -47,11 +47,11 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Tested:
-    """Clips of an outer fold, scored by a model that was chosen and trained without them.
+    """Clips of an outer fold, scored by a model that was selected and trained without them.
 
     Attributes:
-        right: whether each clip is named correctly, `(clips,)`.
-        groups: group a clip.
+        right: whether each clip is classified correctly, `(clips,)`.
+        groups: group of each clip.
     """
 
     right: NDArray[np.bool_]
@@ -60,7 +60,7 @@ class Tested:
 
 @contextmanager
 def kept_in(work: Path) -> Iterator[None]:
-    """Let the steps of this block keep what they finish in `work`; MLflow does not hear of them."""
+    """Let the steps in this block keep their outputs in `work`, without MLflow."""
     values = {"REELFLOW_WORK": str(work), "REELFLOW_EVENTS": str(work / "events.jsonl"), "REELFLOW_TASK": ""}
     before = {name: os.environ.get(name) for name in values}
     work.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def kept_in(work: Path) -> Iterator[None]:
 
 
 def prepare(params: Params, view_lists: Sequence[tuple[str, ...]], work: Path) -> Prepared:
-    """Run the steps up to the features, once for every list of views; what is done is reused.
+    """Run the steps up to the features, once per list of views; finished outputs are reused.
 
     Raises:
         ReelflowError: whatever the steps raise.
@@ -102,9 +102,9 @@ class Trainer:
     """Trains candidates on folders of folds.
 
     Attributes:
-        params: the values that no candidate changes.
+        params: the fixed values.
         prepared: clips and features.
-        work: for what is left behind.
+        work: folder for outputs.
     """
 
     params: Params
@@ -112,10 +112,10 @@ class Trainer:
     work: Path
 
     def judge(self, candidate: SweepCandidate, dataset: Path) -> FoldScore:
-        """Train on an inner fold's folder; how its test clips are named. Nothing is kept.
+        """Train on an inner fold and score its test clips. Nothing is kept.
 
         Raises:
-            ParamsError: the values cannot be trained with.
+            ParamsError: training with these values is impossible.
         """
         runtime.prepare()
         import keras
@@ -145,7 +145,7 @@ class Trainer:
         return FoldScore(right, len(truth), float(log_losses(scores, truth).sum()))
 
     def test(self, candidate: SweepCandidate, dataset: Path) -> Tested:
-        """Train on an outer fold's folder, or take over what was; the clips that it holds out.
+        """Train on an outer fold, or reuse its output; score its test clips.
 
         Raises:
             ReelflowError: whatever the training raises.

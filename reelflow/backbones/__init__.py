@@ -27,11 +27,11 @@ NEEDS_NO_TENSORFLOW = frozenset({"mobilenet_v2_quant", "thumbnail"})
 
 
 class Backbone(Protocol):
-    """A frozen network. Several threads may use one at once."""
+    """A frozen network. Thread-safe."""
 
     @property
     def spec(self) -> BackboneSpec:
-        """What it takes and gives."""
+        """Its input and output."""
         ...
 
     def embed(self, frames: NDArray[np.uint8]) -> Codes:
@@ -78,7 +78,7 @@ def load_backbone(name: str, weights: str, *, seed: int) -> Backbone:
         seed: of random weights.
 
     Raises:
-        ParamsError: there is no such backbone.
+        ParamsError: unknown backbone.
         WeightsError: the weights are missing, altered, of another network, or not reachable.
     """
     check_backbones([name])

@@ -81,7 +81,7 @@ class KerasBackbone:
             codes: NDArray[np.float16] = features.astype(np.float16)
             return codes
         raise WeightsError(
-            f"{self.spec.name} gives features that are no number or exceed float16: "
+            f"{self.spec.name} returns features that are NaN or exceed float16: "
             "the weights are damaged or of another network; name the right file"
         )
 
@@ -150,9 +150,9 @@ class KerasBackbone:
 
 
 def load_application(application: Application, weights: str, *, seed: int) -> KerasBackbone:
-    """Build the network and give it its weights.
+    """Build the network and load its weights.
 
-    Of a folder the Keras file is taken; where there is none, the quantised file, with a notice.
+    In a folder the Keras file is used; without one the quantised file, with a notice.
 
     Raises:
         WeightsError: as `find_weights`; or the file is damaged, or of another network.

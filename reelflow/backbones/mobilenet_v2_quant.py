@@ -51,7 +51,7 @@ class QuantisedMobileNet:
         return codes
 
     def to_tflite(self, quantization: str, calibration: NDArray[np.uint8]) -> bytes:  # noqa: ARG002
-        """The network as it is: it is quantised already."""
+        """The unchanged network: it is already quantised."""
         return self._network
 
     def _interpreter(self) -> Any:
@@ -76,7 +76,7 @@ def load(weights: str, *, seed: int) -> Backbone:  # noqa: ARG001
 
 
 def spec_of(path: Path) -> BackboneSpec:
-    """What the network in this file takes and gives."""
+    """Input and output of the network in this file."""
     return BackboneSpec(
         name="mobilenet_v2_quant",
         preprocessing=Preprocessing(

@@ -1,4 +1,4 @@
-"""Where clips come from: a path, what DVC tracks, a git repository, or S3.
+"""Opens sources of clips: a path, DVC, a git repository, or S3.
 
 What is not on this disk is fetched into a cache that outlives the run. A source's version is known
 before anything is fetched.
@@ -27,10 +27,10 @@ from reelflow.sources.content import content_hash
 
 @dataclass(frozen=True)
 class Opened:
-    """A source as it is right now.
+    """An opened source.
 
     Attributes:
-        here: the workspace holds just this.
+        here: the workspace has exactly this version.
     """
 
     origin: ClipSource
@@ -48,7 +48,7 @@ def fetched(source: str, expected: str = "") -> Iterator[Mapping[str, Path]]:
         expected: the version that the clips must have, if it matters.
 
     Raises:
-        ReelflowError: there are no such clips, they have changed, or they cannot be fetched.
+        ReelflowError: the clips do not exist, have changed, or cannot be fetched.
     """
     settings = Settings()
     with _opened(source, settings) as found:
@@ -59,20 +59,20 @@ def fetched(source: str, expected: str = "") -> Iterator[Mapping[str, Path]]:
 
 
 def data_version(source: str, settings: Settings) -> str:
-    """What changes when the clips do, found without fetching any.
+    """Version of the clips, without fetching them.
 
     Raises:
-        ReelflowError: there are no such clips, or they cannot be reached.
+        ReelflowError: the clips do not exist, or cannot be reached.
     """
     with _opened(source, settings) as found:
         return _version(source, found)
 
 
 def content_version(source: str, settings: Settings) -> str:
-    """As `data_version`, but equal for equal clips on every machine: those of a mere folder are read.
+    """Like `data_version`, but equal on every machine: clips of a plain folder are hashed.
 
     Raises:
-        ReelflowError: there are no such clips, or they cannot be reached.
+        ReelflowError: the clips do not exist, or cannot be reached.
     """
     with _opened(source, settings) as found:
         if not found and Path(source).is_dir():
@@ -86,10 +86,10 @@ def bring_clips(report: DatasetReport, dataset: Path, clips: Sequence[Clip]) -> 
     Args:
         report: of the data set.
         dataset: its folder.
-        clips: those that are needed.
+        clips: the needed clips.
 
     Raises:
-        ReelflowError: the source has changed since, or they cannot be fetched.
+        ReelflowError: the source has changed, or the clips cannot be fetched.
     """
     root = report.clips_root(dataset)
     if not clips or not (report.revision or is_remote(report.source)):

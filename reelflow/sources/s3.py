@@ -1,4 +1,4 @@
-"""Clips below a prefix of a bucket, as listed: an object that has changed since is an error."""
+"""Clips below an S3 prefix; an object that has changed since the listing is refused."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -13,7 +13,7 @@ from reelflow.sources.cache import MAX_FILES, Entry
 
 
 class S3Origin:
-    """The objects of a prefix. Several threads may read at once."""
+    """The objects of a prefix. Thread-safe."""
 
     def __init__(self, address: S3Prefix, settings: Settings, *, policy: TransferPolicy = POLICY) -> None:
         """List the objects, without those that mark empty folders.

@@ -144,7 +144,7 @@ def test_an_address_of_no_known_kind_is_refused(source):
     ],
 )
 def test_an_address_with_a_secret_is_refused_everywhere_and_not_repeated(source):
-    with pytest.raises(ParamsError, match="bears no password") as refused:
+    with pytest.raises(ParamsError, match="must not have a password") as refused:
         load_params(Path("params.yaml")).with_values(dataset={"source": source})
     assert "s3cret" not in str(refused.value)
 

@@ -250,20 +250,20 @@ def test_every_head_comes_first_and_a_trial_that_falls_behind_is_pruned(tmp_path
 def test_a_failing_trial_is_noted_and_the_search_goes_on(tmp_path):
     def judge(candidate, place):
         if candidate.head == "single_frame":
-            raise ParamsError("the loss is no number any more")
+            raise ParamsError("the loss is NaN or infinite")
         return FoldScore(9, 10, 5.0)
 
     found = search(tmp_path, judge)
     failed = [attempt for attempt in found if attempt.state == "FAIL"]
     assert failed
     assert len(found) == 5
-    assert {attempt.error for attempt in failed} == {"the loss is no number any more"}
+    assert {attempt.error for attempt in failed} == {"the loss is NaN or infinite"}
     assert best(found).state == "COMPLETE"
 
 
 def test_a_search_in_which_all_fails_says_why(tmp_path):
     def judge(candidate, place):
-        raise ParamsError("the loss is no number any more")
+        raise ParamsError("the loss is NaN or infinite")
 
     with pytest.raises(ParamsError, match="fold 1: all 2 trials failed; the last one: the loss is no"):
         search(tmp_path, judge, trials=2)
@@ -327,10 +327,10 @@ def linear(**changes: object) -> dict[str, object]:
         (linear(training={"seed": [1, 2]}), "seed cannot be searched"),
         (linear(training={"segments": []}), "at least 1 item"),
         (linear(training={"segments": [0]}), "greater than or equal to 1"),
-        (linear(training={"dropout": {"low": 0.5, "high": 0.1}}), "low must stay below high"),
+        (linear(training={"dropout": {"low": 0.5, "high": 0.1}}), "low must be below high"),
         (linear(training={"dropout": {"low": 0.5, "high": 1.5}}), "dropout: .*less than 1"),
         (linear(training={"decay": {"low": 0, "high": 0.1, "log": True}}), "low must be above 0"),
-        (linear(training={"centered": {"low": 0, "high": 1}}), "centered is no number"),
+        (linear(training={"centered": {"low": 0, "high": 1}}), "centered is not a number"),
         ({"trials": 0}, "trials"),
         ({"inner": "holdout"}, r"expected group_kfold\(K\)"),
         ({"inner": "five"}, "found 'five'"),
@@ -387,7 +387,7 @@ def test_files_of_no_search_stay(tmp_path, name):
     own.parent.mkdir(parents=True)
     own.write_text("dear")
     (tmp_path / "clips").mkdir()
-    with pytest.raises(StorageError, match="is of no search and is left as it is"):
+    with pytest.raises(StorageError, match="is not of a search and is left unchanged"):
         run_sweep(base_params(tmp_path / "clips"), space(tmp_path), tmp_path / "own", Console(quiet=True))
     assert own.read_text() == "dear"
 

@@ -92,7 +92,7 @@ def test_an_interruption_leaves_no_traceback():
     process.send_signal(signal.SIGINT)
     _, problems = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert problems == "stopped; the same command goes on where it was\n"
+    assert problems == "stopped; run the same command again to resume\n"
 
 
 def test_native_lines_are_dropped_and_later_ones_are_not(capfd: pytest.CaptureFixture[str]):

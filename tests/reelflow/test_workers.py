@@ -29,7 +29,7 @@ def test_outcomes_come_in_order_with_a_reason_for_each_that_failed():
 
 
 def test_a_clip_that_hangs_is_given_up():
-    assert outcomes(["a", "hang", "b"], timeout_s=2) == ["A", "it took more than 2 s and was given up", "B"]
+    assert outcomes(["a", "hang", "b"], timeout_s=2) == ["A", "stopped after 2 s (the time limit)", "B"]
 
 
 def test_other_errors_are_raised():

@@ -109,7 +109,7 @@ def test_clips_that_changed_since_are_left_out(dataset, tmp_path):
 def test_no_clip_left_is_an_error(dataset, tmp_path):
     for path in (tmp_path / "clips").rglob("*.mp4"):
         path.unlink()
-    with pytest.raises(DataError, match="no clip gave frames"):
+    with pytest.raises(DataError, match="no clip could be decoded"):
         run_into(dataset, tmp_path / "frames")
     assert not (tmp_path / "frames/frames.json").exists()
 

@@ -97,14 +97,14 @@ def test_a_linear_head_has_no_use_for_a_teacher_and_says_so(tmp_path, inputs, te
 
 def test_a_teacher_of_other_labels_is_refused(tmp_path, inputs):
     other = fake.write_model(tmp_path / "other", inputs["features"], ("a", "b", "c", "e"), "gru")
-    with pytest.raises(BundleError, match="names the classes a, b, c, e, the clips have a, b, c, d"):
+    with pytest.raises(BundleError, match="has the classes a, b, c, e, the clips have a, b, c, d"):
         train(tmp_path / "model", inputs, [other])
 
 
 def test_a_teacher_of_other_features_is_refused(tmp_path, inputs, teacher):
     other = fake.write_model(tmp_path / "other", inputs["features"], LABELS, "gru")
     TrainingReport.open(other).model_copy(update={"frames": 9}).save(other)
-    with pytest.raises(BundleError, match="takes 9 frames of thumbnail"):
+    with pytest.raises(BundleError, match="expects 9 frames of thumbnail"):
         train(tmp_path / "model", inputs, [other])
 
 
@@ -124,7 +124,7 @@ def test_a_teacher_that_may_have_seen_the_test_clips_is_refused(tmp_path, inputs
 
 
 def test_a_teacher_is_refused_by_other_protocols_than_holdout(tmp_path, inputs, teacher):
-    with pytest.raises(ParamsError, match=r"trained on clips that some fold tests; take .* holdout"):
+    with pytest.raises(ParamsError, match=r"trained on clips that some fold tests; use .* holdout"):
         train(tmp_path / "model", inputs, [teacher], protocol="group_kfold(3)")
 
 

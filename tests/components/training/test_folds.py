@@ -51,8 +51,8 @@ def test_every_clip_is_tested_once_by_the_fold_that_holds_it_out(trained, inputs
     expected = [(clip.clip_id, place) for place, fold in enumerate(folds_of(inputs)) for clip in fold.test]
     assert list(zip(report.test.clip_ids, report.test.folds, strict=True)) == expected
     assert len({clip_id for clip_id, _ in expected}) == len(read_clips(inputs["dataset"]))
-    for fold, fold in zip(report.folds, folds_of(inputs), strict=True):
-        assert (fold.name, fold.test_clips) == (fold.name, len(fold.test))
+    for found, fold in zip(report.folds, folds_of(inputs), strict=True):
+        assert (found.name, found.test_clips) == (fold.name, len(fold.test))
         assert (fold.train_clips, fold.validation_clips) == (len(fold.train), len(fold.validation))
 
 
@@ -135,7 +135,7 @@ def test_a_damaged_outcome_of_a_fold_is_made_again(tmp_path, inputs, trained):
     events = []
     with watched_by(events.append):
         train(tmp_path, inputs, "gru")
-    assert "is damaged and not used" in events[0]["message"]
+    assert "is damaged and ignored" in events[0]["message"]
     assert next(event["fold"] for event in events if event["kind"] == "epoch") == "fold 1"
     assert (tmp_path / "training.json").read_bytes() == (trained / "training.json").read_bytes()
 

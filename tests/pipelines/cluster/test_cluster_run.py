@@ -147,4 +147,4 @@ def test_a_run_without_clips_says_so(cluster, heard):
     cluster.place.write_params(dataset={"source": "/nowhere"})
     load_params(cluster.place.params)
     assert cluster.run("run-1").returncode != 0
-    assert "nothing at /nowhere in the pod" in heard[0]["reason"]
+    assert "/nowhere does not exist in the pod" in heard[0]["reason"]

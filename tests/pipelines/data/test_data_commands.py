@@ -117,7 +117,7 @@ def test_status_before_the_dataset_step_and_without_a_store(small_run, tmp_path,
     monkeypatch.setenv("REELFLOW_STORE", "none")
     found = data("status", "--params", small_run[0].params, "--out", tmp_path)
     assert "not known before the dataset step" in found.stdout
-    assert "shared with nobody: REELFLOW_STORE is none" in found.stdout
+    assert "shards are not shared: REELFLOW_STORE is none" in found.stdout
     assert "REELFLOW_STORE is none" in message(data("push", "--remote", tmp_path / "other"))
     assert "REELFLOW_STORE is none" in message(data("gc", "--dry-run"))
 

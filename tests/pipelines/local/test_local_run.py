@@ -147,7 +147,7 @@ BAD = {
     "no such weights": (["--weights", "/nowhere/weights"], 4, "there is no /nowhere/weights"),
     "params missing": (["--params", "/nowhere/params.yaml"], 2, "name an existing params file"),
     "not permitted to write": (["--out", "/sys/reelflow"], 6, "choose another output folder"),
-    "no folder can be made there": (["--out", "/proc/reelflow"], 6, "cannot make /proc/reelflow"),
+    "no folder can be made there": (["--out", "/proc/reelflow"], 6, "cannot create /proc/reelflow"),
     "a file in its place": (["--out", __file__], 6, "is a file, no folder"),
 }
 
@@ -166,11 +166,14 @@ def test_results_never_mix_with_the_users_own_files(workplace):
     clips, own = workplace.folder / "clips", workplace.folder / "own"
     (clips / "only").mkdir(parents=True)
     done = workplace.run(clips / "out", "--data", clips)
-    assert (done.returncode, "lies in the clips' folder" in done.stdout.replace("\n", " ")) == (2, True)
+    assert (done.returncode, "is inside the folder of the clips," in done.stdout.replace("\n", " ")) == (
+        2,
+        True,
+    )
     (own / "bundle").mkdir(parents=True)
     (own / "bundle" / "letter").write_text("dear")
     done = workplace.run(own, "--data", clips)
-    assert (done.returncode, "is no bundle" in done.stdout.replace("\n", " ")) == (6, True)
+    assert (done.returncode, "is not a bundle" in done.stdout.replace("\n", " ")) == (6, True)
     assert (own / "bundle" / "letter").read_text() == "dear"
 
 

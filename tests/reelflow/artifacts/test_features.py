@@ -135,7 +135,7 @@ def test_altered_codes_are_an_error(tmp_path: Path) -> None:
 
 def test_pickled_objects_are_not_unpacked(tmp_path: Path) -> None:
     np.save(write(tmp_path) / "shard-0.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(BundleError, match=r"no whole \.npy"):
+    with pytest.raises(BundleError, match=r"not a complete \.npy"):
         FeatureStore(tmp_path)
 
 

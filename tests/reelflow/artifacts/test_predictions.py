@@ -37,10 +37,10 @@ def test_scores_come_back(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"garbage", "no whole .npy file"),
-        (b"", "no whole .npy file"),
-        (packed(SCORES)[:-4], "no whole .npy file"),
-        (zipped(), "no whole .npy file"),
+        (b"garbage", "not a complete .npy file"),
+        (b"", "not a complete .npy file"),
+        (packed(SCORES)[:-4], "not a complete .npy file"),
+        (zipped(), "not a complete .npy file"),
         (packed(SCORES[:2]), r"expected float32 \(3, 2\)"),
         (packed(SCORES.astype(np.float64)), "expected float32"),
         (packed(SCORES * np.float32(np.nan)), "no probabilities"),

@@ -102,7 +102,7 @@ def test_threads_do_not_change_scores(small_bundle: Path):
     np.testing.assert_array_equal(one, two)
 
 
-@pytest.mark.parametrize("content", [b"", b"this is no video\n" * 99])
+@pytest.mark.parametrize("content", [b"", b"this is not a video\n" * 99])
 def test_what_is_no_clip_is_a_clip_error(classifier: Classifier, tmp_path: Path, content: bytes):
     (tmp_path / "clip.mp4").write_bytes(content)
     with pytest.raises(ClipError):
@@ -134,7 +134,7 @@ def test_scores_that_are_no_numbers_are_refused(classifier: Classifier):
     bundle = Bundle(Path("x"), classifier.report)
     codes = np.full((FRAMES, 192), np.nan, np.float32)
     assert bundle.report == classifier.report
-    with pytest.raises(BundleError, match="no numbers"):
+    with pytest.raises(BundleError, match="NaN or infinity"):
         classifier.scores_from_features(codes)
 
 

@@ -112,6 +112,6 @@ def test_a_webhook_that_refuses_is_an_error_without_its_address(tmp_path, webhoo
 
 
 def test_clips_that_are_not_there_are_what_failed(tmp_path):
-    with pytest.raises(DataError, match="nothing at /nowhere in the pod"):
+    with pytest.raises(DataError, match="/nowhere does not exist in the pod"):
         begin(settings(tmp_path, "run-1"), "/nowhere", "work", always=False)
-    assert "nothing at /nowhere" in end(settings(tmp_path, "run-1"), "FAILED", "")
+    assert "/nowhere does not exist" in end(settings(tmp_path, "run-1"), "FAILED", "")
