@@ -10,8 +10,8 @@ from components.release.report_text import (
     BASELINE_MEANINGS,
     BASELINE_NAMES,
     VERDICTS,
-    describe_baseline,
     below_baselines,
+    describe_baseline,
     describe_protocol,
     describe_rejection,
 )

@@ -14,7 +14,7 @@ CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accurac
 def write_tables(
     folder: Path, chosen: Candidate, ranked: Sequence[Candidate], bundle: BundleReport, outcome: ReleaseReport
 ) -> None:
-    """Write `summary.json`, `metrics.json`, `curves.csv` (one row per epoch), `confusion.csv` (one row per clip)."""
+    """Write `summary.json`, `metrics.json`, `curves.csv` (by epoch), `confusion.csv` (by clip)."""
     write_text(folder / "summary.json", summarise(ranked, bundle, outcome).to_json())
     metrics = {candidate.name: candidate.report.metrics for candidate in ranked} | {"bundle": outcome.metrics}
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2, sort_keys=True) + "\n")

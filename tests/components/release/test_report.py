@@ -111,7 +111,7 @@ def test_every_section_is_there_and_the_links_lead_to_them(plain):
 
 def test_the_verdict_stands_in_words(plain):
     found = words(plain)
-    assert "thumbnail-gru names 8 of 10 test clips correctly" in found
+    assert "thumbnail-gru classifies 8 of 10 test clips correctly" in found
     assert "Promoted to champion" in found
     assert "That is 80.0 % (95 % interval 70.0 to 90.0) over 2 classes" in found
     assert "always naming the most frequent class would give 50.0" in found
@@ -282,7 +282,7 @@ def test_a_dozen_clips_are_shown_as_five_frames_each(tmp_path):
 
 def test_a_perfect_classifier_and_two_classes(tmp_path):
     text = page(tmp_path, accuracies={"gru": 1.0})
-    assert "Not one test clip was mistaken." in text
+    assert "No test clip was misclassified." in text
     assert not re.search(r"\bnan\b", text)
 
 
