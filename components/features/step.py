@@ -24,12 +24,12 @@ from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.artifacts.frames import FrameStore
 from reelflow.backbones import Backbone, Codes, load_backbone
 from reelflow.contracts import FeatureShard, FeaturesReport, FrameShard
-from reelflow.lookahead import AHEAD, ahead
 from reelflow.objectstore.shards import SharedShards, default_shards
 from reelflow.params import FeaturesParams
 from reelflow.progress import report as report_progress
 from reelflow.video.preprocess import preprocess
 from reelflow.video.views import VIEWS, check_views, offset_of
+from reelflow.workers.lookahead import AHEAD, ahead
 
 KIND = "features"
 

@@ -25,7 +25,7 @@ from reelflow.objectstore.shards import SharedShards, default_shards
 from reelflow.params import FramesParams
 from reelflow.progress import report as report_progress
 from reelflow.sources.fetch import bring_clips
-from reelflow.workers import in_processes
+from reelflow.workers.processes import in_processes
 
 KIND = "frames"
 

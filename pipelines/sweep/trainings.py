@@ -19,13 +19,13 @@ from pipelines.sweep.candidate import SweepCandidate
 from pipelines.sweep.search import FoldScore
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.predictions import read_predictions
-from reelflow.commandline import silenced_stderr
 from reelflow.contracts import TrainingReport
 from reelflow.measures.loss import log_losses
 from reelflow.nets import runtime
 from reelflow.params import Params
 from reelflow.sources.fetch import fetched
 from reelflow.steps import perform, where_it_exists
+from reelflow.workers.stderr import silenced_stderr
 
 HOLDOUT = "holdout"  # every fold is a folder of its own
 
