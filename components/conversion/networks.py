@@ -14,7 +14,7 @@ from components.conversion.operators import check_operators
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.artifacts.frames import FrameStore
-from reelflow.backbones import Backbone
+from reelflow.backbones.interface import Backbone
 from reelflow.contracts import BackboneSpec
 from reelflow.edge.bundle import BACKBONE, HEAD
 from reelflow.files import write_bytes

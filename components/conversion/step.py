@@ -12,7 +12,8 @@ from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS, Candidate, best_candidate, read_candidates
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.lineage import write_lineage
-from reelflow.backbones import Backbone, load_backbone
+from reelflow.backbones.interface import Backbone
+from reelflow.backbones.registry import load_backbone
 from reelflow.contracts import BackboneSpec, BundleReport, DatasetReport, Parity, Sampling
 from reelflow.edge.bundle import Bundle
 from reelflow.edge.classifier import Classifier

@@ -15,7 +15,7 @@ from components.features.tail import Tail, TuningFrames
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.artifacts.frames import FrameStore
-from reelflow.backbones import Backbone
+from reelflow.backbones.interface import Backbone
 from reelflow.backbones.keras_application import KerasBackbone
 from reelflow.contracts import BackboneSpec, Clip, DatasetReport, Sha256
 from reelflow.documents import Document

@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from reelflow.backbones import Codes, libraries_of
+from reelflow.backbones.interface import Codes
+from reelflow.backbones.registry import libraries_of
 from reelflow.contracts import BackboneSpec, FeatureShard, FrameShard, Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError

@@ -22,7 +22,8 @@ from components.features.shards import (
 )
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.artifacts.frames import FrameStore
-from reelflow.backbones import Backbone, Codes, load_backbone
+from reelflow.backbones.interface import Backbone, Codes
+from reelflow.backbones.registry import load_backbone
 from reelflow.contracts import FeatureShard, FeaturesReport, FrameShard
 from reelflow.objectstore.shards import SharedShards, default_shards
 from reelflow.params import FeaturesParams

@@ -22,7 +22,7 @@ from pipelines.local.source import check_source
 from pipelines.local.temporary import own_temporary
 from pipelines.local.view import View, open_view
 from pipelines.training import build, task_names
-from reelflow.backbones import check_backbones
+from reelflow.backbones.registry import check_backbones
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import BundleReport, Summary
 from reelflow.documents import Document

@@ -16,7 +16,7 @@ from pipelines.sweep.search import Attempt, Search, attempts, best, open_study
 from pipelines.sweep.space import Space
 from pipelines.sweep.trainings import Prepared, Trainer, kept_in, prepare
 from pipelines.sweep.view import Meter
-from reelflow.backbones import check_backbones
+from reelflow.backbones.registry import check_backbones
 from reelflow.errors import ParamsError, StorageError
 from reelflow.files import exists, sha256_text
 from reelflow.params import Params

@@ -1,6 +1,6 @@
 """Inception-v3 (Keras, ImageNet): the study's large network."""
 
-from reelflow.backbones import Backbone
+from reelflow.backbones.interface import Backbone
 from reelflow.backbones.keras_application import Application, load_application
 from reelflow.backbones.weight_file import WeightFile
 

@@ -4,7 +4,7 @@ Where Keras's weights are not to be had, a folder with the quantised network's f
 those of the same architecture, in float again.
 """
 
-from reelflow.backbones import Backbone
+from reelflow.backbones.interface import Backbone
 from reelflow.backbones.keras_application import Application, load_application
 from reelflow.backbones.mobilenet_v2_quant import FILE as QUANTISED
 from reelflow.backbones.weight_file import WeightFile

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reelflow.backbones import Backbone
 from reelflow.backbones.embedding import cut_at
+from reelflow.backbones.interface import Backbone
 from reelflow.backbones.weight_file import WeightFile
 from reelflow.backbones.weights import find_weights
 from reelflow.contracts import BackboneSpec, Preprocessing

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from reelflow.backbones import Backbone
+from reelflow.backbones.interface import Backbone
 from reelflow.contracts import BackboneSpec, Preprocessing
 
 SPEC = BackboneSpec(

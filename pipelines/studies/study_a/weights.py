@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib import import_module
 
-from reelflow.backbones import BACKBONES, check_backbones
+from reelflow.backbones.registry import BACKBONES, check_backbones
 from reelflow.backbones.weight_file import WeightFile
 from reelflow.backbones.weights import find_weights
 from reelflow.errors import WeightsError

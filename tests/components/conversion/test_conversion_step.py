@@ -13,7 +13,8 @@ from components.frames.shards import assign_shards, write_shard
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.lineage import LINEAGE
-from reelflow.backbones import Backbone, load_backbone
+from reelflow.backbones.interface import Backbone
+from reelflow.backbones.registry import load_backbone
 from reelflow.backbones.thumbnail import SPEC, Thumbnail
 from reelflow.contracts import BundleReport, Clip, EvaluationReport, FramesReport, Split
 from reelflow.edge.bundle import open_bundle

@@ -16,7 +16,7 @@ from components.features.shards import ShardNote
 from components.features.step import run
 from reelflow.artifacts.features import FeatureStore
 from reelflow.artifacts.frames import FrameStore
-from reelflow.backbones import load_backbone
+from reelflow.backbones.registry import load_backbone
 from reelflow.backbones.thumbnail import SPEC, Thumbnail
 from reelflow.contracts import FeaturesReport
 from reelflow.errors import BundleError, ParamsError

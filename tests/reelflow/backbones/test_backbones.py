@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reelflow.backbones import BACKBONES, Backbone, load_backbone
+from reelflow.backbones.interface import Backbone
+from reelflow.backbones.registry import BACKBONES, load_backbone
 from reelflow.errors import ParamsError
 from reelflow.video.preprocess import preprocess
 
@@ -57,7 +58,7 @@ def test_the_thumbnail_is_the_frame_itself() -> None:
 
 def test_choosing_a_light_backbone_imports_no_tensorflow() -> None:
     code = (
-        "import sys; from reelflow.backbones import load_backbone; import components.features.step\n"
+        "import sys; from reelflow.backbones.registry import load_backbone; import components.features.step\n"
         "load_backbone('thumbnail', 'imagenet', seed=1)\n"
         "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
     )

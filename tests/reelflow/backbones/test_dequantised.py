@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reelflow.backbones import load_backbone
 from reelflow.backbones.dequantised import fill
 from reelflow.backbones.mobilenet_v2_quant import FILE
+from reelflow.backbones.registry import load_backbone
 from reelflow.errors import WeightsError
 from reelflow.progress import Event, watched_by
 from reelflow.video.preprocess import preprocess

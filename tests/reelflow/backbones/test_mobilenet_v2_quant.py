@@ -9,8 +9,9 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from reelflow.backbones import Backbone, load_backbone
+from reelflow.backbones.interface import Backbone
 from reelflow.backbones.mobilenet_v2_quant import FILE
+from reelflow.backbones.registry import load_backbone
 from reelflow.contracts import Preprocessing
 from reelflow.errors import WeightsError
 from reelflow.video.preprocess import preprocess
