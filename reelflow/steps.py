@@ -27,7 +27,7 @@ from reelflow.files import (
 )
 from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
-from reelflow.provenance import PROVENANCE, Provenance, describe_step
+from reelflow.provenance.step import PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
 from reelflow.tracking.records import record_failure, record_folder
 

@@ -18,7 +18,13 @@ def test_folders_sections_stages_and_tasks_are_the_same():
     params = set(yaml.safe_load(Path("params.yaml").read_text()))
     stages = set(yaml.safe_load(Path("dvc.yaml").read_text())["stages"])
     tasks = {name.split()[0] for name in task_names(PARAMS)}
-    assert component_folders() == params == stages - {"check"} == tasks
+    assert component_folders() == params == stages - {"check", "code"} == tasks
+
+
+def test_every_stage_depends_on_its_step_s_code():
+    stages = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
+    for step in component_folders():
+        assert f"artifacts/code/{step}" in stages[step]["deps"]
 
 
 def test_every_component_folder_is_complete():

@@ -25,7 +25,8 @@ from reelflow.nets.runtime import seed_everything
 from reelflow.params import FeaturesParams, FinetuneParams
 from reelflow.progress import emit
 from reelflow.progress import report as report_progress
-from reelflow.provenance import code_hash, library_versions
+from reelflow.provenance.code import code_hash
+from reelflow.provenance.libraries import library_versions
 
 NOTE = "backbone.weights.json"
 CURVES = ("train_loss", "validation_loss", "validation_accuracy")

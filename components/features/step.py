@@ -2,15 +2,13 @@
 
 import os
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from components.features.codes import embed
 from components.features.finetune import finetune
 from components.features.shards import (
     FeatureShardInputs,
@@ -28,8 +26,7 @@ from reelflow.contracts import FeatureShard, FeaturesReport, FrameShard
 from reelflow.objectstore.shards import SharedShards, default_shards
 from reelflow.params import FeaturesParams
 from reelflow.progress import report as report_progress
-from reelflow.video.preprocess import preprocess
-from reelflow.video.views import VIEWS, check_views, offset_of
+from reelflow.video.views import check_views
 from reelflow.workers.lookahead import AHEAD, ahead
 
 KIND = "features"
@@ -155,9 +152,12 @@ def _embed_all(work: Embedding, plans: Sequence[ShardPlan]) -> Generator[Codes, 
     report_progress(done, total, "clips")
     threads = os.cpu_count() or 1
     pool = ThreadPoolExecutor(threads)
+
+    def submit(task: tuple[list[str], str]) -> "Future[Codes]":
+        return pool.submit(embed, work.store, work.network, *task)
+
     try:
-        tasks = _tasks(work, plans)
-        for future in ahead(lambda task: pool.submit(_embed, work, *task), tasks, threads * AHEAD):
+        for future in ahead(submit, _tasks(work, plans), threads * AHEAD):
             codes = future.result()
             done += 1
             report_progress(done, total, "clips")
@@ -173,18 +173,3 @@ def _tasks(work: Embedding, plans: Sequence[ShardPlan]) -> Iterator[tuple[list[s
             work.store.check(plan.source)
             views = [origin.view for origin in plan.missing]
             yield from ((views, clip_id) for clip_id in plan.source.clip_ids)
-
-
-def _embed(work: Embedding, views: Sequence[str], clip_id: str) -> Codes:
-    """Codes of one clip, `(views, frames, dim)`; each frame is decoded once, and held alone."""
-    spec = work.network.spec
-    ready: dict[str, list[NDArray[np.uint8]]] = {view: [] for view in views}
-    for offset in {offset_of(view) for view in views}:
-        for frame in work.store.each(clip_id, offset):
-            for view in (view for view in views if offset_of(view) == offset):
-                seen = VIEWS[view](frame[None])  # (height, width, 3) -> (1, height, width, 3)
-                ready[view].append(preprocess(seen, spec.preprocessing))
-    codes: Codes = np.empty((len(views), work.store.report.count, spec.dim), spec.dtype)
-    for place, view in enumerate(views):
-        codes[place] = work.network.embed(np.concatenate(ready[view]))
-    return codes

@@ -9,15 +9,14 @@ from pathlib import Path
 
 from components.frames.extract import Extracted, extract
 from components.frames.shards import (
-    Finished,
     assign_shards,
     fetch_shard,
     inputs_of,
     part_of,
     share_shard,
     whole_shard,
-    write_shard,
 )
+from components.frames.write import Finished, write_shard
 from reelflow.artifacts.clips import read_clips
 from reelflow.contracts import Clip, DatasetReport, FramesReport
 from reelflow.errors import ClipError, DataError

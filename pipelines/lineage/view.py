@@ -15,7 +15,7 @@ from reelflow.commandline import printable
 from reelflow.contracts import BackboneSpec
 from reelflow.errors import BundleError
 from reelflow.files import write_csv
-from reelflow.provenance import Provenance
+from reelflow.provenance.step import Provenance
 from reelflow.settings import Settings
 
 COLUMNS = ("sha256", "path", "label", "group", "split")

@@ -29,9 +29,9 @@ from reelflow.documents import Document
 from reelflow.errors import ReelflowError, StepError, StorageError, WeightsError, disk_errors
 from reelflow.files import check_space, exists, fingerprint, replace_folder, sha256_text, write_text
 from reelflow.nets.heads import check_heads
-from reelflow.params import Params
+from reelflow.params import STEPS, Params
 from reelflow.progress import Event
-from reelflow.provenance import code_hash
+from reelflow.provenance.code import code_hash
 from reelflow.settings import Settings
 from reelflow.sources.fetch import data_version
 from reelflow.tracking.records import finish_run, prepare, record_folder
@@ -103,7 +103,7 @@ def _state(params: Params, out: Path) -> RunState:
     given = map(Path, (params.features.weights, *params.training.teacher))
     files = [fingerprint(path) for path in given if exists(path)]
     files.append(data_version(params.dataset.source, Settings()))
-    mark = sha256_text("\n".join([params.model_dump_json(), code_hash(""), *files]))
+    mark = sha256_text("\n".join([params.model_dump_json(), code_hash(*STEPS), *files]))
     with contextlib.suppress(ReelflowError):
         found = RunState.read(out / "run.json")
         if found.fingerprint == mark:

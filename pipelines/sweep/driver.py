@@ -21,7 +21,9 @@ from reelflow.errors import ParamsError, StorageError
 from reelflow.files import exists, sha256_text
 from reelflow.params import Params
 from reelflow.progress import watched_by
-from reelflow.provenance import code_hash, identity, library_versions
+from reelflow.provenance.code import code_hash
+from reelflow.provenance.libraries import library_versions
+from reelflow.provenance.step import identity
 from reelflow.settings import Settings
 
 DATABASE, WORK = "sweep.db", "work"

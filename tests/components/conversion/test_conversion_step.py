@@ -9,7 +9,8 @@ import pytest
 
 from components.conversion import reference, step
 from components.frames.extract import Extracted, _encode
-from components.frames.shards import assign_shards, write_shard
+from components.frames.shards import assign_shards
+from components.frames.write import write_shard
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.lineage import LINEAGE

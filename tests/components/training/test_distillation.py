@@ -12,7 +12,7 @@ from reelflow.errors import BundleError, ParamsError
 from reelflow.nets.examples import load_examples
 from reelflow.nets.saved import load_head
 from reelflow.progress import watched_by
-from reelflow.provenance import describe_step
+from reelflow.provenance.step import describe_step
 from reelflow.tracking.teachers import gathered
 from tests import fake_features as fake
 
