@@ -22,6 +22,7 @@ from reelflow.nets.runtime import prepare
 from reelflow.params import ConversionParams
 from reelflow.progress import emit
 from reelflow.scoring import litert_scores
+from reelflow.settings import Settings
 from reelflow.splitting.protocols import Protocol
 
 NOT_MEASURED = Parity(clips=0, agreement=0, max_score_difference=0, keras_accuracy=0, litert_accuracy=0)
@@ -36,6 +37,7 @@ def run(
     frames: Path,
     evaluations: Path,
     bundle: Path,
+    settings: Settings,
 ) -> BundleReport:
     """Put the best classifier together as a bundle that devices can run.
 
@@ -47,6 +49,7 @@ def run(
         frames: output of the frames step.
         evaluations: folder of every candidate's evaluation.
         bundle: where the bundle is written; `bundle.json` comes last but for the lineage, which names it.
+        settings: where weights are downloaded to, and from.
 
     Raises:
         BundleError: the inputs do not belong together, or the bundle fails its own test.
@@ -58,7 +61,9 @@ def run(
         candidate, {dataset: DatasetReport.open(dataset).data_hash, frames: store.report.data_hash}
     )
     prepare()
-    backbone = _load_backbone(candidate.report.training.backbone, weights, seed, candidate.folder)
+    backbone = _load_backbone(
+        candidate.report.training.backbone, weights, int(seed), candidate.folder, settings
+    )
     emit("notice", message=f"converting {candidate.report.name}, the best on the validation clips")
     shutil.rmtree(bundle, ignore_errors=True)
     write_head(params, candidate, bundle)
@@ -82,11 +87,13 @@ def _check_same_clips(candidate: Candidate, found: dict[Path, str]) -> None:
             )
 
 
-def _load_backbone(expected: BackboneSpec, weights: str, seed: str, folder: Path) -> Backbone:
+def _load_backbone(
+    expected: BackboneSpec, weights: str, seed: int, folder: Path, settings: Settings
+) -> Backbone:
     """The backbone that made the features; weights of its own lie in the candidate's folder, if any."""
     own = folder / BACKBONE_WEIGHTS
     source = str(own) if own.is_file() else weights
-    backbone = load_backbone(expected.name, source, seed=int(seed))
+    backbone = load_backbone(expected.name, source, seed=seed, settings=settings)
     if backbone.spec != expected:
         raise BundleError(
             f"the features come from {expected.name} with weights {expected.weights_sha256}, but "

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -23,9 +24,11 @@ from reelflow.artifacts.frames import FrameStore
 from reelflow.backbones.interface import Backbone, Codes
 from reelflow.backbones.registry import load_backbone
 from reelflow.contracts import FeatureShard, FeaturesReport, FrameShard
-from reelflow.objectstore.shards import SharedShards, default_shards
+from reelflow.objectstore.interface import ObjectStore
+from reelflow.objectstore.shards import SharedShards, shared_shards
 from reelflow.params import FeaturesParams
 from reelflow.progress import report as report_progress
+from reelflow.settings import Settings
 from reelflow.video.views import check_views
 from reelflow.workers.lookahead import AHEAD, ahead
 
@@ -38,9 +41,10 @@ def run(
     backbone: str,
     frames: Path,
     features: Path,
+    settings: Settings,
     dataset: Path | None = None,
     weights: Path | None = None,
-    shared: SharedShards | None = None,
+    store: ObjectStore | None = None,
 ) -> FeaturesReport:
     """Embed every view of the frames of every clip, by a network that was fine-tuned before if asked for.
 
@@ -52,9 +56,10 @@ def run(
         backbone: its name.
         frames: output of the frames step.
         features: where the codes are written; `features.json` comes last.
+        settings: where weights are downloaded to, and from.
         dataset: output of the dataset step; needed for fine-tuning.
         weights: a file, or a folder of files.
-        shared: shards of other runs and machines; by default those in the store of the environment.
+        store: where other runs and machines share their shards.
 
     Raises:
         ParamsError: there is no such backbone or view, the frames for a view were not kept, or
@@ -63,25 +68,24 @@ def run(
         BundleError: the frames' folder is not whole.
         StorageError: the disk is full or read-only.
     """
-    store = FrameStore(frames)
-    check_views(params.views, store.report.oversample)
-    network = load_backbone(backbone, str(weights or params.weights), seed=params.seed)
+    source = FrameStore(frames)
+    check_views(params.views, source.report.oversample)
+    load = partial(load_backbone, backbone, seed=params.seed, settings=settings)
+    network = load(str(weights or params.weights))
     metrics, curves = {}, {}
     if params.finetune.blocks:
-        tuning = finetune(params, network, dataset=dataset, store=store, features=features)
+        tuning = finetune(params, network, dataset=dataset, store=source, features=features)
         metrics, curves = tuning.metrics, tuning.curves
-        network = load_backbone(backbone, str(features / BACKBONE_WEIGHTS), seed=params.seed)
+        network = load(str(features / BACKBONE_WEIGHTS))
     report = FeaturesReport(
-        data_hash=store.report.data_hash,
+        data_hash=source.report.data_hash,
         backbone=network.spec,
-        frames=store.report.count,
+        frames=source.report.count,
         views=params.views,
-        shards=_finish_shards(
-            Embedding(store, network, params.views, features, shared or default_shards(KIND))
-        ),
+        shards=_finish_shards(Embedding(source, network, params.views, features, shared_shards(store, KIND))),
         metrics={
-            "clips": len(store.clip_ids),
-            "frames": len(store.clip_ids) * store.report.count,
+            "clips": len(source.clip_ids),
+            "frames": len(source.clip_ids) * source.report.count,
             "views": len(params.views),
             **metrics,
         },

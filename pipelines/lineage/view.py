@@ -23,11 +23,14 @@ SHORT = 12
 NOT_RECORDED = "not recorded"
 
 
-def show(target: str, console: Console, *, clips: bool, output: Path | None, as_json: bool) -> None:
+def show(
+    target: str, settings: Settings, console: Console, *, clips: bool, output: Path | None, as_json: bool
+) -> None:
     """Do what `lineage` is asked.
 
     Args:
         target: a bundle, a run's folder, or a model.
+        settings: where MLflow is.
         console: to print to.
         clips: list them instead of the chain.
         output: a CSV file for the clips.
@@ -36,7 +39,7 @@ def show(target: str, console: Console, *, clips: bool, output: Path | None, as_
     Raises:
         BundleError: the clips are asked for and were not recorded; or as `trace`.
     """
-    chain = trace(target, Settings())
+    chain = trace(target, settings)
     if as_json:
         console.file.write(chain.to_json())
     elif clips:

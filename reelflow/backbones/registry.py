@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from reelflow.backbones.interface import Backbone
 from reelflow.errors import ParamsError
+from reelflow.settings import Settings
 
 BACKBONES: Mapping[str, str] = MappingProxyType(
     {
@@ -15,7 +16,7 @@ BACKBONES: Mapping[str, str] = MappingProxyType(
         "thumbnail": "reelflow.backbones.thumbnail",
     }
 )
-"""The module of each backbone; it holds `load(weights: str, *, seed: int) -> Backbone`."""
+"""The module of each backbone; its `load(weights, *, seed, settings)` gives the backbone."""
 
 NEEDS_NO_TENSORFLOW = frozenset({"mobilenet_v2_quant", "thumbnail"})
 
@@ -38,18 +39,19 @@ def check_backbones(names: Iterable[str]) -> None:
         raise ParamsError(f"unknown backbone {', '.join(unknown)}; known ones are {', '.join(BACKBONES)}")
 
 
-def load_backbone(name: str, weights: str, *, seed: int) -> Backbone:
+def load_backbone(name: str, weights: str, *, seed: int, settings: Settings) -> Backbone:
     """Load a backbone by name.
 
     Args:
         name: one of `BACKBONES`.
         weights: `imagenet` (a download), `random`, a file, or a folder of files.
         seed: of random weights.
+        settings: name the cache of downloads, and a mirror.
 
     Raises:
         ParamsError: there is no such backbone.
         WeightsError: the weights are missing, altered, of another network, or not reachable.
     """
     check_backbones([name])
-    backbone: Backbone = import_module(BACKBONES[name]).load(weights, seed=seed)
+    backbone: Backbone = import_module(BACKBONES[name]).load(weights, seed=seed, settings=settings)
     return backbone

@@ -21,7 +21,7 @@ RUNS, MODELS = "runs:/", "models:/"
 
 
 @contextmanager
-def gathered(teachers: Sequence[str]) -> Iterator[dict[str, Path]]:
+def gathered(teachers: Sequence[str], settings: Settings) -> Iterator[dict[str, Path]]:
     """Put the teachers into one folder, as an input of the training step that exists for the block.
 
     Each gets a folder of its own with its model and its report, so that the input's identity is the
@@ -30,6 +30,7 @@ def gathered(teachers: Sequence[str]) -> Iterator[dict[str, Path]]:
     Args:
         teachers: training folders, `.keras` files in them, `runs:/RUN/model/model.keras`, or
             `models:/NAME@ALIAS` and `models:/NAME/VERSION`, which stand for the run they came from.
+        settings: where MLflow is.
 
     Yields:
         `{"teachers": folder}`, or nothing where there are none.
@@ -48,7 +49,7 @@ def gathered(teachers: Sequence[str]) -> Iterator[dict[str, Path]]:
             own = folder / f"teacher {number}"
             own.mkdir()
             if teacher.startswith((RUNS, MODELS)):
-                _download(teacher, own)
+                _download(teacher, own, settings)
             else:
                 _link(Path(teacher), own)
         yield {"teachers": folder}
@@ -85,9 +86,8 @@ def _link(teacher: Path, folder: Path) -> None:
     (folder / TrainingReport.file_name).symlink_to((source / TrainingReport.file_name).resolve())
 
 
-def _download(teacher: str, folder: Path) -> None:
+def _download(teacher: str, folder: Path, settings: Settings) -> None:
     """Fetch model and report of the run that a URI stands for."""
-    settings = Settings()
     client, _ = connect(settings)
     with tracking_errors(settings.tracking_uri):
         run_id = _run_id(teacher, client)

@@ -165,7 +165,7 @@ def test_an_image_of_one_step_finds_the_hash_of_the_checkout(
 
 
 def test_nothing_that_a_step_imports_is_missed():
-    graph = grimp.build_graph("reelflow", "components", exclude_type_checking_imports=True)
+    graph = grimp.build_graph("reelflow", "components", exclude_type_checking_imports=True, cache_dir=None)
     for step in STEPS:
         module = f"components.{step}.step"
         files = {file.relative_to(ROOT).with_suffix("") for file in imported_files(module)}
