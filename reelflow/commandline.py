@@ -1,9 +1,7 @@
 """What every command line shares: errors become one message and an exit code, never a traceback."""
 
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import typer
@@ -44,20 +42,6 @@ def printable(text: str, *, keep: str = "") -> str:
     return "".join(
         letter if letter.isprintable() or letter in keep else ascii(letter)[1:-1] for letter in text
     )
-
-
-@contextmanager
-def silenced_stderr() -> Iterator[None]:
-    """Drop what native code writes to the process's stderr, such as LiteRT's lines on start-up."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _as_app(command: Callable[..., Any] | typer.Typer) -> typer.Typer:

@@ -217,6 +217,10 @@ class Params(Section):
         return _validated(document, where="the command line")
 
 
+STEPS = tuple(Params.model_fields)
+"""Each step has a section."""
+
+
 def load_params(path: Path) -> Params:
     """Read and check a params file.
 

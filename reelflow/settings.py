@@ -58,3 +58,11 @@ class Settings(BaseSettings):
         default_factory=lambda: Path.home() / ".cache" / "reelflow" / "weights",
         validation_alias="REELFLOW_WEIGHTS_CACHE",
     )
+
+    def variables(self) -> dict[str, str]:
+        """The environment variables that give another process these settings, without secrets."""
+        return {
+            str(field.validation_alias): str(value)
+            for name, field in type(self).model_fields.items()
+            if (value := getattr(self, name)) is not None and not isinstance(value, SecretStr)
+        }

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,11 +26,13 @@ from reelflow.files import (
     replace_folder,
     write_text,
 )
+from reelflow.objectstore.open import open_store
 from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
-from reelflow.provenance import PROVENANCE, Provenance, describe_step
+from reelflow.provenance.step import PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
 from reelflow.tracking.records import record_failure, record_folder
+from reelflow.tracking.registry import MlflowRegistry
 
 ReportT = TypeVar("ReportT", bound=Report)
 
@@ -41,35 +44,38 @@ def perform(
     inputs: Mapping[str, Path],
     output: Mapping[str, Path],
     options: Mapping[str, str] | None = None,
-    passing: AbstractContextManager[Mapping[str, Path]] | None = None,
+    passing: Callable[[Settings], AbstractContextManager[Mapping[str, Path]]] = lambda _: nullcontext({}),
     reuse: bool = True,
+    settings: Settings | None = None,
 ) -> ReportT:
     """Run a step, resume or reuse an earlier attempt, and emit its events.
 
     Args:
-        run: the step, `run(params, **options, **inputs, **output) -> Report`.
+        run: the step, `run(params, **options, **inputs, **output) -> Report`; further arguments
+            are `settings`, and the `store` and `registry` of these settings.
         params: the step's section of params.yaml.
         inputs: folders of earlier steps, or the clips' source, by argument name.
         output: the step's one output folder, by argument name.
         options: further string arguments, such as the head's name.
         passing: provides further inputs that exist only while the step runs.
         reuse: reuse a finished output; false for a step with side effects.
+        settings: by default those of the environment.
 
     Raises:
         ReelflowError: whatever the step raises.
     """
-    settings = Settings()
+    settings = settings or Settings()
     step = run.__module__.split(".")[1]
     task = settings.task or " ".join(filter(None, [step, *(options or {}).values()]))
     with watched_by(EventFile(settings.events) if settings.events else Line()):
         emit("started", task=task)
         started = time.perf_counter()
         try:
-            with passing or nullcontext({}) as further:
+            with passing(settings) as further:
                 # KFP's folders hold links
                 given = {name: path.resolve() for name, path in {**inputs, **further}.items()}
                 provenance = describe_step(step, params, given, options or {})
-                folder, reused = _finish(run, params, provenance, given, output, settings.work, reuse)
+                folder, reused = _finish(run, params, provenance, given, output, settings, reuse)
             report = _report_type(run).open(folder)
             if settings.events is None:
                 _record(settings, folder, given.values())
@@ -89,10 +95,11 @@ def _finish(
     provenance: Provenance,
     inputs: Mapping[str, Path],
     output: Mapping[str, Path],
-    work: Path | None,
+    settings: Settings,
     reuse: bool,
 ) -> tuple[Path, bool]:
     """Finish the output; returns its folder and whether it was finished before."""
+    work = settings.work
     ((name, target),) = output.items()
     target = target.absolute()
     store = work.absolute() if work else target.parent
@@ -108,12 +115,23 @@ def _finish(
             partial.mkdir(parents=True, exist_ok=True)
             for torn in partial.rglob(TEMPORARY):
                 torn.unlink()
-            run(params, **provenance.options, **inputs, **{name: partial})
+            asked = asked_for(run, settings)
+            run(params, **provenance.options, **inputs, **{name: partial}, **asked)
             write_text(partial / PROVENANCE, provenance.to_json())
             replace_folder(partial, final)
         if work:
             _link(target, final)
     return final, reused
+
+
+def asked_for(run: Callable[..., Report], settings: Settings) -> dict[str, Any]:
+    """Arguments of a step that come from the settings, by name."""
+    known: dict[str, Callable[[Settings], Any]] = {
+        "settings": lambda found: found,
+        "store": open_store,
+        "registry": MlflowRegistry,
+    }
+    return {name: known[name](settings) for name in signature(run).parameters if name in known}
 
 
 def _record(settings: Settings, folder: Path, inputs: Iterable[Path]) -> None:

@@ -14,14 +14,14 @@ from components.conversion.operators import check_operators
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.artifacts.frames import FrameStore
-from reelflow.backbones import Backbone
-from reelflow.commandline import silenced_stderr
+from reelflow.backbones.interface import Backbone
 from reelflow.contracts import BackboneSpec
 from reelflow.edge.bundle import BACKBONE, HEAD
 from reelflow.files import write_bytes
 from reelflow.nets.saved import load_head
 from reelflow.params import ConversionParams
 from reelflow.video.preprocess import preprocess
+from reelflow.workers.stderr import silenced_stderr
 
 Quantization = Literal["none", "uint8", "float32", "float16", "int8"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelflow.artifacts.evaluations import Candidate
-from reelflow.backbones import Backbone
+from reelflow.backbones.interface import Backbone
 from reelflow.contracts import TrainingReport
 from reelflow.nets.saved import load_head
 from reelflow.scoring import FrameReader

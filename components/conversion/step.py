@@ -12,7 +12,8 @@ from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS, Candidate, best_candidate, read_candidates
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.lineage import write_lineage
-from reelflow.backbones import Backbone, load_backbone
+from reelflow.backbones.interface import Backbone
+from reelflow.backbones.registry import load_backbone
 from reelflow.contracts import BackboneSpec, BundleReport, DatasetReport, Parity, Sampling
 from reelflow.edge.bundle import Bundle
 from reelflow.edge.classifier import Classifier
@@ -21,6 +22,7 @@ from reelflow.nets.runtime import prepare
 from reelflow.params import ConversionParams
 from reelflow.progress import emit
 from reelflow.scoring import litert_scores
+from reelflow.settings import Settings
 from reelflow.splitting.protocols import Protocol
 
 NOT_MEASURED = Parity(clips=0, agreement=0, max_score_difference=0, keras_accuracy=0, litert_accuracy=0)
@@ -35,6 +37,7 @@ def run(
     frames: Path,
     evaluations: Path,
     bundle: Path,
+    settings: Settings,
 ) -> BundleReport:
     """Build a bundle of the best classifier that devices can run.
 
@@ -46,6 +49,7 @@ def run(
         frames: output of the frames step.
         evaluations: folder of every candidate's evaluation.
         bundle: the output; `bundle.json` is written last, except for the lineage, which refers to it.
+        settings: cache and mirror of downloaded weights.
 
     Raises:
         BundleError: the inputs do not belong together, or the bundle fails its self-test.
@@ -57,7 +61,9 @@ def run(
         candidate, {dataset: DatasetReport.open(dataset).data_hash, frames: store.report.data_hash}
     )
     prepare()
-    backbone = _load_backbone(candidate.report.training.backbone, weights, seed, candidate.folder)
+    backbone = _load_backbone(
+        candidate.report.training.backbone, weights, int(seed), candidate.folder, settings
+    )
     emit("notice", message=f"converting {candidate.report.name}, the best on the validation clips")
     shutil.rmtree(bundle, ignore_errors=True)
     write_head(params, candidate, bundle)
@@ -81,11 +87,13 @@ def _check_same_clips(candidate: Candidate, found: dict[Path, str]) -> None:
             )
 
 
-def _load_backbone(expected: BackboneSpec, weights: str, seed: str, folder: Path) -> Backbone:
+def _load_backbone(
+    expected: BackboneSpec, weights: str, seed: int, folder: Path, settings: Settings
+) -> Backbone:
     """The backbone of the features; fine-tuned weights are in the folder of the candidate."""
     own = folder / BACKBONE_WEIGHTS
     source = str(own) if own.is_file() else weights
-    backbone = load_backbone(expected.name, source, seed=int(seed))
+    backbone = load_backbone(expected.name, source, seed=seed, settings=settings)
     if backbone.spec != expected:
         raise BundleError(
             f"the features come from {expected.name} with weights {expected.weights_sha256}, but "

@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,14 +16,12 @@ from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, sha256_text, write_text
 from reelflow.objectstore.shards import SharedShards
-from reelflow.provenance import content_code
+from reelflow.provenance.code import content_code
 from reelflow.video.decode import VideoFacts
 
 KIND = "facts"
 FILE = "facts.json"
 PACKS = 64
-SOURCES = ("components/dataset/facts.py", "reelflow/video")
-"""Code that facts depend on."""
 
 
 class Pack(Document):
@@ -86,9 +83,9 @@ class SharedFacts:
 
 
 def _key(clips: Iterable[Sha256]) -> Sha256:
-    return sha256_text(json.dumps([_code(), *sorted(clips)]))
+    return sha256_text(json.dumps([made_by(), *sorted(clips)]))
 
 
-@cache
-def _code() -> Sha256:
-    return content_code(*SOURCES, libraries=("av", "numpy"))
+def made_by() -> Sha256:
+    """Hash of the code and the libraries that facts depend on."""
+    return content_code("reelflow.video.decode", libraries=("av", "numpy"))

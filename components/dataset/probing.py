@@ -12,7 +12,7 @@ from reelflow.files import sha256_file
 from reelflow.objectstore.shards import SharedShards
 from reelflow.progress import report
 from reelflow.video.decode import VideoFacts, probe
-from reelflow.workers import in_processes
+from reelflow.workers.processes import in_processes
 
 NOTES = ".probed.jsonl"
 

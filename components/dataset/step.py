@@ -18,7 +18,8 @@ from reelflow.charts.clips import draw_clips_per_class
 from reelflow.contracts import SPLITS, Clip, DatasetReport, Rejected
 from reelflow.errors import ClipError, DataError
 from reelflow.files import sha256_file, sha256_text
-from reelflow.objectstore.shards import default_shards
+from reelflow.objectstore.interface import ObjectStore
+from reelflow.objectstore.shards import SharedShards, shared_shards
 from reelflow.params import DatasetParams
 from reelflow.progress import emit
 from reelflow.sources.cache import SourceNote
@@ -27,7 +28,14 @@ from reelflow.splitting.splits import Member
 RECIPES = (".yaml", ".yml")
 
 
-def run(params: DatasetParams, *, source: Path, dataset: Path, note: Path | None = None) -> DatasetReport:
+def run(
+    params: DatasetParams,
+    *,
+    source: Path,
+    dataset: Path,
+    note: Path | None = None,
+    store: ObjectStore | None = None,
+) -> DatasetReport:
     """Turn a folder of clips, or a recipe of generated ones, into a data set.
 
     Args:
@@ -35,6 +43,7 @@ def run(params: DatasetParams, *, source: Path, dataset: Path, note: Path | None
         source: the folder or the recipe.
         dataset: the output; `dataset.json` comes last.
         note: version of a tracked or fetched source.
+        store: the store of shared facts of clips.
 
     Raises:
         DataError: no usable clips, classes too small, or clips that contradict each other.
@@ -44,7 +53,7 @@ def run(params: DatasetParams, *, source: Path, dataset: Path, note: Path | None
     generated = source.suffix in RECIPES
     root = dataset / "clips" if generated else source
     found, rejected = (generate(source, root), []) if generated else find_clips(source)
-    usable, broken = _probe(params, root, found, dataset / NOTES)
+    usable, broken = _probe(params, root, found, dataset / NOTES, shared_shards(store, KIND))
     kept, duplicates = drop_duplicates(usable)
     members = [Member(clip.path, clip.label, clip.group) for clip in kept]
     result = split_clips(members, {clip_file.label for clip_file in found}, params)
@@ -66,16 +75,11 @@ def _note(params: DatasetParams, source: Path, clips: Sequence[Clip], *, generat
 
 
 def _probe(
-    params: DatasetParams, root: Path, found: Sequence[FoundClip], notes: Path
+    params: DatasetParams, root: Path, found: Sequence[FoundClip], notes: Path, shared: SharedShards | None
 ) -> tuple[dict[FoundClip, Probed], list[Rejected]]:
     """Facts of the usable clips; the others with their reasons."""
-    outcomes = probe_all(
-        root,
-        [clip_file.path for clip_file in found],
-        notes,
-        params.clip_timeout_s,
-        shared=default_shards(KIND),
-    )
+    paths = [clip_file.path for clip_file in found]
+    outcomes = probe_all(root, paths, notes, params.clip_timeout_s, shared)
     usable: dict[FoundClip, Probed] = {}
     rejected: list[Rejected] = []
     for clip_file in found:

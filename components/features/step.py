@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from components.features.codes import embed
 from components.features.finetune import finetune
 from components.features.shards import (
     FeatureShardInputs,
@@ -22,14 +21,16 @@ from components.features.shards import (
 )
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.artifacts.frames import FrameStore
-from reelflow.backbones import Backbone, Codes, load_backbone
+from reelflow.backbones.interface import Backbone, Codes
+from reelflow.backbones.registry import load_backbone
 from reelflow.contracts import FeatureShard, FeaturesReport, FrameShard
-from reelflow.lookahead import AHEAD, ahead
-from reelflow.objectstore.shards import SharedShards, default_shards
+from reelflow.objectstore.interface import ObjectStore
+from reelflow.objectstore.shards import SharedShards, shared_shards
 from reelflow.params import FeaturesParams
 from reelflow.progress import report as report_progress
-from reelflow.video.preprocess import preprocess
-from reelflow.video.views import VIEWS, check_views, offset_of
+from reelflow.settings import Settings
+from reelflow.video.views import check_views
+from reelflow.workers.lookahead import AHEAD, ahead
 
 KIND = "features"
 
@@ -40,9 +41,10 @@ def run(
     backbone: str,
     frames: Path,
     features: Path,
+    settings: Settings,
     dataset: Path | None = None,
     weights: Path | None = None,
-    shared: SharedShards | None = None,
+    store: ObjectStore | None = None,
 ) -> FeaturesReport:
     """Embed every view of the frames of every clip, by a network that was fine-tuned before if asked for.
 
@@ -54,9 +56,10 @@ def run(
         backbone: its name.
         frames: output of the frames step.
         features: where the codes are written; `features.json` comes last.
+        settings: cache and mirror of downloaded weights.
         dataset: output of the dataset step; needed for fine-tuning.
         weights: a file, or a folder of files.
-        shared: shards of other runs and machines; by default those in the store of the environment.
+        store: the store of shared shards.
 
     Raises:
         ParamsError: unknown backbone or view, the frames of a view were not kept, or
@@ -65,25 +68,24 @@ def run(
         BundleError: the folder of frames is incomplete.
         StorageError: the disk is full or read-only.
     """
-    store = FrameStore(frames)
-    check_views(params.views, store.report.oversample)
-    network = load_backbone(backbone, str(weights or params.weights), seed=params.seed)
+    source = FrameStore(frames)
+    check_views(params.views, source.report.oversample)
+    load = partial(load_backbone, backbone, seed=params.seed, settings=settings)
+    network = load(str(weights or params.weights))
     metrics, curves = {}, {}
     if params.finetune.blocks:
-        tuning = finetune(params, network, dataset=dataset, store=store, features=features)
+        tuning = finetune(params, network, dataset=dataset, store=source, features=features)
         metrics, curves = tuning.metrics, tuning.curves
-        network = load_backbone(backbone, str(features / BACKBONE_WEIGHTS), seed=params.seed)
+        network = load(str(features / BACKBONE_WEIGHTS))
     report = FeaturesReport(
-        data_hash=store.report.data_hash,
+        data_hash=source.report.data_hash,
         backbone=network.spec,
-        frames=store.report.count,
+        frames=source.report.count,
         views=params.views,
-        shards=_finish_shards(
-            Embedding(store, network, params.views, features, shared or default_shards(KIND))
-        ),
+        shards=_finish_shards(Embedding(source, network, params.views, features, shared_shards(store, KIND))),
         metrics={
-            "clips": len(store.clip_ids),
-            "frames": len(store.clip_ids) * store.report.count,
+            "clips": len(source.clip_ids),
+            "frames": len(source.clip_ids) * source.report.count,
             "views": len(params.views),
             **metrics,
         },
@@ -155,9 +157,12 @@ def _embed_all(work: Embedding, plans: Sequence[ShardPlan]) -> Generator[Codes, 
     report_progress(done, total, "clips")
     threads = os.cpu_count() or 1
     pool = ThreadPoolExecutor(threads)
+
+    def submit(task: tuple[list[str], str]) -> "Future[Codes]":
+        return pool.submit(embed, work.store, work.network, *task)
+
     try:
-        tasks = _tasks(work, plans)
-        for future in ahead(lambda task: pool.submit(_embed, work, *task), tasks, threads * AHEAD):
+        for future in ahead(submit, _tasks(work, plans), threads * AHEAD):
             codes = future.result()
             done += 1
             report_progress(done, total, "clips")
@@ -173,18 +178,3 @@ def _tasks(work: Embedding, plans: Sequence[ShardPlan]) -> Iterator[tuple[list[s
             work.store.check(plan.source)
             views = [origin.view for origin in plan.missing]
             yield from ((views, clip_id) for clip_id in plan.source.clip_ids)
-
-
-def _embed(work: Embedding, views: Sequence[str], clip_id: str) -> Codes:
-    """Codes of one clip, `(views, frames, dim)`; frames are decoded once, one at a time."""
-    spec = work.network.spec
-    ready: dict[str, list[NDArray[np.uint8]]] = {view: [] for view in views}
-    for offset in {offset_of(view) for view in views}:
-        for frame in work.store.each(clip_id, offset):
-            for view in (view for view in views if offset_of(view) == offset):
-                seen = VIEWS[view](frame[None])  # (height, width, 3) -> (1, height, width, 3)
-                ready[view].append(preprocess(seen, spec.preprocessing))
-    codes: Codes = np.empty((len(views), work.store.report.count, spec.dim), spec.dtype)
-    for place, view in enumerate(views):
-        codes[place] = work.network.embed(np.concatenate(ready[view]))
-    return codes

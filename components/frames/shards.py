@@ -1,24 +1,20 @@
-"""Tar shards of JPEG frames, one member per clip. A shard is complete when its index exists."""
+"""Assigns clips to shards, and finds finished ones: a shard is complete when its index exists."""
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from components.frames.extract import Extracted
-from reelflow.artifacts.frames import BLOCK, TAR_END, ClipFrames, ShardIndex, index_path
-from reelflow.contracts import Clip, FrameShard, Rejected, Sha256
+from components.frames.write import Finished
+from reelflow.artifacts.frames import ShardIndex, index_path
+from reelflow.contracts import Clip, Sha256
 from reelflow.documents import Document
-from reelflow.errors import BundleError, ClipError, ParamsError
-from reelflow.files import atomic, sha256_file, sha256_text, write_text
+from reelflow.errors import BundleError, ParamsError
+from reelflow.files import sha256_text
 from reelflow.objectstore.shards import SharedShards
 from reelflow.params import FramesParams
-from reelflow.provenance import content_code
+from reelflow.provenance.code import content_code
 
-SOURCES = ("components/frames", "reelflow/video", "reelflow/artifacts/frames.py")
-"""Code that frames depend on."""
 LIBRARIES = ("av", "numpy", "simplejpeg")
 PART = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
@@ -68,25 +64,6 @@ class FrameShardInputs(Document):
         return sha256_text(self.to_json())
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A complete shard: its entry in `frames.json`, and its quarantined clips."""
-
-    shard: FrameShard
-    quarantined: tuple[Rejected, ...]
-
-    @classmethod
-    def of(cls, tar: Path, index: ShardIndex) -> Self:
-        """The shard with this index."""
-        shard = FrameShard(
-            file=tar.name,
-            sha256=index.sha256,
-            size_bytes=index.size_bytes,
-            clip_ids=tuple(sorted(index.clips)),
-        )
-        return cls(shard, index.quarantined)
-
-
 def inputs_of(file: str, clips: Sequence[Clip], params: FramesParams) -> FrameShardInputs:
     """The inputs of a shard."""
     return FrameShardInputs(
@@ -130,37 +107,10 @@ def whole_shard(tar: Path, clips: Sequence[Clip]) -> Finished | None:
         return None
 
 
-def write_shard(tar: Path, clips: Sequence[Clip], outcomes: Iterable[Extracted | ClipError]) -> Finished:
-    """Write one shard, then its index.
-
-    Raises:
-        StorageError: the disk is full or read-only.
-    """
-    kept: dict[str, ClipFrames] = {}
-    quarantined: list[Rejected] = []
-    with atomic(tar) as partial, partial.open("wb") as file:
-        for clip, outcome in zip(clips, outcomes, strict=True):
-            if isinstance(outcome, ClipError):
-                quarantined.append(Rejected(path=clip.path, reason=str(outcome)))
-                continue
-            width, height = outcome.size
-            kept[clip.clip_id] = ClipFrames(
-                start=file.tell() + BLOCK, lengths=outcome.lengths, width=width, height=height
-            )
-            file.write(outcome.tar)
-        file.write(TAR_END)
-    index = ShardIndex(
-        sha256=sha256_file(tar), size_bytes=tar.stat().st_size, clips=kept, quarantined=tuple(quarantined)
-    )
-    write_text(index_path(tar), index.to_json())
-    return Finished.of(tar, index)
-
-
 def _names(tar: Path) -> tuple[str, str]:
     return tar.name, index_path(tar).name
 
 
-@cache
 def made_by() -> Sha256:
     """Hash of the code and the libraries that frames depend on."""
-    return content_code(*SOURCES, libraries=LIBRARIES)
+    return content_code("components.frames.write", libraries=LIBRARIES)

@@ -9,29 +9,36 @@ from pathlib import Path
 
 from components.frames.extract import Extracted, extract
 from components.frames.shards import (
-    Finished,
     assign_shards,
     fetch_shard,
     inputs_of,
     part_of,
     share_shard,
     whole_shard,
-    write_shard,
 )
+from components.frames.write import Finished, write_shard
 from reelflow.artifacts.clips import read_clips
 from reelflow.contracts import Clip, DatasetReport, FramesReport
 from reelflow.errors import ClipError, DataError
-from reelflow.objectstore.shards import SharedShards, default_shards
+from reelflow.objectstore.interface import ObjectStore
+from reelflow.objectstore.shards import SharedShards, shared_shards
 from reelflow.params import FramesParams
 from reelflow.progress import report as report_progress
+from reelflow.settings import Settings
 from reelflow.sources.fetch import bring_clips
-from reelflow.workers import in_processes
+from reelflow.workers.processes import in_processes
 
 KIND = "frames"
 
 
 def run(
-    params: FramesParams, *, dataset: Path, frames: Path, part: str = "", shared: SharedShards | None = None
+    params: FramesParams,
+    *,
+    dataset: Path,
+    frames: Path,
+    settings: Settings,
+    part: str = "",
+    store: ObjectStore | None = None,
 ) -> FramesReport:
     """Write the frames of every clip of a data set, or of a part of them.
 
@@ -41,8 +48,9 @@ def run(
         params: number of frames, and their encoding.
         dataset: folder of the dataset step.
         frames: the output; `frames.json` comes last.
+        settings: where clips are fetched from that are not on this disk.
         part: `2/8` for the second eighth of the shards; all by default.
-        shared: shards of other runs and machines; by default those in the store of the environment.
+        store: where other runs and machines share their shards.
 
     Raises:
         DataError: no clip can be decoded.
@@ -51,8 +59,8 @@ def run(
     """
     source = DatasetReport.open(dataset)
     shards = part_of(assign_shards(read_clips(dataset), params.shards), part)
-    bring = partial(bring_clips, source, dataset)
-    work = Extraction(params, bring, frames, shared or default_shards(KIND))
+    bring = partial(bring_clips, source, dataset, settings=settings)
+    work = Extraction(params, bring, frames, shared_shards(store, KIND))
     finished = _finish_shards(work, shards)
     quarantined = tuple(rejected for one in finished for rejected in one.quarantined)
     clips = sum(len(one.shard.clip_ids) for one in finished)

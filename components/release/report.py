@@ -32,7 +32,7 @@ from reelflow.contracts import (
 from reelflow.errors import BundleError
 from reelflow.files import write_text
 from reelflow.params import ReleaseParams
-from reelflow.provenance import PROVENANCE, Provenance
+from reelflow.provenance.step import PROVENANCE, Provenance
 
 MOST_QUARANTINED = 200
 

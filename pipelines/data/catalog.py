@@ -79,13 +79,13 @@ class Catalog:
         ]
 
 
-def open_shared(where: str) -> ObjectStore:
-    """The store of shards at `where`.
+def open_shared(settings: Settings) -> ObjectStore:
+    """The store of shards that the settings name.
 
     Raises:
         ParamsError: it is `none`, or not a store.
     """
-    store = open_store(Settings().model_copy(update={"store": where}))
+    store = open_store(settings)
     if store is None:
         raise ParamsError(
             f"REELFLOW_STORE is {NO_STORE}: shards are not shared; name a folder or s3://BUCKET/PREFIX"

@@ -98,7 +98,7 @@ def gc(
     from reelflow.tracking.versions import Versions
 
     settings, console, now = Settings(), wide_console(), time.time()
-    store, cache = open_shared(settings.store), ClipCache(settings.clips)
+    store, cache = open_shared(settings), ClipCache(settings.clips)
     models = [] if without_models else registered(Versions(settings))
     roots = [*models, *outputs(out)]
     plan = plan_collection(read_catalog(store), roots, older_than, now)
@@ -125,10 +125,11 @@ def _stores(remote: str) -> "Iterator[tuple[ObjectStore, ObjectStore, Path]]":
     from reelflow.errors import disk_errors
     from reelflow.settings import Settings
 
-    where = Settings().store
+    settings = Settings()
+    where = settings.store
     if not remote:
         raise ParamsError("the other store is empty: name a folder or s3://BUCKET/PREFIX (--remote)")
-    here, there = open_shared(where), open_shared(remote)
+    here, there = open_shared(settings), open_shared(settings.model_copy(update={"store": remote}))
     if where == remote:
         raise ParamsError(f"{remote} is REELFLOW_STORE itself: name another store (--remote)")
     staging = _staging(where)

@@ -8,7 +8,7 @@ from reelflow.contracts import DatasetReport, FeatureShard, FrameShard
 from reelflow.documents import Report
 from reelflow.files import files_below
 from reelflow.params import DatasetParams
-from reelflow.provenance import PROVENANCE, Provenance
+from reelflow.provenance.step import PROVENANCE, Provenance
 
 DEFAULT_FOLDERS = (Path("artifacts"), Path("out"))
 Found = TypeVar("Found", bound=Report)

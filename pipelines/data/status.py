@@ -13,7 +13,7 @@ from reelflow.contracts import BackboneSpec, DatasetReport, FeaturesReport, Fram
 from reelflow.documents import Document
 from reelflow.objectstore.interface import ObjectStore
 from reelflow.params import Params
-from reelflow.provenance import PROVENANCE, Provenance
+from reelflow.provenance.step import PROVENANCE, Provenance
 
 
 class Held(Document):

@@ -16,7 +16,7 @@ from reelflow.documents import Document
 from reelflow.edge.bundle import open_bundle
 from reelflow.errors import BundleError, ParamsError, TrackingError
 from reelflow.files import exists, sha256_file
-from reelflow.provenance import PROVENANCE, Provenance
+from reelflow.provenance.step import PROVENANCE, Provenance
 from reelflow.settings import Settings
 from reelflow.tracking.versions import TrainingRun, Version, Versions
 

@@ -15,7 +15,7 @@ from reelflow.commandline import printable
 from reelflow.contracts import BackboneSpec
 from reelflow.errors import BundleError
 from reelflow.files import write_csv
-from reelflow.provenance import Provenance
+from reelflow.provenance.step import Provenance
 from reelflow.settings import Settings
 
 COLUMNS = ("sha256", "path", "label", "group", "split")
@@ -23,11 +23,14 @@ SHORT = 12
 NOT_RECORDED = "not recorded"
 
 
-def show(target: str, console: Console, *, clips: bool, output: Path | None, as_json: bool) -> None:
+def show(
+    target: str, settings: Settings, console: Console, *, clips: bool, output: Path | None, as_json: bool
+) -> None:
     """Run the command `lineage`.
 
     Args:
         target: a bundle, a run's folder, or a model.
+        settings: where MLflow is.
         console: to print to.
         clips: list them instead of the chain.
         output: a CSV file for the clips.
@@ -36,7 +39,7 @@ def show(target: str, console: Console, *, clips: bool, output: Path | None, as_
     Raises:
         BundleError: clips were requested but not recorded; or as `trace`.
     """
-    chain = trace(target, Settings())
+    chain = trace(target, settings)
     if as_json:
         console.file.write(chain.to_json())
     elif clips:

@@ -19,7 +19,7 @@ import requests
 
 from components.images import image
 from pipelines.images import image_name
-from pipelines.training import ConfigureTask, task_names
+from pipelines.training import ConfigureTask, set_variables, task_names
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.errors import ParamsError, TrackingError
 from reelflow.files import exists
@@ -32,14 +32,9 @@ from reelflow.tracking.sqlite import SQLITE, sqlite_file
 IMAGE_USER = "10001:0"
 START_TIMEOUT_S = 60
 LABEL = "reelflow.run"
-PASSED_ON = (  # prefixes of variables
+PASSED_ON = (  # prefixes of variables that libraries read
     "AWS_",
     "MLFLOW_",
-    "REELFLOW_RUN",
-    "REELFLOW_WORK",
-    "REELFLOW_EVENTS",
-    "REELFLOW_S3_ENDPOINT",
-    "REELFLOW_WEIGHTS_MIRROR",
     "TF_CPP_MIN_LOG_LEVEL",
 )
 
@@ -66,9 +61,16 @@ def docker_engine() -> Iterator[Any]:
 
 @contextmanager
 def docker_runner(
-    engine: Any, params: Params, out: Path, settings: Settings
+    engine: Any, params: Params, out: Path, settings: Settings, variables: dict[str, str]
 ) -> Iterator[tuple[Any, ConfigureTask]]:
     """Kfp's Docker runner, and the `ConfigureTask` that tells tasks their image and environment.
+
+    Args:
+        engine: a client of the Docker engine.
+        params: of the run.
+        out: the run's folder.
+        settings: of the run; they name the folders that containers write to.
+        variables: of the containers, besides credentials and what configures libraries.
 
     Raises:
         ParamsError: an image has not been built.
@@ -76,6 +78,7 @@ def docker_runner(
     from kfp import local
 
     written = _writable(params, out, settings)
+    passed_on = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
     names = {name: image(image_name(name, params)) for name in task_names(params)}
     _check_images(engine, sorted(set(names.values())))
     try:
@@ -92,12 +95,7 @@ def docker_runner(
 
         def configure(task: Any, name: str) -> None:
             task.set_container_image(names[name])
-            task.set_env_variable("REELFLOW_WEIGHTS_CACHE", str(settings.weights_cache))
-            task.set_env_variable("REELFLOW_STORE", settings.store)
-            task.set_env_variable("REELFLOW_CLIPS", str(settings.clips))
-            for variable, value in os.environ.items():
-                if variable.startswith(PASSED_ON):
-                    task.set_env_variable(variable, value)
+            set_variables(task, passed_on | variables)
 
         yield runner, configure
     finally:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import logging
-import os
 import re
 import shutil
 import time
@@ -22,16 +21,16 @@ from pipelines.local.source import check_source
 from pipelines.local.temporary import own_temporary
 from pipelines.local.view import View, open_view
 from pipelines.training import build, task_names
-from reelflow.backbones import check_backbones
+from reelflow.backbones.registry import check_backbones
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import BundleReport, Summary
 from reelflow.documents import Document
 from reelflow.errors import ReelflowError, StepError, StorageError, WeightsError, disk_errors
 from reelflow.files import check_space, exists, fingerprint, replace_folder, sha256_text, write_text
 from reelflow.nets.heads import check_heads
-from reelflow.params import Params
+from reelflow.params import STEPS, Params
 from reelflow.progress import Event
-from reelflow.provenance import code_hash
+from reelflow.provenance.code import code_hash
 from reelflow.settings import Settings
 from reelflow.sources.fetch import data_version
 from reelflow.tracking.records import finish_run, prepare, record_folder
@@ -50,7 +49,9 @@ class RunState(Document):
     finished: bool = False
 
 
-def run_local(params: Params, out: Path, console: Console, runner: Runner = "subprocess") -> Summary:
+def run_local(
+    params: Params, out: Path, console: Console, settings: Settings, runner: Runner = "subprocess"
+) -> Summary:
     """Run the training pipeline in `out`, or resume a killed attempt.
 
     Writes `summary.json`, `report.html` and `bundle/` to `out`; finished steps stay in `out/work`.
@@ -62,16 +63,16 @@ def run_local(params: Params, out: Path, console: Console, runner: Runner = "sub
     out = out.absolute()
     _check_folders(params, out)
     with alone_in(out, console), own_temporary():
-        state = _state(params, out)
+        state = _state(params, out, settings)
         if state.finished and (summary := _finished_summary(out)):
             console.print("nothing has changed since this run: its results are up to date", style="dim")
             return summary
         started = time.perf_counter()
         write_text(out / "run.json", state.to_json())
-        settings = _settings(state, out)
+        settings = _of_run(settings, state, out)
         prepare(settings)
         with open_steps(runner, params, out, settings) as steps:
-            _run_pipeline(params, out, Settings(), console, steps)
+            _run_pipeline(params, out, console, steps)
         summary = _deliver(out, settings, started)
         write_text(out / "run.json", state.model_copy(update={"finished": True}).to_json())
         return summary
@@ -98,12 +99,12 @@ def _check_folders(params: Params, out: Path) -> None:
         )
 
 
-def _state(params: Params, out: Path) -> RunState:
+def _state(params: Params, out: Path, settings: Settings) -> RunState:
     """The state of the run in `out` if it has the same params, data and code, else a new one."""
     given = map(Path, (params.features.weights, *params.training.teacher))
     files = [fingerprint(path) for path in given if exists(path)]
-    files.append(data_version(params.dataset.source, Settings()))
-    mark = sha256_text("\n".join([params.model_dump_json(), code_hash(""), *files]))
+    files.append(data_version(params.dataset.source, settings))
+    mark = sha256_text("\n".join([params.model_dump_json(), code_hash(*STEPS), *files]))
     with contextlib.suppress(ReelflowError):
         found = RunState.read(out / "run.json")
         if found.fingerprint == mark:
@@ -120,20 +121,16 @@ def _finished_summary(out: Path) -> Summary | None:
     return None
 
 
-def _settings(state: RunState, out: Path) -> Settings:
-    """What the steps see: they inherit this process's environment."""
+def _of_run(settings: Settings, state: RunState, out: Path) -> Settings:
+    """The settings of a run's steps."""
     work = out / "work"
     (work / "logs").mkdir(parents=True, exist_ok=True)
-    os.environ["REELFLOW_RUN"] = state.name
-    os.environ["REELFLOW_WORK"] = str(work)
-    os.environ["REELFLOW_EVENTS"] = str(work / "events.jsonl")
-    settings = Settings()
-    os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
-    return settings
+    own = {"run_name": state.name, "task": "", "work": work, "events": work / "events.jsonl"}
+    return settings.model_copy(update=own)
 
 
-def _run_pipeline(params: Params, out: Path, settings: Settings, console: Console, steps: Steps) -> None:
+def _run_pipeline(params: Params, out: Path, console: Console, steps: Steps) -> None:
+    settings = steps.settings
     log_path = out / "work" / "logs" / f"{settings.run_name}.log"
     with (
         _open_log(log_path) as log,

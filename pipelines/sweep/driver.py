@@ -14,21 +14,23 @@ from pipelines.sweep.record import Record
 from pipelines.sweep.results import FILE, Study, SweepReport, to_report
 from pipelines.sweep.search import Attempt, Search, attempts, best, open_study
 from pipelines.sweep.space import Space
-from pipelines.sweep.trainings import Prepared, Trainer, kept_in, prepare
+from pipelines.sweep.trainings import Prepared, Trainer, in_folder, prepare
 from pipelines.sweep.view import Meter
-from reelflow.backbones import check_backbones
+from reelflow.backbones.registry import check_backbones
 from reelflow.errors import ParamsError, StorageError
 from reelflow.files import exists, sha256_text
 from reelflow.params import Params
 from reelflow.progress import watched_by
-from reelflow.provenance import code_hash, identity, library_versions
+from reelflow.provenance.code import code_hash
+from reelflow.provenance.libraries import library_versions
+from reelflow.provenance.step import identity
 from reelflow.settings import Settings
 
 DATABASE, WORK = "sweep.db", "work"
 RESULTS = (FILE, PAGE, PICTURE, BEST)
 
 
-def run_sweep(params: Params, space: Space, out: Path, console: Console) -> SweepReport:
+def run_sweep(params: Params, space: Space, out: Path, console: Console, settings: Settings) -> SweepReport:
     """Search in `out`, or resume a killed attempt.
 
     Every outer fold has a study of its own, which sees no clip that the fold tests. Behind several
@@ -42,16 +44,19 @@ def run_sweep(params: Params, space: Space, out: Path, console: Console) -> Swee
     out = out.absolute()
     _check(params, out)
     _check_place(out)
-    with alone_in(out, console), kept_in(out / WORK):
+    in_work = in_folder(settings, out / WORK)
+    with alone_in(out, console):
+        (out / WORK).mkdir(exist_ok=True)
         with open_view(_preparing(params), console) as view, watched_by(view.show):
-            prepared = prepare(params, space.view_lists(), out / WORK)
+            prepared = prepare(params, space.view_lists(), out / WORK, in_work)
         folders = out / WORK / "folds"
         nests = write_nests(prepared.dataset, params.evaluation.protocol, space.inner, folders)
         console.print(_plan(space, nests), highlight=False)
         key = _key(params, space, prepared)
-        record = Record(Settings(), f"sweep-{key[:8]}", _identity(params, space, key))
+        record = Record(settings, f"sweep-{key[:8]}", _identity(params, space, key))
         with open_view([nest.name for nest in nests], console) as view:
-            driver = _Driver(space, params, Trainer(params, prepared, out / WORK), record, Meter(view), key)
+            trainer = Trainer(params, prepared, out / WORK, in_work)
+            driver = _Driver(space, params, trainer, record, Meter(view), key)
             studies = [driver.study(nest, out / DATABASE) for nest in nests]
         report = to_report(studies, space, params)
         write_results(report, studies, params, out)

@@ -15,7 +15,7 @@ from reelflow.contracts import BackboneSpec, BundleReport, DatasetReport, Featur
 from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, write_text
-from reelflow.provenance import PROVENANCE, Provenance
+from reelflow.provenance.step import PROVENANCE, Provenance
 
 LINEAGE = "lineage.json"
 MAX_LINEAGE_BYTES = 64 * 1024 * 1024

@@ -12,6 +12,7 @@ from reelflow.backbones.download import fetch
 from reelflow.backbones.weight_file import WeightFile, check
 from reelflow.errors import WeightsError
 from reelflow.files import atomic
+from reelflow.settings import Settings
 
 if TYPE_CHECKING:
     import keras
@@ -19,20 +20,21 @@ if TYPE_CHECKING:
 KEYWORDS = ("imagenet", "random")
 
 
-def find_weights(weights: str, published: WeightFile, others: Sequence[str] = ()) -> Path:
+def find_weights(weights: str, published: WeightFile, settings: Settings, others: Sequence[str] = ()) -> Path:
     """Find the file of weights that a parameter means.
 
     Args:
         weights: `imagenet` for the published file; a file; or its folder.
         published: the published file. A file of its name must have its content; a file of another
             name is the user's own and is not checked.
+        settings: name the cache of downloads, and a mirror.
         others: further names that are looked for in a folder.
 
     Raises:
         WeightsError: missing, altered, or not reachable.
     """
     if weights == "imagenet":
-        return fetch(published)
+        return fetch(published, settings)
     if weights == "random":
         raise WeightsError(
             f"this backbone has no random weights; expected {published.name}: "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reelflow.commandline import silenced_stderr
+from reelflow.workers.stderr import silenced_stderr
 
 if TYPE_CHECKING:
     import keras

@@ -40,17 +40,17 @@ class Opened:
 
 
 @contextmanager
-def fetched(source: str, expected: str = "") -> Iterator[Mapping[str, Path]]:
+def fetched(source: str, settings: Settings, expected: str = "") -> Iterator[Mapping[str, Path]]:
     """The inputs of the dataset step: the clips' folder or recipe, and the note on it if it has one.
 
     Args:
         source: as in params.
+        settings: name the cache of clips, and the server of `s3://`.
         expected: the version that the clips must have, if it matters.
 
     Raises:
         ReelflowError: the clips do not exist, have changed, or cannot be fetched.
     """
-    settings = Settings()
     with _opened(source, settings) as found:
         if expected and _version(source, found) != expected:
             raise DataError(f"{source} has changed since this run began: run it again")
@@ -80,13 +80,14 @@ def content_version(source: str, settings: Settings) -> str:
         return _version(source, found)
 
 
-def bring_clips(report: DatasetReport, dataset: Path, clips: Sequence[Clip]) -> Path:
+def bring_clips(report: DatasetReport, dataset: Path, clips: Sequence[Clip], settings: Settings) -> Path:
     """The folder below which these clips of a data set lie; they alone are fetched if they are not here.
 
     Args:
         report: of the data set.
         dataset: its folder.
         clips: the needed clips.
+        settings: name the cache of clips, and the server of `s3://`.
 
     Raises:
         ReelflowError: the source has changed, or the clips cannot be fetched.
@@ -94,7 +95,6 @@ def bring_clips(report: DatasetReport, dataset: Path, clips: Sequence[Clip]) -> 
     root = report.clips_root(dataset)
     if not clips or not (report.revision or is_remote(report.source)):
         return root
-    settings = Settings()
     cache, note = ClipCache(settings.clips), SourceNote.on(report)
     names = [clip.path for clip in clips]
     if tree := cache.find(note, names):

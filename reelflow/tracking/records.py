@@ -20,7 +20,7 @@ from reelflow.contracts import (
 )
 from reelflow.documents import Report
 from reelflow.errors import ReelflowError
-from reelflow.provenance import PROVENANCE, Provenance
+from reelflow.provenance.step import PROVENANCE, Provenance
 from reelflow.settings import Settings
 from reelflow.tracking.tracker import Tracker, flatten
 

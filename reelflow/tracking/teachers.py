@@ -21,7 +21,7 @@ RUNS, MODELS = "runs:/", "models:/"
 
 
 @contextmanager
-def gathered(teachers: Sequence[str]) -> Iterator[dict[str, Path]]:
+def gathered(teachers: Sequence[str], settings: Settings) -> Iterator[dict[str, Path]]:
     """Copy the teachers into one temporary folder, an input of the training step.
 
     Each has a folder with its model and its report: the identity of the input is the content of the
@@ -30,6 +30,7 @@ def gathered(teachers: Sequence[str]) -> Iterator[dict[str, Path]]:
     Args:
         teachers: training folders, `.keras` files in them, `runs:/RUN/model/model.keras`, or
             `models:/NAME@ALIAS` and `models:/NAME/VERSION`, which refer to the run they came from.
+        settings: of MLflow.
 
     Yields:
         `{"teachers": folder}`, or an empty dict without teachers.
@@ -48,7 +49,7 @@ def gathered(teachers: Sequence[str]) -> Iterator[dict[str, Path]]:
             own = folder / f"teacher {number}"
             own.mkdir()
             if teacher.startswith((RUNS, MODELS)):
-                _download(teacher, own)
+                _download(teacher, own, settings)
             else:
                 _link(Path(teacher), own)
         yield {"teachers": folder}
@@ -85,9 +86,8 @@ def _link(teacher: Path, folder: Path) -> None:
     (folder / TrainingReport.file_name).symlink_to((source / TrainingReport.file_name).resolve())
 
 
-def _download(teacher: str, folder: Path) -> None:
+def _download(teacher: str, folder: Path, settings: Settings) -> None:
     """Fetch model and report of the run of a URI."""
-    settings = Settings()
     client, _ = connect(settings)
     with tracking_errors(settings.tracking_uri):
         run_id = _run_id(teacher, client)

@@ -78,7 +78,9 @@ def made_up(params: Params, view_lists: tuple[tuple[str, ...], ...], work: Path)
 def sweep(folder: Path, console: Console | None = None, **changes: object) -> SweepReport:
     params = base_params(folder)
     space = load_space(write_space(folder, **changes), params)
-    return run_sweep(params, space, folder.with_name(f"{folder.name}-out"), console or Console(quiet=True))
+    return run_sweep(
+        params, space, folder.with_name(f"{folder.name}-out"), console or Console(quiet=True), Settings()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -361,7 +363,7 @@ def test_the_space_of_the_checkout_fits_its_params():
 def test_what_would_make_the_number_dishonest_is_refused(tmp_path, section, values, message):
     params = base_params(tmp_path).with_values(evaluation={"protocol": "holdout"}, **{section: values})
     with pytest.raises(ParamsError, match=message):
-        run_sweep(params, space(tmp_path), tmp_path.with_name("out"), Console(quiet=True))
+        run_sweep(params, space(tmp_path), tmp_path.with_name("out"), Console(quiet=True), Settings())
 
 
 def test_a_bad_space_ends_the_command_before_anything_runs(tmp_path):
@@ -387,8 +389,14 @@ def test_files_of_no_search_stay(tmp_path, name):
     own.parent.mkdir(parents=True)
     own.write_text("dear")
     (tmp_path / "clips").mkdir()
-    with pytest.raises(StorageError, match="is not of a search and is left unchanged"):
-        run_sweep(base_params(tmp_path / "clips"), space(tmp_path), tmp_path / "own", Console(quiet=True))
+    with pytest.raises(StorageError, match="is of no search and is left as it is"):
+        run_sweep(
+            base_params(tmp_path / "clips"),
+            space(tmp_path),
+            tmp_path / "own",
+            Console(quiet=True),
+            Settings(),
+        )
     assert own.read_text() == "dear"
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from reelflow import provenance, steps
+from reelflow import steps
 from reelflow.contracts import FramesReport
 from reelflow.errors import BundleError, DataError, StorageError
 from reelflow.params import load_params
+from reelflow.provenance import step as provenance
 
 PARAMS = load_params(Path("params.yaml")).frames
 SHA = "0" * 64

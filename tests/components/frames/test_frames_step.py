@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.frames import step
 from components.frames.extract import extract
-from components.frames.step import run
 from reelflow.artifacts.frames import FrameStore
 from reelflow.contracts import FramesReport
 from reelflow.errors import BundleError, DataError, ParamsError
 from reelflow.params import FramesParams
 from reelflow.video.sample import uniform_indices
+from tests.environment import in_environment
 from tests.videos import level, write_dataset, write_video
+
+run = in_environment(step.run)
 
 PARAMS = FramesParams(count=5, oversample=1, jpeg_quality=95, shards=4, clip_timeout_s=60)
 

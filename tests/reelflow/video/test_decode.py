@@ -10,7 +10,7 @@ import pytest
 from reelflow.errors import ClipError
 from reelflow.video.decode import probe, sample_frames
 from reelflow.video.sample import uniform_indices
-from reelflow.workers import in_processes
+from reelflow.workers.processes import in_processes
 from tests.videos import level, write_video
 
 # Frames, width, height as displayed, of each odd video that can be used.

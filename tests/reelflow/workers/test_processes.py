@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from reelflow.errors import ClipError, StepError, StorageError
-from reelflow.workers import AHEAD, in_processes
+from reelflow.workers.processes import AHEAD, in_processes
 from tests.faulty_work import work
 
 
@@ -57,7 +57,7 @@ def test_processes_do_not_run_the_callers_main_module(tmp_path):
     script.write_text(
         "print('main')\n"
         "if __name__ == '__main__':\n"
-        "    from reelflow.workers import in_processes\n"
+        "    from reelflow.workers.processes import in_processes\n"
         "    from tests.faulty_work import work\n"
         "    print(*in_processes(work, ['a', 'b'], timeout_s=20))\n"
     )

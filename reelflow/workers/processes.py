@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from reelflow.errors import ClipError, StepError
-from reelflow.lookahead import AHEAD, ahead
+from reelflow.workers.lookahead import AHEAD, ahead
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
