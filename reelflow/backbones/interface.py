@@ -11,11 +11,11 @@ Codes = NDArray[np.uint8] | NDArray[np.float16]
 
 
 class Backbone(Protocol):
-    """A frozen network. Several threads may use one at once."""
+    """A frozen network. Thread-safe."""
 
     @property
     def spec(self) -> BackboneSpec:
-        """What it takes and gives."""
+        """Its input and output."""
         ...
 
     def embed(self, frames: NDArray[np.uint8]) -> Codes:

@@ -49,7 +49,7 @@ def load_backbone(name: str, weights: str, *, seed: int, settings: Settings) -> 
         settings: name the cache of downloads, and a mirror.
 
     Raises:
-        ParamsError: there is no such backbone.
+        ParamsError: unknown backbone.
         WeightsError: the weights are missing, altered, of another network, or not reachable.
     """
     check_backbones([name])
