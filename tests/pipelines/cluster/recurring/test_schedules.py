@@ -7,8 +7,8 @@ import kfp_server_api as kfp
 import pytest
 from hypothesis import strategies as st
 
-from pipelines.cluster.errors import ApiError
-from pipelines.cluster.schedules import DeclaredSchedule, apply
+from pipelines.cluster.api.errors import ApiError
+from pipelines.cluster.recurring.schedules import DeclaredSchedule, apply
 from pipelines.cluster.submit import ensure_experiment, ensure_version, version_name
 from tests.fake_kfp import FakeKfp
 from tests.fake_kfp.inputs import config_for, quick_client, small_package
@@ -146,7 +146,7 @@ def test_a_dry_run_on_an_empty_server_writes_nothing(cluster):
 
 
 def test_more_schedules_than_a_page_are_all_seen(cluster, monkeypatch):
-    monkeypatch.setattr("pipelines.cluster.client.PAGE_SIZE", 2)
+    monkeypatch.setattr("pipelines.cluster.api.client.PAGE_SIZE", 2)
     many = [replace(WEEKLY, name=f"job {number}") for number in range(5)]
     cluster.apply(*many)
     assert {verb for _, verb in cluster.apply(*many)} == {"keep"}

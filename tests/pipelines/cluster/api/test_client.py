@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
-from pipelines.cluster.client import RETRY, KubeflowClient, pages
-from pipelines.cluster.errors import ApiError
+from pipelines.cluster.api.client import RETRY, KubeflowClient, pages
+from pipelines.cluster.api.errors import ApiError
 from pipelines.cluster.submit import ensure_experiment, find_experiment
 from reelflow.errors import ClusterError
 from reelflow.settings import Settings
@@ -92,7 +92,7 @@ def test_a_request_has_a_time_limit(fake, tmp_path):
 
 
 def test_a_list_of_many_pages_is_read_to_its_end(fake, client, monkeypatch):
-    monkeypatch.setattr("pipelines.cluster.client.PAGE_SIZE", 2)
+    monkeypatch.setattr("pipelines.cluster.api.client.PAGE_SIZE", 2)
     names = ["a", "b", "c", "d", "e"]
     for name in names:
         client.experiments.experiment_service_create_experiment(experiment={"display_name": name})

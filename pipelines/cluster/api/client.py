@@ -18,9 +18,9 @@ from kfp_server_api.rest import RESTClientObject
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
+from pipelines.cluster.api.credentials import client_credentials
+from pipelines.cluster.api.errors import CONFLICT, TRANSIENT, ApiError, doing, translated, unreadable
 from pipelines.cluster.config import Kfp
-from pipelines.cluster.credentials import client_credentials
-from pipelines.cluster.errors import CONFLICT, TRANSIENT, ApiError, doing, translated, unreadable
 from reelflow.errors import ClusterError
 from reelflow.settings import Settings
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.cluster.cron import checked_cron
-from pipelines.cluster.schedules import Schedules, load_schedules
+from pipelines.cluster.recurring.cron import checked_cron
+from pipelines.cluster.recurring.schedules import Schedules, load_schedules
 from pipelines.values import read_values
 from reelflow.errors import ClusterError, ParamsError
 from tests.fake_kfp import FakeKfp

@@ -8,12 +8,12 @@ from pathlib import Path
 import kfp_server_api as kfp
 from pydantic import Field, field_validator
 
-from pipelines.cluster.client import KubeflowClient, named, pages
+from pipelines.cluster.api.client import KubeflowClient, named, pages
+from pipelines.cluster.api.errors import NOT_FOUND, ApiError, doing
 from pipelines.cluster.config import ConfigSection, Kfp
-from pipelines.cluster.cron import checked_cron
-from pipelines.cluster.errors import NOT_FOUND, ApiError, doing
+from pipelines.cluster.recurring.cron import checked_cron
+from pipelines.cluster.recurring.diff import RecurringRun, ScheduleChange, diff, mark, mark_of
 from pipelines.cluster.run_options import RunOptions
-from pipelines.cluster.schedule_diff import RecurringRun, ScheduleChange, diff, mark, mark_of
 from pipelines.cluster.submit import ensure_experiment, ensure_version, find_experiment, find_version
 from pipelines.values import read_values
 
