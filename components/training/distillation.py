@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from components.training.fit import score
 from components.training.folds import FoldRows
-from components.training.graph import scorer
-from components.training.objective import Scores
+from components.training.learners.epochs import score
+from components.training.learners.graph import scorer
+from components.training.learners.objective import Scores
 from reelflow.contracts import FeaturesReport, TrainingReport
 from reelflow.errors import BundleError, ParamsError
 from reelflow.nets.examples import Examples

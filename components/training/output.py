@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from components.training.fold_results import FoldResult
 from components.training.folds import FoldRows
 from components.training.history import CURVES, History
-from components.training.objective import Scores, measure
+from components.training.learners.fold_results import FoldResult
+from components.training.learners.objective import Scores, measure
 from reelflow.artifacts.predictions import write_predictions
 from reelflow.charts.canvas import save, shorten
 from reelflow.charts.curves import draw_curves

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from components.training.distillation import check_distillation, distilled_scores
-from components.training.fit import EpochLearner, score
-from components.training.fold_results import EpochProgress, FoldCache, FoldResult, Learner
 from components.training.folds import FoldRows, all_rows, fold_rows
-from components.training.graph import scorer
-from components.training.linear_learner import LinearLearner
+from components.training.learners.epochs import EpochLearner, score
+from components.training.learners.fold_results import EpochProgress, FoldCache, FoldResult, Learner
+from components.training.learners.graph import scorer
+from components.training.learners.linear_learner import LinearLearner
 from components.training.memory import memory_errors
 from components.training.output import TrainingResult, middle, write_results
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS

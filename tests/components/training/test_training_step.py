@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
-from components.training import linear_learner as linear
 from components.training import step
+from components.training.learners import linear_learner as linear
 from components.training.step import run
 from reelflow.contracts import TrainingReport
 from reelflow.errors import BundleError, DataError, ParamsError

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.training.fit import draw
+from components.training.learners.epochs import draw
 from components.training.step import run
 from reelflow.artifacts.predictions import read_predictions
 from reelflow.errors import ParamsError

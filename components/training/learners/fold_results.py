@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from components.training.checkpoint import DAMAGE
 from components.training.folds import FoldRows
 from components.training.history import History
-from components.training.objective import Scores
+from components.training.learners.checkpoint import DAMAGE
+from components.training.learners.objective import Scores
 from reelflow.files import atomic
 from reelflow.nets.examples import Rows
 from reelflow.progress import emit, report

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from components.training.graph import Stepper, scorer
-from components.training.objective import distributions, is_right, loss_of, measure
+from components.training.learners.graph import Stepper, scorer
+from components.training.learners.objective import distributions, is_right, loss_of, measure
 from reelflow.nets.heads import build_head
 from tests import fake_features as fake
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from components.training.fit import score
-from components.training.fold_results import EpochProgress, FoldResult
 from components.training.folds import FoldRows
-from components.training.graph import scorer
 from components.training.history import History
-from components.training.objective import measure
+from components.training.learners.epochs import score
+from components.training.learners.fold_results import EpochProgress, FoldResult
+from components.training.learners.graph import scorer
+from components.training.learners.objective import measure
 from reelflow.errors import ParamsError
 from reelflow.nets.examples import Examples, Rows, batches
 from reelflow.nets.linear import LinearFit, fit_linear

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from components.training.checkpoint import Arrays, Checkpoints, State
-from components.training.fold_results import EpochProgress, FoldResult
 from components.training.folds import FoldRows
-from components.training.graph import Scorer, Stepper, scorer
 from components.training.history import Figures, History
-from components.training.objective import Scores, distributions, measure
+from components.training.learners.checkpoint import Arrays, Checkpoints, State
+from components.training.learners.fold_results import EpochProgress, FoldResult
+from components.training.learners.graph import Scorer, Stepper, scorer
+from components.training.learners.objective import Scores, distributions, measure
 from reelflow.errors import ParamsError
 from reelflow.nets.examples import Examples, Rows, batches
 from reelflow.nets.runtime import reseed

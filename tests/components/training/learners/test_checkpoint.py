@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from components.training.checkpoint import Checkpoints, State
 from components.training.history import CURVES, History
+from components.training.learners.checkpoint import Checkpoints, State
 from reelflow.progress import watched_by
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.training.objective import Scores, build_optimizer, is_right, loss_of
+from components.training.learners.objective import Scores, build_optimizer, is_right, loss_of
 from reelflow.params import TrainingParams
 
 Scorer = Callable[[NDArray[np.float32]], Scores]
