@@ -51,9 +51,9 @@ def test_every_clip_is_tested_once_by_the_fold_that_holds_it_out(trained, inputs
     expected = [(clip.clip_id, place) for place, fold in enumerate(folds_of(inputs)) for clip in fold.test]
     assert list(zip(report.test.clip_ids, report.test.folds, strict=True)) == expected
     assert len({clip_id for clip_id, _ in expected}) == len(read_clips(inputs["dataset"]))
-    for fold, fold in zip(report.folds, folds_of(inputs), strict=True):
-        assert (fold.name, fold.test_clips) == (fold.name, len(fold.test))
-        assert (fold.train_clips, fold.validation_clips) == (len(fold.train), len(fold.validation))
+    for told, fold in zip(report.folds, folds_of(inputs), strict=True):
+        assert (told.name, told.test_clips) == (fold.name, len(fold.test))
+        assert (told.train_clips, told.validation_clips) == (len(fold.train), len(fold.validation))
 
 
 def test_validation_scores_are_pooled_and_give_the_metrics(trained, inputs):
