@@ -38,7 +38,7 @@ class Cluster:
     """A stand-in: kfp's runner in place of pods; the rest is real."""
 
     def __init__(self, folder: Path, mlflow: str, webhook: str) -> None:
-        self.workplace = Workplace(folder)
+        self.place = Workplace(folder)
         self.mlflow = MlflowClient(mlflow)
         self._folder, self._webhook = folder, webhook
         self._write(cluster_with_images(folder), mlflow)
@@ -52,7 +52,7 @@ class Cluster:
     def run(self, name: str) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"REELFLOW_RUN": name, "REELFLOW_WEBHOOK": self._webhook}
         environment |= {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
-        files = (self.workplace.params, self._folder / "cluster.yaml", self._folder / "root" / name)
+        files = (self.place.params, self._folder / "cluster.yaml", self._folder / "root" / name)
         return subprocess.run(
             [sys.executable, "-W", "ignore", "-c", RUN, *map(str, files)],
             cwd=ROOT,
