@@ -64,5 +64,5 @@ class Settings(BaseSettings):
         return {
             str(field.validation_alias): str(value)
             for name, field in type(self).model_fields.items()
-            if (value := getattr(self, name)) is not None and not isinstance(value, SecretStr)
+            if (value := getattr(self, name)) not in (None, "") and not isinstance(value, SecretStr)
         }

@@ -267,7 +267,7 @@ def test_a_search_in_which_all_fails_says_why(tmp_path):
     def judge(candidate, place):
         raise ParamsError("the loss is NaN or infinite")
 
-    with pytest.raises(ParamsError, match="fold 1: all 2 trials failed; the last one: the loss is no"):
+    with pytest.raises(ParamsError, match="fold 1: all 2 trials failed; the last one: the loss is NaN"):
         search(tmp_path, judge, trials=2)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.frames.step import run
+from components.frames import step
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.frames import FrameStore
 from reelflow.contracts import FramesReport

@@ -104,7 +104,7 @@ def cluster(tmp_path: Path, webhook: str) -> Iterator[Cluster]:
 
 
 def test_a_scheduled_run_does_new_work_once_and_tells_of_failure(cluster, heard):
-    cluster.workplace.write_params(training={"heads": ["single_frame"]})
+    cluster.place.write_params(training={"heads": ["single_frame"]})
     first = cluster.run("run-1")
     assert first.returncode == 0, first.stdout + first.stderr
     (run,) = cluster.runs("run-1")
@@ -127,7 +127,7 @@ def test_a_scheduled_run_does_new_work_once_and_tells_of_failure(cluster, heard)
     assert not cluster.runs("run-2")
     assert heard == []
 
-    cluster.workplace.write_params(training={"heads": ["single_frame"]}, dataset={"split_lists": NO_LISTS})
+    cluster.place.write_params(training={"heads": ["single_frame"]}, dataset={"split_lists": NO_LISTS})
     failed = cluster.run("run-3")
     assert failed.returncode != 0
     (run,) = cluster.runs("run-3")
@@ -144,7 +144,7 @@ NO_LISTS = {"train": "/nowhere/train.txt", "test": "/nowhere/test.txt"}
 
 
 def test_a_run_without_clips_says_so(cluster, heard):
-    cluster.workplace.write_params(dataset={"source": "/nowhere"})
-    load_params(cluster.workplace.params)
+    cluster.place.write_params(dataset={"source": "/nowhere"})
+    load_params(cluster.place.params)
     assert cluster.run("run-1").returncode != 0
     assert "/nowhere does not exist in the pod" in heard[0]["reason"]

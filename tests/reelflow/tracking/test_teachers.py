@@ -76,7 +76,7 @@ def test_a_run_without_the_report_is_refused(settings, tmp_path):
     (tmp_path / "model.keras").write_bytes(b"model")
     client.log_artifact(run_id, str(tmp_path / "model.keras"), "model")
     with (
-        pytest.raises(BundleError, match=r"without training\.json: which clips"),
+        pytest.raises(BundleError, match=r"no training\.json: its training clips"),
         gathered([f"runs:/{run_id}"], Settings()),
     ):
         pass
@@ -85,7 +85,7 @@ def test_a_run_without_the_report_is_refused(settings, tmp_path):
 def test_a_bare_model_is_refused(tmp_path):
     (tmp_path / "model.keras").write_bytes(b"model")
     with (
-        pytest.raises(BundleError, match="cannot be known; take a whole training folder"),
+        pytest.raises(BundleError, match="are unknown; use a complete training folder"),
         gathered([str(tmp_path / "model.keras")], Settings()),
     ):
         pass
