@@ -12,8 +12,8 @@ from typing import Any
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
+from reelflow.objectstore.client import POLICY, S3Client, TransferPolicy, error_code
 from reelflow.objectstore.interface import IncompleteUpload, Stored, checked
-from reelflow.s3 import POLICY, S3Client, TransferPolicy, error_code
 from reelflow.settings import Settings
 
 UPLOAD_THREADS = 4

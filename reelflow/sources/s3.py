@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reelflow.errors import StorageError
-from reelflow.s3 import POLICY, S3Client, TransferPolicy
+from reelflow.objectstore.client import POLICY, S3Client, TransferPolicy
 from reelflow.settings import Settings
 from reelflow.sources.address import S3Prefix
 from reelflow.sources.cache import MAX_FILES, Entry

@@ -6,7 +6,7 @@ It sends files in parts, and asks for listings in pages, as small as those of th
 import runpy
 import sys
 
-from reelflow.s3 import POLICY
+from reelflow.objectstore.client import POLICY
 
 PART_BYTES = 10_000
 CHANGES = {"attempts": 2, "backoff_s": 0.001, "part_bytes": PART_BYTES, "page_size": 4}
