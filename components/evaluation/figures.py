@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from components.evaluation.measures import most_confused
 from reelflow.charts.canvas import BLUE, GREEN, ORANGE, canvas, in_style, save, shorten
 from reelflow.charts.confusion import draw_confusion
+from reelflow.charts.curves import draw_curves
 from reelflow.charts.reliability import draw_reliability
 from reelflow.contracts import ClassScores, EvaluationReport
 
@@ -18,7 +19,7 @@ WIDTH, CLASS = 620, 24
 
 
 def write_figures(report: EvaluationReport, chosen: Sequence[str], folder: Path) -> None:
-    """Confusion matrices, raw, by true class, and of the chosen classes; bars a class; reliability."""
+    """Confusion matrices (raw, by true class, of the chosen classes), bars a class, reliability, curves."""
     matrix, labels = np.array(report.confusion), report.labels  # (classes, classes)
     title = f"{report.name}: rows actual, columns predicted"
     save(draw_confusion(matrix, labels, by_row=False, title=title), folder / "confusion.png")
@@ -32,6 +33,15 @@ def write_figures(report: EvaluationReport, chosen: Sequence[str], folder: Path)
         save(some, folder / "confusion_chosen.png")
     save(draw_per_class(report.per_class, report.name), folder / "per_class.png")
     save(draw_reliability(report.calibration, report.name), folder / "reliability.png")
+    save(draw_training(report), folder / "curves.png")
+
+
+def draw_training(report: EvaluationReport) -> Figure:
+    """Draw the learning curves of the first fold with the best epoch that the training reports."""
+    training = report.training
+    fold = next(fold for fold in training.folds if fold.best_epoch == training.best_epoch)
+    title = f"{report.name}, {shorten(fold.name)}"
+    return draw_curves(training.curves, training.best_epoch, title=title)
 
 
 @in_style

@@ -12,8 +12,6 @@ from components.training.history import CURVES, History
 from components.training.learners.fold_results import FoldResult
 from components.training.learners.objective import Scores, measure
 from reelflow.artifacts.predictions import write_predictions
-from reelflow.charts.canvas import save, shorten
-from reelflow.charts.curves import draw_curves
 from reelflow.contracts import Fold, Predictions, TrainingReport
 from reelflow.files import write_csv
 from reelflow.nets.examples import Examples, Rows
@@ -57,10 +55,7 @@ def write_results(
     reseed(network, params.seed)  # the saved file includes the dropout generators
     place = middle(result.results)
     history = result.results[place].history
-    title = f"{found.backbone.name}, {network.name}, {shorten(result.folds[place].name)}"
     _write_curves(history, folder / "curves.csv")
-    curves = draw_curves(history.curves(), history.best_epoch, title=title)
-    save(curves, folder / "curves.png")
     validation, test, deployed = _write_scores(result, examples, folder)
     report = TrainingReport(
         data_hash=found.data_hash,

@@ -10,9 +10,8 @@ from components.training.distillation import check_distillation, distilled_score
 from components.training.folds import FoldRows, all_rows, fold_rows
 from components.training.learners.epochs import EpochLearner, score
 from components.training.learners.fold_results import EpochProgress, FoldCache, FoldResult, Learner
-from components.training.learners.graph import scorer
+from components.training.learners.graph import memory_errors, scorer
 from components.training.learners.linear_learner import LinearLearner
-from components.training.memory import memory_errors
 from components.training.output import TrainingResult, middle, write_results
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.contracts import TrainingReport
@@ -49,7 +48,7 @@ def run(
         protocol: the evaluation protocol, as text of `reelflow.splitting.protocols.Protocol`.
         dataset: folder of the dataset step.
         features: folder of the features step.
-        model: the output; holds `model.keras`, `curves.csv`, `curves.png`, scores and `training.json`.
+        model: the output; holds `model.keras`, `curves.csv`, scores and `training.json`.
         teachers: the models of `params.teacher`, as `reelflow.tracking.teachers.gathered` lays them out.
 
     Raises:

@@ -4,13 +4,16 @@ Keras traces `train_on_batch` for the first batch sizes, and the last bits of a 
 the result of a fold would depend on earlier folds and on where a killed training resumed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.training.learners.objective import Scores, build_optimizer, is_right, loss_of
+from reelflow.errors import ParamsError
+from reelflow.nets.runtime import prepare
 from reelflow.params import TrainingParams
 
 Scorer = Callable[[NDArray[np.float32]], Scores]
@@ -61,6 +64,25 @@ class Stepper:
         """
         loss, accuracy = self._graph(features, targets)
         return float(loss), float(accuracy)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Say which values to lower where a training does not fit into memory.
+
+    Raises:
+        ParamsError: it does not.
+    """
+    prepare()
+    from tensorflow.errors import ResourceExhaustedError
+
+    try:
+        yield
+    except (MemoryError, ResourceExhaustedError) as error:
+        raise ParamsError(
+            "the network and its batches do not fit into memory: lower training.units, "
+            "training.dense_units, training.segments or training.batch_size"
+        ) from error
 
 
 def _features(network: Any) -> Any:

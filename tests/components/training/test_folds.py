@@ -18,8 +18,7 @@ from tests import fake_features as fake
 
 THREE = "group_kfold(3)"
 QUICK = {"learning_rate": 0.01, "batch_size": 32, "epochs": 8, "patience": 3, "units": 8, "dense_units": 16}
-FILES = ["curves.csv", "curves.png", "deployed.npy", "model.keras", "test.npy"]
-FILES += ["training.json", "validation.npy"]
+FILES = ["curves.csv", "deployed.npy", "model.keras", "test.npy", "training.json", "validation.npy"]
 
 
 @pytest.fixture(scope="module")

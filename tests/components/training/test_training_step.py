@@ -80,13 +80,12 @@ def test_the_model_is_that_of_the_best_epoch(trained, inputs):
 
 def test_the_folder_holds_the_files_and_nothing_else(trained):
     names = sorted(path.name for path in trained.iterdir())
-    assert names == ["curves.csv", "curves.png", "model.keras", "test.npy", "training.json", "validation.npy"]
+    assert names == ["curves.csv", "model.keras", "test.npy", "training.json", "validation.npy"]
     report = TrainingReport.open(trained)
     assert sha256_file(trained / "model.keras") == report.model_sha256
     rows = list(csv.DictReader((trained / "curves.csv").read_text().splitlines()))
     assert [int(row["epoch"]) for row in rows] == list(range(1, report.epochs_run + 1))
     assert float(rows[3]["train_loss"]) == pytest.approx(report.curves["train_loss"][3], abs=1e-6)
-    assert (trained / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_training_stops_when_the_validation_loss_stalls_and_tells_every_epoch(tmp_path, inputs):

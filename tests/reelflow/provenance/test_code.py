@@ -38,6 +38,8 @@ STEPS_BY_FILE = {
     "reelflow/artifacts/predictions.py": "baselines training evaluation",
     "reelflow/backbones/inception_v3.py": "features conversion",
     "reelflow/backbones/thumbnail.py": "features baselines conversion",
+    "reelflow/charts/canvas.py": "dataset evaluation release",
+    "reelflow/charts/curves.py": "evaluation release",
     "reelflow/edge/drawing.py": "",
     "reelflow/edge/timeline.py": "",
     "reelflow/edge/classifier.py": "conversion release",
