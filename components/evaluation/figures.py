@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from components.evaluation.measures import most_confused
-from reelflow.charts.canvas import BLUE, GREEN, ORANGE, canvas, in_style, save, shorten
+from reelflow.charts.canvas import BLUE, GREEN, ORANGE, in_style, new_figure, save, shorten
 from reelflow.charts.confusion import draw_confusion
 from reelflow.charts.reliability import draw_reliability
 from reelflow.contracts import ClassScores, EvaluationReport
@@ -37,7 +37,7 @@ def write_figures(report: EvaluationReport, chosen: Sequence[str], folder: Path)
 @in_style
 def draw_per_class(rows: Sequence[ClassScores], title: str) -> Figure:
     """Draw horizontal bars of precision, recall and F1, one group a class."""
-    figure = canvas(WIDTH, 100 + CLASS * len(rows))
+    figure = new_figure(WIDTH, 100 + CLASS * len(rows))
     axes = figure.subplots()
     places = np.arange(len(rows))
     for offset, (measure, color) in zip((-0.27, 0, 0.27), MEASURES, strict=True):
