@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from components.evaluation.measures import most_confused
-from reelflow.charts.canvas import BLUE, GREEN, ORANGE, canvas, in_style, save, shorten
+from reelflow.charts.canvas import BLUE, GREEN, ORANGE, in_style, new_figure, save, shorten
 from reelflow.charts.confusion import draw_confusion
 from reelflow.charts.curves import draw_curves
 from reelflow.charts.reliability import draw_reliability
@@ -47,7 +47,7 @@ def draw_training(report: EvaluationReport) -> Figure:
 @in_style
 def draw_per_class(rows: Sequence[ClassScores], title: str) -> Figure:
     """Draw horizontal bars of precision, recall and F1, one group a class."""
-    figure = canvas(WIDTH, 100 + CLASS * len(rows))
+    figure = new_figure(WIDTH, 100 + CLASS * len(rows))
     axes = figure.subplots()
     places = np.arange(len(rows))
     for offset, (measure, color) in zip((-0.27, 0, 0.27), MEASURES, strict=True):

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pipelines.sweep.results import Study, SweepReport
 from pipelines.sweep.search import Attempt
-from reelflow.charts.canvas import BLUE, GREY, canvas, in_style, shorten
+from reelflow.charts.canvas import BLUE, GREY, in_style, new_figure, shorten
 
 TUNED, HONEST = GREY, BLUE
 
@@ -21,7 +21,7 @@ def draw(report: SweepReport, last: Study) -> Figure:
         report: of all studies.
         last: the study that chose the values to use.
     """
-    figure = canvas(800, 310)
+    figure = new_figure(800, 310)
     trials, folds = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_trials(trials, last)
     _draw_folds(folds, report)
