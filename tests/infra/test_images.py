@@ -202,7 +202,7 @@ def test_lock_has_what_the_step_imports(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["no-such"], "no image is called no-such; there are conversion, dataset"),
+        (["no-such"], "no image is called no-such; there are baselines, conversion"),
         (["frames", "--base", "python:3.11-slim"], "name it by digest"),
     ],
 )

@@ -175,7 +175,7 @@ def test_many_long_and_odd_values_fit_mlflows_limits(settings):
 
 
 def test_nested_values_become_dotted_names():
-    values = {"lists": {"train": "a.txt"}, "rate": 0.1, "names": ["b"], "none": None}
+    values = {"split_lists": {"train": "a.txt"}, "rate": 0.1, "names": ["b"], "none": None}
     assert flatten(values, "dataset") == {
         "dataset.split_lists.train": "a.txt",
         "dataset.rate": "0.1",
