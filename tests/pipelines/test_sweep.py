@@ -63,7 +63,9 @@ def base_params(folder: Path, **training: object) -> Params:
     )
 
 
-def made_up(params: Params, view_lists: tuple[tuple[str, ...], ...], work: Path) -> trainings.Prepared:
+def made_up(
+    params: Params, view_lists: tuple[tuple[str, ...], ...], work: Path, settings: Settings
+) -> trainings.Prepared:
     """In place of `prepare`: 20 clips a class, in 20 groups."""
     clips = fake_features.make_clips(LABELS, {"train": 12, "validation": 4, "test": 4})
     shutil.rmtree(work / "made-up", ignore_errors=True)
@@ -389,7 +391,7 @@ def test_files_of_no_search_stay(tmp_path, name):
     own.parent.mkdir(parents=True)
     own.write_text("dear")
     (tmp_path / "clips").mkdir()
-    with pytest.raises(StorageError, match="is of no search and is left as it is"):
+    with pytest.raises(StorageError, match="is not of a search and is left unchanged"):
         run_sweep(
             base_params(tmp_path / "clips"),
             space(tmp_path),

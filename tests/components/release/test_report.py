@@ -114,8 +114,8 @@ def test_the_verdict_stands_in_words(plain):
     assert "thumbnail-gru classifies 8 of 10 test clips correctly" in found
     assert "Promoted to champion" in found
     assert "That is 80.0 % (95 % interval 70.0 to 90.0) over 2 classes" in found
-    assert "always naming the most frequent class would give 50.0" in found
-    assert "come from 5 groups (recordings), none of which was trained on." in found
+    assert "always answering the most frequent class would reach 50.0" in found
+    assert "come from 5 groups (recordings), none of which is in the training clips." in found
     assert "One split: the models were trained on the train clips" in found
     assert "Warning: this classifier" not in found
 
@@ -145,7 +145,7 @@ def test_folds_stand_in_a_table_and_no_group_leaks(tmp_path):
     found = words(text)
     assert '<a href="#folds">' in text
     assert "4-fold cross-validation by group: every clip was tested once, by a model that had not" in found
-    assert "none of which was trained on" in found
+    assert "none of which is in the training clips" in found
     assert "fold 4 12 2 6 3" in found
     assert "all together 16" in found
     assert "The model in the bundle was trained on all clips" in found
@@ -219,7 +219,7 @@ def test_the_champion_comparison_is_a_table_of_four(tmp_path):
     assert "Better beyond noise: 90.0 % against 50.0 %" in found
     assert "Challenger right 20 16 only the challenger" in found
     assert "Challenger wrong 0 only the champion 4" in found
-    assert "a split as uneven as 16 to 0 is rarely chance" in found
+    assert "a split as uneven as 16 to 0 is rarely noise" in found
     first = words((tmp_path / "first release" / "report.html").read_text(encoding="utf-8"))
     assert "The challenger was compared with no other champion" in first
 

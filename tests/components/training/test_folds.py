@@ -52,7 +52,7 @@ def test_every_clip_is_tested_once_by_the_fold_that_holds_it_out(trained, inputs
     assert len({clip_id for clip_id, _ in expected}) == len(read_clips(inputs["dataset"]))
     for found, fold in zip(report.folds, folds_of(inputs), strict=True):
         assert (found.name, found.test_clips) == (fold.name, len(fold.test))
-        assert (fold.train_clips, fold.validation_clips) == (len(fold.train), len(fold.validation))
+        assert (found.train_clips, found.validation_clips) == (len(fold.train), len(fold.validation))
 
 
 def test_validation_scores_are_pooled_and_give_the_metrics(trained, inputs):

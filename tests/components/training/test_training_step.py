@@ -225,5 +225,5 @@ def test_a_linear_model_without_a_solution_is_said(tmp_path, inputs, monkeypatch
         raise np.linalg.LinAlgError("not positive definite")
 
     monkeypatch.setattr(linear, "fit_linear", solve)
-    with pytest.raises(ParamsError, match="no solution with a penalty of 1e-05: take larger"):
+    with pytest.raises(ParamsError, match="no solution with a penalty of 1e-05: use larger"):
         train(tmp_path, inputs, "segment_linear", penalties=(1e-5, 1.0))

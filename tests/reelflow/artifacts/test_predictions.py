@@ -61,5 +61,5 @@ def test_a_file_of_other_things_is_refused(tmp_path: Path, content: bytes, messa
 @pytest.mark.parametrize("name", ["truth", "folds", "clip_ids"])
 def test_rows_that_do_not_fit_are_refused(tmp_path: Path, name: str):
     whole = write_predictions(tmp_path, "test", SCORES, IDS, [1, 0, 1]).model_dump()
-    with pytest.raises(ValidationError, match="one value a row"):
+    with pytest.raises(ValidationError, match="one value per row"):
         Predictions.model_validate(whole | {name: whole[name][:-1]})
