@@ -72,6 +72,8 @@ def networks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "components.features.step.load_backbone", lambda _, weights, **__: load_small(weights)
     )
+    registry = {"small": "reelflow.backbones.keras_application"}
+    monkeypatch.setattr("components.features.shards.BACKBONES", registry)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ def run(
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
         patch.chdir(cwd)
         patch.setattr(sys, "argv", [module, *arguments])
+        patch.delitem(sys.modules, f"{module}.__main__", raising=False)  # runpy warns of it
         for name, value in {**places, **environment}.items():
             patch.setenv(name, value)
         for name, value in {**SHORT, "timeout_s": timeout_s}.items():
