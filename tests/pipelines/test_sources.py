@@ -377,7 +377,10 @@ def test_no_run_takes_the_results_of_other_clips_under_the_same_prefix(bucket, v
     assert begin(settings("run-3"), bucket.source, "work", always=False)[0] not in ("", first)
 
 
-FETCH = "import sys; from reelflow.sources.fetch import fetched\nwith fetched(sys.argv[1]): print('whole')"
+FETCH = (
+    "import sys; from reelflow.settings import Settings; from reelflow.sources.fetch import fetched\n"
+    "with fetched(sys.argv[1], Settings()): print('whole')"
+)
 
 
 def test_a_killed_fetch_goes_on_and_two_at_once_are_safe(bucket, tmp_path):

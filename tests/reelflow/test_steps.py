@@ -74,7 +74,7 @@ def test_what_passes_is_an_input_and_its_failure_is_told(tmp_path, source):
 
     def step(passing):
         return steps.perform(
-            make_run([]), PARAMS, inputs={}, passing=passing, output={"frames": tmp_path / "out"}
+            make_run([]), PARAMS, inputs={}, passing=lambda _: passing, output={"frames": tmp_path / "out"}
         )
 
     assert step(lent()).data_hash == SHA

@@ -31,6 +31,7 @@ STEPS_BY_FILE = {
     "components/frames/extract.py": "frames",
     "components/release/report.css": "release",
     "components/release/report.html.j2": "release",
+    "components/training/folds.py": "training",
     "components/training/learners/epochs.py": "training",
     "reelflow/cli.py": "",
     "reelflow/steps.py": "",
