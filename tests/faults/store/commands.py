@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from reelflow.s3 import POLICY
 
 from reelflow.errors import StorageError
+from reelflow.objectstore.client import POLICY
 from tests.faults.store import proxy as faults
 from tests.faults.store.conftest import CALM
 from tests.faults.store.proxy import FaultyProxy
