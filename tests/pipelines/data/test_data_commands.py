@@ -23,6 +23,7 @@ from reelflow.settings import Settings
 from reelflow.sources.cache import ClipCache, SourceNote
 from reelflow.tracking.client import connect
 from reelflow.tracking.registry import LINEAGE_TAG
+from tests.environment import in_environment
 from tests.workplace import Workplace
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -140,8 +141,8 @@ def test_after_a_pull_no_clip_is_decoded_and_no_backbone_runs(small_run, store, 
     monkeypatch.setattr(Thumbnail, "embed", lambda *_: calls.append("embedded"))
     params = load_params(place.params)
     (dataset,) = out.glob("work/dataset-*")
-    frames = frames_step.run(params.frames, dataset=dataset, frames=tmp_path / "frames")
-    made = features_step.run(
+    frames = in_environment(frames_step.run)(params.frames, dataset=dataset, frames=tmp_path / "frames")
+    made = in_environment(features_step.run)(
         params.features, backbone="thumbnail", frames=tmp_path / "frames", features=tmp_path / "features"
     )
     assert frames.metrics["clips"] == made.metrics["clips"] > 0
