@@ -91,6 +91,23 @@ def workplace(tmp_path: Path) -> Workplace:
 
 
 @pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's tables without a row. Test workers share one: making it takes seconds."""
+    from reelflow.tracking.sqlite import migrate
+
+    folder = shared_by_workers(tmp_path_factory)
+    with locked(folder / ".database.lock"):
+        migrate(folder / "empty.db")
+    return folder / "empty.db"
+
+
+@pytest.fixture
+def database(empty_database: Path, tmp_path: Path) -> str:
+    """URI of an empty MLflow database of the test's own."""
+    return f"sqlite:///{shutil.copy(empty_database, tmp_path / 'mlflow.db')}"
+
+
+@pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workplace, Path, str]:
     """A finished run: its workplace, its folder, and what it printed. Test workers share one."""
     folder = shared_by_workers(tmp_path_factory) / "small-run"

@@ -37,6 +37,7 @@ def change(path: Path) -> None:
     path.write_text(f"{path.read_text()}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_dvc_repro_gives_the_metrics_of_the_pipeline(checkout, repro, small_run):
     _, out, _ = small_run

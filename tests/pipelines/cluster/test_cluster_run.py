@@ -103,6 +103,7 @@ def cluster(tmp_path: Path, webhook: str) -> Iterator[Cluster]:
         yield Cluster(tmp_path, address, webhook)
 
 
+@pytest.mark.slow
 def test_a_scheduled_run_does_new_work_once_and_tells_of_failure(cluster, heard):
     cluster.workplace.write_params(training={"heads": ["single_frame"]})
     first = cluster.run("run-1")
@@ -143,6 +144,7 @@ def test_a_scheduled_run_does_new_work_once_and_tells_of_failure(cluster, heard)
 NO_LISTS = {"train": "/nowhere/train.txt", "test": "/nowhere/test.txt"}
 
 
+@pytest.mark.slow
 def test_a_run_without_clips_says_so(cluster, heard):
     cluster.workplace.write_params(dataset={"source": "/nowhere"})
     load_params(cluster.workplace.params)

@@ -104,6 +104,7 @@ def test_nothing_changed_means_nothing_to_do(small_run):
     assert read_events(out) == before
 
 
+@pytest.mark.slow
 def test_another_head_reuses_every_other_step(small_run, tmp_path):
     place, whole, _ = small_run
     out = tmp_path / "out"
@@ -118,6 +119,7 @@ def test_another_head_reuses_every_other_step(small_run, tmp_path):
     assert reused["training thumbnail-gru"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_with_the_same_metrics(small_run, workplace):
     _, whole, _ = small_run
     out = workplace.folder / "out"

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory) -> Settings:
-    uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+def settings(empty_database, tmp_path_factory) -> Settings:
+    uri = f"sqlite:///{shutil.copy(empty_database, tmp_path_factory.mktemp('mlflow'))}"
     return Settings(tracking_uri=uri, run_name="release test")
 
 

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 
 @pytest.fixture
-def settings(tmp_path, monkeypatch) -> Settings:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+def settings(database, monkeypatch) -> Settings:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database)
     monkeypatch.setenv("REELFLOW_RUN", "night run")
     return Settings()
 
