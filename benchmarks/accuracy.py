@@ -7,11 +7,11 @@ cross-validation of its own training clips.
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +32,7 @@ from reelflow.commandline import run_command
 from reelflow.contracts import EvaluationReport, Interval, TrainingReport
 from reelflow.errors import ParamsError
 from reelflow.params import Params, load_params
+from reelflow.settings import Settings
 from reelflow.steps import perform
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -127,10 +128,10 @@ def main(
         raise ParamsError(f"{data} holds no clips/: name the folder with clips/ and weights/ (--data)")
     out.mkdir(parents=True, exist_ok=True)
     data, out = data.absolute(), out.absolute()
-    os.environ |= {"REELFLOW_WORK": str(out), "REELFLOW_EVENTS": str(out / "events.jsonl")}
+    settings = Settings().model_copy(update={"work": out, "events": out / "events.jsonl"})
     found = []
     for trial in trials:
-        found.append(measure(trial, data, out))
+        found.append(measure(trial, data, out, settings))
         print(_line(found[-1]), file=sys.stderr if as_json else sys.stdout, flush=True)
     if as_json:
         print(json.dumps([one.to_json() for one in found], indent=2))
@@ -138,7 +139,7 @@ def main(
         print("\n" + "\n".join([*_table(found), "", *_chosen_inside(found)]))
 
 
-def measure(trial: Trial, data: Path, out: Path) -> Found:
+def measure(trial: Trial, data: Path, out: Path, settings: Settings) -> Found:
     """Run the pipeline's own steps up to the evaluation; what is done already is reused."""
     started = time.perf_counter()
     params = _params(trial, data)
@@ -148,22 +149,21 @@ def measure(trial: Trial, data: Path, out: Path) -> Found:
     place = {name: links / name for name in names}
     protocol = params.evaluation.protocol
     shared = {"dataset": place["dataset"]}
-    perform(run_dataset, params.dataset, inputs={"source": source}, output=shared)
+    run = partial(perform, settings=settings)
+    run(run_dataset, params.dataset, inputs={"source": source}, output=shared)
     stills = {"frames": place["frames"]}
-    perform(run_frames, params.frames, inputs=shared, output=stills)
+    run(run_frames, params.frames, inputs=shared, output=stills)
     codes = {"features": place["features"]}
     weights = {"weights": Path(params.features.weights)}
     options = {"backbone": BACKBONE}
-    perform(run_features, params.features, options=options, inputs=shared | stills | weights, output=codes)
+    run(run_features, params.features, options=options, inputs=shared | stills | weights, output=codes)
     least = {"baselines": place["baselines"]}
-    perform(
-        run_baselines, params.baselines, options={"protocol": protocol}, inputs=shared | stills, output=least
-    )
+    run(run_baselines, params.baselines, options={"protocol": protocol}, inputs=shared | stills, output=least)
     model = {"model": place["model"]}
     how = {"head": trial.recipe.head, "protocol": protocol}
-    perform(run_training, params.training, options=how, inputs=shared | codes, output=model)
+    run(run_training, params.training, options=how, inputs=shared | codes, output=model)
     output = {"evaluation": place["evaluation"]}
-    perform(run_evaluation, params.evaluation, inputs=shared | codes | model | least, output=output)
+    run(run_evaluation, params.evaluation, inputs=shared | codes | model | least, output=output)
     return _found(trial, links, time.perf_counter() - started)
 
 

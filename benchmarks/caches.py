@@ -84,8 +84,8 @@ def fit(folder: Path) -> dict[str, float]:
 
 def ours(folder: Path) -> dict[str, float]:
     """The training step's own epochs, from the memory-mapped codes."""
-    from components.training.graph import Stepper
-    from components.training.objective import distributions
+    from components.training.learners.graph import Stepper
+    from components.training.learners.objective import distributions
     from reelflow.nets.examples import batches
 
     codes, truth = np.load(folder / "codes.npy", mmap_mode="r"), np.load(folder / "truth.npy")
@@ -111,7 +111,7 @@ def _network() -> tuple[Any, Any]:
 
 
 def _optimizer(params: Any) -> Any:
-    from components.training.objective import build_optimizer
+    from components.training.learners.objective import build_optimizer
 
     return build_optimizer(params)
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,6 +34,7 @@ from components.frames.step import run as run_frames
 from reelflow.commandline import run_command
 from reelflow.errors import ParamsError
 from reelflow.params import Params, load_params
+from reelflow.settings import Settings
 
 SHARED = ROOT.parent / "shared" / "data"
 BACKBONES = ("mobilenet_v2_quant", "thumbnail")
@@ -161,16 +163,13 @@ def two_backbones(bench: Bench) -> list[Figure]:
 
 
 def extract(params: Params, dataset: Path, place: Path, backbones: Sequence[str]) -> dict[str, float]:
-    """Seconds of the frames step and of the features step of each backbone."""
-    seconds = {
-        "frames": _seconds(lambda: run_frames(params.frames, dataset=dataset, frames=place / "frames"))
-    }
+    """Seconds of the frames step and of the features step of each backbone; nothing is shared."""
+    settings, frames = Settings(), place / "frames"
+    decode = partial(run_frames, params.frames, dataset=dataset, frames=frames, settings=settings)
+    seconds = {"frames": _seconds(decode)}
     for name in backbones:
-        seconds[name] = _seconds(
-            lambda name=name: run_features(
-                params.features, backbone=name, frames=place / "frames", features=place / name
-            )
-        )
+        embed = partial(run_features, params.features, backbone=name, frames=frames, settings=settings)
+        seconds[name] = _seconds(partial(embed, features=place / name))
     return seconds
 
 
@@ -308,7 +307,6 @@ def main(
         raise ParamsError(f"{data} holds no clips/ucf101: name the folder with clips/ and weights/ (--data)")
     bench = Bench(data.absolute(), out.absolute(), rounds)
     bench.out.mkdir(parents=True, exist_ok=True)
-    os.environ |= {"REELFLOW_STORE": "none", "REELFLOW_EVENTS": str(bench.out / "events.jsonl")}
     figures = []
     for name in chosen:
         figures += PARTS[name](bench)

@@ -14,6 +14,7 @@ from pipelines.data.commands import commands as data_commands
 from pipelines.overrides import absolute_path, absolute_source, names_in, override, with_model_name
 from reelflow.commandline import run_command
 from reelflow.params import load_params
+from reelflow.settings import Settings
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(cluster_commands)
@@ -65,7 +66,7 @@ def run(
         note=default.reason,
     )
     chosen = with_model_name(chosen, data, model)
-    print_summary(run_local(chosen, out, console, runner), out, console)
+    print_summary(run_local(chosen, out, console, Settings(), runner), out, console)
 
 
 @app.command(name="compile")
@@ -132,7 +133,7 @@ def reproduce(
         *(data, lists, split, validation, weights), tuple(names_in(backbones)), tuple(names_in(heads)), epochs
     )
     chosen = choice.within(load_params(params))
-    page = reproduction.reproduce(reproduction.Request(chosen, split, published), out, console)
+    page = reproduction.reproduce(reproduction.Request(chosen, split, published), out, console, Settings())
     console.print(f"tables  {page}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -162,7 +163,7 @@ def sweep(
         protocol=protocol,
     )
     found = load_space(space, chosen, trials)
-    print_report(run_sweep(chosen, found, out, console), out, console)
+    print_report(run_sweep(chosen, found, out, console, Settings()), out, console)
 
 
 @app.command()
@@ -177,7 +178,7 @@ def lineage(
     """Show what a model was made from: release, conversion, training, features, frames, every clip."""
     from pipelines.lineage.view import show
 
-    show(target, wide_console(), clips=clips, output=output, as_json=as_json)
+    show(target, Settings(), wide_console(), clips=clips, output=output, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Which image a task needs."""
 
-from reelflow.backbones import NEEDS_NO_TENSORFLOW
+from reelflow.backbones.registry import NEEDS_NO_TENSORFLOW
 from reelflow.params import Params
 from reelflow.sources.address import GitPath, parse_source
 

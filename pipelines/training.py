@@ -6,7 +6,7 @@ Evaluations form a chain: each carries along those before it, so that conversion
 through one artifact (docs/adr/0002-evaluations-form-a-chain.md).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,12 @@ ConfigureTask = Callable[[Any, str], None]
 
 def unchanged(task: Any, name: str) -> None:
     """Leave a task as it is."""
+
+
+def set_variables(task: Any, variables: Mapping[str, str]) -> None:
+    """Give a task environment variables."""
+    for variable, value in variables.items():
+        task.set_env_variable(variable, value)
 
 
 def pairs(params: Params) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ def read_values(path: Path, kind: type[Model]) -> Model:
     """Read and check a YAML file.
 
     Raises:
-        ParamsError: the file is missing, is no YAML, or holds a wrong name or value.
+        ParamsError: the file is missing, is not valid YAML, or has a wrong name or value.
     """
     try:
         return kind.model_validate(read_yaml(path))
@@ -26,4 +26,4 @@ def read_values(path: Path, kind: type[Model]) -> Model:
     except OSError as error:
         raise ParamsError(f"{path}: {error.strerror}; name an existing file") from error
     except ValueError as error:
-        raise ParamsError(f"{path} is no valid YAML: {error}") from error
+        raise ParamsError(f"{path} is not valid YAML: {error}") from error

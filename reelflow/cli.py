@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reelflow import __version__
-from reelflow.commandline import printable, run_command, silenced_stderr
+from reelflow.commandline import printable, run_command
 from reelflow.errors import ClipError, ParamsError, disk_errors
+from reelflow.workers.stderr import silenced_stderr
 
 if TYPE_CHECKING:
     from reelflow.contracts import BundleReport

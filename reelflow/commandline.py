@@ -1,9 +1,7 @@
 """What every command line shares: errors become one message and an exit code, never a traceback."""
 
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import typer
@@ -15,7 +13,7 @@ LAYOUT = "\n\t"
 
 
 def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
-    """Run a typer command, or a plain function as one; exit codes stand in `reelflow.errors`."""
+    """Run a typer command, or a plain function as one; `reelflow.errors` documents the exit codes."""
     try:
         _as_app(command)(standalone_mode=True)
     except ReelflowError as error:
@@ -29,35 +27,21 @@ def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
         sys.exit(StorageError.exit_code)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            print("stopped; the same command goes on where it was", file=sys.stderr)  # noqa: T201
+            print("stopped; run the same command again to resume", file=sys.stderr)  # noqa: T201
         raise
     sys.exit(0)
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    """The text without what would steer a terminal: names of files may hold anything.
+    """Escape control characters: a file name may hold any character.
 
     Args:
-        text: to show.
-        keep: what stays as it is, besides printable letters.
+        text: the text to show.
+        keep: characters to keep besides the printable ones.
     """
     return "".join(
         letter if letter.isprintable() or letter in keep else ascii(letter)[1:-1] for letter in text
     )
-
-
-@contextmanager
-def silenced_stderr() -> Iterator[None]:
-    """Drop what native code writes to the process's stderr, such as LiteRT's lines on start-up."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _as_app(command: Callable[..., Any] | typer.Typer) -> typer.Typer:

@@ -1,9 +1,9 @@
 """The documents that cross a step's border.
 
-Every step leaves one folder. Its report (`dataset.json`, `frames.json`, ...) is written last and
-names the other files with their sha256, so that a folder with a report is a whole one, and the
-report's own hash stands for the folder's content. Reports hold no times and no paths of the
-machine: the same inputs give the same bytes.
+Every step writes one output folder. Its report (`dataset.json`, `frames.json`, ...) is written last and
+names the other files with their sha256. A folder with a report is therefore complete, and the hash
+of the report identifies the content of the folder. Reports hold no times and no machine paths: the
+same inputs give the same bytes.
 """
 
 from pathlib import Path
@@ -39,32 +39,32 @@ class Clip(Document):
 
 
 class Rejected(Document):
-    """One clip that was left out, and why."""
+    """One clip that was left out, with the reason."""
 
     path: str
     reason: str
 
 
 class DatasetReport(Report):
-    """`dataset.json`: the whole of a labelled data set. The clips stand in `clips.parquet`."""
+    """`dataset.json`: a labelled data set. `clips.parquet` beside it lists the clips."""
 
     file_name: ClassVar[str] = "dataset.json"
 
     source: str = Field(description="as in params: a folder, a recipe of generated clips, or an address")
     revision: str = Field(default="", description="what the source was at: a commit, or DVC's hash")
     version: str = Field(default="", description="hash of all that the source holds, by name")
-    generated: bool = Field(description="the clips lie in this folder's clips/, made from a recipe")
+    generated: bool = Field(description="the clips were made from a recipe and are in clips/ of this folder")
     labels: tuple[str, ...] = Field(description="sorted; a label's place is its class index")
     split_counts: dict[Split, int]
     groups: int
     dropped_classes: tuple[str, ...]
     quarantined: tuple[Rejected, ...]
-    notes: tuple[str, ...] = Field(default=(), description="what sets the split apart from the given lists")
+    notes: tuple[str, ...] = Field(default=(), description="how the split differs from the split lists")
     data_hash: Sha256 = Field(description="of every clip's content, label, group and split")
     clips_sha256: Sha256 = Field(description="of clips.parquet")
 
     def clips_root(self, folder: Path) -> Path:
-        """Where the clips lie; `folder` is the one that this report stands in."""
+        """Root folder of the clips; `folder` is the folder of this report."""
         return folder / "clips" if self.generated else Path(self.source)
 
 
@@ -98,12 +98,12 @@ class Preprocessing(Document):
     color: Literal["rgb", "grey"]
     resize: Literal["pil-bilinear"] = Field(description="antialiased bilinear, in fixed point")
     value_range: tuple[float, float] | None = Field(
-        description="float32 range that 0..255 maps to, or null for uint8 as it is"
+        description="float32 range that 0..255 maps to, or null for unchanged uint8"
     )
 
 
 class BackboneSpec(Document):
-    """What a frozen CNN takes and gives. feature (float32) = code * scale."""
+    """Input and output of a frozen CNN. feature (float32) = code * scale."""
 
     name: str
     preprocessing: Preprocessing
@@ -116,7 +116,7 @@ class BackboneSpec(Document):
 class FeatureShard(Document):
     """One `.npy` of one view's codes, `(clips, frames, dim)` in C order.
 
-    A view is a file of its own, so that a further one is added without touching the others.
+    Each view is a separate file: adding a view leaves the others unchanged.
     """
 
     file: str
@@ -152,12 +152,12 @@ class Predictions(Document):
     @model_validator(mode="after")
     def _has_rows_of_three(self) -> Self:
         if not len(self.clip_ids) == len(self.truth) == len(self.folds):
-            raise ValueError("clip_ids, truth and folds must have one value a row each")
+            raise ValueError("clip_ids, truth and folds must all have one value per row")
         return self
 
 
 class Fold(Document):
-    """One train/validation/test cut of a protocol, and what came of it."""
+    """One train/validation/test fold of a protocol, and its result."""
 
     name: str
     train_clips: int
@@ -167,7 +167,7 @@ class Fold(Document):
 
 
 class Baseline(Document):
-    """A shortcut: what a classifier reaches that sees next to nothing of a clip."""
+    """A shortcut baseline: a classifier that sees only metadata or thumbnails of a clip."""
 
     name: Literal["metadata", "thumbnails"]
     scored: Predictions
@@ -198,14 +198,16 @@ class TrainingReport(Report):
     data_hash: Sha256
     protocol: str
     folds: tuple[Fold, ...]
-    validation: Predictions = Field(description="by which the best is chosen, and scores are calibrated")
+    validation: Predictions = Field(description="used to select the best candidate and to calibrate scores")
     test: Predictions
     deployed: Predictions = Field(description="the model to deploy, on the clips that parity is checked on")
     head: str
     backbone: BackboneSpec
     frames: int
     views: tuple[str, ...] = Field(default=("plain",), description="that scores come from")
-    beside: bool = Field(default=False, description="the head sees all views at once; else scores are means")
+    beside: bool = Field(
+        default=False, description="the head sees all views at once; otherwise scores are averaged over views"
+    )
     labels: tuple[str, ...]
     best_epoch: int = Field(ge=1)
     epochs_run: int = Field(ge=1)
@@ -233,7 +235,7 @@ class Interval(Document):
 
 
 class Bin(Document):
-    """Clips whose best score lies in one range, for a reliability plot."""
+    """One bin of a reliability plot: clips whose best score is in one range."""
 
     clips: int
     confidence: float = Field(description="mean best score")
@@ -241,13 +243,13 @@ class Bin(Document):
 
 
 class Calibration(Document):
-    """What scores mean. Both numbers were fitted on validation clips, and measured on test clips."""
+    """Calibration of the scores: fitted on validation clips, measured on test clips."""
 
     temperature: float = Field(gt=0, description="scores become score ** (1 / temperature), normalised")
-    error_before: float = Field(description="expected calibration error of the scores as they come")
+    error_before: float = Field(description="expected calibration error of the raw scores")
     error: float = Field(description="expected calibration error of the scaled scores")
     bins: tuple[Bin, ...] = Field(description="of the scaled scores, in equal ranges from 0 to 1")
-    reject_below: float = Field(ge=0, le=1, description="a best score under this is no answer")
+    reject_below: float = Field(ge=0, le=1, description="clips with a best score below this are rejected")
     target: float = Field(description="accuracy asked of accepted clips")
     target_met: bool = Field(description="on the validation clips")
     accepted: float = Field(description="fraction of test clips")
@@ -262,7 +264,7 @@ class BaselineComparison(Document):
     interval: Interval
     difference: float = Field(description="the classifier's accuracy less the baseline's")
     difference_interval: Interval = Field(description="by a paired group bootstrap")
-    clearly_above: bool = Field(description="that interval lies above 0, and McNemar's test gives p < 0.05")
+    clearly_above: bool = Field(description="that interval is above 0, and McNemar's test gives p < 0.05")
 
 
 class EvaluationReport(Report):
@@ -270,8 +272,8 @@ class EvaluationReport(Report):
 
     Beside it: `scores.npy` `(test clips, classes) float32`, the model and the figures. `metrics`
     holds accuracy, top5_accuracy (with as many classes as top_k says), macro_f1, and
-    validation_accuracy and validation_loss, by which the best of several is chosen: the test clips
-    choose nothing.
+    validation_accuracy and validation_loss, by which the best candidate is selected: test clips are never
+    used for selection.
     """
 
     file_name: ClassVar[str] = "evaluation.json"
@@ -295,12 +297,14 @@ class EvaluationReport(Report):
 
 
 class Sampling(Document):
-    """How a clip becomes frames."""
+    """How frames are sampled from a clip."""
 
     frames: int = Field(ge=1, le=1000)
     method: Literal["uniform-centres"] = "uniform-centres"
     views: tuple[str, ...] = Field(default=("plain",), max_length=32)
-    beside: bool = Field(default=False, description="the head sees all views at once; else scores are means")
+    beside: bool = Field(
+        default=False, description="the head sees all views at once; otherwise scores are averaged over views"
+    )
     clip_s: float = Field(default=0.0, ge=0, description="median duration of the training clips")
 
     def width(self, dim: int) -> int:
@@ -311,8 +315,8 @@ class Sampling(Document):
 class Parity(Document):
     """The bundle on LiteRT against the Keras model.
 
-    By `holdout` on the test clips. Other protocols leave no clip that the deployed model has not
-    seen: parity is checked on all clips, and the two accuracies are no estimate of anything.
+    By `holdout` on the test clips. By any other protocol the deployed model is trained on all
+    clips: parity is then checked on training clips, and the two accuracies estimate nothing.
     """
 
     clips: int
@@ -331,7 +335,7 @@ class BundleFile(Document):
 
 
 class BundleReport(Report):
-    """`bundle.json`: everything that a device needs to know, and nothing that it must trust.
+    """`bundle.json`: everything that a device needs to know. The device verifies all of it.
 
     Files: `head.tflite`, `backbone.tflite` unless the backbone has no weights, and golden vectors
     `golden/frames.npy` (frames, height, width, channels) uint8, preprocessed; `golden/codes.npy`
@@ -377,8 +381,8 @@ class Comparison(Document):
     champion_accuracy: float
     difference: float
     difference_interval: Interval = Field(description="by a paired group bootstrap")
-    only_challenger: int = Field(description="clips that only the challenger names correctly")
-    only_champion: int = Field(description="clips that only the champion names correctly")
+    only_challenger: int = Field(description="clips that only the challenger classifies correctly")
+    only_champion: int = Field(description="clips that only the champion classifies correctly")
     p_value: float = Field(description="of McNemar's exact test, two-sided")
     size_ratio: float = Field(description="the challenger's size over the champion's")
     champion_may_know: bool = Field(description="the champion may have been trained on these clips")
@@ -386,7 +390,7 @@ class Comparison(Document):
 
 
 class ReleaseReport(Report):
-    """`release.json`: what became of the bundle in the registry."""
+    """`release.json`: the result of the registration and of the promotion gates."""
 
     file_name: ClassVar[str] = "release.json"
 
@@ -395,7 +399,7 @@ class ReleaseReport(Report):
     model_name: str
     version: int
     promoted: bool
-    aliases: tuple[str, ...] = Field(description="that point to this version now")
+    aliases: tuple[str, ...] = Field(description="that now point to this version")
     gates: tuple[Gate, ...]
     comparison: Comparison | None = Field(default=None, description="null without another champion")
     explanation: str
@@ -415,7 +419,7 @@ class SummaryRow(Document):
 
 
 class Summary(Document):
-    """`summary.json`: a whole run at a glance."""
+    """`summary.json`: the summary of a run."""
 
     rows: tuple[SummaryRow, ...] = Field(description="the chosen one first")
     chosen: str = Field(description="<backbone>-<head>, by validation accuracy")

@@ -40,7 +40,7 @@ class Document(BaseModel):
         except OSError as error:
             raise BundleError(f"{path} cannot be read: {error.strerror}") from error
         except pydantic.ValidationError as error:
-            raise BundleError(f"{path} is no valid {cls.__name__}: {error}") from error
+            raise BundleError(f"{path} is not a valid {cls.__name__}: {error}") from error
 
 
 class Report(Document):
@@ -61,12 +61,12 @@ class Report(Document):
         """Read the report of a step's folder.
 
         Raises:
-            BundleError: the folder is not whole.
+            BundleError: the folder is incomplete.
         """
         return cls.read(folder / cls.file_name)
 
     def save(self, folder: Path) -> None:
-        """Write the report, and with it make the folder whole.
+        """Write the report, which marks the folder as complete.
 
         Raises:
             StorageError: the disk is full or read-only.

@@ -3,13 +3,13 @@
 ReelflowError                exit code 1
 ├── ParamsError              2  a value in params.yaml or on the command line
 ├── DataError                3  the clips as a whole: none usable, too few, contradicting
-│   └── ClipError            3  one clip; steps quarantine it and go on
+│   └── ClipError            3  one clip; steps quarantine it and continue
 ├── WeightsError             4  a weight file: missing, wrong sha256, not reachable
 ├── BundleError              5  a bundle or a step's output: damaged, foreign, not trusted
 ├── StorageError             6  the disk: read-only, full, not permitted
 ├── TrackingError            7  MLflow: not reachable, not migrated
 ├── StepError                8  a step's process ended without saying why
-└── ClusterError             9  the Kubeflow API: not reachable, refused, no such thing
+└── ClusterError             9  the Kubeflow API: unreachable, refused, or not found
 
 A message says what was found, what was expected, and what to do next.
 """

@@ -45,12 +45,12 @@ def sha256_text(text: str) -> str:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Every file below a folder, links to files included; folders that go meanwhile are passed over."""
+    """Every file below a folder, links to files included; folders that disappear meanwhile are skipped."""
     return sorted(Path(place, name) for place, _, names in os.walk(folder) for name in names)
 
 
 def unfinished(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """Temporary files below a folder, of writers at work or killed, each with the path that it stands for."""
+    """Temporary files below a folder, of active or killed writers, each with its target path."""
     for path in files_below(folder):
         if (found := UNFINISHED.fullmatch(path.name)) and path.is_file():
             yield path, path.with_name(found["name"])
@@ -108,7 +108,7 @@ def write_array(path: Path, array: NDArray[np.generic]) -> None:
 
 @contextmanager
 def array_file(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> Iterator[BinaryIO]:
-    """A file to write an array's rows to, one after another: a whole `.npy` in the end, or none.
+    """A file to write an array's rows to, one after another: the result is a complete `.npy` file or no file.
 
     Raises:
         StorageError: the disk is full or read-only.

@@ -1,4 +1,4 @@
-"""params.yaml, typed: one section a step. Values stand in the YAML file, types and bounds here."""
+"""Typed params.yaml: one section per step. The YAML file holds the values, this module types and bounds."""
 
 from pathlib import Path
 from reprlib import Repr
@@ -24,7 +24,7 @@ class Section(BaseModel):
     """Base of every section: unknown names and changes are refused.
 
     Attributes:
-        unrolled: the list from which one task each is made; a task depends on its own item alone.
+        unrolled: the list that is unrolled into one task per item; a task depends only on its own item.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -41,12 +41,12 @@ class Section(BaseModel):
 
 
 class SplitLists(Section):
-    """Given lists of clip paths, one a line, as UCF101's `trainlist01.txt`."""
+    """Split lists: clip paths, one per line, as in UCF101's `trainlist01.txt`."""
 
     train: str
     test: str
     incomplete: Literal["refuse", "split"] = Field(
-        default="refuse", description="classes of which one list has too few clips: an error, or cut by group"
+        default="refuse", description="classes with too few clips in a list: an error, or split by group"
     )
 
 
@@ -58,11 +58,11 @@ class DatasetParams(Section):
         description="folder of clips, recipe of generated ones (.yaml), or git+https:// or s3:// address",
     )
     split: Literal["group", "random"] = Field(description="cut by whole groups, or clip by clip")
-    split_lists: SplitLists | None = Field(description="given train and test lists, or null")
+    split_lists: SplitLists | None = Field(description="train and test lists, or null")
     validation: float = Field(gt=0, lt=1, description="fraction of all clips")
     test: float = Field(gt=0, lt=1, description="fraction of all clips; unused with split_lists")
     drop_small_classes: bool = Field(description="drop classes too small for the split")
-    clip_timeout_s: float = Field(gt=0, description="seconds after which a clip is given up")
+    clip_timeout_s: float = Field(gt=0, description="seconds after which a clip is quarantined")
     seed: Seed
 
     @field_validator("source")
@@ -85,7 +85,7 @@ class FramesParams(Section):
     oversample: Literal[1, 3, 5, 7, 9] = Field(description="frames kept for each of these, for time views")
     jpeg_quality: int = Field(ge=50, le=100)
     shards: int = Field(ge=1, le=100_000)
-    clip_timeout_s: float = Field(gt=0, description="seconds after which a clip is given up")
+    clip_timeout_s: float = Field(gt=0, description="seconds after which a clip is quarantined")
 
 
 class FinetuneParams(Section):
@@ -117,7 +117,7 @@ class BaselinesParams(Section):
 
 
 class TrainingParams(Section):
-    """Heads, optimiser and schedule (SPEC.md, study A)."""
+    """Heads, optimiser and schedule. The study: see docs/study-a.md."""
 
     unrolled: ClassVar[str] = "heads"
 
@@ -133,7 +133,7 @@ class TrainingParams(Section):
     weight_decay: float = Field(ge=0, lt=1, description="of AdamW; 0 is the study's Adam")
     label_smoothing: float = Field(ge=0, lt=1)
     views: Literal["sample", "average", "beside"] = Field(
-        description="training draws one a clip; scores are also means over them; or a head sees all at once"
+        description="sample: one view per clip and epoch; average: scores are averaged; beside: all at once"
     )
     teacher: tuple[str, ...] = Field(
         description="models whose mean scores are learnt: training folders, runs:/ or models:/ URIs"
@@ -218,6 +218,10 @@ class Params(Section):
         return _validated(document, where="the command line")
 
 
+STEPS = tuple(Params.model_fields)
+"""Each step has a section."""
+
+
 def load_params(path: Path) -> Params:
     """Read and check a params file.
 
@@ -229,7 +233,7 @@ def load_params(path: Path) -> Params:
     except OSError as error:
         raise ParamsError(f"{path}: {error.strerror}; name an existing params file") from error
     except ValueError as error:
-        raise ParamsError(f"{path} is no valid YAML: {error}") from error
+        raise ParamsError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(document, dict):
         raise ParamsError(f"{path} holds no sections; expected {', '.join(Params.model_fields)}")
     return _validated(document, where=str(path))

@@ -1,4 +1,4 @@
-"""Progress of long work: steps say how far they are; whoever watches decides how to show it."""
+"""Progress of long work: steps emit events; a watcher decides how to show them."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def report(done: int, total: int, unit: str) -> None:
 
 
 def track(items: Iterable[T], total: int, unit: str) -> Iterator[T]:
-    """Pass the items through and report each one that is finished."""
+    """Yield the items and report progress after each."""
     report(0, total, unit)
     for done, item in enumerate(items, start=1):
         yield item
@@ -62,7 +62,7 @@ class EventFile:
         line = (json.dumps(event) + "\n").encode()
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(file, line)  # one write: lines of several processes never mix
+            os.write(file, line)  # one write: lines of several processes never interleave
         finally:
             os.close(file)
 

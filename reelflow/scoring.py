@@ -1,4 +1,4 @@
-"""Many clips at once, from frames that are already decoded."""
+"""Scores many clips with LiteRT, from decoded frames."""
 
 import os
 import threading
@@ -14,7 +14,7 @@ from reelflow.progress import track
 
 
 class FrameReader(Protocol):
-    """Gives the frames of a clip; several threads may ask at once."""
+    """Reads the frames of a clip; must be thread-safe."""
 
     def read(self, clip_id: str) -> NDArray[np.uint8]:
         """RGB frames `(frames, height, width, 3)`."""
@@ -31,7 +31,7 @@ def litert_scores(
     """Classify clips as a device does, from their frames on.
 
     Args:
-        load: gives a classifier of its own to each worker.
+        load: creates one classifier per worker.
         clip_ids: at least one clip.
         frames: of the clips.
         workers: threads; as many as there are cores by default.

@@ -1,4 +1,4 @@
-"""What the environment decides: where MLflow is, where weights come from. DVC never sees it."""
+"""Settings from environment variables: MLflow, object store, credentials, folders."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ class Settings(BaseSettings):
         task: `REELFLOW_TASK`; what the running step is called in progress and logs.
         work: `REELFLOW_WORK`; a folder that outlives the run: finished steps are kept in it, and
             outputs become links into it.
-        events: `REELFLOW_EVENTS`; the file to which steps append their progress. Who watches it
-            also records the steps in MLflow.
-        store: `REELFLOW_STORE`; where shards are shared: a folder, `s3://BUCKET/PREFIX`, or `none`.
+        events: `REELFLOW_EVENTS`; the file to which steps append their progress. The process that watches
+            it also records the steps in MLflow.
+        store: `REELFLOW_STORE`; the store of shared shards: a folder, `s3://BUCKET/PREFIX`, or `none`.
         s3_endpoint: `REELFLOW_S3_ENDPOINT`; the server of `s3://`; the `AWS_` variables hold the
             credentials.
         clips: `REELFLOW_CLIPS`; where clips that were fetched are kept.
@@ -26,8 +26,8 @@ class Settings(BaseSettings):
         kfp_token: `REELFLOW_KFP_TOKEN`; a bearer token for it.
         kfp_token_file: `REELFLOW_KFP_TOKEN_FILE`; a file with that token, read for each request, as
             Kubernetes mounts a service account's.
-        webhook: `REELFLOW_WEBHOOK`; a URL that hears of failed runs on a cluster.
-        weights_mirror: `REELFLOW_WEIGHTS_MIRROR`; a URL that stands in for the publishers' hosts.
+        webhook: `REELFLOW_WEBHOOK`; a URL that is called when a run fails on a cluster.
+        weights_mirror: `REELFLOW_WEIGHTS_MIRROR`; a URL that replaces the publishers' hosts.
         weights_cache: `REELFLOW_WEIGHTS_CACHE`; where downloaded weights are kept.
     """
 
@@ -58,3 +58,11 @@ class Settings(BaseSettings):
         default_factory=lambda: Path.home() / ".cache" / "reelflow" / "weights",
         validation_alias="REELFLOW_WEIGHTS_CACHE",
     )
+
+    def variables(self) -> dict[str, str]:
+        """The environment variables that give another process these settings, without secrets."""
+        return {
+            str(field.validation_alias): str(value)
+            for name, field in type(self).model_fields.items()
+            if (value := getattr(self, name)) not in (None, "") and not isinstance(value, SecretStr)
+        }

@@ -1,9 +1,9 @@
-"""How every step is run, whoever drives it: resumed where it was killed, reused where it is done.
+"""Runs a step under every driver: resumes a killed attempt, reuses a finished output.
 
-A step's outcome depends on its parameters, its inputs, the code and the libraries; together they
-are its provenance, and their hash is its key. Work goes on in a partial folder that carries the
-key in its name, under a lock, and becomes the output by one rename. A second attempt with the same
-key goes on in the partial folder; an output with the same provenance is reused as it is.
+The output of a step depends on its parameters, inputs, code and libraries. Together they are its
+provenance; the hash of the provenance is the key of the step. The step works in a partial folder named
+after the key, under a lock; one rename turns that folder into the output. A second attempt with the
+same key resumes in the partial folder; a finished output with the same provenance is reused.
 """
 
 import os
@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,11 +26,13 @@ from reelflow.files import (
     replace_folder,
     write_text,
 )
+from reelflow.objectstore.open import open_store
 from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
-from reelflow.provenance import PROVENANCE, Provenance, describe_step
+from reelflow.provenance.step import PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
 from reelflow.tracking.records import record_failure, record_folder
+from reelflow.tracking.registry import MlflowRegistry
 
 ReportT = TypeVar("ReportT", bound=Report)
 
@@ -41,35 +44,38 @@ def perform(
     inputs: Mapping[str, Path],
     output: Mapping[str, Path],
     options: Mapping[str, str] | None = None,
-    passing: AbstractContextManager[Mapping[str, Path]] | None = None,
+    passing: Callable[[Settings], AbstractContextManager[Mapping[str, Path]]] = lambda _: nullcontext({}),
     reuse: bool = True,
+    settings: Settings | None = None,
 ) -> ReportT:
-    """Run a step, or take over what an earlier attempt left, and tell who watches.
+    """Run a step, resume or reuse an earlier attempt, and emit its events.
 
     Args:
-        run: the step, `run(params, **options, **inputs, **output) -> Report`.
+        run: the step, `run(params, **options, **inputs, **output) -> Report`; further arguments
+            are `settings`, and the `store` and `registry` of these settings.
         params: the step's section of params.yaml.
         inputs: folders of earlier steps, or the clips' source, by argument name.
         output: the step's one output folder, by argument name.
-        options: further strings, such as the head's name.
-        passing: makes further inputs that exist while the step runs.
-        reuse: take over a whole output; not for a step that acts on the outside world.
+        options: further string arguments, such as the head's name.
+        passing: provides further inputs that exist only while the step runs.
+        reuse: reuse a finished output; false for a step with side effects.
+        settings: by default those of the environment.
 
     Raises:
         ReelflowError: whatever the step raises.
     """
-    settings = Settings()
+    settings = settings or Settings()
     step = run.__module__.split(".")[1]
     task = settings.task or " ".join(filter(None, [step, *(options or {}).values()]))
     with watched_by(EventFile(settings.events) if settings.events else Line()):
         emit("started", task=task)
         started = time.perf_counter()
         try:
-            with passing or nullcontext({}) as further:
+            with passing(settings) as further:
                 # KFP's folders hold links
                 given = {name: path.resolve() for name, path in {**inputs, **further}.items()}
                 provenance = describe_step(step, params, given, options or {})
-                folder, reused = _finish(run, params, provenance, given, output, settings.work, reuse)
+                folder, reused = _finish(run, params, provenance, given, output, settings, reuse)
             report = _report_type(run).open(folder)
             if settings.events is None:
                 _record(settings, folder, given.values())
@@ -89,10 +95,11 @@ def _finish(
     provenance: Provenance,
     inputs: Mapping[str, Path],
     output: Mapping[str, Path],
-    work: Path | None,
+    settings: Settings,
     reuse: bool,
 ) -> tuple[Path, bool]:
-    """Make the output whole; returns its folder and whether it was whole before."""
+    """Finish the output; returns its folder and whether it was finished before."""
+    work = settings.work
     ((name, target),) = output.items()
     target = target.absolute()
     store = work.absolute() if work else target.parent
@@ -108,7 +115,8 @@ def _finish(
             partial.mkdir(parents=True, exist_ok=True)
             for torn in partial.rglob(TEMPORARY):
                 torn.unlink()
-            run(params, **provenance.options, **inputs, **{name: partial})
+            asked = asked_for(run, settings)
+            run(params, **provenance.options, **inputs, **{name: partial}, **asked)
             write_text(partial / PROVENANCE, provenance.to_json())
             replace_folder(partial, final)
         if work:
@@ -116,8 +124,18 @@ def _finish(
     return final, reused
 
 
+def asked_for(run: Callable[..., Report], settings: Settings) -> dict[str, Any]:
+    """Arguments of a step that come from the settings, by name."""
+    known: dict[str, Callable[[Settings], Any]] = {
+        "settings": lambda found: found,
+        "store": open_store,
+        "registry": MlflowRegistry,
+    }
+    return {name: known[name](settings) for name in signature(run).parameters if name in known}
+
+
 def _record(settings: Settings, folder: Path, inputs: Iterable[Path]) -> None:
-    """Record a step; in a run of its own name also those before it, for which a cache may have answered."""
+    """Record a step; in a named run also its input steps, which a cache may have answered."""
     before = [path for path in inputs if (path / PROVENANCE).is_file()] if settings.run_name else []
     for recorded in (*before, folder):
         record_folder(settings, recorded)
@@ -129,12 +147,12 @@ def _report_type(run: Callable[..., ReportT]) -> type[ReportT]:
 
 
 def paths(**artifacts: Any) -> dict[str, Path]:
-    """Local paths of KFP artifacts, by argument name; optional ones that are absent left out."""
+    """Local paths of KFP artifacts, by argument name; absent optional ones are left out."""
     return {name: Path(artifact.path) for name, artifact in artifacts.items() if artifact}
 
 
 def where_it_exists(**values: str) -> dict[str, Path]:
-    """The values that are paths of something, by argument name: `imagenet` is none."""
+    """The values that are existing paths, by argument name: `imagenet` is not a path."""
     return {name: Path(value) for name, value in values.items() if exists(Path(value))}
 
 
@@ -146,7 +164,7 @@ def _is_whole(folder: Path, provenance: Provenance) -> bool:
 
 
 def _check_replaceable(folder: Path, step: str) -> None:
-    """Refuse to put an output in the place of anything but an older output of the same step."""
+    """Refuse to replace anything but an older output of the same step."""
     if folder.is_symlink() or not folder.exists():
         return
     with suppress(BundleError):
@@ -154,14 +172,14 @@ def _check_replaceable(folder: Path, step: str) -> None:
             return
     if not folder.is_dir() or any(folder.iterdir()):
         raise StorageError(
-            f"{folder} is no output of the {step} step and is left as it is: "
+            f"{folder} is not an output of the {step} step and is left unchanged: "
             "choose another output folder, or remove it"
         )
 
 
 @contextmanager
 def _foreign_errors(store: Path) -> Iterator[None]:
-    """Libraries fail in many ways where there is no room left; what they say then means little."""
+    """Report a full disk as such: libraries fail on it with unrelated errors."""
     try:
         yield
     except ReelflowError:

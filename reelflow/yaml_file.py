@@ -1,4 +1,4 @@
-"""YAML files of values: read within bounds, and names that stand twice are refused."""
+"""Reads YAML files of plain values: bounded in size, duplicate keys refused."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,7 +13,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         names = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
         if twice := [name for name, count in names.items() if count > 1]:
-            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} stands twice", node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, f"duplicate key {twice[0]}", node.start_mark)
         return super().construct_mapping(node, deep)
 
 
@@ -22,7 +22,7 @@ def read_yaml(path: Path) -> Any:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is too large, or no YAML.
+        ValueError: it is too large, or not valid YAML.
     """
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)

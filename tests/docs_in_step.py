@@ -1,7 +1,8 @@
 """`python -m tests.docs_in_step`: fails where the docs and the code have drifted apart.
 
-Relative links lead somewhere, the README names every step, every make target has a help line, and a
-decision has the number of its file. (That the README works is what tests/test_readme.py shows.)
+Relative links lead somewhere, the README names every step, every make target has a help line, a decision
+has the number of its file, docs/README.md lists every page, and docs/layout.md shows the imports of today.
+(That the README works is what tests/test_readme.py shows.)
 """
 
 import re
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 from reelflow.params import load_params
+from tests.layout_picture import PAGE, renewed
 
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
@@ -50,10 +52,30 @@ def wrong_adr_numbers() -> list[str]:
     return problems
 
 
+def unlisted_pages() -> list[str]:
+    """Pages that the index does not link to."""
+    linked = LINK.findall(Path("docs/README.md").read_text(encoding="utf-8"))
+    pages = (path.relative_to("docs").as_posix() for path in sorted(Path("docs").rglob("*.md")))
+    return [f"docs/README.md does not list {page}" for page in pages if page not in (*linked, "README.md")]
+
+
+def stale_layout() -> list[str]:
+    """The page on the layout, if its pictures and tables are not those of the sources."""
+    page = PAGE.read_text(encoding="utf-8")
+    return [] if renewed(page) == page else [f"{PAGE} is out of date: run python -m tests.layout_picture"]
+
+
 def main() -> int:
     """Print every problem; 1 if there is one."""
     load_params(Path("params.yaml"))
-    problems = [*broken_links(), *unmentioned_steps(), *unhelpful_targets(), *wrong_adr_numbers()]
+    problems = [
+        *broken_links(),
+        *unmentioned_steps(),
+        *unhelpful_targets(),
+        *wrong_adr_numbers(),
+        *unlisted_pages(),
+        *stale_layout(),
+    ]
     print("\n".join(problems) or "docs are in step")  # noqa: T201
     return 1 if problems else 0
 

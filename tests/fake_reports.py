@@ -25,7 +25,7 @@ from reelflow.contracts import (
 from reelflow.documents import Report
 from reelflow.files import write_text
 from reelflow.params import Section, load_params
-from reelflow.provenance import PROVENANCE, Provenance
+from reelflow.provenance.step import PROVENANCE, Provenance
 
 HASH = "5f" * 32
 LABELS = ("falling", "rising")

@@ -23,6 +23,8 @@ from reelflow.splitting.protocols import Protocol, make_folds
 
 FLOORS = {"metadata": 0.5, "thumbnails": 0.6}
 
+CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+
 
 def made_up(truth: Sequence[int], classes: int, right: float, seed: int, sureness: float = 1.0) -> np.ndarray:
     """Probabilities `(clips, classes)` of which that fraction is right; surer if `sureness` is over 1.
@@ -99,6 +101,7 @@ def write_training(
         seed=seed,
         parameters=1,
         model_sha256=sha256_file(folder / "model.keras"),
+        curves=dict.fromkeys(CURVES, (0.5,)),
     ).save(folder)
     return folder
 

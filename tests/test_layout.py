@@ -1,5 +1,11 @@
-"""The rooms agree: component folders = params.yaml sections = DVC stages = pipeline tasks."""
+"""The rooms agree: component folders = params.yaml sections = DVC stages = pipeline tasks.
 
+What the imports of the rooms must be like, import-linter checks (pyproject.toml).
+"""
+
+import ast
+from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -8,6 +14,46 @@ from pipelines.training import task_names
 from reelflow.params import load_params
 
 PARAMS = load_params(Path("params.yaml"))
+SOURCES = tuple(
+    path
+    for top in ("reelflow", "components", "pipelines", "infra", "benchmarks")
+    for path in sorted(Path(top).rglob("*.py"))
+)
+MAX_FILES = 12
+
+READ_SETTINGS = {
+    "reelflow/steps.py",  # for command lines and KFP components, which all call `perform`
+    "components/dataset/version.py",
+    "pipelines/__main__.py",
+    "pipelines/cluster/check.py",
+    "pipelines/cluster/commands.py",
+    "pipelines/cluster/outcome.py",
+    "pipelines/data/commands.py",
+}
+"""The edges of programs."""
+
+USE_ENVIRONMENT = {
+    "pipelines/local/docker.py",  # passes on what libraries read
+    "pipelines/local/runners.py",  # adds to PYTHONPATH
+    "pipelines/local/temporary.py",  # TMPDIR, for libraries and processes
+    "reelflow/nets/runtime.py",  # Keras
+    "reelflow/sources/dvc.py",  # git and DVC
+    "reelflow/tracking/client.py",  # MLflow
+}
+"""What configures a library, or passes on its configuration, that nothing but the environment can carry."""
+
+
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def modules_in(folder: Path) -> list[str]:
+    return [path.stem for path in SOURCES if path.parent == folder and not path.stem.startswith("__")]
+
+
+def folders() -> set[Path]:
+    return {path.parent for path in SOURCES}
 
 
 def component_folders() -> set[str]:
@@ -18,7 +64,13 @@ def test_folders_sections_stages_and_tasks_are_the_same():
     params = set(yaml.safe_load(Path("params.yaml").read_text()))
     stages = set(yaml.safe_load(Path("dvc.yaml").read_text())["stages"])
     tasks = {name.split()[0] for name in task_names(PARAMS)}
-    assert component_folders() == params == stages - {"check"} == tasks
+    assert component_folders() == params == stages - {"check", "code"} == tasks
+
+
+def test_every_stage_depends_on_its_step_s_code():
+    stages = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
+    for step in component_folders():
+        assert f"artifacts/code/{step}" in stages[step]["deps"]
 
 
 def test_every_component_folder_is_complete():
@@ -33,3 +85,45 @@ def test_dvc_watches_every_value_of_a_section():
         watched = stages[name]["params"]
         values = {f"{name}.{value}" for value in section.of_one_task()}
         assert name in watched or values <= set(watched), name
+
+
+def test_one_class_name_means_one_thing():
+    classes = [node.name for path in SOURCES for node in nodes_of(path) if isinstance(node, ast.ClassDef)]
+    assert not {name for name, count in Counter(classes).items() if count > 1}
+
+
+def test_a_folder_of_more_than_a_dozen_files_is_two():
+    large = {folder.as_posix() for folder in folders() if len(modules_in(folder)) > MAX_FILES}
+    assert not large
+
+
+def test_a_prefix_of_three_files_is_a_folder():
+    counts = {
+        f"{folder}/{prefix}": count
+        for folder in folders()
+        for prefix, count in Counter(name.split("_")[0] for name in modules_in(folder)).items()
+    }
+    assert not {prefix for prefix, count in counts.items() if count > 2}
+
+
+def test_settings_are_read_at_the_edges_of_programs_alone():
+    calls = {
+        path.as_posix()
+        for path in SOURCES
+        if path.parts[0] in ("reelflow", "components", "pipelines")
+        for node in nodes_of(path)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Settings"
+    }
+    assert calls == READ_SETTINGS
+
+
+def test_no_other_code_touches_the_environment():
+    users = {
+        path.as_posix()
+        for path in SOURCES
+        if path.parts[0] in ("reelflow", "components", "pipelines")
+        for node in nodes_of(path)
+        if (isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv", "putenv"))
+        or (isinstance(node, ast.ImportFrom) and node.module == "os")
+    }
+    assert users == USE_ENVIRONMENT

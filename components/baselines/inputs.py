@@ -1,4 +1,4 @@
-"""What a baseline sees of a clip: its metadata, or a few thumbnails. No motion, no detail."""
+"""Baseline inputs: the metadata of a clip, or a few thumbnails. No motion, no detail."""
 
 import os
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ BaselineInputs = NDArray[np.float64]
 
 
 def metadata(clips: Sequence[Clip]) -> BaselineInputs:
-    """What a file tells without being decoded to pictures, `(clips, k)`; sizes as logarithms."""
+    """Metadata that is known without the pictures, `(clips, k)`; sizes as logarithms."""
     codecs = sorted({clip.codec for clip in clips})
     rows = [
         (

@@ -1,4 +1,4 @@
-"""Plain classifiers, and which of them a baseline takes: a baseline that is too weak flatters the rest."""
+"""The classifiers of a baseline, and the choice among them: a weak baseline would flatter the models."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ Truth = NDArray[np.int64]
 PENALTIES = (0.01, 1.0)  # inverse, of the logistic regressions
 TREES = 100
 INNER_FOLDS = 3
-LEAST_SCORE = 0.01  # while choosing: a forest's 0 would outweigh all else
+LEAST_SCORE = 0.01  # lower bound of a score in the log loss: a forest may return 0
 
 
 def score_held_out(
@@ -30,12 +30,12 @@ def score_held_out(
     """Train the best classifier on some rows, and score others.
 
     Args:
-        inputs: what it sees, `(clips, k)`.
-        truth: class index a clip, `(clips,)`.
-        groups: group a clip, of which none is cut apart while choosing.
-        train: rows to learn from.
+        inputs: baseline inputs `(clips, k)`.
+        truth: class index of each clip, `(clips,)`.
+        groups: group of each clip; inner folds hold out whole groups.
+        train: rows to train on.
         test: rows to score.
-        classes: their number.
+        classes: number of classes.
         seed: of the trees and the inner folds.
 
     Returns:
@@ -59,9 +59,9 @@ def _candidates(seed: int) -> list[Any]:
 
 
 def _choose(inputs: BaselineInputs, truth: Truth, groups: NDArray[np.str_], classes: int, seed: int) -> Any:
-    """The candidate of the lowest log loss in an inner cross-validation by group; the first of equals.
+    """The classifier with the lowest log loss in an inner cross-validation by group; ties go to the first.
 
-    Not the one that is right most often: on a hundred clips that is chance more than merit.
+    Accuracy is not the criterion: on a hundred clips it is too noisy.
     """
     candidates = _candidates(seed)
     losses = np.zeros(len(candidates))
@@ -74,7 +74,7 @@ def _choose(inputs: BaselineInputs, truth: Truth, groups: NDArray[np.str_], clas
 
 
 def _inner_folds(truth: Truth, groups: NDArray[np.str_], seed: int) -> Iterator[tuple[Truth, Truth]]:
-    """Rows to learn from and to test on; none where the groups are too few."""
+    """Train and test rows of the inner folds; empty if there are too few groups."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     folds = min(INNER_FOLDS, len(np.unique(groups)), np.unique_counts(truth).counts.min())
@@ -88,12 +88,12 @@ def _inner_folds(truth: Truth, groups: NDArray[np.str_], seed: int) -> Iterator[
 
 def _fit(model: Any, inputs: BaselineInputs, truth: Truth) -> Any:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="lbfgs failed to converge")  # near enough for a baseline
+        warnings.filterwarnings("ignore", message="lbfgs failed to converge")  # close enough for a baseline
         return model.fit(inputs, truth)
 
 
 def _score(model: Any, inputs: BaselineInputs, classes: int) -> Scores:
-    """Probabilities `(n, classes) float32`; 0 for a class that the model has not learnt."""
+    """Probabilities `(n, classes) float32`; 0 for a class without training clips."""
     scores = np.zeros((len(inputs), classes), np.float32)
     scores[:, model.classes_] = model.predict_proba(inputs)
     return scores

@@ -1,4 +1,4 @@
-"""Shortcut baselines: what a classifier reaches that sees next to nothing of a clip."""
+"""Shortcut baselines: classifiers that see only metadata or thumbnails of a clip."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from reelflow.splitting.protocols import Protocol, make_folds, read_protocol
 
 @dataclass(frozen=True)
 class _Clips:
-    """All clips that have frames, by row; the folds are rows to learn from and to test on."""
+    """All clips that have frames, by row, and the train and test rows of each fold."""
 
     clips: tuple[Clip, ...]
     labels: tuple[str, ...]
@@ -31,26 +31,26 @@ class _Clips:
 def run(
     params: BaselinesParams, *, protocol: str, dataset: Path, frames: Path, baselines: Path
 ) -> BaselinesReport:
-    """Measure both baselines on the folds that every classifier of the run is measured on.
+    """Measure both baselines on the same folds as every classifier of the run.
 
-    A baseline learns from the train and the validation clips of a fold.
+    A baseline trains on the train and validation clips of a fold.
 
     Args:
         params: what the baselines see.
         protocol: how clips are held out, as in `evaluation.protocol`.
         dataset: folder of the dataset step.
-        frames: folder of the frames step; clips without frames are left out, as everywhere.
-        baselines: the output; a `.npy` of scores each, and `baselines.json`.
+        frames: folder of the frames step; clips without frames are left out.
+        baselines: the output: one `.npy` of scores per baseline, and `baselines.json`.
 
     Raises:
-        ParamsError: there is no such protocol.
-        DataError: a class has no clips to learn from, or there are none to test on.
-        BundleError: an input is damaged, or they do not belong together.
+        ParamsError: unknown protocol.
+        DataError: a class has no training clips, or there are no test clips.
+        BundleError: an input is damaged, or the inputs do not belong together.
         StorageError: the disk is full or read-only.
     """
     source, store = DatasetReport.open(dataset), FrameStore(frames)
     if store.report.data_hash != source.data_hash:
-        raise BundleError(f"{frames} holds the frames of other clips than {dataset}: run the frames step")
+        raise BundleError(f"{frames} holds frames of other clips than {dataset}: run the frames step again")
     known = _folds_of(read_clips(dataset), source.labels, store, read_protocol(protocol))
     inputs: dict[str, BaselineInputs] = {
         "metadata": metadata(known.clips),
@@ -86,7 +86,7 @@ def _folds_of(
         lacking = [labels[place] for place in sorted(set(range(len(labels))) - set(truth[train].tolist()))]
         if lacking:
             raise DataError(
-                f"{fold.name}: no clips with frames to learn {', '.join(lacking)} from: "
+                f"{fold.name}: no training clips with frames of {', '.join(lacking)}: "
                 "add clips of these classes, or drop the classes"
             )
         folds.append((train, test))

@@ -1,4 +1,4 @@
-"""Golden vectors: a few inputs and what they give, so that a device can test itself."""
+"""Golden vectors: a few inputs and their expected outputs, for the self-test of a device."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ def write_golden(folder: Path, classifier: Classifier, clip_ids: Sequence[str], 
 
     Args:
         folder: the bundle.
-        classifier: the bundle's, which gives the expected numbers.
+        classifier: the classifier of the bundle; computes the expected outputs.
         clip_ids: the golden clips; the backbone is tested on the first one's frames.
         frames: of the clips.
     """

@@ -1,4 +1,4 @@
-"""A Keras head to TFLite: built-in operators, the recurrent loop kept a loop."""
+"""Converts a Keras head to TFLite: built-in operators only, recurrent loops stay loops."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,7 +30,7 @@ def convert_head(model: "keras.Model", quantization: Quantization) -> bytes:
 
 
 def _with_batch_of_one(model: "keras.Model") -> "keras.Model":
-    """The same model for one clip; a free batch size would need Flex operators."""
+    """The same model with a batch of 1; a dynamic batch size would need Flex operators."""
     import keras
 
     _, frames, dim = model.input_shape
@@ -41,12 +41,12 @@ def _with_batch_of_one(model: "keras.Model") -> "keras.Model":
 
 
 def _without_dropout(layer: Any) -> Any:
-    """The layer as it is at inference: dropout's seed would become a variable of the graph."""
+    """The layer without dropout, whose seed would become a variable of the graph."""
     return type(layer).from_config(_no_dropout(layer.get_config()))
 
 
 def _no_dropout(config: Any) -> Any:
-    """A layer's configuration with `dropout` 0, also in the layers that it holds (a bidirectional GRU's)."""
+    """A layer's configuration with `dropout` 0, also in nested layers (of a bidirectional GRU)."""
     if isinstance(config, dict):
         return {name: 0.0 if name == "dropout" else _no_dropout(value) for name, value in config.items()}
     return config

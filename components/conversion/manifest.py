@@ -1,4 +1,4 @@
-"""`bundle.json`: first a draft, then what is known once everything else is written."""
+"""`bundle.json`: a draft, completed when all other files are written."""
 
 from pathlib import Path
 
@@ -14,17 +14,17 @@ from reelflow.scoring import FrameReader
 def finish_bundle(
     draft: BundleReport, folder: Path, golden_clips: int, clip_ids: tuple[str, ...], frames: FrameReader
 ) -> BundleReport:
-    """Add golden vectors to a bundle's networks, then `bundle.json`, and test the whole as a device would.
+    """Add golden vectors and `bundle.json` to a bundle, then run the self-test of the device.
 
     Args:
-        draft: the manifest, but for its files and metrics.
+        draft: the manifest without files and metrics.
         folder: the bundle, with its networks.
-        golden_clips: how many clips become golden vectors: the first by id.
+        golden_clips: number of golden clips: the first ones by id.
         clip_ids: clips to choose from.
         frames: of the clips.
 
     Raises:
-        BundleError: the bundle fails its own test.
+        BundleError: the bundle fails its self-test.
     """
     classifier = Classifier(Bundle(folder, draft))
     write_golden(folder, classifier, sorted(clip_ids)[:golden_clips], frames)

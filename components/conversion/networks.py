@@ -14,14 +14,14 @@ from components.conversion.operators import check_operators
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.artifacts.frames import FrameStore
-from reelflow.backbones import Backbone
-from reelflow.commandline import silenced_stderr
+from reelflow.backbones.interface import Backbone
 from reelflow.contracts import BackboneSpec
 from reelflow.edge.bundle import BACKBONE, HEAD
 from reelflow.files import write_bytes
 from reelflow.nets.saved import load_head
 from reelflow.params import ConversionParams
 from reelflow.video.preprocess import preprocess
+from reelflow.workers.stderr import silenced_stderr
 
 Quantization = Literal["none", "uint8", "float32", "float16", "int8"]
 
@@ -30,7 +30,7 @@ def write_head(params: ConversionParams, candidate: Candidate, bundle: Path) -> 
     """Convert the trained head to `head.tflite`.
 
     Raises:
-        BundleError: the model is not the one that was evaluated, or cannot run on a device.
+        BundleError: the model differs from the evaluated one, or cannot run on a device.
     """
     model = load_head(candidate.model, sha256=candidate.report.model_sha256)
     with _quiet():
@@ -42,7 +42,7 @@ def write_head(params: ConversionParams, candidate: Candidate, bundle: Path) -> 
 def write_backbone(
     params: ConversionParams, backbone: Backbone, dataset: Path, frames: FrameStore, bundle: Path
 ) -> Quantization:
-    """Convert the backbone to `backbone.tflite`, if it has a network; returns how it is quantised.
+    """Convert the backbone to `backbone.tflite`, if it has a network; returns its quantisation.
 
     Raises:
         BundleError: the network cannot run on a device.
@@ -70,6 +70,6 @@ def _calibration(spec: BackboneSpec, dataset: Path, frames: FrameStore, clips: i
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """TensorFlow's converters print; steps do not."""
+    """Suppress the output of TensorFlow's converters."""
     with contextlib.redirect_stdout(io.StringIO()), silenced_stderr():
         yield

@@ -1,4 +1,4 @@
-"""What a TFLite file computes with, read from the file itself."""
+"""The operators of a TFLite file."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ MAX_OPERATORS = 400
 
 
 def count_operators(model: bytes) -> Counter[str]:
-    """How often each operator stands in a TFLite file; custom ones by their own name.
+    """Count the operators of a TFLite file; custom operators by their own name.
 
     Flex operators, which need TensorFlow on the device, are custom ones that begin with `Flex`.
     """
@@ -27,17 +27,17 @@ def count_operators(model: bytes) -> Counter[str]:
 
 
 def check_operators(model: bytes, name: str) -> None:
-    """See that a device can run a TFLite file: built-in operators only, no unrolled loop.
+    """Check that a device can run a TFLite file: built-in operators only, no unrolled loop.
 
     Raises:
-        BundleError: it cannot.
+        BundleError: it has a custom operator or an unrolled loop.
     """
     from ai_edge_litert.schema_py_generated import BuiltinOperator
 
     found = count_operators(model)
     if foreign := sorted(operator for operator in found if not hasattr(BuiltinOperator, operator)):
         raise BundleError(
-            f"{name} needs {', '.join(foreign)}, which devices lack; expected built-in operators only: "
+            f"{name} needs {', '.join(foreign)}, which no device has; expected built-in operators only: "
             "choose another head or backbone"
         )
     if found.total() > MAX_OPERATORS:

@@ -1,4 +1,4 @@
-"""Parity: what LiteRT makes of clips, against what Keras made of them."""
+"""Parity between the scores of LiteRT and of Keras."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""What Keras makes of the clips that parity is checked on."""
+"""Keras's scores of the clips that parity is checked on."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelflow.artifacts.evaluations import Candidate
-from reelflow.backbones import Backbone
+from reelflow.backbones.interface import Backbone
 from reelflow.contracts import TrainingReport
 from reelflow.nets.saved import load_head
 from reelflow.scoring import FrameReader
@@ -23,11 +23,11 @@ MAX_SEEN_CLIPS = 200
 
 @dataclass(frozen=True)
 class Reference:
-    """Clips and the scores that the model to deploy gives them in Keras.
+    """Clips and their scores by the deployed model in Keras.
 
     Attributes:
         clip_ids: the clips.
-        truth: class index a clip.
+        truth: class index of each clip.
         scores: probabilities `(clips, classes) float32`, not scaled by the temperature.
         seen: the model was trained on these clips.
     """
@@ -41,9 +41,8 @@ class Reference:
 def read_reference(candidate: Candidate, backbone: Backbone, frames: FrameReader) -> Reference:
     """The reference of a candidate.
 
-    By `holdout` it is what the evaluation measured on every test clip. By other protocols the model
-    to deploy was trained on all clips and evaluated on none: it is run here, on the first
-    `MAX_SEEN_CLIPS` by id.
+    By `holdout` it is the evaluation on every test clip. By other protocols the deployed model was
+    trained on all clips and not evaluated: it is run here, on the first `MAX_SEEN_CLIPS` by id.
 
     Raises:
         BundleError: scores, model or frames are damaged.

@@ -12,7 +12,8 @@ from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS, Candidate, best_candidate, read_candidates
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.lineage import write_lineage
-from reelflow.backbones import Backbone, load_backbone
+from reelflow.backbones.interface import Backbone
+from reelflow.backbones.registry import load_backbone
 from reelflow.contracts import BackboneSpec, BundleReport, DatasetReport, Parity, Sampling
 from reelflow.edge.bundle import Bundle
 from reelflow.edge.classifier import Classifier
@@ -21,6 +22,7 @@ from reelflow.nets.runtime import prepare
 from reelflow.params import ConversionParams
 from reelflow.progress import emit
 from reelflow.scoring import litert_scores
+from reelflow.settings import Settings
 from reelflow.splitting.protocols import Protocol
 
 NOT_MEASURED = Parity(clips=0, agreement=0, max_score_difference=0, keras_accuracy=0, litert_accuracy=0)
@@ -35,20 +37,22 @@ def run(
     frames: Path,
     evaluations: Path,
     bundle: Path,
+    settings: Settings,
 ) -> BundleReport:
-    """Put the best classifier together as a bundle that devices can run.
+    """Build a bundle of the best classifier that devices can run.
 
     Args:
-        params: how to quantise, and how many clips to calibrate and to test with.
-        weights: where the backbone's weights are, as the features step was told.
-        seed: of random weights, as the features step was told.
+        params: quantisation, and numbers of calibration and golden clips.
+        weights: the weights of the backbone, as in the features step.
+        seed: of random weights, as in the features step.
         dataset: output of the dataset step.
         frames: output of the frames step.
         evaluations: folder of every candidate's evaluation.
-        bundle: where the bundle is written; `bundle.json` comes last but for the lineage, which names it.
+        bundle: the output; `bundle.json` is written last, except for the lineage, which refers to it.
+        settings: cache and mirror of downloaded weights.
 
     Raises:
-        BundleError: the inputs do not belong together, or the bundle fails its own test.
+        BundleError: the inputs do not belong together, or the bundle fails its self-test.
         WeightsError: the backbone's weights are missing or altered.
     """
     candidate = best_candidate(read_candidates(evaluations))
@@ -57,7 +61,9 @@ def run(
         candidate, {dataset: DatasetReport.open(dataset).data_hash, frames: store.report.data_hash}
     )
     prepare()
-    backbone = _load_backbone(candidate.report.training.backbone, weights, seed, candidate.folder)
+    backbone = _load_backbone(
+        candidate.report.training.backbone, weights, int(seed), candidate.folder, settings
+    )
     emit("notice", message=f"converting {candidate.report.name}, the best on the validation clips")
     shutil.rmtree(bundle, ignore_errors=True)
     write_head(params, candidate, bundle)
@@ -81,21 +87,23 @@ def _check_same_clips(candidate: Candidate, found: dict[Path, str]) -> None:
             )
 
 
-def _load_backbone(expected: BackboneSpec, weights: str, seed: str, folder: Path) -> Backbone:
-    """The backbone that made the features; weights of its own lie in the candidate's folder, if any."""
+def _load_backbone(
+    expected: BackboneSpec, weights: str, seed: int, folder: Path, settings: Settings
+) -> Backbone:
+    """The backbone of the features; fine-tuned weights are in the folder of the candidate."""
     own = folder / BACKBONE_WEIGHTS
     source = str(own) if own.is_file() else weights
-    backbone = load_backbone(expected.name, source, seed=int(seed))
+    backbone = load_backbone(expected.name, source, seed=seed, settings=settings)
     if backbone.spec != expected:
         raise BundleError(
             f"the features come from {expected.name} with weights {expected.weights_sha256}, but "
-            f"{source} gives {backbone.spec.weights_sha256}: name the same weights, or run features again"
+            f"{source} holds {backbone.spec.weights_sha256}: name the same weights, or run features again"
         )
     return backbone
 
 
 def _clip_s(candidate: Candidate, dataset: Path) -> float:
-    """Median duration of the clips that the model was trained on: all of them, unless by `holdout`."""
+    """Median duration of the training clips: all clips, except by `holdout`."""
     is_holdout = Protocol.parse(candidate.report.training.protocol).kind == "holdout"
     clips = [clip for clip in read_clips(dataset) if clip.split == "train" or not is_holdout]
     return round(median(clip.duration_s for clip in clips), 3)
@@ -104,7 +112,7 @@ def _clip_s(candidate: Candidate, dataset: Path) -> float:
 def _draft(
     params: ConversionParams, candidate: Candidate, quantization: Quantization, clip_s: float
 ) -> BundleReport:
-    """The manifest, but for what is known once everything else is written."""
+    """The manifest without what is known only when all other files are written."""
     training, calibration = candidate.report.training, candidate.report.calibration
     return BundleReport(
         name=candidate.report.name,

@@ -26,7 +26,13 @@ def main(
     changes = {"source": source} if source else {}
     flags = {"drop_small_classes": True} if drop_small_classes else {}
     section = load_params(params).with_values(dataset={**changes, **flags}).dataset
-    perform(run, section, inputs={}, passing=fetched(section.source), output={"dataset": dataset})
+    perform(
+        run,
+        section,
+        inputs={},
+        passing=lambda settings: fetched(section.source, settings),
+        output={"dataset": dataset},
+    )
 
 
 if __name__ == "__main__":

@@ -22,6 +22,6 @@ def dataset(
         run,
         DatasetParams.model_validate_json(params),
         inputs={},
-        passing=fetched(source, data_version),
+        passing=lambda settings: fetched(source, settings, data_version),
         output=paths(dataset=dataset),
     )

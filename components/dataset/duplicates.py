@@ -1,4 +1,4 @@
-"""Clips of the same content: one stays within a class; across classes they contradict each other."""
+"""Duplicate clips: within a class one is kept; in two classes they contradict each other."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ def drop_duplicates(usable: Mapping[FoundClip, Probed]) -> tuple[dict[FoundClip,
     """Keep the first clip of each content.
 
     Returns:
-        The clips that stay, and those that are dropped.
+        The clips that are kept and the clips that are dropped.
 
     Raises:
         DataError: two classes hold the same clip.
@@ -31,7 +31,7 @@ def drop_duplicates(usable: Mapping[FoundClip, Probed]) -> tuple[dict[FoundClip,
             contradictions.append(f"  {twin.path} ({twin.label}) and {clip.path} ({clip.label})")
     if contradictions:
         raise DataError(
-            f"{len(contradictions)} clip(s) lie in two classes; remove one of each pair:\n"
+            f"{len(contradictions)} clip(s) are in two classes; remove one of each pair:\n"
             + _first(contradictions)
         )
     return kept, dropped

@@ -1,14 +1,13 @@
-"""What is known of clips by their content, shared with other runs and machines: none decodes them again.
+"""Facts of clips (size, duration, codec, ...) by content, shared with other runs and machines.
 
-Clips are dealt to packs by their sha256, so that a new clip costs the decoding of its pack alone. Clips that
-cannot be used are in none: whoever meets them finds out why.
+Clips are assigned to packs by their sha256: a new clip costs the decoding of one pack. Unusable clips
+are not in a pack: every run finds their reason itself.
 """
 
 import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,14 +16,12 @@ from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, sha256_text, write_text
 from reelflow.objectstore.shards import SharedShards
-from reelflow.provenance import content_code
+from reelflow.provenance.code import content_code
 from reelflow.video.decode import VideoFacts
 
 KIND = "facts"
 FILE = "facts.json"
 PACKS = 64
-SOURCES = ("components/dataset/facts.py", "reelflow/video")
-"""Code that facts depend on."""
 
 
 class Pack(Document):
@@ -51,7 +48,7 @@ class SharedFacts:
         self._missing = {_key(pack): pack for pack in packs.values()}
 
     def fetch(self) -> dict[Sha256, VideoFacts]:
-        """What others have found.
+        """Fetch the facts that other runs and machines have found.
 
         Raises:
             StorageError: the store refuses, or is not reachable.
@@ -62,7 +59,7 @@ class SharedFacts:
         return {sha256: facts for pack in found.values() for sha256, facts in pack.items()}
 
     def publish(self, facts: Mapping[Sha256, VideoFacts]) -> None:
-        """Let others have what they had not found.
+        """Publish the facts that the store does not have.
 
         Raises:
             StorageError: the store refuses, or is not reachable.
@@ -86,9 +83,9 @@ class SharedFacts:
 
 
 def _key(clips: Iterable[Sha256]) -> Sha256:
-    return sha256_text(json.dumps([_code(), *sorted(clips)]))
+    return sha256_text(json.dumps([made_by(), *sorted(clips)]))
 
 
-@cache
-def _code() -> Sha256:
-    return content_code(*SOURCES, libraries=("av", "numpy"))
+def made_by() -> Sha256:
+    """Hash of the code and the libraries that facts depend on."""
+    return content_code("reelflow.video.decode", libraries=("av", "numpy"))

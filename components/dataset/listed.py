@@ -1,4 +1,4 @@
-"""Given train and test lists over the clips at hand, which may be a part of what is listed."""
+"""Applies split lists to the available clips, which may be a part of the listed ones."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,39 +16,39 @@ def parts_of(members: Sequence[Member], given: Mapping[str, Split]) -> Parts:
     """The clips of the train list and of the test list.
 
     Raises:
-        DataError: no clip stands in a list.
+        DataError: no clip is listed.
     """
     parts = {name: [m for m in members if given.get(m.path) == name] for name in ("train", "test")}
     if members and not any(parts.values()):
         raise DataError(
-            f"none of {len(members)} clips stands in the split lists; the first clip is {members[0].path}, "
+            f"none of {len(members)} clips is in the split lists; the first clip is {members[0].path}, "
             f"the first one listed is {min(given)}: name the folder that the lists' paths start in"
         )
     straddling = {m.group for m in parts["train"]} & {m.group for m in parts["test"]}
     if straddling:
-        emit("notice", message=f"{len(straddling)} group(s) stand in both lists: their clips may leak")
+        emit("notice", message=f"{len(straddling)} group(s) are in both lists: their clips may leak")
     return parts
 
 
 def presence(parts: Parts, given: Mapping[str, Split]) -> tuple[str, ...]:
-    """How many of the listed clips are at hand, in all and by class; nothing if all of them are."""
+    """How many listed clips are available, in all and by class; empty if all are."""
     listed = _by_class(given)
     found = _by_class(member.path for part in parts.values() for member in part)
     if found == listed:
         return ()
     absent = [label for label in listed if not found[label]]
-    none = f"; there is none of {len(absent)} of the {len(listed)} classes" if absent else ""
+    none = f"; {len(absent)} of the {len(listed)} classes have no clip" if absent else ""
     partial = [
         f"{label} {found[label]} of {listed[label]}"
         for label in sorted(found)
         if found[label] < listed[label]
     ]
-    notes = [f"{found.total()} of {listed.total()} listed clips are at hand and usable{none}"]
-    return (*notes, *([f"classes at hand in part: {', '.join(partial)}"] if partial else []))
+    notes = [f"{found.total()} of {listed.total()} listed clips are available and usable{none}"]
+    return (*notes, *([f"partly available classes: {', '.join(partial)}"] if partial else []))
 
 
 def explain_apart(parts: Parts, labels: Collection[str]) -> tuple[str, ...]:
-    """Why these classes do not follow the lists, and what that means."""
+    """Why these classes do not follow the lists, and the consequence."""
     if not labels:
         return ()
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -57,7 +57,7 @@ def explain_apart(parts: Parts, labels: Collection[str]) -> tuple[str, ...]:
             counts[member.label][name] += 1
     found = "; ".join(f"{label}: {_where(counts[label])}" for label in sorted(labels))
     return (
-        f"{len(labels)} class(es) lack clips in one of the lists and are cut by whole groups instead "
+        f"{len(labels)} class(es) lack clips in one of the lists and are split by whole groups instead "
         f"({found}): figures that these classes take part in cannot be compared with figures on the lists",
     )
 
@@ -69,5 +69,5 @@ def _where(counts: Counter[str]) -> str:
 
 
 def _by_class(paths: Iterable[str]) -> Counter[str]:
-    """Clips by the folder that stands for their class."""
+    """Count clips by class folder."""
     return Counter(PurePosixPath(path).parts[0] for path in paths)

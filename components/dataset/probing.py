@@ -1,4 +1,4 @@
-"""Probe many clips by decoding them, in processes; what was found survives a kill of the step."""
+"""Probes clips by decoding them in processes; results survive a kill of the step."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from reelflow.files import sha256_file
 from reelflow.objectstore.shards import SharedShards
 from reelflow.progress import report
 from reelflow.video.decode import VideoFacts, probe
-from reelflow.workers import in_processes
+from reelflow.workers.processes import in_processes
 
 NOTES = ".probed.jsonl"
 
@@ -42,14 +42,14 @@ def probe_clip(path: Path) -> Probed:
 def probe_all(
     root: Path, paths: Sequence[str], notes: Path, timeout_s: float, shared: SharedShards | None = None
 ) -> dict[str, Outcome]:
-    """Probe clips, or take over what an earlier attempt, another run or another machine noted.
+    """Probe clips; reuse the results of earlier attempts, other runs and other machines.
 
     Args:
         root: the folder that `paths` are relative to.
         paths: the clips.
-        notes: a file of one line a probed clip, appended to.
-        timeout_s: after which a clip is given up.
-        shared: what other runs and machines have found.
+        notes: file of results, one line per probed clip, appended to.
+        timeout_s: time limit per clip.
+        shared: results of other runs and machines.
 
     Returns:
         An outcome for each path, in the same order.
@@ -75,7 +75,7 @@ def probe_all(
 def _probe_missing(
     root: Path, outcomes: dict[str, Outcome | None], notes: Path, timeout_s: float
 ) -> dict[str, Outcome]:
-    """Probe the clips without an outcome, and note what was found."""
+    """Probe the clips without a result, and note their results."""
     missing = [path for path, outcome in outcomes.items() if outcome is None]
     found = in_processes(probe_clip, (root / path for path in missing), timeout_s=timeout_s)
     with closing(found), disk_errors(notes), notes.open("a", encoding="utf-8") as file:
@@ -91,7 +91,7 @@ def _probe_missing(
 
 
 def _identity(root: Path, path: str) -> str:
-    """Path, size and time of change: another file of the same name is probed anew."""
+    """Path, size and time of change: another file of the same name is probed again."""
     try:
         stat = (root / path).stat()
     except OSError:
@@ -105,7 +105,7 @@ def _note(identity: str, outcome: Outcome) -> str:
 
 
 def _read_notes(notes: Path) -> Iterator[tuple[str, Outcome]]:
-    """What was noted; a line that a kill cut short is passed over."""
+    """The noted results; a truncated line is skipped."""
     if not notes.is_file():
         return
     for line in notes.read_text(encoding="utf-8").splitlines():

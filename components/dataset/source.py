@@ -1,4 +1,4 @@
-"""Which clips a source holds, and what is said of them: `DIR/<class>/<clip>`, or `groups.csv`."""
+"""Finds the clips of a source, their labels and groups: `DIR/<class>/<clip>`, or `groups.csv`."""
 
 import csv
 import os
@@ -34,15 +34,15 @@ def find_clips(source: Path) -> tuple[list[FoundClip], list[Rejected]]:
     """List the clips of a folder, sorted by path, and the files that cannot be listed.
 
     Raises:
-        DataError: there is no such folder, it holds no clips, or its `groups.csv` is wrong.
+        DataError: the folder does not exist, has no clips, or its `groups.csv` is wrong.
     """
     if not source.is_dir():
-        raise DataError(f"{source} is no folder: expected {source}/<class>/<clip>")
+        raise DataError(f"{source} is not a folder: expected {source}/<class>/<clip>")
     return clips_among(_files_of_classes(source), source)
 
 
 def clips_among(paths: Iterable[str], source: Path) -> tuple[list[FoundClip], list[Rejected]]:
-    """As `find_clips`, of files whose names are known; only `groups.csv` must lie in the folder.
+    """As `find_clips`, of files whose names are known; only `groups.csv` must be in the folder.
 
     Raises:
         DataError: there are no clips, or `groups.csv` is wrong.
@@ -65,8 +65,8 @@ def clips_among(paths: Iterable[str], source: Path) -> tuple[list[FoundClip], li
 
 
 def _files_of_classes(source: Path) -> Iterator[str]:
-    """Files below the class folders, by relative path. Hidden ones and those of `NO_CLIPS` are left aside."""
-    left_aside = 0
+    """Files below the class folders, by relative path. Hidden files and those of `NO_CLIPS` are ignored."""
+    ignored = 0
     for class_folder in sorted(source.iterdir()):
         if class_folder.name.startswith(".") or not class_folder.is_dir():
             continue
@@ -76,18 +76,18 @@ def _files_of_classes(source: Path) -> Iterator[str]:
                 if may_be_clip(name):
                     yield Path(folder, name).relative_to(source).as_posix()
                 else:
-                    left_aside += 1
-    if left_aside:
-        emit("notice", message=f"{left_aside} file(s) left aside: their names say that they are no clips")
+                    ignored += 1
+    if ignored:
+        emit("notice", message=f"{ignored} file(s) ignored: their suffixes are not those of clips")
 
 
 def may_be_clip(name: str) -> bool:
-    """Whether a file's name leaves open that it is a clip."""
+    """Whether a file's suffix is not one of other files."""
     return PurePosixPath(name).suffix.lower() not in NO_CLIPS
 
 
 def _readable_names(paths: Iterable[str]) -> tuple[list[str], list[Rejected]]:
-    """Paths that can be written down, and those whose bytes are no UTF-8."""
+    """Paths in UTF-8, and rejected ones that are not."""
     good, rejected = [], []
     for path in paths:
         try:
@@ -95,7 +95,7 @@ def _readable_names(paths: Iterable[str]) -> tuple[list[str], list[Rejected]]:
             good.append(path)
         except UnicodeEncodeError:
             shown = os.fsencode(path).decode(errors="backslashreplace")
-            rejected.append(Rejected(path=shown, reason="its name is no valid UTF-8: rename it"))
+            rejected.append(Rejected(path=shown, reason="its name is not valid UTF-8: rename it"))
     return good, rejected
 
 
@@ -115,15 +115,15 @@ def _explain_groups(found: list[FoundClip]) -> None:
         emit(
             "notice",
             message=f"{alone} of {len(found)} clips are groups of their own: without {GROUPS} "
-            f"({','.join(COLUMNS)}) nothing says which were cut from the same recording",
+            f"({','.join(COLUMNS)}) it is unknown which clips are of the same recording",
         )
 
 
 def _read_groups(source: Path) -> list[FoundClip]:
-    """Labels and groups from `groups.csv`; a listed file that is missing is found out later."""
+    """Labels and groups from `groups.csv`; a missing file is quarantined later."""
     path = source / GROUPS
     if not path.is_file():
-        raise DataError(f"{path} is no file that can be read: put the CSV file there, or remove it")
+        raise DataError(f"{path} is not a readable file: put the CSV file there, or remove it")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -131,7 +131,7 @@ def _read_groups(source: Path) -> list[FoundClip]:
                 raise DataError(f"{path} has the columns {reader.fieldnames}; expected {', '.join(COLUMNS)}")
             rows = [(reader.line_num, _candidate(row, f"{path}, line {reader.line_num}")) for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is no CSV file in UTF-8: {error}") from error
+        raise DataError(f"{path} is not a CSV file in UTF-8: {error}") from error
     found: dict[str, FoundClip] = {}
     for line, clip_file in rows:
         if found.setdefault(clip_file.path, clip_file) != clip_file:
@@ -146,7 +146,7 @@ def _candidate(row: dict[str, str | None], where: str) -> FoundClip:
     clip_file = FoundClip(*(str(value) for value in values))
     path = PurePosixPath(clip_file.path)
     if path.is_absolute() or ".." in path.parts:
-        raise DataError(f"{where}: {clip_file.path} leads out of the folder; paths must stay inside it")
+        raise DataError(f"{where}: {clip_file.path} is outside of the folder; paths must be inside it")
     if "\0" in clip_file.path:
-        raise DataError(f"{where}: {clip_file.path!r} is no path: it holds a zero byte")
+        raise DataError(f"{where}: {clip_file.path!r} is not a path: it has a zero byte")
     return FoundClip(path.as_posix(), clip_file.label, clip_file.group)

@@ -1,4 +1,4 @@
-"""The cut that params ask for: by group or clip by clip, over all clips or within given lists."""
+"""Splits the clips as params say: by group or clip by clip, freely or by split lists."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -21,7 +21,7 @@ LONGEST_NOTICE = 400
 
 @dataclass(frozen=True)
 class SplitResult:
-    """Which clips stay, and where: `splits` by the clip's path."""
+    """The kept clips: `splits` maps the path of a clip to its split."""
 
     splits: dict[str, Split]
     dropped_classes: tuple[str, ...]
@@ -31,11 +31,11 @@ class SplitResult:
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """What is cut how: clips of the given lists under `train` and `test`, clips to cut freely under `all`.
+    """How to split: `train` and `test` hold listed clips, `all` the clips to split freely.
 
     Attributes:
-        small: classes that cannot be in every split, and what they have.
-        needed: what a class needs, by part.
+        small: classes that are too small for every split, with their counts.
+        needed: minimum per class, by part.
         unit: of `needed`.
     """
 
@@ -51,7 +51,7 @@ def split_clips(members: Sequence[Member], labels: Collection[str], params: Data
 
     Args:
         members: the usable clips.
-        labels: all classes, also those without a usable clip.
+        labels: all classes, including those without a usable clip.
         params: fractions, lists, seed.
 
     Raises:
@@ -85,7 +85,7 @@ def _plan(
 
 
 def _set_apart(parts: Parts, incomplete: set[str], notes: tuple[str, ...]) -> SplitPlan:
-    """Classes that do not fit the lists are cut freely, always by whole groups."""
+    """Split the classes that do not fit the lists freely, always by whole groups."""
     apart = [member for part in parts.values() for member in part if member.label in incomplete]
     small = _too_small({"all": apart}, incomplete, WHOLE, "groups")
     notes = (*notes, *explain_apart(parts, incomplete - set(small)))
@@ -115,12 +115,12 @@ def _fractions(params: DatasetParams) -> dict[Split, float]:
 
 
 def _split_train(parts: Parts, params: DatasetParams) -> dict[str, Split]:
-    """Validation clips out of the given train clips; the fraction counts all clips."""
+    """Take validation clips from the train list; the fraction counts all clips."""
     train, test = parts["train"], parts["test"]
     validation = params.validation * (len(train) + len(test)) / len(train)
     if validation >= 1:
         raise DataError(
-            f"dataset.validation, {params.validation} of all clips, leaves nothing of the train list"
+            f"dataset.validation, {params.validation} of all clips, uses up the train list: lower it"
         )
     fractions: dict[Split, float] = {"train": 1 - validation, "validation": validation}
     splits = _split(train, fractions, params.seed, by_clip=params.split == "random")
@@ -138,7 +138,7 @@ def _split(
 def _too_small(
     parts: Parts, labels: Collection[str], needed: Mapping[str, int], unit: Literal["clips", "groups"]
 ) -> dict[str, str]:
-    """Classes that cannot be in every split, and what they have."""
+    """Classes that are too small for every split, with their counts."""
     small: dict[str, list[str]] = defaultdict(list)
     for name, least in needed.items():
         groups: defaultdict[str, list[str]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Given split lists, one clip a line, as UCF101's: `Class/v_Class_g01_c01.avi 1`."""
+"""Split lists, one clip per line, as UCF101's: `Class/v_Class_g01_c01.avi 1`."""
 
 import re
 from pathlib import Path
@@ -12,11 +12,11 @@ MAX_BYTES = 256 * 1024 * 1024
 
 
 def read_lists(lists: SplitLists) -> dict[str, Split]:
-    """The given split of every listed clip, by its path below the source.
+    """The split of every listed clip, by its path relative to the source.
 
     Raises:
         ParamsError: a list cannot be read.
-        DataError: a clip stands in both lists, or a list is empty.
+        DataError: a clip is in both lists, or a list is empty.
     """
     train, test = _read(lists.train), _read(lists.test)
     for file, paths in ((lists.train, train), (lists.test, test)):
@@ -24,9 +24,7 @@ def read_lists(lists: SplitLists) -> dict[str, Split]:
             raise DataError(f"{file} lists no clips")
     both = sorted(train & test)
     if both:
-        raise DataError(
-            f"{len(both)} clip(s) stand in both {lists.train} and {lists.test}, such as {both[0]}"
-        )
+        raise DataError(f"{len(both)} clip(s) are in both {lists.train} and {lists.test}, such as {both[0]}")
     return {**dict.fromkeys(train, "train"), **dict.fromkeys(test, "test")}
 
 
@@ -40,5 +38,5 @@ def _read(file: str) -> set[str]:
     except OSError as error:
         raise ParamsError(f"dataset.split_lists: {file}: {error.strerror}; name an existing list") from error
     except UnicodeDecodeError as error:
-        raise ParamsError(f"dataset.split_lists: {file} is no text in UTF-8") from error
+        raise ParamsError(f"dataset.split_lists: {file} is not UTF-8 text") from error
     return {CLASS_NUMBER.sub("", line.strip()) for line in lines if line.strip()}

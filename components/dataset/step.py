@@ -1,4 +1,4 @@
-"""The dataset step: clips probed, quarantined, freed of duplicates, split, and written down."""
+"""The dataset step: probes, quarantines, deduplicates and splits the clips."""
 
 import json
 from collections import Counter
@@ -18,7 +18,8 @@ from reelflow.charts.clips import draw_clips_per_class
 from reelflow.contracts import SPLITS, Clip, DatasetReport, Rejected
 from reelflow.errors import ClipError, DataError
 from reelflow.files import sha256_file, sha256_text
-from reelflow.objectstore.shards import default_shards
+from reelflow.objectstore.interface import ObjectStore
+from reelflow.objectstore.shards import SharedShards, shared_shards
 from reelflow.params import DatasetParams
 from reelflow.progress import emit
 from reelflow.sources.cache import SourceNote
@@ -27,14 +28,22 @@ from reelflow.splitting.splits import Member
 RECIPES = (".yaml", ".yml")
 
 
-def run(params: DatasetParams, *, source: Path, dataset: Path, note: Path | None = None) -> DatasetReport:
+def run(
+    params: DatasetParams,
+    *,
+    source: Path,
+    dataset: Path,
+    note: Path | None = None,
+    store: ObjectStore | None = None,
+) -> DatasetReport:
     """Turn a folder of clips, or a recipe of generated ones, into a data set.
 
     Args:
         params: how to split.
         source: the folder or the recipe.
         dataset: the output; `dataset.json` comes last.
-        note: what is known of the source where it is tracked or was fetched.
+        note: version of a tracked or fetched source.
+        store: the store of shared facts of clips.
 
     Raises:
         DataError: no usable clips, classes too small, or clips that contradict each other.
@@ -44,7 +53,7 @@ def run(params: DatasetParams, *, source: Path, dataset: Path, note: Path | None
     generated = source.suffix in RECIPES
     root = dataset / "clips" if generated else source
     found, rejected = (generate(source, root), []) if generated else find_clips(source)
-    usable, broken = _probe(params, root, found, dataset / NOTES)
+    usable, broken = _probe(params, root, found, dataset / NOTES, shared_shards(store, KIND))
     kept, duplicates = drop_duplicates(usable)
     members = [Member(clip.path, clip.label, clip.group) for clip in kept]
     result = split_clips(members, {clip_file.label for clip_file in found}, params)
@@ -59,23 +68,18 @@ def run(params: DatasetParams, *, source: Path, dataset: Path, note: Path | None
 
 
 def _note(params: DatasetParams, source: Path, clips: Sequence[Clip], *, generated: bool) -> SourceNote:
-    """What is known of a recipe or a folder without history: content, and names."""
+    """Version of a recipe or a plain folder: a hash of contents and names."""
     content = json.dumps(sorted([clip.path, clip.sha256] for clip in clips))
     version = sha256_file(source) if generated else sha256_text(content)
     return SourceNote(source=params.source, revision="", version=version)
 
 
 def _probe(
-    params: DatasetParams, root: Path, found: Sequence[FoundClip], notes: Path
+    params: DatasetParams, root: Path, found: Sequence[FoundClip], notes: Path, shared: SharedShards | None
 ) -> tuple[dict[FoundClip, Probed], list[Rejected]]:
-    """Facts of the usable clips, and the reasons against the others."""
-    outcomes = probe_all(
-        root,
-        [clip_file.path for clip_file in found],
-        notes,
-        params.clip_timeout_s,
-        shared=default_shards(KIND),
-    )
+    """Facts of the usable clips; the others with their reasons."""
+    paths = [clip_file.path for clip_file in found]
+    outcomes = probe_all(root, paths, notes, params.clip_timeout_s, shared)
     usable: dict[FoundClip, Probed] = {}
     rejected: list[Rejected] = []
     for clip_file in found:
@@ -119,7 +123,7 @@ def _write(
     write_table(clips, dataset / "table.csv")
     save(draw_clips_per_class(clips), dataset / "clips_per_class.png")
     if quarantined:
-        emit("notice", message=f"{len(quarantined)} clip(s) left out; the reasons stand in dataset.json")
+        emit("notice", message=f"{len(quarantined)} clip(s) left out; dataset.json has the reasons")
     splits = Counter(clip.split for clip in clips)
     report = DatasetReport(
         source=origin.source,

@@ -24,7 +24,7 @@ from reelflow.errors import ClipError, ParamsError
 from reelflow.files import atomic
 from reelflow.params import Section, explain
 from reelflow.progress import track
-from reelflow.workers import in_processes
+from reelflow.workers.processes import in_processes
 from reelflow.yaml_file import read_yaml
 
 PAIRS = (("growing", "shrinking"), ("red_to_blue", "blue_to_red"), ("circle_to_square", "square_to_circle"))

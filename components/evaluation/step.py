@@ -21,7 +21,7 @@ from reelflow.contracts import EvaluationReport, FeaturesReport
 from reelflow.errors import ParamsError
 from reelflow.files import link_file, sha256_file, write_array
 from reelflow.params import EvaluationParams
-from reelflow.provenance import PROVENANCE
+from reelflow.provenance.step import PROVENANCE
 
 
 def run(

@@ -1,4 +1,4 @@
-"""How far the figures can be trusted: intervals, calibration, and the baselines under them."""
+"""Uncertainty of the metrics: intervals, calibration, and comparison with the baselines."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from reelflow.params import EvaluationParams
 
 
 def intervals(params: EvaluationParams, inputs: Inputs, top_k: int) -> dict[str, Interval]:
-    """95 % intervals of the headline figures, by name; as many answers as classes are always right."""
+    """95 % intervals of the headline metrics, by name; top-k with k = classes is always 1."""
     scores, truth, groups = inputs.scores, inputs.truth, inputs.groups
     chance = {"resamples": params.resamples, "seed": params.seed}
     in_top_k = measures.is_in_top_k(scores, truth, top_k)
@@ -36,7 +36,7 @@ def intervals(params: EvaluationParams, inputs: Inputs, top_k: int) -> dict[str,
 def calibrate(params: EvaluationParams, inputs: Inputs) -> Calibration:
     """Fit temperature and threshold on the validation clips; measure them on the test clips.
 
-    In cross-validation a clip may be of both, scored by different folds' models.
+    In cross-validation a clip may be in both, scored by the models of different folds.
     """
     truth = inputs.truth
     temperature = fit_temperature(inputs.validation, inputs.validation_truth)
@@ -58,7 +58,7 @@ def calibrate(params: EvaluationParams, inputs: Inputs) -> Calibration:
 
 
 def compare_baselines(params: EvaluationParams, inputs: Inputs) -> tuple[BaselineComparison, ...]:
-    """The classifier against each baseline, clip by clip."""
+    """Compare the classifier with each baseline, clip by clip."""
     return tuple(_compare(params, inputs, name, scores) for name, scores in inputs.baselines.items())
 
 
@@ -79,6 +79,6 @@ def _compare(params: EvaluationParams, inputs: Inputs, name: str, scores: Scores
 
 
 def _right(scores: Scores, truth: Truth) -> NDArray[np.bool_]:
-    """Whether each clip's best class is the true one, `(clips,)`."""
+    """Whether the best class of each clip is the true one, `(clips,)`."""
     right: NDArray[np.bool_] = scores.argmax(axis=1) == truth
     return right

@@ -15,7 +15,7 @@ from components.features.tail import Tail, TuningFrames
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.artifacts.frames import FrameStore
-from reelflow.backbones import Backbone
+from reelflow.backbones.interface import Backbone
 from reelflow.backbones.keras_application import KerasBackbone
 from reelflow.contracts import BackboneSpec, Clip, DatasetReport, Sha256
 from reelflow.documents import Document
@@ -25,7 +25,8 @@ from reelflow.nets.runtime import seed_everything
 from reelflow.params import FeaturesParams, FinetuneParams
 from reelflow.progress import emit
 from reelflow.progress import report as report_progress
-from reelflow.provenance import code_hash, library_versions
+from reelflow.provenance.code import code_hash
+from reelflow.provenance.libraries import library_versions
 
 NOTE = "backbone.weights.json"
 CURVES = ("train_loss", "validation_loss", "validation_accuracy")

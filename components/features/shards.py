@@ -1,30 +1,27 @@
-"""Shards of codes. A shard is whole when its note, written after it, names its content.
+"""Shards of codes. A shard is complete when its note exists, which is written after it.
 
-Each view of a shard of frames is a file of its own, shared with other runs and machines by what it was
-made from: a further view costs that view alone.
+Each view of a shard of frames is a separate file, shared with other runs and machines by a hash of its
+inputs: another view costs only that view.
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from functools import cache
 from pathlib import Path
-from typing import BinaryIO
 
-from reelflow.backbones import Codes, libraries_of
+from components.features.codes import write_codes
+from reelflow.backbones.interface import Codes
+from reelflow.backbones.registry import BACKBONES, libraries_of
 from reelflow.contracts import BackboneSpec, FeatureShard, FrameShard, Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
-from reelflow.files import array_file, sha256_file, sha256_text, write_text
+from reelflow.files import sha256_file, sha256_text, write_text
 from reelflow.objectstore.shards import SharedShards
-from reelflow.provenance import content_code
+from reelflow.provenance.code import content_code
 
-SOURCES = ("components/features", "reelflow/backbones", "reelflow/video", "reelflow/artifacts/frames.py")
-"""Code that codes depend on; of the rest of the library they do not."""
 LIBRARIES = ("numpy", "pillow", "simplejpeg")
 
 
 class FeatureShardInputs(Document):
-    """All that a shard's codes depend on."""
+    """Everything that a shard of codes depends on."""
 
     source: FrameShard
     backbone: BackboneSpec
@@ -38,29 +35,29 @@ class FeatureShardInputs(Document):
 
     @property
     def note(self) -> str:
-        """Name of the note on it."""
+        """Name of its note."""
         return Path(self.file).with_suffix(".json").name
 
     @property
     def key(self) -> Sha256:
-        """What the shard is shared under."""
+        """Key in the shared store."""
         return sha256_text(self.to_json())
 
 
 class ShardNote(Document):
-    """`<shard>.json`: a finished shard, and what it was made from."""
+    """`<shard>.json`: a finished shard and its inputs."""
 
     origin: FeatureShardInputs
     shard: FeatureShard
 
 
 def inputs_of(source: FrameShard, backbone: BackboneSpec, view: str) -> FeatureShardInputs:
-    """What this code makes a view's codes from."""
+    """The inputs of a view's codes."""
     return FeatureShardInputs(source=source, backbone=backbone, view=view, code=made_by(backbone.name))
 
 
 def finished_shard(folder: Path, origin: FeatureShardInputs) -> FeatureShard | None:
-    """What an earlier attempt finished, if it is whole and of the same origin."""
+    """The shard of an earlier attempt, if it is complete and has the same inputs."""
     shard = _noted(folder / origin.note, origin)
     try:
         return shard if shard and sha256_file(folder / shard.file) == shard.sha256 else None
@@ -69,7 +66,7 @@ def finished_shard(folder: Path, origin: FeatureShardInputs) -> FeatureShard | N
 
 
 def fetch_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards) -> FeatureShard | None:
-    """Take over what another run or machine has made, if there is such a shard.
+    """Fetch a shard that another run or machine has computed, if there is one.
 
     Raises:
         StorageError: the store or the disk refuses, or the shard has been altered.
@@ -98,17 +95,10 @@ def write_shards(
     Raises:
         StorageError: the disk is full or read-only, or the store refuses.
     """
-    with ExitStack() as stack:
-        files = [stack.enter_context(_codes_file(folder, origin, frames)) for origin in origins]
-        for _, clip in zip(origins[0].source.clip_ids, codes, strict=True):
-            for file, view in zip(files, clip, strict=True):
-                file.write(view.tobytes())
+    spec, clip_ids = origins[0].backbone, origins[0].source.clip_ids
+    paths = [folder / origin.file for origin in origins]
+    write_codes(paths, codes, (len(clip_ids), frames, spec.dim), spec.dtype)
     return [_note_shard(folder, origin, shared) for origin in origins]
-
-
-def _codes_file(folder: Path, origin: FeatureShardInputs, frames: int) -> AbstractContextManager[BinaryIO]:
-    spec = origin.backbone
-    return array_file(folder / origin.file, (len(origin.source.clip_ids), frames, spec.dim), spec.dtype)
 
 
 def _note_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards | None) -> FeatureShard:
@@ -143,7 +133,7 @@ def _noted(path: Path, origin: FeatureShardInputs) -> FeatureShard | None:
     return note.shard if note.origin == origin and note.shard.file == origin.file else None
 
 
-@cache
 def made_by(backbone: str) -> Sha256:
     """Hash of the code and the libraries that a backbone's codes depend on."""
-    return content_code(*SOURCES, libraries=(*LIBRARIES, *libraries_of(backbone)))
+    libraries = (*LIBRARIES, *libraries_of(backbone))
+    return content_code("components.features.codes", BACKBONES[backbone], libraries=libraries)

@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from components.features.codes import embed
 from components.features.finetune import finetune
 from components.features.shards import (
     FeatureShardInputs,
@@ -22,14 +21,16 @@ from components.features.shards import (
 )
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.artifacts.frames import FrameStore
-from reelflow.backbones import Backbone, Codes, load_backbone
+from reelflow.backbones.interface import Backbone, Codes
+from reelflow.backbones.registry import load_backbone
 from reelflow.contracts import FeatureShard, FeaturesReport, FrameShard
-from reelflow.lookahead import AHEAD, ahead
-from reelflow.objectstore.shards import SharedShards, default_shards
+from reelflow.objectstore.interface import ObjectStore
+from reelflow.objectstore.shards import SharedShards, shared_shards
 from reelflow.params import FeaturesParams
 from reelflow.progress import report as report_progress
-from reelflow.video.preprocess import preprocess
-from reelflow.video.views import VIEWS, check_views, offset_of
+from reelflow.settings import Settings
+from reelflow.video.views import check_views
+from reelflow.workers.lookahead import AHEAD, ahead
 
 KIND = "features"
 
@@ -40,13 +41,14 @@ def run(
     backbone: str,
     frames: Path,
     features: Path,
+    settings: Settings,
     dataset: Path | None = None,
     weights: Path | None = None,
-    shared: SharedShards | None = None,
+    store: ObjectStore | None = None,
 ) -> FeaturesReport:
     """Embed every view of the frames of every clip, by a network that was fine-tuned before if asked for.
 
-    Shards that are whole are kept, and those that other runs and machines share are taken over.
+    Finished shards are kept; shards of other runs and machines are fetched.
 
     Args:
         params: the views, whether to fine-tune, and where the weights come from, unless `weights` names
@@ -54,36 +56,36 @@ def run(
         backbone: its name.
         frames: output of the frames step.
         features: where the codes are written; `features.json` comes last.
+        settings: cache and mirror of downloaded weights.
         dataset: output of the dataset step; needed for fine-tuning.
         weights: a file, or a folder of files.
-        shared: shards of other runs and machines; by default those in the store of the environment.
+        store: the store of shared shards.
 
     Raises:
-        ParamsError: there is no such backbone or view, the frames for a view were not kept, or
-            fine-tuning cannot be done as asked.
+        ParamsError: unknown backbone or view, the frames of a view were not kept, or
+            fine-tuning is impossible with these params.
         WeightsError: its weights are missing, altered, of another network, or not reachable.
-        BundleError: the frames' folder is not whole.
+        BundleError: the folder of frames is incomplete.
         StorageError: the disk is full or read-only.
     """
-    store = FrameStore(frames)
-    check_views(params.views, store.report.oversample)
-    network = load_backbone(backbone, str(weights or params.weights), seed=params.seed)
+    source = FrameStore(frames)
+    check_views(params.views, source.report.oversample)
+    load = partial(load_backbone, backbone, seed=params.seed, settings=settings)
+    network = load(str(weights or params.weights))
     metrics, curves = {}, {}
     if params.finetune.blocks:
-        tuning = finetune(params, network, dataset=dataset, store=store, features=features)
+        tuning = finetune(params, network, dataset=dataset, store=source, features=features)
         metrics, curves = tuning.metrics, tuning.curves
-        network = load_backbone(backbone, str(features / BACKBONE_WEIGHTS), seed=params.seed)
+        network = load(str(features / BACKBONE_WEIGHTS))
     report = FeaturesReport(
-        data_hash=store.report.data_hash,
+        data_hash=source.report.data_hash,
         backbone=network.spec,
-        frames=store.report.count,
+        frames=source.report.count,
         views=params.views,
-        shards=_finish_shards(
-            Embedding(store, network, params.views, features, shared or default_shards(KIND))
-        ),
+        shards=_finish_shards(Embedding(source, network, params.views, features, shared_shards(store, KIND))),
         metrics={
-            "clips": len(store.clip_ids),
-            "frames": len(store.clip_ids) * store.report.count,
+            "clips": len(source.clip_ids),
+            "frames": len(source.clip_ids) * source.report.count,
             "views": len(params.views),
             **metrics,
         },
@@ -95,7 +97,7 @@ def run(
 
 @dataclass(frozen=True)
 class Embedding:
-    """What is embedded, by what, where the codes go, and with whom they are shared."""
+    """Inputs and output of an embedding."""
 
     store: FrameStore
     network: Backbone
@@ -106,7 +108,7 @@ class Embedding:
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """A shard of frames: the views that some run has finished, and those that are missing."""
+    """A shard of frames: its finished and its missing views."""
 
     source: FrameShard
     found: tuple[FeatureShard, ...]
@@ -114,7 +116,7 @@ class ShardPlan:
 
 
 def _finish_shards(work: Embedding) -> tuple[FeatureShard, ...]:
-    """The shards of every view, after making those that are missing."""
+    """Compute the missing shards; returns the shards of every view."""
     plans = [_plan(work, source) for source in work.store.shards]
     finished: list[FeatureShard] = []
     with closing(_embed_all(work, plans)) as codes:
@@ -140,12 +142,13 @@ def _find_shard(work: Embedding, origin: FeatureShardInputs) -> FeatureShard | N
     if shard is None and work.shared:
         return fetch_shard(work.features, origin, work.shared)
     if shard and work.shared:
-        share_shard(work.features, origin, work.shared)  # which the earlier attempt may not have lived to do
+        # the earlier attempt may have been killed before it shared the shard
+        share_shard(work.features, origin, work.shared)
     return shard
 
 
 def _embed_all(work: Embedding, plans: Sequence[ShardPlan]) -> Generator[Codes, None, None]:
-    """Codes of every clip of what is missing, in order; what earlier attempts did counts as done.
+    """Codes of the clips of missing shards, in order; progress includes earlier attempts.
 
     Decoding, resizing and the networks run in threads, one a core, some clips ahead.
     """
@@ -154,9 +157,12 @@ def _embed_all(work: Embedding, plans: Sequence[ShardPlan]) -> Generator[Codes, 
     report_progress(done, total, "clips")
     threads = os.cpu_count() or 1
     pool = ThreadPoolExecutor(threads)
+
+    def submit(task: tuple[list[str], str]) -> "Future[Codes]":
+        return pool.submit(embed, work.store, work.network, *task)
+
     try:
-        tasks = _tasks(work, plans)
-        for future in ahead(lambda task: pool.submit(_embed, work, *task), tasks, threads * AHEAD):
+        for future in ahead(submit, _tasks(work, plans), threads * AHEAD):
             codes = future.result()
             done += 1
             report_progress(done, total, "clips")
@@ -166,24 +172,9 @@ def _embed_all(work: Embedding, plans: Sequence[ShardPlan]) -> Generator[Codes, 
 
 
 def _tasks(work: Embedding, plans: Sequence[ShardPlan]) -> Iterator[tuple[list[str], str]]:
-    """Views that are missing, and a clip, for every clip; a shard is checked before its first one."""
+    """Missing views and id of every clip; shards are checked before their first clip."""
     for plan in plans:
         if plan.missing:
             work.store.check(plan.source)
             views = [origin.view for origin in plan.missing]
             yield from ((views, clip_id) for clip_id in plan.source.clip_ids)
-
-
-def _embed(work: Embedding, views: Sequence[str], clip_id: str) -> Codes:
-    """Codes of one clip, `(views, frames, dim)`; each frame is decoded once, and held alone."""
-    spec = work.network.spec
-    ready: dict[str, list[NDArray[np.uint8]]] = {view: [] for view in views}
-    for offset in {offset_of(view) for view in views}:
-        for frame in work.store.each(clip_id, offset):
-            for view in (view for view in views if offset_of(view) == offset):
-                seen = VIEWS[view](frame[None])  # (height, width, 3) -> (1, height, width, 3)
-                ready[view].append(preprocess(seen, spec.preprocessing))
-    codes: Codes = np.empty((len(views), work.store.report.count, spec.dim), spec.dtype)
-    for place, view in enumerate(views):
-        codes[place] = work.network.embed(np.concatenate(ready[view]))
-    return codes

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +63,14 @@ class Tail:
         self._dense = keras.layers.Dense(frames.classes)
         logits = self._dense(keras.layers.Dropout(DROPOUT, seed=seed)(blocks.output))
         self._network = keras.Model(blocks.input, logits)
-        self._step = _stepper(self._network, params.learning_rate)
-        self._score, self._features = _graph(self._network), _graph(blocks)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self._network.compile(keras.optimizers.Adam(params.learning_rate), loss, jit_compile=False)
+        blocks.compile(jit_compile=False)
 
     def probe(self) -> None:
         """Solve for the softmax on the features as they are; the validation frames choose the penalty."""
         train, validation = (
-            self._run(self._features, rows) for rows in (self._frames.train, self._frames.validation)
+            self._run(self._blocks, rows) for rows in (self._frames.train, self._frames.validation)
         )
         standard = Standard.of(train)
         truth = self._frames.truth
@@ -87,7 +88,7 @@ class Tail:
         """
         rows = np.random.default_rng((self._seed, number)).permutation(self._frames.train)
         losses = [
-            float(self._step(self._maps(part), self._frames.truth[part])) * len(part)
+            float(self._network.train_on_batch(self._maps(part), self._frames.truth[part])) * len(part)
             for part in _parts(rows, self._params.batch_size)
         ]
         if not math.isfinite(sum(losses)):
@@ -100,7 +101,7 @@ class Tail:
     def measure(self) -> tuple[float, float]:
         """Loss and accuracy on the validation frames."""
         right = self._frames.truth[self._frames.validation]
-        scores = softmax(self._run(self._score, self._frames.validation))
+        scores = softmax(self._run(self._network, self._frames.validation))
         return cross_entropy(scores, right), float((scores.argmax(axis=1) == right).mean())
 
     def weights(self) -> list[Array]:
@@ -115,44 +116,10 @@ class Tail:
     def _maps(self, rows: Rows) -> Array:
         return self._frames.maps[rows].astype(np.float32)
 
-    def _run(self, graph: Any, rows: Rows) -> Array:
-        return np.concatenate([np.asarray(graph(self._maps(part))) for part in _parts(rows, ROWS_AT_ONCE)])
-
-
-def _stepper(network: "keras.Model", learning_rate: float) -> Any:
-    """From maps and truth of a batch to its mean loss, by one step of Adam."""
-    import keras
-    import tensorflow as tf
-
-    optimizer = keras.optimizers.Adam(learning_rate)
-    variables = network.trainable_variables
-    optimizer.build(variables)
-
-    def step(maps: Any, truth: Any) -> Any:
-        with tf.GradientTape() as tape:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, network(maps, training=True))
-            loss = tf.reduce_mean(losses)
-        optimizer.apply(tape.gradient(loss, variables), variables)
-        return loss
-
-    truth = tf.TensorSpec((None,), tf.int64)
-    return tf.function(step, input_signature=[_maps_of(network), truth], autograph=False)
-
-
-def _graph(network: "keras.Model") -> Any:
-    """The network at inference, for batches of any size."""
-    import tensorflow as tf
-
-    def call(maps: Any) -> Any:
-        return network(maps, training=False)
-
-    return tf.function(call, input_signature=[_maps_of(network)], autograph=False)
-
-
-def _maps_of(network: "keras.Model") -> Any:
-    import tensorflow as tf
-
-    return tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
+    def _run(self, network: "keras.Model", rows: Rows) -> Array:
+        return np.concatenate(
+            [network.predict_on_batch(self._maps(part)) for part in _parts(rows, ROWS_AT_ONCE)]
+        )
 
 
 def _parts(rows: Rows, size: int) -> Iterator[Rows]:

@@ -1,30 +1,26 @@
-"""Tar shards of JPEG frames, a member a clip. A shard is whole when its index, written after it, is there."""
+"""Assigns clips to shards, and finds finished ones: a shard is complete when its index exists."""
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from components.frames.extract import Extracted
-from reelflow.artifacts.frames import BLOCK, TAR_END, ClipFrames, ShardIndex, index_path
-from reelflow.contracts import Clip, FrameShard, Rejected, Sha256
+from components.frames.write import Finished
+from reelflow.artifacts.frames import ShardIndex, index_path
+from reelflow.contracts import Clip, Sha256
 from reelflow.documents import Document
-from reelflow.errors import BundleError, ClipError, ParamsError
-from reelflow.files import atomic, sha256_file, sha256_text, write_text
+from reelflow.errors import BundleError, ParamsError
+from reelflow.files import sha256_text
 from reelflow.objectstore.shards import SharedShards
 from reelflow.params import FramesParams
-from reelflow.provenance import content_code
+from reelflow.provenance.code import content_code
 
-SOURCES = ("components/frames", "reelflow/video", "reelflow/artifacts/frames.py")
-"""Code that frames depend on; of the rest of the library they do not."""
 LIBRARIES = ("av", "numpy", "simplejpeg")
 PART = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
 
 def assign_shards(clips: Iterable[Clip], count: int) -> dict[str, list[Clip]]:
-    """Deal the clips to shards by their ids, sorted; shards that get none are left out.
+    """Assign the clips to shards by their ids, sorted; empty shards are left out.
 
     A clip's shard depends on nothing but its content and `count`.
     """
@@ -35,10 +31,10 @@ def assign_shards(clips: Iterable[Clip], count: int) -> dict[str, list[Clip]]:
 
 
 def part_of(shards: dict[str, list[Clip]], part: str) -> dict[str, list[Clip]]:
-    """The shards of one part, dealt by their numbers: `2/8` is the second of eight; all for an empty one.
+    """The shards of one part, by their numbers: `2/8` is the second of eight; empty for all.
 
     Raises:
-        ParamsError: there is no such part.
+        ParamsError: invalid part.
     """
     if not part:
         return shards
@@ -55,7 +51,7 @@ def number_of(file: str) -> int:
 
 
 class FrameShardInputs(Document):
-    """All that a shard of frames depends on."""
+    """Everything that a shard of frames depends on."""
 
     file: str
     clips: tuple[tuple[str, str], ...]
@@ -64,31 +60,12 @@ class FrameShardInputs(Document):
 
     @property
     def key(self) -> Sha256:
-        """What the shard is shared under."""
+        """Key in the shared store."""
         return sha256_text(self.to_json())
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A whole shard: its entry in `frames.json`, and the clips that gave none."""
-
-    shard: FrameShard
-    quarantined: tuple[Rejected, ...]
-
-    @classmethod
-    def of(cls, tar: Path, index: ShardIndex) -> Self:
-        """The shard of this index."""
-        shard = FrameShard(
-            file=tar.name,
-            sha256=index.sha256,
-            size_bytes=index.size_bytes,
-            clip_ids=tuple(sorted(index.clips)),
-        )
-        return cls(shard, index.quarantined)
-
-
 def inputs_of(file: str, clips: Sequence[Clip], params: FramesParams) -> FrameShardInputs:
-    """What this code makes a shard from."""
+    """The inputs of a shard."""
     return FrameShardInputs(
         file=file,
         clips=tuple((clip.clip_id, clip.path) for clip in clips),
@@ -100,7 +77,7 @@ def inputs_of(file: str, clips: Sequence[Clip], params: FramesParams) -> FrameSh
 def fetch_shard(
     tar: Path, clips: Sequence[Clip], origin: FrameShardInputs, shared: SharedShards
 ) -> Finished | None:
-    """Take over what another run or machine has made, if there is such a shard.
+    """Fetch a shard that another run or machine has written, if there is one.
 
     Raises:
         StorageError: the store or the disk refuses, or the shard has been altered.
@@ -111,7 +88,7 @@ def fetch_shard(
 
 
 def share_shard(tar: Path, origin: FrameShardInputs, shared: SharedShards) -> None:
-    """Let other runs and machines have a finished shard.
+    """Publish a finished shard for other runs and machines.
 
     Raises:
         StorageError: the store refuses, is full or not reachable.
@@ -130,37 +107,10 @@ def whole_shard(tar: Path, clips: Sequence[Clip]) -> Finished | None:
         return None
 
 
-def write_shard(tar: Path, clips: Sequence[Clip], outcomes: Iterable[Extracted | ClipError]) -> Finished:
-    """Write one shard, then its index.
-
-    Raises:
-        StorageError: the disk is full or read-only.
-    """
-    kept: dict[str, ClipFrames] = {}
-    quarantined: list[Rejected] = []
-    with atomic(tar) as partial, partial.open("wb") as file:
-        for clip, outcome in zip(clips, outcomes, strict=True):
-            if isinstance(outcome, ClipError):
-                quarantined.append(Rejected(path=clip.path, reason=str(outcome)))
-                continue
-            width, height = outcome.size
-            kept[clip.clip_id] = ClipFrames(
-                start=file.tell() + BLOCK, lengths=outcome.lengths, width=width, height=height
-            )
-            file.write(outcome.tar)
-        file.write(TAR_END)
-    index = ShardIndex(
-        sha256=sha256_file(tar), size_bytes=tar.stat().st_size, clips=kept, quarantined=tuple(quarantined)
-    )
-    write_text(index_path(tar), index.to_json())
-    return Finished.of(tar, index)
-
-
 def _names(tar: Path) -> tuple[str, str]:
     return tar.name, index_path(tar).name
 
 
-@cache
 def made_by() -> Sha256:
     """Hash of the code and the libraries that frames depend on."""
-    return content_code(*SOURCES, libraries=LIBRARIES)
+    return content_code("components.frames.write", libraries=LIBRARIES)

@@ -9,55 +9,65 @@ from pathlib import Path
 
 from components.frames.extract import Extracted, extract
 from components.frames.shards import (
-    Finished,
     assign_shards,
     fetch_shard,
     inputs_of,
     part_of,
     share_shard,
     whole_shard,
-    write_shard,
 )
+from components.frames.write import Finished, write_shard
 from reelflow.artifacts.clips import read_clips
 from reelflow.contracts import Clip, DatasetReport, FramesReport
 from reelflow.errors import ClipError, DataError
-from reelflow.objectstore.shards import SharedShards, default_shards
+from reelflow.objectstore.interface import ObjectStore
+from reelflow.objectstore.shards import SharedShards, shared_shards
 from reelflow.params import FramesParams
 from reelflow.progress import report as report_progress
+from reelflow.settings import Settings
 from reelflow.sources.fetch import bring_clips
-from reelflow.workers import in_processes
+from reelflow.workers.processes import in_processes
 
 KIND = "frames"
 
 
 def run(
-    params: FramesParams, *, dataset: Path, frames: Path, part: str = "", shared: SharedShards | None = None
+    params: FramesParams,
+    *,
+    dataset: Path,
+    frames: Path,
+    settings: Settings,
+    part: str = "",
+    store: ObjectStore | None = None,
 ) -> FramesReport:
     """Write the frames of every clip of a data set, or of a part of them.
 
-    Shards that are whole are kept, and those that other runs and machines share are taken over.
+    Finished shards are kept; shards of other runs and machines are fetched.
 
     Args:
-        params: how many frames, and how they are kept.
+        params: number of frames, and their encoding.
         dataset: folder of the dataset step.
         frames: the output; `frames.json` comes last.
+        settings: where clips are fetched from that are not on this disk.
         part: `2/8` for the second eighth of the shards; all by default.
-        shared: shards of other runs and machines; by default those in the store of the environment.
+        store: where other runs and machines share their shards.
 
     Raises:
         DataError: no clip can be decoded.
-        BundleError: the data set's folder is not whole.
+        BundleError: the folder of the data set is incomplete.
         StorageError: the disk is full or read-only.
     """
     source = DatasetReport.open(dataset)
     shards = part_of(assign_shards(read_clips(dataset), params.shards), part)
-    bring = partial(bring_clips, source, dataset)
-    work = Extraction(params, bring, frames, shared or default_shards(KIND))
+    bring = partial(bring_clips, source, dataset, settings=settings)
+    work = Extraction(params, bring, frames, shared_shards(store, KIND))
     finished = _finish_shards(work, shards)
     quarantined = tuple(rejected for one in finished for rejected in one.quarantined)
     clips = sum(len(one.shard.clip_ids) for one in finished)
     if not clips and not part:
-        raise DataError(f"no clip gave frames; the first one: {quarantined[0].path}: {quarantined[0].reason}")
+        raise DataError(
+            f"no clip could be decoded; the first one: {quarantined[0].path}: {quarantined[0].reason}"
+        )
     report = FramesReport(
         data_hash=source.data_hash,
         count=params.count,
@@ -79,7 +89,7 @@ def run(
 
 @dataclass(frozen=True)
 class Extraction:
-    """How frames are kept, of which clips, where, and with whom they are shared."""
+    """Inputs and output of an extraction."""
 
     params: FramesParams
     bring: Callable[[list[Clip]], Path]
@@ -88,7 +98,7 @@ class Extraction:
 
 
 def _finish_shards(work: Extraction, shards: dict[str, list[Clip]]) -> list[Finished]:
-    """All shards, in order, after writing those that are missing."""
+    """Write the missing shards; returns all, in order."""
     found = {file: _find_shard(work, file, clips) for file, clips in shards.items()}
     missing = [clip for file, clips in shards.items() if found[file] is None for clip in clips]
     total = sum(len(clips) for clips in shards.values())
@@ -105,7 +115,7 @@ def _find_shard(work: Extraction, file: str, clips: list[Clip]) -> Finished | No
     if finished is None and work.shared:
         return fetch_shard(work.frames / file, clips, inputs_of(file, clips, work.params), work.shared)
     if finished:
-        _share(work, clips, finished)  # which the earlier attempt may not have lived to do
+        _share(work, clips, finished)  # the earlier attempt may have been killed before that
     return finished
 
 
@@ -118,7 +128,7 @@ def _make_shard(
 
 
 def _share(work: Extraction, clips: list[Clip], finished: Finished) -> None:
-    """Share a shard if all its clips are in it: elsewhere the others may be in order."""
+    """Publish a shard unless it has quarantined clips: they may decode elsewhere."""
     if work.shared and not finished.quarantined:
         file = finished.shard.file
         share_shard(work.frames / file, inputs_of(file, clips, work.params), work.shared)
@@ -127,7 +137,7 @@ def _share(work: Extraction, clips: list[Clip], finished: Finished) -> None:
 def _extract_all(
     params: FramesParams, clips: list[Clip], root: Path, total: int
 ) -> Generator[Extracted | ClipError, None, None]:
-    """The outcomes in the clips' order; what earlier attempts did counts as done."""
+    """Extract frames, in the order of the clips; progress includes earlier attempts."""
     tasks = ((root / clip.path, clip, params) for clip in clips)
     done = total - len(clips)
     report_progress(done, total, "clips")

@@ -10,7 +10,7 @@ MEANINGS = {
     "min_agreement": "agreement with Keras",
     "max_accuracy_drop": "accuracy lost in conversion",
     "max_size_mb": "size of the bundle",
-    "require_above_baselines": "least lead over a shortcut baseline, noise taken off",
+    "require_above_baselines": "lowest lead over a shortcut baseline beyond noise",
 }
 
 
@@ -30,18 +30,18 @@ def check_gates(
 
 
 def amount(gate: Gate, value: float) -> str:
-    """A gate's figure with its unit."""
+    """The value of a gate with its unit."""
     return f"{value:.3g} MB" if gate.name.endswith("mb") else f"{100 * value:.4g} %"
 
 
 def bound(gate: Gate) -> str:
-    """The limit in words, as `at least 50 %`."""
-    least = {"min": "at least", "max": "at most"}.get(gate.name[:3], "more than")
-    return f"{least} {amount(gate, gate.limit)}"
+    """The limit as text, such as `at least 50 %`."""
+    comparison = {"min": "at least", "max": "at most"}.get(gate.name[:3], "more than")
+    return f"{comparison} {amount(gate, gate.limit)}"
 
 
 def reason(gate: Gate) -> str:
-    """Why a gate is not passed."""
+    """Why a gate failed."""
     found = amount(gate, gate.found)
     return f"{MEANINGS[gate.name]} is {found}, and release.{gate.name} asks for {bound(gate)}"
 
@@ -52,7 +52,7 @@ def _gate(name: str, found: float, limit: float) -> Gate:
 
 
 def _baselines_gate(baselines: Sequence[BaselineComparison]) -> Gate:
-    """Clearly above every baseline; one that is not leaves no lead, however its interval lies."""
+    """The gate on baselines; without a clear lead over every baseline its value is at most 0."""
     leads = [baseline.difference_interval.low for baseline in baselines]
     passed = bool(baselines) and all(baseline.clearly_above for baseline in baselines)
     lowest = min(leads) if passed else min([0.0, *leads])

@@ -13,7 +13,7 @@ from typing import Any
 from components.release.charts import draw_candidate
 from components.release.gates import MEANINGS, amount, bound
 from components.release.report_text import points, signed_span, span
-from components.release.sections import trust
+from components.release.sections import uncertainty
 from components.release.stills import strips
 from reelflow import __version__
 from reelflow.artifacts.clips import read_clips
@@ -32,7 +32,7 @@ from reelflow.contracts import (
 from reelflow.errors import BundleError
 from reelflow.files import write_text
 from reelflow.params import ReleaseParams
-from reelflow.provenance import PROVENANCE, Provenance
+from reelflow.provenance.step import PROVENANCE, Provenance
 
 MOST_QUARANTINED = 200
 
@@ -80,7 +80,7 @@ def _contents(run: RunFolders) -> dict[str, Any]:
     chosen = run.candidates[0]
     dataset = DatasetReport.open(run.dataset)
     return {
-        **trust(run.candidates, run.outcome),
+        **uncertainty(run.candidates, run.outcome),
         "run": run,
         "chosen": chosen.report,
         "right": sum(row[place] for place, row in enumerate(chosen.report.confusion)),

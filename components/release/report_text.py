@@ -1,4 +1,4 @@
-"""Figures in plain words: what became of a bundle, how clips were held out, what least mean."""
+"""Text of the report: the outcome of the release, the protocol, the baselines, the rejection threshold."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from components.release.gates import reason
 from reelflow.contracts import BaselineComparison, BundleReport, Calibration, Comparison, Gate, Interval
 from reelflow.splitting.protocols import Protocol
 
-FLOOR_NAMES = {"metadata": "clip metadata alone", "thumbnails": "thumbnails alone"}
-FLOOR_MEANINGS = {
+BASELINE_NAMES = {"metadata": "clip metadata only", "thumbnails": "thumbnails only"}
+BASELINE_MEANINGS = {
     "metadata": "never sees a picture: width, height, length, frame rate, file size and codec",
     "thumbnails": "sees a few tiny pictures of a clip",
 }
 SHORTCUTS = {
     "metadata": "It may have learned how the clips were made, not what they show.",
-    "thumbnails": "It may go by scenery and colours, not by what moves.",
+    "thumbnails": "It may rely on scenery and colours, not on motion.",
 }
 VERDICTS = {
     "better": "better beyond noise",
@@ -31,15 +31,15 @@ def explain(
     against: Comparison | Incomparable | None,
     champion: int | None,
 ) -> str:
-    """What became of a version, and why.
+    """The outcome of the release of a version, and why.
 
     Args:
-        bundle: what was registered.
+        bundle: the registered bundle.
         model_name: of the registry.
         version: of the bundle.
         gates: all of them.
-        against: the other bundle that was champion, if there was one.
-        champion: the version that is champion now.
+        against: the comparison with the previous champion, if there was one.
+        champion: the version that is now champion.
     """
     reasons = [reason(gate) for gate in gates if not gate.passed]
     if not reasons and champion == version:
@@ -56,21 +56,21 @@ def explain(
 
 
 def span(interval: Interval) -> str:
-    """An interval in percent, as `41.2 to 58.0`."""
+    """An interval in percent, such as `41.2 to 58.0`."""
     return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
 
 
 def points(difference: float) -> str:
-    """A difference of accuracies, signed, as `+3.2 points`."""
+    """A signed difference of accuracies, such as `+3.2 points`."""
     return f"{100 * difference:+.1f}".replace("-", "\u2212") + " points"
 
 
 def signed_span(interval: Interval) -> str:
-    """An interval of a difference, signed, as `-1.0 to +5.2`."""
+    """A signed interval of a difference, such as `-1.0 to +5.2`."""
     return f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}".replace("-", "\u2212")
 
 
-def protocol_in_words(text: str, folds: int) -> str:
+def describe_protocol(text: str, folds: int) -> str:
     """How the test clips were held out."""
     protocol = Protocol.parse(text)
     return {
@@ -85,43 +85,40 @@ def protocol_in_words(text: str, folds: int) -> str:
     }[protocol.kind]
 
 
-def baseline_in_words(baseline: BaselineComparison) -> str:
+def describe_baseline(baseline: BaselineComparison) -> str:
     """Whether a classifier is above a shortcut baseline, in a sentence."""
-    lead = f"a classifier with {FLOOR_NAMES[baseline.name]} reaches {100 * baseline.accuracy:.1f} %"
+    lead = f"a classifier with {BASELINE_NAMES[baseline.name]} reaches {100 * baseline.accuracy:.1f} %"
     gap = f"{points(baseline.difference)} (95 % interval {signed_span(baseline.difference_interval)})"
     if baseline.clearly_above:
         return f"Clearly above: {lead}, and the difference of {gap} is beyond noise."
     if baseline.difference > 0:
-        return f"Not clearly above: {lead}, and the difference of {gap} may be chance."
+        return f"Not clearly above: {lead}, and the difference of {gap} may be noise."
     return f"Not above: {lead}, a difference of {gap}."
 
 
 def below_baselines(baselines: Sequence[BaselineComparison]) -> str:
-    """The warning that some baselines call for; empty if the classifier is clearly above all of them."""
+    """The warning about baselines; empty if the classifier is clearly above all of them."""
     missed = [baseline.name for baseline in baselines if not baseline.clearly_above]
     if not missed:
         return ""
-    names = " and ".join(FLOOR_NAMES[name] for name in missed)
+    names = " and ".join(BASELINE_NAMES[name] for name in missed)
     may = " ".join(SHORTCUTS[name] for name in missed)
-    return f"Beware: this classifier is not clearly above what {names} would give. {may}"
+    return f"Warning: this classifier is not clearly better than one with {names}. {may}"
 
 
-def rejection_in_words(scale: Calibration) -> str:
-    """What the threshold means, and how it was chosen."""
+def describe_rejection(scale: Calibration) -> str:
+    """The meaning of the threshold, and how it was chosen."""
     target = f"{100 * scale.target:.4g} %"
     if scale.reject_below > 0:
         return (
-            f"An answer with a score below {100 * scale.reject_below:.1f} % is reported as no answer. The "
+            f"An answer with a score below {100 * scale.reject_below:.1f} % is rejected. The "
             f"threshold was chosen on the validation clips, where {target} of the remaining answers are "
             f"right; on the test clips {100 * scale.accepted:.1f} % of the clips are answered, and "
             f"{100 * scale.accepted_accuracy:.1f} % of these answers are right."
         )
     if scale.target_met:
         return f"No answer is rejected: on the validation clips {target} were right without any threshold."
-    return (
-        f"No answer is rejected: on the validation clips no threshold would bring {target} of the answers to "
-        "be right."
-    )
+    return f"No answer is rejected: on the validation clips no threshold makes {target} of the answers right."
 
 
 def _against(comparison: Comparison) -> str:

@@ -1,4 +1,4 @@
-"""What the report's sections on trust show: baselines, the champion, scores, folds."""
+"""Contents of the sections on uncertainty: baselines, champion, scores, folds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from components.release.report_text import (
-    FLOOR_MEANINGS,
-    FLOOR_NAMES,
+    BASELINE_MEANINGS,
+    BASELINE_NAMES,
     VERDICTS,
-    baseline_in_words,
     below_baselines,
-    protocol_in_words,
-    rejection_in_words,
+    describe_baseline,
+    describe_protocol,
+    describe_rejection,
 )
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.charts.canvas import inline
@@ -31,28 +31,28 @@ class FoldRow:
     accuracies: tuple[float | None, ...]
 
 
-def trust(candidates: Sequence[Candidate], outcome: ReleaseReport) -> dict[str, Any]:
+def uncertainty(candidates: Sequence[Candidate], outcome: ReleaseReport) -> dict[str, Any]:
     """Names for the templates; the first candidate is the chosen one."""
     chosen = candidates[0].report
     training = chosen.training
     return {
-        "protocol": protocol_in_words(training.protocol, len(training.folds)),
+        "protocol": describe_protocol(training.protocol, len(training.folds)),
         "folds": fold_rows(candidates) if len(training.folds) > 1 else [],
         "best_baseline": max(chosen.baselines, key=lambda baseline: baseline.accuracy, default=None),
         "below_baselines": below_baselines(chosen.baselines),
-        "baseline_names": FLOOR_NAMES,
-        "baseline_meanings": FLOOR_MEANINGS,
-        "baseline_in_words": baseline_in_words,
+        "baseline_names": BASELINE_NAMES,
+        "baseline_meanings": BASELINE_MEANINGS,
+        "describe_baseline": describe_baseline,
         "baseline_reach": reach([baseline.difference_interval for baseline in chosen.baselines]),
         "reliability": inline(draw_reliability(chosen.calibration), f"Reliability plot of {chosen.name}"),
-        "rejection": rejection_in_words(chosen.calibration),
+        "rejection": describe_rejection(chosen.calibration),
         "verdicts": VERDICTS,
         "crossed": crossed(outcome.comparison) if outcome.comparison else None,
     }
 
 
 def fold_rows(candidates: Sequence[Candidate]) -> list[FoldRow]:
-    """A row a fold of the chosen candidate; all candidates share the folds."""
+    """One row per fold; all candidates share the folds."""
     found = [_fold_accuracies(candidate) for candidate in candidates]
     return [
         FoldRow(fold, tuple(accuracies.get(place) for accuracies in found))
@@ -61,7 +61,7 @@ def fold_rows(candidates: Sequence[Candidate]) -> list[FoldRow]:
 
 
 def _fold_accuracies(candidate: Candidate) -> dict[int, float]:
-    """Accuracy by the fold's place."""
+    """Accuracy by fold index."""
     report = candidate.report
     test = report.training.test
     fold_of = dict(zip(test.clip_ids, test.folds, strict=True))

@@ -15,8 +15,7 @@ from reelflow.edge.bundle import open_bundle
 from reelflow.errors import BundleError
 from reelflow.params import ReleaseParams
 from reelflow.progress import emit
-from reelflow.settings import Settings
-from reelflow.tracking.registry import MlflowRegistry, Registry
+from reelflow.tracking.registry import Registry
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 HEADLINES = ("accuracy", "top5_accuracy", "macro_f1")
@@ -40,7 +39,7 @@ def run(
     evaluations: Path,
     bundle: Path,
     release: Path,
-    registry: Registry | None = None,
+    registry: Registry,
 ) -> ReleaseReport:
     """Register a bundle as `challenger`; as `champion` too if it passes the gates and beats the last one.
 
@@ -54,7 +53,7 @@ def run(
         evaluations: folder of every candidate's evaluation.
         bundle: folder of the conversion step.
         release: the output: `report.html`, `summary.json`, tables for DVC, and `release.json` last.
-        registry: where to register; MLflow by default.
+        registry: where to register.
 
     Raises:
         BundleError: an input is damaged, or they do not belong together.
@@ -64,7 +63,7 @@ def run(
     ranked = _ranked(read_candidates(evaluations), converted)
     _check_same_data(converted, ranked, dataset, frames)
     made = Challenger(converted, bundle, ranked[0], frames)
-    outcome = _release(params, made, registry or default_registry())
+    outcome = _release(params, made, registry)
     emit("notice", message=outcome.explanation)
     write_tables(release, ranked[0], ranked, converted, outcome)
     write_report(
@@ -72,11 +71,6 @@ def run(
     )
     outcome.save(release)
     return outcome
-
-
-def default_registry() -> Registry:
-    """MLflow's registry at the tracking URI: the one place where a step looks at the environment."""
-    return MlflowRegistry(Settings())
 
 
 def _ranked(candidates: Sequence[Candidate], bundle: BundleReport) -> list[Candidate]:

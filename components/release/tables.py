@@ -1,4 +1,4 @@
-"""The run's figures as files: `summary.json`, and what `dvc metrics` and `dvc plots` show."""
+"""Tables of a run: `summary.json`, and files for `dvc metrics` and `dvc plots`."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accurac
 def write_tables(
     folder: Path, chosen: Candidate, ranked: Sequence[Candidate], bundle: BundleReport, outcome: ReleaseReport
 ) -> None:
-    """Write `summary.json`, `metrics.json`, `curves.csv` (a row an epoch), `confusion.csv` (a row a clip)."""
+    """Write `summary.json`, `metrics.json`, `curves.csv` (by epoch), `confusion.csv` (by clip)."""
     write_text(folder / "summary.json", summarise(ranked, bundle, outcome).to_json())
     metrics = {candidate.name: candidate.report.metrics for candidate in ranked} | {"bundle": outcome.metrics}
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2, sort_keys=True) + "\n")
@@ -29,7 +29,7 @@ def write_tables(
 
 
 def summarise(ranked: Sequence[Candidate], bundle: BundleReport, outcome: ReleaseReport) -> Summary:
-    """The whole run at a glance; the driver adds the seconds."""
+    """The summary of a run; the driver adds the seconds."""
     return Summary(
         rows=tuple(_row(candidate) for candidate in ranked),
         chosen=bundle.name,

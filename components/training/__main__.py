@@ -27,7 +27,7 @@ def main(
         chosen.training,
         options={"head": head, "protocol": chosen.evaluation.protocol},
         inputs={"dataset": dataset, "features": features},
-        passing=gathered(chosen.training.teacher),
+        passing=lambda settings: gathered(chosen.training.teacher, settings),
         output={"model": model},
     )
 

@@ -26,6 +26,6 @@ def training(
         section,
         options={"head": head, "protocol": protocol},
         inputs=paths(dataset=dataset, features=features),
-        passing=gathered(section.teacher),
+        passing=lambda settings: gathered(section.teacher, settings),
         output=paths(model=model),
     )

@@ -13,13 +13,13 @@ from reelflow.splitting.protocols import Protocol, make_folds
 
 @dataclass(frozen=True)
 class FoldRows:
-    """One training: what it learns from, what stops it, what it is tested on.
+    """Rows of one training: train, validation and test clips.
 
     Attributes:
-        name: of the fold, or of what is trained.
-        number: its place; beside the seed and the epoch, chance depends on it alone.
-        train: rows to learn from.
-        validation: rows that choose the epoch.
+        name: of the fold.
+        number: index of the fold; randomness depends on it, the seed and the epoch.
+        train: rows to train on.
+        validation: rows that select the epoch.
         test: rows held out.
     """
 
@@ -30,15 +30,15 @@ class FoldRows:
     test: Rows
 
     def seed(self, *seed: int) -> tuple[int, ...]:
-        """What decides its chance; the first one's is that of a training without folds."""
+        """Seed of this fold; that of the first fold equals the seed of a training without folds."""
         return (*seed, self.number) if self.number else seed
 
 
 def fold_rows(examples: Examples, clips: Sequence[Clip], protocol: Protocol) -> list[FoldRows]:
-    """The protocol's folds, fold from all clips; those without features are then left out.
+    """The folds of the protocol, made from all clips; clips without features are then left out.
 
     Raises:
-        DataError: a fold has no clips to train or validate on, or a class none to train on.
+        DataError: a fold has no clips to train or validate on, or a class has no training clips.
     """
     folds = []
     for number, clips_of in enumerate(make_folds(clips, protocol)):
@@ -49,7 +49,7 @@ def fold_rows(examples: Examples, clips: Sequence[Clip], protocol: Protocol) -> 
 
 
 def all_rows(examples: Examples, number: int) -> FoldRows:
-    """To train on everything."""
+    """A fold that trains on all clips."""
     nothing = np.array([], np.int64)
     return FoldRows("all clips", number, np.arange(len(examples.clips)), nothing, nothing)
 

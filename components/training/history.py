@@ -1,4 +1,4 @@
-"""The figures of every epoch, and what follows from them: the best epoch and when to stop."""
+"""Metrics per epoch: selects the best epoch and decides when to stop."""
 
 import math
 from dataclasses import dataclass, field
@@ -12,26 +12,26 @@ Figures = dict[str, float]
 
 @dataclass
 class History:
-    """One dict of figures an epoch, by the names in `CURVES`; epochs count from 1.
+    """One dict of metrics per epoch, by the names in `CURVES`; epochs count from 1.
 
-    A training without validation clips has no figures of them.
+    A training without validation clips has no validation metrics.
     """
 
     rows: list[Figures] = field(default_factory=list)
 
     @classmethod
     def from_table(cls, table: NDArray[np.float64]) -> "History":
-        """From `(epochs, curves)`, in the order of `CURVES`; NaN stands for what was not measured."""
+        """From `(epochs, curves)`, in the order of `CURVES`; NaN means not measured."""
         rows = (zip(CURVES, row, strict=True) for row in table.tolist())
         return cls([{name: value for name, value in row if not math.isnan(value)} for row in rows])
 
     def to_table(self) -> NDArray[np.float64]:
-        """As `from_table` reads it."""
+        """The inverse of `from_table`."""
         return np.array([[row.get(name, math.nan) for name in CURVES] for row in self.rows])
 
     @property
     def epochs(self) -> int:
-        """How many epochs are over."""
+        """Number of finished epochs."""
         return len(self.rows)
 
     @property
@@ -41,9 +41,9 @@ class History:
         return losses.index(min(losses)) + 1 if losses else 0
 
     def is_stalled(self, patience: int) -> bool:
-        """Whether the last `patience` epochs brought no better validation loss."""
+        """Whether the last `patience` epochs did not improve the validation loss."""
         return self.epochs - self.best_epoch >= patience
 
     def curves(self) -> dict[str, tuple[float, ...]]:
-        """The figures by name, one value an epoch."""
+        """Metrics by name, one value per epoch."""
         return {name: tuple(row[name] for row in self.rows) for name in CURVES}

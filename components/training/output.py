@@ -1,4 +1,4 @@
-"""What a training leaves: the model to deploy, scores, curves and the report."""
+"""Writes the output of a training: the deployed model, scores, curves and the report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from components.training.fold_results import FoldResult
 from components.training.folds import FoldRows
 from components.training.history import CURVES, History
-from components.training.objective import Scores, measure
+from components.training.learners.fold_results import FoldResult
+from components.training.learners.objective import Scores, measure
 from reelflow.artifacts.predictions import write_predictions
-from reelflow.charts.canvas import save, shorten
-from reelflow.charts.curves import draw_curves
 from reelflow.contracts import Fold, Predictions, TrainingReport
 from reelflow.files import write_csv
 from reelflow.nets.examples import Examples, Rows
@@ -27,12 +25,12 @@ class TrainingResult:
     """A finished training.
 
     Attributes:
-        protocol: by which clips were held out.
-        folds: its folds.
-        results: what came of each.
+        protocol: evaluation protocol.
+        folds: the folds of the protocol.
+        results: one per fold.
         network: the model to deploy.
-        views: places of the views whose mean scores count.
-        deployed: its scores of all clips, `(rows, classes)`; None if it is the one fold's own model.
+        views: indexes of the views whose scores are averaged.
+        deployed: scores of all clips by the deployed model, `(rows, classes)`; None by `holdout`.
     """
 
     protocol: str
@@ -44,7 +42,7 @@ class TrainingResult:
 
 
 def middle(results: Sequence[FoldResult]) -> int:
-    """Place of the first fold whose best epoch is the median of all; the lower one of two."""
+    """Index of the first fold whose best epoch is the (lower) median of all folds."""
     best = [result.history.best_epoch for result in results]
     return best.index(sorted(best)[(len(best) - 1) // 2])
 
@@ -54,13 +52,10 @@ def write_results(
 ) -> TrainingReport:
     """Write all files, the report last."""
     found, network = examples.store.report, result.network
-    reseed(network, params.seed)  # its dropout generators are saved too
+    reseed(network, params.seed)  # the saved file includes the dropout generators
     place = middle(result.results)
     history = result.results[place].history
-    title = f"{found.backbone.name}, {network.name}, {shorten(result.folds[place].name)}"
     _write_curves(history, folder / "curves.csv")
-    curves = draw_curves(history.curves(), history.best_epoch, title=title)
-    save(curves, folder / "curves.png")
     validation, test, deployed = _write_scores(result, examples, folder)
     report = TrainingReport(
         data_hash=found.data_hash,
@@ -95,7 +90,7 @@ def _write_curves(history: History, path: Path) -> None:
 
 
 def _views(result: TrainingResult, examples: Examples) -> tuple[str, ...]:
-    """What the scores come from."""
+    """Names of the views that scores come from."""
     names = examples.store.report.views
     return names if examples.beside else tuple(names[view] for view in result.views)
 

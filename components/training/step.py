@@ -1,4 +1,4 @@
-"""Train one head on one backbone's features, once for every fold of a protocol."""
+"""The training step: trains one head on one backbone's features, once per fold."""
 
 import shutil
 from collections.abc import Sequence
@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from components.training.distillation import check_distillation, distilled_scores
-from components.training.fit import EpochLearner, score
-from components.training.fold_results import EpochProgress, FoldCache, FoldResult, Learner
 from components.training.folds import FoldRows, all_rows, fold_rows
-from components.training.graph import scorer
-from components.training.linear_learner import LinearLearner
-from components.training.memory import memory_errors
+from components.training.learners.epochs import EpochLearner, score
+from components.training.learners.fold_results import EpochProgress, FoldCache, FoldResult, Learner
+from components.training.learners.graph import memory_errors, scorer
+from components.training.learners.linear_learner import LinearLearner
 from components.training.output import TrainingResult, middle, write_results
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.contracts import TrainingReport
@@ -38,31 +37,31 @@ def run(
     model: Path,
     teachers: Path | None = None,
 ) -> TrainingReport:
-    """Train on every fold, score what each holds out, and leave one model to deploy.
+    """Train on every fold, score its held-out clips, and write one model to deploy.
 
-    By `holdout` that is the one fold's model. By any other protocol it is trained on all clips, for
-    the median of the epochs that the folds' early stopping found.
+    By `holdout` it is the model of the only fold. By any other protocol it is trained on all clips, for
+    the median of the best epochs of the folds.
 
     Args:
         params: optimiser, schedule and sizes.
         head: a name in `reelflow.nets.heads.HEADS`.
-        protocol: by which clips are held out, as `reelflow.splitting.protocols.Protocol` writes it.
+        protocol: the evaluation protocol, as text of `reelflow.splitting.protocols.Protocol`.
         dataset: folder of the dataset step.
         features: folder of the features step.
-        model: the output; holds `model.keras`, `curves.csv`, `curves.png`, scores and `training.json`.
+        model: the output; holds `model.keras`, `curves.csv`, scores and `training.json`.
         teachers: the models of `params.teacher`, as `reelflow.tracking.teachers.gathered` lays them out.
 
     Raises:
-        ParamsError: unknown head or protocol, a protocol that allows no teacher, the loss is no number
-            any more, or the network does not fit into memory.
-        DataError: a fold has no clips to train or validate on, or a class none to train on.
-        BundleError: an input is damaged, the features are those of other clips, or a teacher does not fit.
+        ParamsError: unknown head or protocol, a protocol that allows no teacher, a loss that is NaN or
+            infinite, or a network that does not fit into memory.
+        DataError: a fold has no clips to train or validate on, or a class has no training clips.
+        BundleError: an input is damaged, the features are those of other clips, or a teacher does not match.
     """
     check_heads([head])
     scheme = read_protocol(protocol)
     if scheme.kind != "holdout" and (features / BACKBONE_WEIGHTS).is_file():
         raise ParamsError(
-            f"the backbone of {features} was fine-tuned on clips that {scheme} holds out: take the "
+            f"the backbone of {features} was fine-tuned on clips that {scheme} holds out: use the "
             "protocol holdout, or features of a frozen backbone (features.finetune.blocks: 0)"
         )
     check_distillation(params, scheme, teachers)
@@ -93,14 +92,15 @@ def _is_beside(params: TrainingParams, examples: Examples) -> bool:
     foreign = [name for name in examples.views if not is_spatial(name)]
     if params.views == "beside" and foreign:
         raise ParamsError(
-            f"training.views is beside and the features hold {', '.join(foreign)}, which no device computes "
-            "from a clip's frames: leave these out of features.views, or draw them (sample)"
+            f"training.views is beside and the features hold {', '.join(foreign)}, which no device "
+            "can compute from the frames of a clip: remove them from features.views, or set training.views "
+            "to sample"
         )
     return params.views == "beside"
 
 
 def averaged_views(params: TrainingParams, examples: Examples) -> tuple[int, ...]:
-    """Places of the views whose mean scores count: those that a device can compute, or the plain one."""
+    """Indexes of the views whose scores are averaged: those that a device can compute, or the plain one."""
     spatial = (place for place, name in enumerate(examples.views) if is_spatial(name))
     return tuple(spatial) if params.views == "average" else (0,)
 
@@ -117,7 +117,7 @@ def _learner(
 ) -> Learner:
     teacher = None
     if teachers and is_linear(head):
-        emit("notice", message=f"{head} is fitted to the labels alone: the teacher is not used")
+        emit("notice", message=f"{head} is fitted to the labels only: the teacher is not used")
     elif teachers:
         teacher = distilled_scores(teachers, examples, fold)
     seed_everything(params.seed)
@@ -130,7 +130,7 @@ def _learner(
 def _train_folds(
     learner: Learner, folds: Sequence[FoldRows], kept: FoldCache, progress: EpochProgress
 ) -> list[FoldResult]:
-    """Every fold's result, those of an attempt that was killed taken over."""
+    """Train every fold; results of a killed attempt are reused."""
     results = []
     for fold in folds:
         result = kept.read(fold.number)

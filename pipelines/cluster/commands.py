@@ -11,7 +11,7 @@ from pipelines.overrides import names_in
 from reelflow.errors import StepError
 
 if TYPE_CHECKING:
-    from pipelines.cluster.client import KubeflowClient
+    from pipelines.cluster.api.client import KubeflowClient
     from pipelines.cluster.config import ClusterConfig
 
 commands = typer.Typer()
@@ -108,7 +108,7 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
 ) -> None:
     """Create, replace, enable, disable and remove recurring runs until they are as declared."""
-    from pipelines.cluster import schedules
+    from pipelines.cluster.recurring import schedules
     from pipelines.cluster.submit import package
     from pipelines.cluster.view import changes_table
 
@@ -127,7 +127,7 @@ def apply(
 @schedule.command(name="list")
 def list_(cluster: ClusterFile = DEFAULT_CLUSTER) -> None:
     """List the recurring runs on the cluster, including those of others."""
-    from pipelines.cluster.schedules import recurring_runs
+    from pipelines.cluster.recurring.schedules import recurring_runs
     from pipelines.cluster.view import schedules_table
 
     config, client = _connected(cluster)
@@ -135,7 +135,7 @@ def list_(cluster: ClusterFile = DEFAULT_CLUSTER) -> None:
 
 
 def _connected(cluster: Path) -> "tuple[ClusterConfig, KubeflowClient]":
-    from pipelines.cluster.client import connect
+    from pipelines.cluster.api.client import connect
     from pipelines.cluster.config import load_cluster
     from reelflow.settings import Settings
 

@@ -10,8 +10,8 @@ from pipelines.cluster.outcome import outcome
 from pipelines.cluster.tasks import TaskConfigurator
 from pipelines.training import DESCRIPTION, NAME, Graph
 from reelflow.files import sha256_text
-from reelflow.params import Params
-from reelflow.provenance import code_hash
+from reelflow.params import STEPS, Params
+from reelflow.provenance.code import code_hash
 
 
 def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = True) -> Any:
@@ -27,7 +27,7 @@ def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = 
     """
     configure = TaskConfigurator(params, cluster)
     images = [f"{name} {reference}" for name, reference in sorted(configure.images.items())]
-    work = sha256_text("\n".join([params.model_dump_json(), code_hash(""), *images]))
+    work = sha256_text("\n".join([params.model_dump_json(), code_hash(*STEPS), *images]))
 
     @dsl.pipeline(name=NAME, description=DESCRIPTION)  # type: ignore[untyped-decorator]
     def pipeline() -> None:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from pipelines.cluster.config import ConfigSection
 from pipelines.overrides import DEFAULT_MODEL, model_name_of, override
-from reelflow.backbones import check_backbones
+from reelflow.backbones.registry import check_backbones
 from reelflow.nets.heads import check_heads
 from reelflow.params import Params, load_params
 from reelflow.video.views import check_views

@@ -9,8 +9,8 @@ from typing import Any
 
 import kfp_server_api as kfp
 
-from pipelines.cluster.client import KubeflowClient, pages
-from pipelines.cluster.errors import ApiError, doing
+from pipelines.cluster.api.client import KubeflowClient, pages
+from pipelines.cluster.api.errors import ApiError, doing
 from pipelines.cluster.submit import find_experiment
 
 ENDED = {"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"}

@@ -10,9 +10,9 @@ import kfp_server_api as kfp
 from kfp_server_api import V2beta1PipelineVersionReference as VersionReference
 
 import reelflow
-from pipelines.cluster.client import KubeflowClient, named, pages
+from pipelines.cluster.api.client import KubeflowClient, named, pages
+from pipelines.cluster.api.errors import NOT_FOUND, ApiError, doing
 from pipelines.cluster.config import ClusterConfig, Kfp
-from pipelines.cluster.errors import NOT_FOUND, ApiError, doing
 from reelflow.params import Params
 
 VERSION_LETTERS = 12  # of the package's sha256

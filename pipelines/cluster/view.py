@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.cluster.recurring.diff import RecurringRun, ScheduleChange
 from pipelines.cluster.runs import ClusterRun, ClusterTask
-from pipelines.cluster.schedule_diff import RecurringRun, ScheduleChange
 from reelflow.commandline import printable
 
 

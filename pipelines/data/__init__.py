@@ -1,1 +1,1 @@
-"""The caches of frames and features: what is kept where, brought from place to place, cleared up."""
+"""Cached frames and features: status, transfer between stores, garbage collection."""

@@ -1,4 +1,4 @@
-"""What an object store holds of shared shards: `<kind>/<key>.json` listings and `<kind>/files/<sha256>`.
+"""The shared shards of an object store: `<kind>/<key>.json` listings and `<kind>/files/<sha256>`.
 
 Kinds are the frames of clips, features, and the facts that the dataset step finds by decoding each clip.
 
@@ -39,7 +39,7 @@ class Shard:
 
     Attributes:
         name: of the listing.
-        files: sha256 by file name; none where the listing is damaged.
+        files: sha256 by file name; empty if the listing is damaged.
     """
 
     name: str
@@ -58,13 +58,13 @@ class Shard:
 
 @dataclass(frozen=True)
 class Catalog:
-    """All shards of a store, and the objects that they are made of, by name."""
+    """All shards of a store, and their objects, by name."""
 
     objects: Mapping[str, Stored]
     shards: Mapping[str, Shard]
 
     def is_whole(self, shard: Shard) -> bool:
-        """Whether all of a shard's files are there."""
+        """Whether all files of a shard exist."""
         return bool(shard.files) and all(name in self.objects for name in shard.objects)
 
     def size_bytes(self, shard: Shard) -> int:
@@ -79,16 +79,16 @@ class Catalog:
         ]
 
 
-def open_shared(where: str) -> ObjectStore:
-    """The store of shards at `where`.
+def open_shared(settings: Settings) -> ObjectStore:
+    """The store of shards that the settings name.
 
     Raises:
-        ParamsError: it is `none`, or no store.
+        ParamsError: it is `none`, or not a store.
     """
-    store = open_store(Settings().model_copy(update={"store": where}))
+    store = open_store(settings)
     if store is None:
         raise ParamsError(
-            f"REELFLOW_STORE is {NO_STORE}: shards are shared with nobody; name a folder or s3://BUCKET/PREFIX"
+            f"REELFLOW_STORE is {NO_STORE}: shards are not shared; name a folder or s3://BUCKET/PREFIX"
         )
     return store
 
@@ -113,7 +113,7 @@ def read_catalog(store: ObjectStore) -> Catalog:
 
 
 def read_notes(store: ObjectStore, catalog: Catalog) -> Iterator[tuple[Shard, ShardNote]]:
-    """The whole shards of features, each with the note on what it was made from."""
+    """The complete shards of features, each with the note on its inputs."""
     shards = [
         shard for shard in catalog.shards.values() if shard.kind == FEATURES and catalog.is_whole(shard)
     ]
@@ -124,7 +124,7 @@ def read_notes(store: ObjectStore, catalog: Catalog) -> Iterator[tuple[Shard, Sh
 
 
 def read_documents(store: ObjectStore, names: list[str], kind: type[Read]) -> list[Read | None]:
-    """Documents of a store, several at a time; None for one that is gone or damaged."""
+    """Documents of a store, read in parallel; None for a missing or damaged one."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(READERS) as pool:
 
         def read(place: int) -> Read | None:
@@ -138,7 +138,7 @@ def read_documents(store: ObjectStore, names: list[str], kind: type[Read]) -> li
 
 
 def _note(shard: Shard) -> str:
-    """The object of a shard's note: of its two files the one that is no array."""
+    """The object of a shard's note: the one of its two files that is not an array."""
     return next(
         (
             f"{shard.kind}/files/{sha256}"

@@ -1,4 +1,4 @@
-"""Clips in the cache of this machine that nobody needs any more, and their removal.
+"""Garbage collection of the clips cache of this machine.
 
 What is kept of a source stays whole or is fetched anew: its note goes before its files. A file that several
 sources share stays as long as one of them does.
@@ -16,13 +16,13 @@ from reelflow.sources.cache import ClipCache, Tree
 
 @dataclass(frozen=True)
 class ClipsPlan:
-    """What would be removed, and why the rest stays.
+    """What would be removed, and the reason for what is kept.
 
     Attributes:
         trees: sources to be removed.
         files: to be removed after them.
-        sizes: bytes of all that goes, by inode.
-        kept: sources that stay, each with the reason.
+        sizes: bytes of all removed files, by inode.
+        kept: kept sources, each with the reason.
     """
 
     trees: tuple[Tree, ...]
@@ -37,7 +37,7 @@ def plan_clips(cache: ClipCache, roots: Iterable[Root], older_than_days: float, 
     Args:
         cache: of this machine.
         roots: what needs clips.
-        older_than_days: what a run has asked for since stays: it may be at it.
+        older_than_days: sources that a run has used since are kept: the run may still use them.
         now: seconds since the epoch.
     """
     limit = now - older_than_days * DAY_S
@@ -54,10 +54,10 @@ def plan_clips(cache: ClipCache, roots: Iterable[Root], older_than_days: float, 
 
 
 def sweep_clips(cache: ClipCache, plan: ClipsPlan) -> int:
-    """Remove what is planned; returns how many files went.
+    """Remove what is planned; returns the number of removed files.
 
     Raises:
-        StorageError: the disk refuses; the same command goes on with the rest.
+        StorageError: the disk refuses; run the same command again for the rest.
     """
     used_since = [tree for tree in plan.trees if not cache.remove(tree)]
     for path in plan.files:

@@ -1,4 +1,4 @@
-"""`python -m pipelines data status|pull|push|gc`: the caches of frames and features from a shell."""
+"""`python -m pipelines data status|pull|push|gc`: the commands for cached frames and features."""
 
 import time
 from collections.abc import Iterator
@@ -16,15 +16,13 @@ if TYPE_CHECKING:
     from pipelines.data.transfer import TransferResult
     from reelflow.objectstore.interface import ObjectStore
 
-commands = typer.Typer(
-    help="The caches of frames and features: what is where, pull, push, gc.", no_args_is_help=True
-)
+commands = typer.Typer(help="Cached frames and features: status, pull, push, gc.", no_args_is_help=True)
 
 Remote = Annotated[
     str, typer.Option(envvar="REELFLOW_REMOTE", help="The other store: s3://BUCKET/PREFIX, or a folder.")
 ]
 Jobs = Annotated[int, typer.Option(min=1, max=64, help="Shards at a time.")]
-Outputs = Annotated[list[Path], typer.Option("--out", help="Outputs of runs; may be given several times.")]
+Outputs = Annotated[list[Path], typer.Option("--out", help="Outputs of runs; can be repeated.")]
 JOBS = 8
 
 
@@ -61,7 +59,7 @@ def status(
 
 @commands.command()
 def pull(remote: Remote, jobs: Jobs = JOBS) -> None:
-    """Bring shards that are missing here (REELFLOW_STORE) from another store."""
+    """Copy missing shards from another store to this one (REELFLOW_STORE)."""
     from pipelines.data.view import print_outcome
 
     with _stores(remote) as (here, there, staging):
@@ -70,7 +68,7 @@ def pull(remote: Remote, jobs: Jobs = JOBS) -> None:
 
 @commands.command()
 def push(remote: Remote, jobs: Jobs = JOBS) -> None:
-    """Bring shards from here (REELFLOW_STORE) to another store that lacks them."""
+    """Copy shards of this store (REELFLOW_STORE) that another store lacks to it."""
     from pipelines.data.view import print_outcome
 
     with _stores(remote) as (here, there, staging):
@@ -79,12 +77,12 @@ def push(remote: Remote, jobs: Jobs = JOBS) -> None:
 
 @commands.command()
 def gc(
-    older_than: Annotated[float, typer.Option(min=0, help="Days; what is younger stays.")] = 14.0,
+    older_than: Annotated[float, typer.Option(min=0, help="Days; younger objects are kept.")] = 14.0,
     out: Outputs = list(DEFAULT_FOLDERS),  # noqa: B006
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
     without_models: Annotated[
-        bool, typer.Option("--without-models", help="Go on though no model is registered.")
+        bool, typer.Option("--without-models", help="Continue although no model is registered.")
     ] = False,
 ) -> None:
     """Remove shards and clips that no registered model, no output and no recent run needs."""
@@ -100,7 +98,7 @@ def gc(
     from reelflow.tracking.versions import Versions
 
     settings, console, now = Settings(), wide_console(), time.time()
-    store, cache = open_shared(settings.store), ClipCache(settings.clips)
+    store, cache = open_shared(settings), ClipCache(settings.clips)
     models = [] if without_models else registered(Versions(settings))
     roots = [*models, *outputs(out)]
     plan = plan_collection(read_catalog(store), roots, older_than, now)
@@ -122,15 +120,16 @@ def gc(
 
 @contextmanager
 def _stores(remote: str) -> "Iterator[tuple[ObjectStore, ObjectStore, Path]]":
-    """The store here, the other one, and a folder on the disk of the one here."""
+    """This store, the other one, and a folder on the disk of this store."""
     from pipelines.data.catalog import open_shared
     from reelflow.errors import disk_errors
     from reelflow.settings import Settings
 
-    where = Settings().store
+    settings = Settings()
+    where = settings.store
     if not remote:
         raise ParamsError("the other store is empty: name a folder or s3://BUCKET/PREFIX (--remote)")
-    here, there = open_shared(where), open_shared(remote)
+    here, there = open_shared(settings), open_shared(settings.model_copy(update={"store": remote}))
     if where == remote:
         raise ParamsError(f"{remote} is REELFLOW_STORE itself: name another store (--remote)")
     staging = _staging(where)
@@ -140,7 +139,7 @@ def _stores(remote: str) -> "Iterator[tuple[ObjectStore, ObjectStore, Path]]":
 
 
 def _staging(where: str) -> Path:
-    """The folder of files on their way: on the disk of the store here."""
+    """The folder for files in transfer: on the disk of this store."""
     return Path.cwd() if where.startswith("s3://") else Path(where).absolute().parent
 
 

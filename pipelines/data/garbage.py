@@ -1,7 +1,7 @@
-"""Mark and sweep: which shards nobody needs any more, and their removal.
+"""Mark and sweep: removes shards that nothing needs.
 
-A shard stays whole, or its listing goes before its files: whenever a sweep is cut off, no listing is left
-without its files. A file stays as long as one listing that stays names it.
+The listing of a shard is removed before its files: an interrupted sweep never leaves a listing without
+its files. A file is kept as long as a kept listing names it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,14 +18,14 @@ SMALL = "facts of clips are small, and costly to find again"
 
 @dataclass(frozen=True)
 class CollectionPlan:
-    """What would be removed, and why the rest stays.
+    """What would be removed, and the reason for what is kept.
 
     Attributes:
         catalog: of the store.
         shards: to be removed.
         files: to be removed after them.
-        kept: the reason for each shard that stays, by its name.
-        spared: files without a listing that stay: a writer may still be at them.
+        kept: the reason for each kept shard, by its name.
+        spared: kept files without a listing: a writer may still be active.
     """
 
     catalog: Catalog
@@ -48,7 +48,7 @@ def plan_collection(
     Args:
         catalog: of the store.
         roots: what needs shards.
-        older_than_days: younger objects stay: a run in progress may be at them.
+        older_than_days: younger objects are kept: a run in progress may need them.
         now: seconds since the epoch.
     """
     limit = now - older_than_days * DAY_S
@@ -71,12 +71,12 @@ def plan_collection(
 
 
 def sweep(store: ObjectStore, plan: CollectionPlan) -> int:
-    """Remove what is planned; returns how many objects went.
+    """Remove what is planned; returns the number of removed objects.
 
-    A shard that someone has published since keeps its files.
+    A shard that was published since keeps its files.
 
     Raises:
-        StorageError: the store refuses; the same command goes on with the rest.
+        StorageError: the store refuses; run the same command again for the rest.
     """
     for shard in track(plan.shards, len(plan.shards), "listings"):
         store.delete(shard.name)
@@ -88,12 +88,12 @@ def sweep(store: ObjectStore, plan: CollectionPlan) -> int:
 
 
 def young_for(days: float) -> str:
-    """The reason why something stays that a run in progress may be at."""
+    """The reason to keep what a run in progress may need."""
     return f"younger than {days:g} days"
 
 
 def _reason(shard: Shard, catalog: Catalog, needed: Mapping[str, str], limit: float, young: str) -> str:
-    """Why a shard stays; empty if it goes. One that is not whole is of no use to anybody."""
+    """Why a shard is kept; empty if it is removed. Incomplete shards are useless."""
     if shard.kind == FACTS and catalog.is_whole(shard):
         return SMALL
     reasons = (needed[sha256] for sha256 in shard.files.values() if sha256 in needed)

@@ -1,4 +1,4 @@
-"""What killed processes have left half-done: temporary files, uploads in parts, transfers on their way."""
+"""Leftovers of killed processes: temporary files, multipart uploads, transfer folders."""
 
 import re
 import shutil
@@ -20,13 +20,13 @@ TRANSFER = re.compile(rf"{re.escape(WAY)}\w{{8}}")
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something that was never finished.
+    """An unfinished file, upload or transfer.
 
     Attributes:
-        kind: what a person knows it as.
-        size_bytes: 0 where nobody says.
+        kind: its kind, for display.
+        size_bytes: 0 where unknown.
         modified: when it was last written to, in seconds since the epoch.
-        remove: does so; what is gone is no error.
+        remove: removes it; a missing one is not an error.
     """
 
     kind: str
@@ -38,13 +38,13 @@ class Leftover:
 def find_leftovers(
     store: ObjectStore, folders: Iterable[Path], staging: Path, older_than_days: float, now: float
 ) -> list[Leftover]:
-    """What is old enough that nobody is at it.
+    """Leftovers that are too old to be in use.
 
     Args:
         store: of shards.
         folders: where steps and fetches write.
-        staging: where `pull` and `push` keep files on their way.
-        older_than_days: younger ones stay.
+        staging: where `pull` and `push` keep files in transfer.
+        older_than_days: younger ones are kept.
         now: seconds since the epoch.
 
     Raises:
@@ -56,10 +56,10 @@ def find_leftovers(
 
 
 def clear(leftovers: list[Leftover]) -> int:
-    """Remove them; returns how many went.
+    """Remove them; returns how many were removed.
 
     Raises:
-        StorageError: the store or the disk refuses; the same command goes on with the rest.
+        StorageError: the store or the disk refuses; run the same command again for the rest.
     """
     for one in leftovers:
         one.remove()
@@ -83,7 +83,7 @@ def _transfers(staging: Path) -> Iterator[Leftover]:
     for folder in staging.glob(f"{WAY}*"):
         if not TRANSFER.fullmatch(folder.name):
             continue
-        with suppress(FileNotFoundError):  # it is under way
+        with suppress(FileNotFoundError):  # still in use
             stats = [path.stat() for path in (folder, *folder.rglob("*"))]
             size, modified = sum(stat.st_size for stat in stats), max(stat.st_mtime for stat in stats)
             yield Leftover("unfinished transfers", size, modified, partial(_remove, folder))

@@ -1,4 +1,4 @@
-"""Finished steps in folders of this machine: what `make run` left in `out`, and DVC in `artifacts`."""
+"""Finished steps in folders of this machine: outputs of `make run` in `out`, and of DVC in `artifacts`."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from reelflow.contracts import DatasetReport, FeatureShard, FrameShard
 from reelflow.documents import Report
 from reelflow.files import files_below
 from reelflow.params import DatasetParams
-from reelflow.provenance import PROVENANCE, Provenance
+from reelflow.provenance.step import PROVENANCE, Provenance
 
 DEFAULT_FOLDERS = (Path("artifacts"), Path("out"))
 Found = TypeVar("Found", bound=Report)
@@ -36,6 +36,6 @@ def find_dataset(params: DatasetParams, folders: Iterable[Path]) -> Path | None:
 
 
 def kept_bytes(folder: Path, shards: Iterable[FrameShard | FeatureShard]) -> dict[str, int]:
-    """Bytes of the shards whose files are there, by their sha256."""
+    """Bytes of the existing shards, by sha256."""
     paths = ((shard.sha256, folder / shard.file) for shard in shards)
     return {sha256: path.stat().st_size for sha256, path in paths if path.is_file()}

@@ -1,4 +1,4 @@
-"""What still needs shards: versions in the model registry, and outputs of steps on this machine."""
+"""Roots of the garbage collection: registered versions, and outputs of steps on this machine."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +18,12 @@ READERS = 8
 
 @dataclass(frozen=True)
 class Root:
-    """Something that needs shards or clips, named as a person knows it.
+    """Something that needs shards or clips.
 
     Attributes:
-        name: of a model's version, or a folder.
+        name: a version or a folder, for display.
         shards: by sha256.
-        clips: keys of what the clips' cache keeps of a source.
+        clips: keys of sources in the clips cache.
     """
 
     name: str
@@ -35,8 +35,8 @@ def registered(versions: Versions) -> list[Root]:
     """Every version of every model, with or without an alias.
 
     Raises:
-        BundleError: what a version was made from is not known.
-        ParamsError: there is no version at all.
+        BundleError: the lineage of a version is unknown.
+        ParamsError: no version is registered.
         TrackingError: the registry is not reachable.
     """
     found = list(versions.all())
@@ -70,8 +70,8 @@ def outputs(folders: Iterable[Path]) -> Iterator[Root]:
 def _root(version: Version, lineage: Lineage | None) -> Root:
     if lineage is None:
         raise BundleError(
-            f"{version.name} was registered without its lineage, so that nobody knows which shards it needs: "
-            "nothing is removed while it is there; register its bundle again, or delete the version"
+            f"{version.name} was registered without its lineage, so its shards are unknown: "
+            "register its bundle again, or delete the version"
         )
     return Root(f"model {version.name}", lineage.shards, _clips(lineage.dataset))
 

@@ -1,4 +1,4 @@
-"""What is cached where: of the shards that params need, how many are whole here and in the shared store."""
+"""Counts the shards that params need: complete ones here and in the shared store."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from reelflow.contracts import BackboneSpec, DatasetReport, FeaturesReport, Fram
 from reelflow.documents import Document
 from reelflow.objectstore.interface import ObjectStore
 from reelflow.params import Params
-from reelflow.provenance import PROVENANCE, Provenance
+from reelflow.provenance.step import PROVENANCE, Provenance
 
 
 class Held(Document):
-    """Whole shards in one place."""
+    """Complete shards in one place."""
 
     shards: int = 0
     size_bytes: int = 0
@@ -29,7 +29,7 @@ class Cache(Document):
     name: str
     """`frames`, or `features@<backbone>`."""
     wanted: int | None
-    """None before the dataset step has said which clips there are."""
+    """None before the dataset step has run."""
     here: Held
     """In outputs of steps on this machine."""
     store: Held | None
@@ -37,29 +37,29 @@ class Cache(Document):
 
 
 class Totals(Document):
-    """All that a store holds, of whatever params."""
+    """Everything in a store, for any params."""
 
     shards: int
     files: int
     size_bytes: int
     torn: int
-    """Listings of which a file is missing: they count as absent."""
+    """Listings with a missing file: they count as absent."""
     orphans: Held
-    """Files that no listing names: of writers that died, or are still at it."""
+    """Files without a listing: of killed or active writers."""
 
 
 class Status(Document):
     """`data status --json`."""
 
     where: str
-    """The store; `none` is none."""
+    """The store; `none` if there is no store."""
     caches: tuple[Cache, ...]
     totals: Totals | None
 
 
 @dataclass(frozen=True)
 class Need:
-    """What a run of the params reads.
+    """The inputs of a run with these params.
 
     Attributes:
         params: of the run.
@@ -73,12 +73,12 @@ class Need:
 
 
 def read_status(params: Params, folders: Sequence[Path], where: str, store: ObjectStore | None) -> Status:
-    """Look at everything.
+    """Read the status.
 
     Args:
         params: which shards are needed.
         folders: outputs of steps.
-        where: what the store is called.
+        where: name of the store.
         store: the shared store.
 
     Raises:
@@ -110,7 +110,7 @@ def _caches(
     catalog: Catalog | None,
     notes: Sequence[tuple[Shard, ShardNote]],
 ) -> Iterable[Cache]:
-    """Frames, then the features of each backbone; of each of its weights, where there are several."""
+    """Frames, then the features of each backbone and of each of its weights."""
     names = [f"{FEATURES}@{name}" for name in params.features.backbones]
     if need is None:
         empty = Held() if catalog else None
@@ -177,13 +177,13 @@ def _features_here(name: str, need: Need, folders: Sequence[Path]) -> dict[str, 
 
 
 def _frames_in_store(need: Need, catalog: Catalog) -> dict[str, Shard]:
-    """Whole shards, by file name."""
+    """Complete shards, by file name."""
     found = {file: catalog.shards.get(f"{FRAMES}/{key}.json") for file, key in need.keys.items()}
     return {file: shard for file, shard in found.items() if shard and catalog.is_whole(shard)}
 
 
 def _fits(note: ShardNote, need: Need, tars: set[str]) -> bool:
-    """Whether a run of the params would take these codes, if their weights are its own."""
+    """Whether a run with these params would use these codes, the weights aside."""
     origin = note.origin
     fits = origin.source.sha256 in tars and origin.view in need.params.features.views
     return fits and origin.code == made_by(origin.backbone.name)

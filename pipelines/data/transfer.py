@@ -1,7 +1,7 @@
-"""Shards from one store to another: only what is missing, verified by sha256, several at a time.
+"""Copies missing shards between stores, verified by sha256, in parallel.
 
-A file goes before the listing that names it, so that a transfer that is cut off leaves nothing half to be
-read; the same command goes on with what is missing.
+A file is copied before the listing that names it: an interrupted transfer leaves no incomplete shard;
+the same command copies the rest.
 """
 
 import tempfile
@@ -21,12 +21,12 @@ WAY = ".transfer-"
 
 @dataclass(frozen=True)
 class TransferResult:
-    """What a transfer did.
+    """Result of a transfer.
 
     Attributes:
         copied: shards.
-        present: shards that the target had already.
-        torn: shards of which the source lacks a file; left alone.
+        present: shards that the target already had.
+        torn: incomplete shards of the source; skipped.
         size_bytes: of all files that were copied.
     """
 
@@ -40,9 +40,9 @@ def transfer(source: ObjectStore, target: ObjectStore, staging: Path, jobs: int)
     """Copy the shards that the target lacks.
 
     Args:
-        source: where they are.
-        target: where they go.
-        staging: an existing folder for files on their way; best on the disk of a local store.
+        source: store to read.
+        target: store to write.
+        staging: an existing folder for files in transfer; best on the disk of a local store.
         jobs: shards at a time.
 
     Raises:
@@ -65,7 +65,7 @@ def transfer(source: ObjectStore, target: ObjectStore, staging: Path, jobs: int)
 
 @dataclass(frozen=True)
 class Way:
-    """From a store to another."""
+    """A transfer between two stores."""
 
     source: ObjectStore
     target: ObjectStore
@@ -100,7 +100,7 @@ class Way:
         return size_bytes
 
     def _put(self, name: str, path: Path) -> None:
-        if name in self.here.objects:  # torn, or of another size
+        if name in self.here.objects:  # incomplete, or of another size
             self.target.delete(name)
         self.target.put_new(name, path)
 
@@ -119,7 +119,7 @@ class _Progress:
 
 
 def _has(there: Catalog, here: Catalog, shard: Shard) -> bool:
-    """Whether a store has a shard of this key, whatever its bytes; a file cut short is none."""
+    """Whether a store has a shard with this key; truncated files do not count."""
     known = here.shards.get(shard.name)
     if known is None or not here.is_whole(known):
         return False

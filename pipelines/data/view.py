@@ -1,4 +1,4 @@
-"""What the data commands print: tables on a terminal, plain lines of the same words elsewhere."""
+"""Output of the data commands: tables on a terminal, plain lines elsewhere."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def print_status(status: Status, console: Console) -> None:
-    """What `data status` found."""
+    """Print the result of `data status`."""
     rows = [_row(cache) for cache in status.caches]
     _print(console, ("cache", "needed", "in outputs here", "in the store"), rows)
     if any(cache.wanted is None for cache in status.caches):
@@ -30,33 +30,33 @@ def print_status(status: Status, console: Console) -> None:
         )
     _say(console, f"store  {status.where}")
     if status.totals is None:
-        _say(console, "shards are shared with nobody: REELFLOW_STORE is none")
+        _say(console, "shards are not shared: REELFLOW_STORE is none")
         return
     totals = status.totals
     _say(
         console,
-        f"  {totals.shards} whole shards in {totals.files} files, {size(totals.size_bytes)}, of all params",
+        f"  {totals.shards} complete shards in {totals.files} files, {size(totals.size_bytes)} (all params)",
     )
     if totals.torn:
-        _say(console, f"  {totals.torn} listings lack a file and count as absent")
+        _say(console, f"  {totals.torn} listings have a missing file and count as absent")
     if totals.orphans.shards:
         _say(
             console,
-            f"  {totals.orphans.shards} files ({size(totals.orphans.size_bytes)}) that no listing names",
+            f"  {totals.orphans.shards} files ({size(totals.orphans.size_bytes)}) without a listing",
         )
 
 
 def print_outcome(verb: str, outcome: TransferResult, console: Console) -> None:
-    """What a transfer did."""
-    told = f"{verb} {outcome.copied} shards, {size(outcome.size_bytes)}; {outcome.present} were there already"
-    torn = f"; {outcome.torn} lack a file at the source and were left alone" if outcome.torn else ""
+    """Print the result of a transfer."""
+    told = f"{verb} {outcome.copied} shards, {size(outcome.size_bytes)}; {outcome.present} were already there"
+    torn = f"; {outcome.torn} are incomplete at the source and were skipped" if outcome.torn else ""
     _say(console, told + torn)
 
 
 def print_plan(
     plan: CollectionPlan, clips: ClipsPlan, leftovers: Iterable[Leftover], console: Console
 ) -> None:
-    """What a sweep removes, and why the rest stays."""
+    """Print what a sweep removes, and the reason for what is kept."""
     rows = sorted([*_shards(plan), *_clips(clips), *_leftovers(leftovers)], key=_removed_first)
     _print(console, ("what", "kind", "shards", "files", "size"), rows)
 
@@ -88,7 +88,7 @@ def _shards(plan: CollectionPlan) -> Iterator[Row]:
         yield f"keep: {reason}", kind, str(count), str(len(objects)), size(total)
     if plan.spared:
         total = sum(stored.size_bytes for stored in plan.spared)
-        yield "keep: may be being written", "", "0", str(len(plan.spared)), size(total)
+        yield "keep: may be in use", "", "0", str(len(plan.spared)), size(total)
 
 
 def _clips(plan: ClipsPlan) -> Iterator[Row]:
@@ -110,7 +110,7 @@ def _leftovers(leftovers: Iterable[Leftover]) -> Iterator[Row]:
 
 
 def size(size_bytes: float) -> str:
-    """A size in words, as `1.2 MB`."""
+    """A size as text, such as `1.2 MB`."""
     for unit in UNITS[:-1]:
         if size_bytes < 1000:
             return f"{size_bytes:.1f} {unit}" if unit != "B" else f"{size_bytes:.0f} B"

@@ -1,7 +1,7 @@
 """From a bundle or a registered model back to the hash of every clip.
 
-What is told comes from the bundle's own folder and from the model registry; the run's folder may be gone.
-A link that was not recorded is told as missing.
+The facts come from the bundle folder and the model registry; the folder of the run is not needed.
+A link that was not recorded is reported as missing.
 """
 
 import re
@@ -16,7 +16,7 @@ from reelflow.documents import Document
 from reelflow.edge.bundle import open_bundle
 from reelflow.errors import BundleError, ParamsError, TrackingError
 from reelflow.files import exists, sha256_file
-from reelflow.provenance import PROVENANCE, Provenance
+from reelflow.provenance.step import PROVENANCE, Provenance
 from reelflow.settings import Settings
 from reelflow.tracking.versions import TrainingRun, Version, Versions
 
@@ -25,32 +25,32 @@ BUNDLE = "bundle"
 
 
 class Release(Document):
-    """One version that holds the bundle."""
+    """A registered version of the bundle."""
 
     version: str
     aliases: tuple[str, ...]
     released_by: str
-    """Empty where it was not recorded."""
+    """Empty if not recorded."""
     released_at: str
     same_lineage: bool
-    """Whether it was registered with this very lineage."""
+    """Whether it was registered with this lineage."""
 
 
 class TracedRun(Document):
-    """The MLflow run that the model was trained in."""
+    """The MLflow run of the training."""
 
     run_id: str
     name: str
     link: str
-    """To the MLflow UI; from `#` on where its address is not known."""
+    """Link to the MLflow UI; starts at `#` if its address is unknown."""
     status: str
     started_at: str
     commit: str
-    """Of the code, in git; empty where it was not recorded."""
+    """Git commit of the code; empty if not recorded."""
 
 
 class Chain(Document):
-    """All that is known of a bundle's origin; `lineage --json`."""
+    """The lineage of a bundle; `lineage --json`."""
 
     bundle: BundleReport
     bundle_sha256: Sha256
@@ -59,17 +59,17 @@ class Chain(Document):
     run: TracedRun | None
     releases: tuple[Release, ...]
     missing: tuple[str, ...]
-    """Links of the chain that were not recorded, or could not be asked for, each with the reason."""
+    """Links that were not recorded or could not be read, each with the reason."""
 
 
 @dataclass(frozen=True)
 class LineageTarget:
-    """What is asked about.
+    """The bundle to trace.
 
     Attributes:
         folder: of the bundle.
-        versions: the registry, where it can be asked.
-        problem: why it cannot.
+        versions: the registry, if it is reachable.
+        problem: why it is not.
     """
 
     folder: Path
@@ -81,9 +81,9 @@ def trace(target: str, settings: Settings) -> Chain:
     """Follow the chain of a bundle's folder, a run's folder, or `models:/NAME@ALIAS` or `models:/NAME/3`.
 
     Raises:
-        ParamsError: it is none of these.
+        ParamsError: it is not one of these.
         BundleError: the bundle or its lineage is damaged.
-        TrackingError: the registry that a model is asked of is not reachable.
+        TrackingError: the registry of the model is not reachable.
     """
     with _opened(target, settings) as found:
         return _chain(found)
@@ -121,7 +121,7 @@ def _folder(path: Path) -> Path:
         if exists(folder / BundleReport.file_name):
             return folder
     raise ParamsError(
-        f"{path} is no bundle: expected a folder with {BundleReport.file_name} in it, a run's folder, "
+        f"{path} is not a bundle: expected a folder with {BundleReport.file_name} in it, a run's folder, "
         "models:/NAME@ALIAS or models:/NAME/VERSION"
     )
 
@@ -161,7 +161,7 @@ def _releases(target: LineageTarget, sha256: Sha256, missing: list[str]) -> list
 
 
 def _lineage(target: LineageTarget, releases: list[Version], missing: list[str]) -> Lineage | None:
-    """From the bundle's folder, else from the registry."""
+    """Read it from the bundle folder, else from the registry."""
     lineage = Lineage.of_bundle(target.folder) if (target.folder / LINEAGE).exists() else None
     if lineage is None and target.versions:
         found = (target.versions.lineage(one) for one in releases)
@@ -197,7 +197,7 @@ def _run(
         if found is None and training:
             found = target.versions.run_that_trained(training.key)
     if found is None:
-        missing.append("training run: MLflow knows none")
+        missing.append("training run: not found in MLflow")
         return None
     return TracedRun(
         run_id=found.run_id,

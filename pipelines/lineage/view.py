@@ -1,4 +1,4 @@
-"""What `lineage` prints: a tree from the release down to the clips, or a table of the clips."""
+"""Output of `lineage`: a tree from the release to the clips, or a table of the clips."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from reelflow.commandline import printable
 from reelflow.contracts import BackboneSpec
 from reelflow.errors import BundleError
 from reelflow.files import write_csv
-from reelflow.provenance import Provenance
+from reelflow.provenance.step import Provenance
 from reelflow.settings import Settings
 
 COLUMNS = ("sha256", "path", "label", "group", "split")
@@ -23,20 +23,23 @@ SHORT = 12
 NOT_RECORDED = "not recorded"
 
 
-def show(target: str, console: Console, *, clips: bool, output: Path | None, as_json: bool) -> None:
-    """Do what `lineage` is asked.
+def show(
+    target: str, settings: Settings, console: Console, *, clips: bool, output: Path | None, as_json: bool
+) -> None:
+    """Run the command `lineage`.
 
     Args:
         target: a bundle, a run's folder, or a model.
+        settings: where MLflow is.
         console: to print to.
         clips: list them instead of the chain.
         output: a CSV file for the clips.
         as_json: print a document instead.
 
     Raises:
-        BundleError: the clips are asked for and were not recorded; or as `trace`.
+        BundleError: clips were requested but not recorded; or as `trace`.
     """
-    chain = trace(target, Settings())
+    chain = trace(target, settings)
     if as_json:
         console.file.write(chain.to_json())
     elif clips:
@@ -48,7 +51,7 @@ def show(target: str, console: Console, *, clips: bool, output: Path | None, as_
 
 
 def print_chain(chain: Chain, console: Console) -> None:
-    """The whole chain, newest link first."""
+    """Print the chain, newest link first."""
     bundle = chain.bundle
     tree = Tree(_text(f"bundle {bundle.name}, sha256 of bundle.json {chain.bundle_sha256}"))
     _branch(tree, "released", [_released(one) for one in chain.releases] or [NOT_RECORDED])
@@ -70,7 +73,7 @@ def print_chain(chain: Chain, console: Console) -> None:
 
 
 def print_clips(clips: Iterable[ClipRow], console: Console) -> None:
-    """One line a clip, as `sha256sum` writes them."""
+    """Print one line per clip, in the format of `sha256sum`."""
     for sha256, path, *_ in clips:
         console.print(_text(f"{sha256}  {path}"), soft_wrap=True)
 

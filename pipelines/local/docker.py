@@ -1,7 +1,7 @@
-"""The driver's other runner: every step in its own container, as on a cluster, on this machine.
+"""Runs every step in its own container on this machine, as on a cluster.
 
-Containers see the run's folder, and read-only the clips, weights and teachers, at the paths that
-they have here; the root file system is read-only, no capability is left, and nobody is root.
+Containers mount the folder of the run, and read-only the clips, weights and teachers, at the same paths
+as on the host. The root file system is read-only, all capabilities are dropped, no process is root.
 """
 
 import os
@@ -19,7 +19,7 @@ import requests
 
 from components.images import image
 from pipelines.images import image_name
-from pipelines.training import ConfigureTask, task_names
+from pipelines.training import ConfigureTask, set_variables, task_names
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.errors import ParamsError, TrackingError
 from reelflow.files import exists
@@ -32,14 +32,9 @@ from reelflow.tracking.sqlite import SQLITE, sqlite_file
 IMAGE_USER = "10001:0"
 START_TIMEOUT_S = 60
 LABEL = "reelflow.run"
-PASSED_ON = (  # variables that begin so
+PASSED_ON = (  # prefixes of variables that libraries read
     "AWS_",
     "MLFLOW_",
-    "REELFLOW_RUN",
-    "REELFLOW_WORK",
-    "REELFLOW_EVENTS",
-    "REELFLOW_S3_ENDPOINT",
-    "REELFLOW_WEIGHTS_MIRROR",
     "TF_CPP_MIN_LOG_LEVEL",
 )
 
@@ -49,7 +44,7 @@ def docker_engine() -> Iterator[Any]:
     """A client of the Docker engine.
 
     Raises:
-        ParamsError: none answers.
+        ParamsError: no engine answers.
     """
     import docker
 
@@ -66,9 +61,16 @@ def docker_engine() -> Iterator[Any]:
 
 @contextmanager
 def docker_runner(
-    engine: Any, params: Params, out: Path, settings: Settings
+    engine: Any, params: Params, out: Path, settings: Settings, variables: dict[str, str]
 ) -> Iterator[tuple[Any, ConfigureTask]]:
     """Kfp's Docker runner, and the `ConfigureTask` that tells tasks their image and environment.
+
+    Args:
+        engine: a client of the Docker engine.
+        params: of the run.
+        out: the run's folder.
+        settings: of the run; they name the folders that containers write to.
+        variables: of the containers, besides credentials and what configures libraries.
 
     Raises:
         ParamsError: an image has not been built.
@@ -76,6 +78,7 @@ def docker_runner(
     from kfp import local
 
     written = _writable(params, out, settings)
+    passed_on = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
     names = {name: image(image_name(name, params)) for name in task_names(params)}
     _check_images(engine, sorted(set(names.values())))
     try:
@@ -92,12 +95,7 @@ def docker_runner(
 
         def configure(task: Any, name: str) -> None:
             task.set_container_image(names[name])
-            task.set_env_variable("REELFLOW_WEIGHTS_CACHE", str(settings.weights_cache))
-            task.set_env_variable("REELFLOW_STORE", settings.store)
-            task.set_env_variable("REELFLOW_CLIPS", str(settings.clips))
-            for variable, value in os.environ.items():
-                if variable.startswith(PASSED_ON):
-                    task.set_env_variable(variable, value)
+            set_variables(task, passed_on | variables)
 
         yield runner, configure
     finally:
@@ -106,7 +104,7 @@ def docker_runner(
 
 @contextmanager
 def tracking_server(settings: Settings) -> Iterator[str]:
-    """The address of an MLflow server for containers: the one that is set, or one over the sqlite file.
+    """The address of an MLflow server for containers: the configured one, or one for the sqlite file.
 
     Raises:
         TrackingError: the server does not start.
@@ -120,7 +118,7 @@ def tracking_server(settings: Settings) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", settings.tracking_uri]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # eight processes more
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # saves eight processes
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_for(address, server)
@@ -138,7 +136,7 @@ def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
                 return
         time.sleep(0.2)
     raise TrackingError(
-        f"no MLflow server came up within {START_TIMEOUT_S} s: set MLFLOW_TRACKING_URI to one"
+        f"no MLflow server came up within {START_TIMEOUT_S} s: set MLFLOW_TRACKING_URI to a running server"
     )
 
 
@@ -176,7 +174,7 @@ def _mounts(params: Params, written: list[Path]) -> list[Any]:
 
 
 def _user(written: list[Path]) -> str:
-    """Who the containers run as: the caller; for root, the image's own user, who is of group root."""
+    """User of the containers: the caller; for root, the user of the image, which is in group root."""
     if os.getuid():
         return f"{os.getuid()}:{os.getgid()}"
     os.umask(0o002)
@@ -188,7 +186,7 @@ def _user(written: list[Path]) -> str:
 
 
 def _kill_containers(engine: Any, run_name: str) -> None:
-    """End what an interrupted run has left."""
+    """Remove the containers of an interrupted run."""
     import docker
 
     for container in engine.containers.list(filters={"label": f"{LABEL}={run_name}"}):

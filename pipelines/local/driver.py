@@ -3,7 +3,6 @@
 import contextlib
 import json
 import logging
-import os
 import re
 import shutil
 import time
@@ -22,16 +21,16 @@ from pipelines.local.source import check_source
 from pipelines.local.temporary import own_temporary
 from pipelines.local.view import View, open_view
 from pipelines.training import build, task_names
-from reelflow.backbones import check_backbones
+from reelflow.backbones.registry import check_backbones
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import BundleReport, Summary
 from reelflow.documents import Document
 from reelflow.errors import ReelflowError, StepError, StorageError, WeightsError, disk_errors
 from reelflow.files import check_space, exists, fingerprint, replace_folder, sha256_text, write_text
 from reelflow.nets.heads import check_heads
-from reelflow.params import Params
+from reelflow.params import STEPS, Params
 from reelflow.progress import Event
-from reelflow.provenance import code_hash
+from reelflow.provenance.code import code_hash
 from reelflow.settings import Settings
 from reelflow.sources.fetch import data_version
 from reelflow.tracking.records import finish_run, prepare, record_folder
@@ -43,17 +42,19 @@ COLORS = re.compile(r"\x1b\[[0-9;]*m")  # of kfp's messages
 
 
 class RunState(Document):
-    """`run.json`: which run a folder holds, and whether it has ended well."""
+    """`run.json`: the run of a folder, and whether it has succeeded."""
 
     name: str
     fingerprint: str
     finished: bool = False
 
 
-def run_local(params: Params, out: Path, console: Console, runner: Runner = "subprocess") -> Summary:
-    """Run the training pipeline in `out`, or go on where an earlier attempt was killed.
+def run_local(
+    params: Params, out: Path, console: Console, settings: Settings, runner: Runner = "subprocess"
+) -> Summary:
+    """Run the training pipeline in `out`, or resume a killed attempt.
 
-    Leaves `summary.json`, `report.html` and `bundle/` in `out`; finished steps stay in `out/work`.
+    Writes `summary.json`, `report.html` and `bundle/` to `out`; finished steps stay in `out/work`.
 
     Raises:
         ReelflowError: a step failed; with that step's message and exit code.
@@ -62,23 +63,23 @@ def run_local(params: Params, out: Path, console: Console, runner: Runner = "sub
     out = out.absolute()
     _check_folders(params, out)
     with alone_in(out, console), own_temporary():
-        state = _state(params, out)
+        state = _state(params, out, settings)
         if state.finished and (summary := _finished_summary(out)):
-            console.print("nothing has changed since this run: its results stand", style="dim")
+            console.print("nothing has changed since this run: its results are up to date", style="dim")
             return summary
         started = time.perf_counter()
         write_text(out / "run.json", state.to_json())
-        settings = _settings(state, out)
+        settings = _of_run(settings, state, out)
         prepare(settings)
         with open_steps(runner, params, out, settings) as steps:
-            _run_pipeline(params, out, Settings(), console, steps)
+            _run_pipeline(params, out, console, steps)
         summary = _deliver(out, settings, started)
         write_text(out / "run.json", state.model_copy(update={"finished": True}).to_json())
         return summary
 
 
 def _check(params: Params) -> None:
-    """Refuse at once what a late step would refuse."""
+    """Check early what a late step would refuse."""
     check_backbones(params.features.backbones)
     check_heads(params.training.heads)
     check_views(params.features.views, params.frames.oversample)
@@ -89,21 +90,21 @@ def _check(params: Params) -> None:
 
 
 def _check_folders(params: Params, out: Path) -> None:
-    """Refuse clips that are not there, and a folder in which results and the user's own files would mix."""
+    """Refuse missing clips, and an output folder with files of the user."""
     check_source(params.dataset.source, out)
     bundle = out / "bundle"
     if bundle.exists() and not (bundle / BundleReport.file_name).is_file():
         raise StorageError(
-            f"{bundle} is no bundle and is left as it is: choose another output folder (--out)"
+            f"{bundle} is not a bundle and is left unchanged: choose another output folder (--out)"
         )
 
 
-def _state(params: Params, out: Path) -> RunState:
+def _state(params: Params, out: Path, settings: Settings) -> RunState:
     """The state of the run in `out` if it has the same params, data and code, else a new one."""
     given = map(Path, (params.features.weights, *params.training.teacher))
     files = [fingerprint(path) for path in given if exists(path)]
-    files.append(data_version(params.dataset.source, Settings()))
-    mark = sha256_text("\n".join([params.model_dump_json(), code_hash(""), *files]))
+    files.append(data_version(params.dataset.source, settings))
+    mark = sha256_text("\n".join([params.model_dump_json(), code_hash(*STEPS), *files]))
     with contextlib.suppress(ReelflowError):
         found = RunState.read(out / "run.json")
         if found.fingerprint == mark:
@@ -120,20 +121,16 @@ def _finished_summary(out: Path) -> Summary | None:
     return None
 
 
-def _settings(state: RunState, out: Path) -> Settings:
-    """What the steps see: they inherit this process's environment."""
+def _of_run(settings: Settings, state: RunState, out: Path) -> Settings:
+    """The settings of a run's steps."""
     work = out / "work"
     (work / "logs").mkdir(parents=True, exist_ok=True)
-    os.environ["REELFLOW_RUN"] = state.name
-    os.environ["REELFLOW_WORK"] = str(work)
-    os.environ["REELFLOW_EVENTS"] = str(work / "events.jsonl")
-    settings = Settings()
-    os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
-    return settings
+    own = {"run_name": state.name, "task": "", "work": work, "events": work / "events.jsonl"}
+    return settings.model_copy(update=own)
 
 
-def _run_pipeline(params: Params, out: Path, settings: Settings, console: Console, steps: Steps) -> None:
+def _run_pipeline(params: Params, out: Path, console: Console, steps: Steps) -> None:
+    settings = steps.settings
     log_path = out / "work" / "logs" / f"{settings.run_name}.log"
     with (
         _open_log(log_path) as log,
@@ -146,12 +143,12 @@ def _run_pipeline(params: Params, out: Path, settings: Settings, console: Consol
         running = kfp_thread.submit(_run_kfp, params, out, steps, log)
         failure, records = _watch(running, settings, position, view, recorder)
     if failure or (error := running.exception()):
-        with contextlib.suppress(ReelflowError):  # the step's failure matters more
+        with contextlib.suppress(ReelflowError):  # report the failure of the step, not this one
             finish_run(settings, "FAILED")
         if failure is None:
             check_space(out)
             told = COLORS.sub("", str(error))
-            raise StepError(f"a step ended without saying why ({told}); its output is in {log_path}")
+            raise StepError(f"a step exited without an error message ({told}); its output is in {log_path}")
         problem = StepError(f"{failure['task']}: {failure['message']}")
         problem.exit_code = failure["exit_code"]
         raise problem
@@ -162,7 +159,7 @@ def _run_pipeline(params: Params, out: Path, settings: Settings, console: Consol
 
 @contextlib.contextmanager
 def _open_log(path: Path) -> Iterator[IO[str]]:
-    """The file for kfp's own output; where it cannot be written, the step's failure still matters more."""
+    """The log file of kfp; a failure to write it must not hide the failure of a step."""
     logging.raiseExceptions = False
     log = path.open("a", encoding="utf-8")
     try:
@@ -177,7 +174,7 @@ def _run_kfp(params: Params, out: Path, steps: Steps, log: IO[str]) -> None:
 
     links = out / "work" / "kfp"
     shutil.rmtree(links, ignore_errors=True)
-    links.mkdir(parents=True, exist_ok=True)  # or the Docker engine makes it, as its own
+    links.mkdir(parents=True, exist_ok=True)  # otherwise the Docker engine creates it as root
     with contextlib.redirect_stdout(log), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         local.init(runner=steps.runner, pipeline_root=str(links))
@@ -205,7 +202,7 @@ def _watch(
 
 
 def _read_events(path: Path | None, position: int) -> tuple[list[Event], int]:
-    """The whole lines from `position` on, and the position behind them."""
+    """The complete lines after `position`, and the position after them."""
     if path is None or not path.exists():
         return [], position
     with path.open("rb") as file:
@@ -214,14 +211,14 @@ def _read_events(path: Path | None, position: int) -> tuple[list[Event], int]:
     whole = content[: content.rfind(b"\n") + 1]
     events: list[Event] = []
     for line in whole.splitlines():
-        with contextlib.suppress(ValueError):  # a full disk cuts lines short
+        with contextlib.suppress(ValueError):  # lines are truncated when the disk is full
             events.append(json.loads(line))
     return events, position + len(whole)
 
 
 @contextlib.contextmanager
 def _no_orphans() -> Iterator[None]:
-    """When the driver is interrupted, end the steps that it started."""
+    """Kill the steps when the driver is interrupted."""
     try:
         yield
     except BaseException:
@@ -232,7 +229,7 @@ def _no_orphans() -> Iterator[None]:
 
 
 def _deliver(out: Path, settings: Settings, started: float) -> Summary:
-    """Copy what the user asked for out of the steps' folders."""
+    """Copy the results from the folders of the steps."""
     done = {}
     seconds: dict[str, float] = {}
     events, _ = _read_events(settings.events, 0)

@@ -1,4 +1,4 @@
-"""The folder of a run's results: made, and held by one run at a time."""
+"""The output folder of a run, locked by one run at a time."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,15 +10,15 @@ from reelflow.errors import StorageError, disk_errors
 from reelflow.files import locked
 from reelflow.progress import Event, watched_by
 
-LOCK = ".lock"  # a folder without it has held no results
+LOCK = ".lock"  # a folder without it is not an output folder
 
 
 @contextmanager
 def alone_in(out: Path, console: Console) -> Iterator[None]:
-    """Hold the folder, which is made if need be; says so while another run has it.
+    """Lock the folder, create it if necessary; prints a notice while another run holds it.
 
     Raises:
-        StorageError: it cannot be made, or written to.
+        StorageError: it cannot be created or written to.
     """
     _make(out)
 
@@ -37,4 +37,4 @@ def _make(out: Path) -> None:
             out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror or error
-        raise StorageError(f"cannot make {out} ({reason}): choose another output folder (--out)") from error
+        raise StorageError(f"cannot create {out} ({reason}): choose another output folder (--out)") from error

@@ -1,4 +1,4 @@
-"""What runs the steps of a local run: processes of this machine, or containers on it."""
+"""Runners of a local run: processes or containers on this machine."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.training import ConfigureTask, unchanged
+from pipelines.training import ConfigureTask, set_variables
 from reelflow.params import Params
 from reelflow.settings import Settings
 
@@ -16,28 +16,41 @@ Runner = Literal["subprocess", "docker"]
 
 @dataclass(frozen=True)
 class Steps:
-    """kfp's runner, and what it is told of every task."""
+    """How the steps of a run are run.
+
+    Attributes:
+        runner: kfp's.
+        configure: gives a task its image and its environment.
+        settings: of the steps, and of the driver that records them.
+    """
 
     runner: Any
     configure: ConfigureTask
+    settings: Settings
 
 
 @contextmanager
 def open_steps(runner: Runner, params: Params, out: Path, settings: Settings) -> Iterator[Steps]:
-    """Make ready to run the steps of a pipeline in `out`.
+    """Prepare to run the steps of a pipeline in `out`.
 
     Raises:
-        ParamsError: there is no Docker engine, or an image is missing.
-        TrackingError: no MLflow server for containers comes up.
+        ParamsError: no Docker engine answers, or an image is missing.
+        TrackingError: the MLflow server for containers does not start.
     """
     from kfp import local
 
     if runner == "subprocess":
-        yield Steps(local.SubprocessRunner(use_venv=False), unchanged)
+        path = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
+        variables = settings.variables() | {"PYTHONPATH": path}
+
+        def configure(task: Any, name: str) -> None:  # noqa: ARG001
+            set_variables(task, variables)
+
+        yield Steps(local.SubprocessRunner(use_venv=False), configure, settings)
         return
     from pipelines.local.docker import docker_engine, docker_runner, tracking_server
 
     with docker_engine() as engine, tracking_server(settings) as address:
-        os.environ["MLFLOW_TRACKING_URI"] = address
-        with docker_runner(engine, params, out, settings) as (containers, configure):
-            yield Steps(containers, configure)
+        seen = settings.model_copy(update={"tracking_uri": address})
+        with docker_runner(engine, params, out, settings, seen.variables()) as (containers, configure_image):
+            yield Steps(containers, configure_image, seen)

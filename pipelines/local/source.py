@@ -1,4 +1,4 @@
-"""What every driver on this machine refuses before it starts."""
+"""Checks of the clips' source before a run."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from reelflow.sources.dvc import may_be_tracked
 
 
 def check_source(source: str, out: Path) -> None:
-    """See that there may be clips, and that results will not mix with them.
+    """Check that the source exists and that the output folder is outside of it.
 
     Raises:
-        ParamsError: there are none, or the output folder lies among them.
+        ParamsError: the source does not exist, or contains the output folder.
     """
     if is_remote(source):
         return
@@ -20,4 +20,6 @@ def check_source(source: str, out: Path) -> None:
     if not exists(path) and not may_be_tracked(path):
         raise ParamsError(f"there is no {path}: name a folder of clips (--data)")
     if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
-        raise ParamsError(f"{out} lies in the clips' folder {path}: choose another output folder (--out)")
+        raise ParamsError(
+            f"{out} is inside the folder of the clips, {path}: choose another output folder (--out)"
+        )

@@ -10,7 +10,7 @@ from reelflow.contracts import Summary, SummaryRow
 
 
 def print_summary(summary: Summary, out: Path, console: Console) -> None:
-    """Print what was measured, what became of it, and what to open."""
+    """Print the results, the outcome of the release, and what to open."""
     console.print()
     console.print(_table(summary))
     console.print(_baselines(summary), highlight=False)
@@ -39,12 +39,12 @@ def _table(summary: Summary) -> Table:
 
 
 def _accuracy(row: SummaryRow) -> str:
-    """As `0.767 [0.60, 0.90]`."""
+    """Such as `0.767 [0.60, 0.90]`."""
     return f"{row.accuracy:.3f} [{row.accuracy_interval.low:.2f}, {row.accuracy_interval.high:.2f}]"
 
 
 def _baselines(summary: Summary) -> str:
-    """As `shortcut baselines: metadata 0.56, thumbnails 0.41`."""
+    """Such as `shortcut baselines: metadata 0.56, thumbnails 0.41`."""
     baselines = ", ".join(f"{name} {accuracy:.2f}" for name, accuracy in summary.baselines.items())
     return f"shortcut baselines: {baselines or 'not measured'}"
 

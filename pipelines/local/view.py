@@ -1,4 +1,4 @@
-"""What a person sees of a running pipeline: a live list of its tasks, or plain lines elsewhere."""
+"""Shows a running pipeline: a live list of its tasks on a terminal, plain lines elsewhere."""
 
 import time
 from typing import Protocol, Self
@@ -12,7 +12,7 @@ PLAIN_EVERY_S = 5.0
 
 
 class View(Protocol):
-    """Shows events; used as a context."""
+    """Shows events; a context manager."""
 
     def __enter__(self) -> Self: ...
 
@@ -90,7 +90,7 @@ class PlainView:
         return None
 
     def show(self, event: Event) -> None:
-        """Print a line, where the event is worth one."""
+        """Print a line for an important event."""
         kind = event["kind"]
         if kind == "started":
             self._running, self._started, self._last = event["task"], event["time"], time.time()

@@ -1,1 +1,1 @@
-"""Search over heads and their values, measured on clips that no part of the search has seen."""
+"""Search over heads and hyperparameters, measured on clips that the search has never seen."""

@@ -1,4 +1,4 @@
-"""One choice out of the space: what a trial tries."""
+"""A point of the search space: what a trial trains."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ DIGITS = 3  # of what is drawn from a range of fractions
 
 
 class SweepCandidate(Document):
-    """A head on a backbone's views, and the values that it is trained with."""
+    """A head on a backbone's views, and its hyperparameters."""
 
     family: str
     backbone: str
@@ -24,10 +24,10 @@ class SweepCandidate(Document):
     training: dict[str, Any]
 
     def within(self, params: Params) -> Params:
-        """The params with this choice in their place.
+        """The params with this choice.
 
         Raises:
-            ParamsError: the values do not go together.
+            ParamsError: the values are not compatible.
         """
         return params.with_values(
             features={"backbones": [self.backbone], "views": list(self.views)},
@@ -35,18 +35,18 @@ class SweepCandidate(Document):
         )
 
     def values(self) -> dict[str, str]:
-        """Everything as text, by name; `views` alone is the training section's."""
+        """All values as text, by name."""
         plain = {"backbone": self.backbone, "head": self.head, "features.views": " ".join(self.views)}
         return plain | {name: _text(value) for name, value in self.training.items()}
 
     def in_words(self) -> str:
-        """As `thumbnail gru, features.views plain flip, units 64`."""
+        """Such as `thumbnail gru, features.views plain flip, units 64`."""
         rest = [f"{name} {text}" for name, text in self.values().items() if name not in ("backbone", "head")]
         return ", ".join([f"{self.backbone} {self.head}", *rest])
 
 
 def suggest(trial: "Trial", space: Space, backbones: Sequence[str]) -> SweepCandidate:
-    """Let the sampler choose; where there is one possibility nothing is asked."""
+    """Let the sampler choose; a single possibility is not sampled."""
     name = _pick(trial, "family", list(space.families))
     family = space.families[name]
     return SweepCandidate(
@@ -64,7 +64,7 @@ def suggest(trial: "Trial", space: Space, backbones: Sequence[str]) -> SweepCand
 
 
 def first_of(space: Space, number: int) -> dict[str, str]:
-    """What a study's first trials are told: every head comes once; then nothing."""
+    """Fixed choices of the first trials: every head once."""
     heads = [(name, head) for name, family in space.families.items() for head in family.heads]
     if number > len(heads):
         return {}
@@ -73,13 +73,13 @@ def first_of(space: Space, number: int) -> dict[str, str]:
 
 
 def _pick(trial: "Trial", name: str, choices: Sequence[Any]) -> Any:
-    """One of a list; to Optuna each is a text, for lists are no choices there."""
+    """One item of a list; passed to Optuna as text, which takes no lists."""
     texts = {_text(choice): choice for choice in choices}
     return choices[0] if len(texts) == 1 else texts[trial.suggest_categorical(name, list(texts))]
 
 
 def _draw(trial: "Trial", name: str, found: Range) -> int | float:
-    """A number of a range, to three digits."""
+    """A number in a range, rounded to three digits."""
     if isinstance(found.low, int) and isinstance(found.high, int):
         return trial.suggest_int(name, found.low, found.high, log=found.log)
     drawn = trial.suggest_float(name, found.low, found.high, log=found.log)

@@ -1,4 +1,4 @@
-"""The search, whole: nested cross-validation, resumable, recorded in MLflow."""
+"""Runs a search: nested cross-validation, resumable, tracked in MLflow."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,22 +14,24 @@ from pipelines.sweep.record import Record
 from pipelines.sweep.results import FILE, Study, SweepReport, to_report
 from pipelines.sweep.search import Attempt, Search, attempts, best, open_study
 from pipelines.sweep.space import Space
-from pipelines.sweep.trainings import Prepared, Trainer, kept_in, prepare
+from pipelines.sweep.trainings import Prepared, Trainer, in_folder, prepare
 from pipelines.sweep.view import Meter
-from reelflow.backbones import check_backbones
+from reelflow.backbones.registry import check_backbones
 from reelflow.errors import ParamsError, StorageError
 from reelflow.files import exists, sha256_text
 from reelflow.params import Params
 from reelflow.progress import watched_by
-from reelflow.provenance import code_hash, identity, library_versions
+from reelflow.provenance.code import code_hash
+from reelflow.provenance.libraries import library_versions
+from reelflow.provenance.step import identity
 from reelflow.settings import Settings
 
 DATABASE, WORK = "sweep.db", "work"
 RESULTS = (FILE, PAGE, PICTURE, BEST)
 
 
-def run_sweep(params: Params, space: Space, out: Path, console: Console) -> SweepReport:
-    """Search in `out`, or go on where an earlier attempt was killed.
+def run_sweep(params: Params, space: Space, out: Path, console: Console, settings: Settings) -> SweepReport:
+    """Search in `out`, or resume a killed attempt.
 
     Every outer fold has a study of its own, which sees no clip that the fold tests. Behind several
     outer folds a last study chooses on all clips what to use; the one study of a hold-out chooses
@@ -42,16 +44,19 @@ def run_sweep(params: Params, space: Space, out: Path, console: Console) -> Swee
     out = out.absolute()
     _check(params, out)
     _check_place(out)
-    with alone_in(out, console), kept_in(out / WORK):
+    in_work = in_folder(settings, out / WORK)
+    with alone_in(out, console):
+        (out / WORK).mkdir(exist_ok=True)
         with open_view(_preparing(params), console) as view, watched_by(view.show):
-            prepared = prepare(params, space.view_lists(), out / WORK)
+            prepared = prepare(params, space.view_lists(), out / WORK, in_work)
         folders = out / WORK / "folds"
         nests = write_nests(prepared.dataset, params.evaluation.protocol, space.inner, folders)
         console.print(_plan(space, nests), highlight=False)
         key = _key(params, space, prepared)
-        record = Record(Settings(), f"sweep-{key[:8]}", _identity(params, space, key))
+        record = Record(settings, f"sweep-{key[:8]}", _identity(params, space, key))
         with open_view([nest.name for nest in nests], console) as view:
-            driver = _Driver(space, params, Trainer(params, prepared, out / WORK), record, Meter(view), key)
+            trainer = Trainer(params, prepared, out / WORK, in_work)
+            driver = _Driver(space, params, trainer, record, Meter(view), key)
             studies = [driver.study(nest, out / DATABASE) for nest in nests]
         report = to_report(studies, space, params)
         write_results(report, studies, params, out)
@@ -69,7 +74,7 @@ class _Driver:
     key: str
 
     def study(self, nest: Nest, database: Path) -> Study:
-        """Search on a nest's clips, then train and test what was chosen."""
+        """Search on the clips of a nest, then train and test the choice."""
         folds, total = len(nest.inner), self.space.trials * len(nest.inner)
         search = Search(
             name=nest.name,
@@ -94,10 +99,10 @@ class _Driver:
 
 
 def _check(params: Params, out: Path) -> None:
-    """Refuse at once what a late step would refuse, and what would let tested clips in.
+    """Check early what a late step would refuse, and what would leak test clips.
 
     Raises:
-        ParamsError: there are no clips, or a value is not for searches.
+        ParamsError: the source does not exist, or a value cannot be used in a search.
     """
     check_backbones(params.features.backbones)
     check_source(params.dataset.source, out)
@@ -113,11 +118,11 @@ def _check(params: Params, out: Path) -> None:
 
 
 def _check_place(out: Path) -> None:
-    """Refuse a folder whose files are the user's own and would be written over."""
+    """Refuse a folder with files of the user."""
     taken = [name for name in (*RESULTS, DATABASE, WORK) if exists(out / name)]
     if taken and not exists(out / LOCK):
         raise StorageError(
-            f"{out / taken[0]} is of no search and is left as it is: choose another output folder (--out)"
+            f"{out / taken[0]} is not of a search and is left unchanged: choose another output folder (--out)"
         )
 
 
@@ -134,7 +139,7 @@ def _plan(space: Space, nests: tuple[Nest, ...]) -> str:
 
 
 def _key(params: Params, space: Space, prepared: Prepared) -> str:
-    """What stands for a search: studies go on only with the same values, space, clips and code."""
+    """Key of a search: studies resume only with the same values, space, clips and code."""
     parts = [
         params.training.model_dump_json(),
         params.evaluation.protocol,

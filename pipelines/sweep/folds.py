@@ -1,4 +1,4 @@
-"""Nested folds as folders of the dataset step: an inner one does not hold its outer fold's test clips.
+"""Nested folds as folders of the dataset step: an inner fold has no test clip of its outer fold.
 
 The folders are cut from one data set and bear its hash, by which the features of its clips are
 known; what tells them apart is the table of clips.
@@ -20,7 +20,7 @@ WHOLE = "all clips"
 
 @dataclass(frozen=True)
 class Nest:
-    """Clips to choose on, and those that judge the choice.
+    """Clips for the search, and test clips for its choice.
 
     Attributes:
         name: of the outer fold.
@@ -38,7 +38,7 @@ class Nest:
 
 
 def write_nests(dataset: Path, outer: str, inner: str, folder: Path) -> tuple[Nest, ...]:
-    """One nest an outer fold; behind several of them one of all clips, to choose what is deployed.
+    """One nest per outer fold, plus one of all clips, which selects what is deployed.
 
     Args:
         dataset: folder of the dataset step.

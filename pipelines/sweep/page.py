@@ -1,4 +1,4 @@
-"""The search as a page in Markdown, a picture, and a params file of what was chosen."""
+"""Writes the results of a search: a Markdown page, a figure, and a params file."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,12 +29,12 @@ def write_results(report: SweepReport, studies: Sequence[Study], params: Params,
 
 
 def in_words(report: SweepReport) -> tuple[str, str]:
-    """The honest accuracy, and the tuned one, a sentence each."""
+    """A sentence each on the honest and the tuned accuracy."""
     low, high = report.interval.low, report.interval.high
     drawn = "clips of one group" if report.single_group else f"{report.groups} groups"
     return (
         f"honest accuracy {report.accuracy:.3f} [{low:.2f}, {high:.2f}]: {report.test_clips} clips of "
-        f"{report.protocol}, each named by a model that was chosen and trained without its fold; "
+        f"{report.protocol}, each classified by a model that was selected and trained without its fold; "
         f"95 % interval over {drawn}",
         f"tuned accuracy {report.tuned_accuracy:.3f} ({report.optimism:+.3f}): on the very clips that chose "
         "the values; optimistic, not to be reported",
@@ -47,7 +47,7 @@ def advice(report: SweepReport) -> str:
         return "best.yaml was chosen without the tested clips: a run of it measures an honest accuracy too."
     return (
         f"best.yaml was chosen on all clips: a run of it by {report.protocol} tests on clips that chose its "
-        "values. Report the honest accuracy above in its place."
+        "values. Report the honest accuracy above instead."
     )
 
 

@@ -1,4 +1,4 @@
-"""The search in a picture: the trials of one study, and what each study's choice is worth."""
+"""A figure of a search: the trials of one study, and the accuracy of every study's choice."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pipelines.sweep.results import Study, SweepReport
 from pipelines.sweep.search import Attempt
-from reelflow.charts.canvas import BLUE, GREY, canvas, in_style, shorten
+from reelflow.charts.canvas import BLUE, GREY, in_style, new_figure, shorten
 
 TUNED, HONEST = GREY, BLUE
 
@@ -21,7 +21,7 @@ def draw(report: SweepReport, last: Study) -> Figure:
         report: of all studies.
         last: the study that chose the values to use.
     """
-    figure = canvas(800, 310)
+    figure = new_figure(800, 310)
     trials, folds = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_trials(trials, last)
     _draw_folds(folds, report)
@@ -29,7 +29,7 @@ def draw(report: SweepReport, last: Study) -> Figure:
 
 
 def _draw_trials(axes: Axes, study: Study) -> None:
-    """Accuracy by trial, a colour a head; pruned ones hollow; above all, the best so far."""
+    """Accuracy by trial, one colour per head; pruned trials are hollow; a line shows the best so far."""
     scored = [attempt for attempt in study.attempts if attempt.scores]
     for head in sorted({attempt.candidate.head for attempt in scored}):
         (line,) = axes.plot([], [], "o", label=shorten(head))

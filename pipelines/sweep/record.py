@@ -10,7 +10,7 @@ from reelflow.tracking.tracker import Tracker
 
 
 class Record:
-    """Logs trials as they end. Doing it twice is doing it once.
+    """Logs finished trials. Idempotent.
 
     Args:
         settings: where MLflow is.
@@ -39,7 +39,7 @@ class Record:
         self._tracker.finish(run, _status(attempt))
 
     def finish(self, report: SweepReport, studies: Iterable[Study], files: Iterable[Path]) -> None:
-        """Log what was found, and end the parent run."""
+        """Log the results, and end the parent run."""
         figures = {"accuracy": report.accuracy, "tuned_accuracy": report.tuned_accuracy}
         limits = {"accuracy_low": report.interval.low, "accuracy_high": report.interval.high}
         self._tracker.log(

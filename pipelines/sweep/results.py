@@ -1,4 +1,4 @@
-"""What a search found: the honest accuracy beside the tuned one, and what was chosen."""
+"""Results of a search: honest and tuned accuracy, and the selected values."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class SweepReport(Document):
     tuned_accuracy: float = Field(description="of the chosen values on the clips that chose them: optimistic")
     optimism: float = Field(description="the tuned accuracy less the honest one")
     chosen: SweepCandidate
-    agreement: float = Field(description="fraction of outer folds that chose the same head and backbone")
+    agreement: float = Field(description="fraction of outer folds that selected the same head and backbone")
     test_clips: int
     groups: int = Field(description="of the tested clips")
     studies: tuple[StudyResult, ...] = Field(description="one an outer fold; then, behind several, all clips")
@@ -53,7 +53,7 @@ class SweepReport(Document):
 
 @dataclass(frozen=True)
 class Study:
-    """A finished study, and what its choice is worth on clips that were held out from it."""
+    """A finished study, and the accuracy of its choice on held-out clips."""
 
     nest: Nest
     attempts: tuple[Attempt, ...]

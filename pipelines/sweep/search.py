@@ -1,4 +1,4 @@
-"""One study: Optuna proposes trials, inner folds judge them, the median prunes them.
+"""One study: Optuna proposes trials, inner folds score them, median pruning stops them.
 
 What a trial proposes depends on the seed and on the trials finished before it alone. A search that
 was killed therefore proposes the same trial again, and takes over the folds that were judged.
@@ -25,7 +25,7 @@ CANDIDATE, FOLDS, ERROR = "candidate", "folds", "error"
 
 
 class FoldScore(NamedTuple):
-    """What came of one inner fold: clips named correctly, of so many, and the sum of their log losses."""
+    """Result of an inner fold: number of clips, of correct ones, and the sum of log losses."""
 
     right: int
     clips: int
@@ -37,7 +37,7 @@ class Attempt:
     """A finished trial.
 
     Attributes:
-        number: its place among the finished ones, from 1.
+        number: its number among the finished ones, from 1.
         candidate: what was tried.
         scores: of the inner folds that were trained.
         state: COMPLETE, PRUNED or FAIL.
@@ -52,7 +52,7 @@ class Attempt:
 
     @property
     def accuracy(self) -> float:
-        """Over the clips of all folds that were trained; 0 without any."""
+        """Over the clips of all trained folds; 0 without any."""
         return sum(score.right for score in self.scores) / max(1, sum(score.clips for score in self.scores))
 
     @property
@@ -66,14 +66,14 @@ Judge = Callable[[SweepCandidate, int], FoldScore]
 
 @dataclass(frozen=True)
 class Search:
-    """How a study is made.
+    """Settings of a study.
 
     Attributes:
         name: of the study.
         folds: inner folds.
         space: to choose from.
         backbones: to choose from.
-        judge: trains a candidate on the inner fold of a place.
+        judge: trains a candidate on the inner fold with this index.
     """
 
     name: str
@@ -83,15 +83,15 @@ class Search:
     judge: Judge
 
     def run(self, study: "Study", told: Callable[[Attempt], None]) -> tuple[Attempt, ...]:
-        """Go on until so many trials are finished as the space says.
+        """Run until the number of trials of the space is finished.
 
         Args:
             study: as `open_study` opens it.
-            told: hears of every trial that is over, before the study does.
+            told: is called with every finished trial, before the study is.
 
         Raises:
             ParamsError: every trial failed.
-            ReelflowError: what has nothing to do with a trial's values.
+            ReelflowError: an error that is unrelated to the values of a trial.
         """
         from optuna.trial import TrialState
 
@@ -139,10 +139,10 @@ class Search:
 
 @contextmanager
 def open_study(file: Path, name: str, startup: int) -> Iterator["Study"]:
-    """The study of this name in a SQLite file, new or as it was left.
+    """The study with this name in a SQLite file, new or resumed.
 
     Raises:
-        StorageError: the file is none, or cannot be written.
+        StorageError: the file is not a database, or cannot be written.
     """
     import optuna
 
@@ -173,19 +173,19 @@ def _database_errors(file: Path) -> Iterator[None]:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise StorageError(
             f"{file} cannot be used as the database of this search ({reason}): "
-            "free some space, or move the file away to search anew"
+            "free some space, or move the file away to start again"
         ) from error
 
 
 def attempts(study: "Study") -> tuple[Attempt, ...]:
-    """The finished trials, less those that were killed: these failed without an error."""
+    """The finished trials without killed ones, which failed without an error."""
     over = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     kept = [trial for trial in over if trial.state.name != "FAIL" or ERROR in trial.user_attrs]
     return tuple(_attempt(number, trial) for number, trial in enumerate(kept, start=1))
 
 
 def best(found: Sequence[Attempt]) -> Attempt:
-    """Of the complete ones: the most accurate, of equal ones that of the least log loss, then the first."""
+    """The complete trial with the highest accuracy, then the lowest log loss, then the first."""
     whole = [attempt for attempt in found if attempt.state == "COMPLETE"]
     return max(whole, key=lambda attempt: (attempt.accuracy, -attempt.log_loss, -attempt.number))
 
@@ -201,7 +201,7 @@ def _scores(trial: "FrozenTrial") -> tuple[FoldScore, ...]:
 
 
 def _known(study: "Study", candidate: SweepCandidate) -> tuple[FoldScore, ...]:
-    """Folds on which the same values were judged before: in a trial that was killed, or a double."""
+    """Folds on which the same values were already scored, in a killed or an equal trial."""
     wanted = candidate.model_dump(mode="json")
     same = [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(CANDIDATE) == wanted]
     return max(map(_scores, same), key=len, default=())

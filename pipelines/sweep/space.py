@@ -1,4 +1,4 @@
-"""sweep.yaml, typed: what a search may choose from, checked against params.yaml before anything runs."""
+"""Typed sweep.yaml: the search space, checked against params.yaml before anything runs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,11 +15,11 @@ from reelflow.splitting.protocols import Protocol
 from reelflow.video.views import check_views
 
 NO_CHOICE = frozenset({"heads", "seed", "teacher", "checkpoint_every_s"})
-"""Fields of the training section that stand still; a seed that was chosen tells nothing."""
+"""Fields of the training section that are never searched; a selected seed is meaningless."""
 
 
 class Range(Section):
-    """Any number between two; whole ones where the field is of whole numbers."""
+    """A range of numbers; integers if the field is an integer."""
 
     low: int | float
     high: int | float
@@ -28,7 +28,7 @@ class Range(Section):
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
         if self.low >= self.high:
-            raise ValueError("low must stay below high")
+            raise ValueError("low must be below high")
         if self.log and self.low <= 0:
             raise ValueError("low must be above 0 where log is true")
         return self
@@ -42,7 +42,7 @@ Dimension = Annotated[
 
 
 class Family(Section):
-    """Heads that share what is chosen for them."""
+    """Heads that share a search space."""
 
     heads: Names
     views: tuple[Names, ...] = Field(min_length=1, description="lists as features.views, to choose from")
@@ -50,7 +50,7 @@ class Family(Section):
 
 
 class Space(Section):
-    """The whole of sweep.yaml."""
+    """sweep.yaml."""
 
     trials: int = Field(ge=1, le=1000, description="of each study")
     startup: int = Field(ge=1, le=1000, description="first trials of a study: random, none pruned")
@@ -66,7 +66,7 @@ class Space(Section):
         return str(found)
 
     def view_lists(self) -> tuple[tuple[str, ...], ...]:
-        """Every list of views that a family may take, once."""
+        """Every distinct list of views of the families."""
         return tuple(dict.fromkeys(views for family in self.families.values() for views in family.views))
 
 
@@ -75,11 +75,11 @@ def load_space(path: Path, params: Params, trials: int | None = None) -> Space:
 
     Args:
         path: of the file.
-        params: the values that stand still.
-        trials: of each study, in place of the file's.
+        params: the fixed values.
+        trials: per study, overrides the file.
 
     Raises:
-        ParamsError: the file is missing, is no YAML, or holds a wrong name or value.
+        ParamsError: the file is missing, is not valid YAML, or has a wrong name or value.
     """
     space = read_values(path, Space)
     checked = {name: _checked(f"{path}: {name}", family, params) for name, family in space.families.items()}
@@ -113,12 +113,12 @@ def _held(where: str, field: str, found: Range | tuple[Any, ...], params: Params
         return tuple(_value(where, field, value, params) for value in found)
     low, high = (_value(where, field, value, params) for value in (found.low, found.high))
     if isinstance(low, bool) or not isinstance(low, int | float):
-        raise ParamsError(f"{where}: {field} is no number: list its values in place of low and high")
+        raise ParamsError(f"{where}: {field} is not a number: list its values instead of low and high")
     return Range(low=low, high=high, log=found.log)
 
 
 def _value(where: str, field: str, value: Any, params: Params) -> Any:
-    """The value as the training section holds it."""
+    """The value as in the training section."""
     try:
         section = TrainingParams.model_validate(params.training.model_dump(mode="json") | {field: value})
     except pydantic.ValidationError as error:

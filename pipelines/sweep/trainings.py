@@ -1,11 +1,11 @@
-"""The trainings of a search, in this process, and the steps before them."""
+"""Runs the trainings of a search in this process, and the steps before them."""
 
 import logging
-import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +19,14 @@ from pipelines.sweep.candidate import SweepCandidate
 from pipelines.sweep.search import FoldScore
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.predictions import read_predictions
-from reelflow.commandline import silenced_stderr
 from reelflow.contracts import TrainingReport
 from reelflow.measures.loss import log_losses
 from reelflow.nets import runtime
 from reelflow.params import Params
+from reelflow.settings import Settings
 from reelflow.sources.fetch import fetched
 from reelflow.steps import perform, where_it_exists
+from reelflow.workers.stderr import silenced_stderr
 
 HOLDOUT = "holdout"  # every fold is a folder of its own
 
@@ -47,42 +48,39 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Tested:
-    """Clips of an outer fold, scored by a model that was chosen and trained without them.
+    """Clips of an outer fold, scored by a model that was selected and trained without them.
 
     Attributes:
-        right: whether each clip is named correctly, `(clips,)`.
-        groups: group a clip.
+        right: whether each clip is classified correctly, `(clips,)`.
+        groups: group of each clip.
     """
 
     right: NDArray[np.bool_]
     groups: tuple[str, ...]
 
 
-@contextmanager
-def kept_in(work: Path) -> Iterator[None]:
-    """Let the steps of this block keep what they finish in `work`; MLflow does not hear of them."""
-    values = {"REELFLOW_WORK": str(work), "REELFLOW_EVENTS": str(work / "events.jsonl"), "REELFLOW_TASK": ""}
-    before = {name: os.environ.get(name) for name in values}
-    work.mkdir(parents=True, exist_ok=True)
-    os.environ |= values
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            os.environ |= {name: value} if value is not None else {}
+def in_folder(settings: Settings, work: Path) -> Settings:
+    """Settings of steps that keep what they finish in `work`; MLflow does not hear of them."""
+    return settings.model_copy(update={"work": work, "events": work / "events.jsonl", "task": ""})
 
 
-def prepare(params: Params, view_lists: Sequence[tuple[str, ...]], work: Path) -> Prepared:
-    """Run the steps up to the features, once for every list of views; what is done is reused.
+def prepare(
+    params: Params, view_lists: Sequence[tuple[str, ...]], work: Path, settings: Settings
+) -> Prepared:
+    """Run the steps up to the features, once per list of views; finished outputs are reused.
 
     Raises:
         ReelflowError: whatever the steps raise.
     """
     links = work / "links"
     data, stills = {"dataset": links / "dataset"}, {"frames": links / "frames"}
-    perform(run_dataset, params.dataset, inputs={}, passing=fetched(params.dataset.source), output=data)
-    perform(run_frames, params.frames, inputs=data, output=stills)
+    perform_here = partial(perform, settings=settings)
+
+    def clips(settings: Settings) -> AbstractContextManager[Mapping[str, Path]]:
+        return fetched(params.dataset.source, settings)
+
+    perform_here(run_dataset, params.dataset, inputs={}, passing=clips, output=data)
+    perform_here(run_frames, params.frames, inputs=data, output=stills)
     given = data | stills | where_it_exists(weights=params.features.weights)
     found: Features = {}
     for place, views in enumerate(view_lists):
@@ -92,7 +90,7 @@ def prepare(params: Params, view_lists: Sequence[tuple[str, ...]], work: Path) -
             options = {"backbone": backbone}
             narrowed = section.narrowed_to(backbone)
             with silenced_stderr():
-                perform(run_features, narrowed, options=options, inputs=given, output={"features": link})
+                perform_here(run_features, narrowed, options=options, inputs=given, output={"features": link})
             found[backbone, views] = link
     return Prepared(data["dataset"], found)
 
@@ -102,20 +100,22 @@ class Trainer:
     """Trains candidates on folders of folds.
 
     Attributes:
-        params: the values that no candidate changes.
+        params: the fixed values.
         prepared: clips and features.
-        work: for what is left behind.
+        work: folder for outputs.
+        settings: of the steps.
     """
 
     params: Params
     prepared: Prepared
     work: Path
+    settings: Settings
 
     def judge(self, candidate: SweepCandidate, dataset: Path) -> FoldScore:
-        """Train on an inner fold's folder; how its test clips are named. Nothing is kept.
+        """Train on an inner fold and score its test clips. Nothing is kept.
 
         Raises:
-            ParamsError: the values cannot be trained with.
+            ParamsError: training with these values is impossible.
         """
         runtime.prepare()
         import keras
@@ -145,7 +145,7 @@ class Trainer:
         return FoldScore(right, len(truth), float(log_losses(scores, truth).sum()))
 
     def test(self, candidate: SweepCandidate, dataset: Path) -> Tested:
-        """Train on an outer fold's folder, or take over what was; the clips that it holds out.
+        """Train on an outer fold, or reuse its output; score its test clips.
 
         Raises:
             ReelflowError: whatever the training raises.
@@ -160,6 +160,7 @@ class Trainer:
                 "features": self.prepared.features[candidate.backbone, candidate.views],
             },
             output={"model": link},
+            settings=self.settings,
         )
         assert isinstance(report, TrainingReport)
         scores = read_predictions(link, report.test, len(report.labels))

@@ -1,4 +1,4 @@
-"""What a person sees of a search: how far each study is, and the table at the end."""
+"""Shows a search: progress of each study, and the table at the end."""
 
 import time
 from pathlib import Path
@@ -14,30 +14,30 @@ from reelflow.commandline import printable
 
 
 class Meter:
-    """Shows one study after the other, counted in trainings; those that pruning saves count as done."""
+    """Progress of one study after another, in trainings; pruned ones count as done."""
 
     def __init__(self, view: View) -> None:
         self._view = view
         self._started = 0.0
 
     def start(self, task: str, done: int, total: int) -> None:
-        """A study begins, or goes on."""
+        """Start or resume a study."""
         self._started = time.time()
         self._show("started", task=task)
         self._show("progress", done=0, total=total, unit="trainings")
         if done:
-            self.note(f"going on after {done} of {total} trainings")
+            self.note(f"resuming after {done} of {total} trainings")
 
     def tell(self, done: int, total: int) -> None:
-        """So many trainings are over."""
+        """Report the number of finished trainings."""
         self._show("progress", done=done, total=total, unit="trainings")
 
     def note(self, text: str) -> None:
-        """Say something about a trial."""
+        """Print a notice about a trial."""
         self._show("notice", message=printable(" ".join(text.split())))
 
     def finish(self) -> None:
-        """The study is over."""
+        """Finish the study."""
         self._show("finished", reused=False, seconds=time.time() - self._started)
 
     def _show(self, kind: str, **values: object) -> None:
@@ -45,7 +45,7 @@ class Meter:
 
 
 def print_report(report: SweepReport, out: Path, console: Console) -> None:
-    """Print what each study chose, the honest accuracy beside the tuned one, and what to open."""
+    """Print the choice of each study, the honest and the tuned accuracy, and what to open."""
     grid = Table(caption="tuned: on the clips that chose the values, optimistic", caption_justify="left")
     for name in ("study", "chosen"):
         grid.add_column(name)

@@ -1,4 +1,4 @@
-"""The table of clips, `clips.parquet`: one row a usable clip."""
+"""The table of clips, `clips.parquet`: one row per usable clip."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ SCHEMA = pa.schema(
 
 
 def write_clips(clips: Sequence[Clip], path: Path) -> None:
-    """Write the table, whole or not at all; the same clips give the same bytes.
+    """Write the table atomically; the same clips give the same bytes.
 
     Raises:
         StorageError: the disk is full or read-only.
@@ -52,7 +52,7 @@ def read_clips(dataset: Path) -> list[Clip]:
     """Read the clips of a data set's folder, in the order they were written.
 
     Raises:
-        BundleError: the folder is not whole, or its table is not the one that `dataset.json` names.
+        BundleError: the folder is incomplete, or its table differs from the hash in `dataset.json`.
     """
     path = dataset / CLIPS
     expected = DatasetReport.open(dataset).clips_sha256
@@ -65,7 +65,7 @@ def read_clips(dataset: Path) -> list[Clip]:
     except FileNotFoundError as error:
         raise BundleError(f"{path} is missing: run the dataset step again") from error
     except (OSError, pa.ArrowException, pydantic.ValidationError) as error:
-        raise BundleError(f"{path} is no table of clips: {error}") from error
+        raise BundleError(f"{path} is not a table of clips: {error}") from error
 
 
 def row_of(clip: Clip) -> ClipRow:

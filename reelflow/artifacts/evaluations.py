@@ -61,10 +61,10 @@ class Candidate:
 
 
 def read_candidates(folder: Path) -> list[Candidate]:
-    """Every candidate below `folder`, by name; one carried along counts once, with its model if kept.
+    """Every candidate below `folder`, by name; copies of a candidate count once, with its model if kept.
 
     Raises:
-        BundleError: there is none, one is damaged, or they were measured on different clips.
+        BundleError: no candidate found, one is damaged, or they were measured on different clips.
     """
     found: dict[str, Candidate] = {}
     for path in sorted(folder.rglob(f"{CANDIDATES}/*/{EvaluationReport.file_name}")):
@@ -87,7 +87,7 @@ def best_candidate(candidates: Sequence[Candidate]) -> Candidate:
 
 
 def link_folder(source: Path, target: Path) -> None:
-    """Make `target` hold the files of `source`, hidden ones left out."""
+    """Copy the files of `source` to `target`, without hidden files."""
     target.mkdir(parents=True)
     for file in source.iterdir():
         if file.is_file() and not file.name.startswith("."):

@@ -21,7 +21,7 @@ class FeatureStore:
         """Open the store and map every shard.
 
         Raises:
-            BundleError: a shard is missing, or not of the form that the report tells.
+            BundleError: a shard is missing, or does not match the report.
         """
         self.report = FeaturesReport.open(folder)
         self._folder = folder
@@ -55,7 +55,7 @@ class FeatureStore:
 
         Args:
             clip_ids: the clips.
-            views: a clip's view, its place in `self.views`; the plain one of all by default.
+            views: index into `self.views` for each clip; the plain view by default.
 
         Returns:
             `(clips, frames, dim)`, uint8 or float16 as stored.
@@ -67,7 +67,7 @@ class FeatureStore:
         self._check_clips(clip_ids)
         wanted = np.zeros(len(clip_ids), np.intp) if views is None else np.asarray(views, np.intp)
         if len(wanted) != len(clip_ids) or not np.isin(wanted, range(len(self.views))).all():
-            raise ValueError(f"views must name one of {self.views} by its place for each clip, got {views}")
+            raise ValueError(f"views must hold an index into {self.views} for each clip, got {views}")
         spec = self.report.backbone
         codes: Codes = np.empty((len(clip_ids), self.report.frames, spec.dim), spec.dtype)
         places = np.array([self._place[clip_id] for clip_id in clip_ids], np.intp).reshape(-1, 2)
@@ -93,7 +93,7 @@ def _parts_of_views(folder: Path, report: FeaturesReport) -> list[list[FeatureSh
     clips = [[shard.clip_ids for shard in part] for part in parts]
     if not parts or sum(map(len, parts)) != len(report.shards) or any(part != clips[0] for part in clips):
         raise BundleError(
-            f"{folder / report.file_name} names other shards than one a view of the same clips, "
+            f"{folder / report.file_name} must name one shard per view of the same clips, "
             f"views {', '.join(report.views)}: run the features step again"
         )
     return parts
@@ -103,15 +103,15 @@ def map_shard(folder: Path, shard: FeatureShard, report: FeaturesReport) -> Code
     """Memory-map one shard, `(clips, frames, dim)`.
 
     Raises:
-        BundleError: it is missing, altered, or not of the form that the report tells.
+        BundleError: it is missing, altered, or does not match the report.
     """
     path = folder / shard.file
     if path.parent != folder:
-        raise BundleError(f"{shard.file} lies outside of {folder}: the report is damaged")
+        raise BundleError(f"{shard.file} is outside of {folder}: the report is damaged")
     try:
         codes: Codes = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise BundleError(f"{path} is no whole .npy file ({error}): {REMEDY}") from error
+        raise BundleError(f"{path} is not a complete .npy file ({error}): {REMEDY}") from error
     expected = (len(shard.clip_ids), report.frames, report.backbone.dim)
     if codes.shape != expected or codes.dtype != report.backbone.dtype:
         raise BundleError(

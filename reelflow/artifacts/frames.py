@@ -1,4 +1,4 @@
-"""Frames of clips: JPEG in tar shards, each with an index that finds any frame by one read."""
+"""Frames of clips: JPEG in tar shards; an index finds any frame with one read."""
 
 import json
 import tarfile
@@ -27,7 +27,7 @@ class ClipFrames(Document):
     """A clip's frames in a tar: JPEG after JPEG, as one member."""
 
     start: int
-    """Where the first one lies."""
+    """Offset of the first frame, in bytes."""
     lengths: tuple[int, ...]
     """Bytes of each."""
     width: int
@@ -40,7 +40,7 @@ class ClipFrames(Document):
 
 
 class ShardIndex(Document):
-    """`<shard>.json`: what lies where in `<shard>.tar`. It is written after the tar."""
+    """`<shard>.json`: the index of `<shard>.tar`, written after it."""
 
     sha256: Sha256
     size_bytes: int
@@ -61,7 +61,7 @@ def pack(clip_id: str, jpegs: Sequence[bytes]) -> bytes:
 
 
 def index_path(tar: Path) -> Path:
-    """Where a shard's index lies."""
+    """Path of the index of a shard."""
     return tar.with_suffix(".json")
 
 
@@ -172,10 +172,10 @@ def _open_shard(folder: Path, shard: FrameShard, report: FramesReport) -> dict[s
 
 
 def _check_clip(where: str, clip: ClipFrames, size_bytes: int) -> None:
-    """Every JPEG lies within the tar, and no frame is larger than any that can be decoded."""
+    """Check that every JPEG is inside the tar and that no frame exceeds the decoder's limit."""
     inside = 0 <= clip.start < size_bytes and all(0 < length <= MAX_JPEG_BYTES for length in clip.lengths)
     if not inside or clip.places()[-1].sum() > size_bytes:
-        raise BundleError(f"{where} lies outside of the file: {REMEDY}")
+        raise BundleError(f"{where} is outside of the file: {REMEDY}")
     if clip.width < 1 or clip.height < 1 or clip.width * clip.height > MAX_PIXELS:
         raise BundleError(f"{where}: frames cannot be {clip.width} x {clip.height}")
 

@@ -1,8 +1,8 @@
 """What a bundle was made from: `lineage.json` beside `bundle.json`, back to the hash of every clip.
 
-A device needs none of it, so that `bundle.json` does not list it: the same networks stay the same bundle,
-whoever makes them again. It names the bundle that it is about by the sha256 of `bundle.json`, and its clips
-must give the data hash that stands there.
+A device does not need it, and `bundle.json` does not list it: the same networks are the same bundle,
+whoever builds them. The lineage names its bundle by the sha256 of `bundle.json`; the hash of its clips
+must equal the data hash in `bundle.json`.
 """
 
 import json
@@ -15,14 +15,14 @@ from reelflow.contracts import BackboneSpec, BundleReport, DatasetReport, Featur
 from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, write_text
-from reelflow.provenance import PROVENANCE, Provenance
+from reelflow.provenance.step import PROVENANCE, Provenance
 
 LINEAGE = "lineage.json"
 MAX_LINEAGE_BYTES = 64 * 1024 * 1024
 
 
 class Lineage(Document):
-    """`lineage.json`: everything before the conversion, whose own `provenance.json` lies beside it."""
+    """`lineage.json`: everything before the conversion, whose own `provenance.json` is beside it."""
 
     bundle_sha256: Sha256
     """Of `bundle.json`."""
@@ -32,9 +32,9 @@ class Lineage(Document):
     """Shards of the frames step: the sha256 of each file."""
     backbone: BackboneSpec
     features: dict[str, Sha256]
-    """Shards of the features step, likewise; none where the evaluation brought no list of them."""
+    """Shards of the features step, likewise; empty if the evaluation has no list of them."""
     steps: tuple[Provenance, ...]
-    """Of dataset, frames, features and training, as far as they were recorded."""
+    """Of dataset, frames, features and training, where recorded."""
 
     def to_json(self) -> str:
         """Stable JSON on one line: there may be thousands of clips."""
@@ -42,10 +42,10 @@ class Lineage(Document):
 
     @classmethod
     def of_bundle(cls, folder: Path) -> Self:
-        """Read what lies beside a bundle.
+        """Read the lineage beside a bundle.
 
         Raises:
-            BundleError: it is missing, no lineage, or that of another bundle.
+            BundleError: it is missing, not a lineage, or that of another bundle.
         """
         found = cls._bounded(folder / LINEAGE)
         found.check(folder)
@@ -55,7 +55,7 @@ class Lineage(Document):
         """See that this is the lineage of the bundle in a folder.
 
         Raises:
-            BundleError: it is that of another one, or has been altered.
+            BundleError: it belongs to another bundle, or has been altered.
         """
         report = BundleReport.open(folder)
         if self.bundle_sha256 != sha256_file(folder / BundleReport.file_name):

@@ -61,7 +61,7 @@ def read_predictions(folder: Path, scored: Predictions, classes: int) -> Scores:
         with path.open("rb") as file:
             scores: Scores = read_array(file, allow_pickle=False)
     except (ValueError, EOFError, MemoryError) as error:
-        raise BundleError(f"{path} is no whole .npy file ({error}): run the step again") from error
+        raise BundleError(f"{path} is not a complete .npy file ({error}): run the step again") from error
     if scores.shape != (len(scored.clip_ids), classes) or scores.dtype != np.float32:
         raise BundleError(
             f"{path} is {scores.dtype} {scores.shape}, expected float32 {(len(scored.clip_ids), classes)}: "

@@ -25,7 +25,7 @@ INPUT_SHIFT = -0.5 / 128
 
 
 def fill(network: "keras.Model", path: Path) -> None:
-    """Give a network without top the convolutions of a TFLite file, in order.
+    """Set the convolutions of a network without top from a TFLite file, in order.
 
     Args:
         network: of the file's architecture, each convolution followed by a batch norm; changed in place.
@@ -70,7 +70,7 @@ def _convolutions(model: bytes) -> Iterator[tuple[Array, Array]]:
 
 
 def _values(file: Any, tensor: Any) -> Array:
-    """What a uint8 or int32 constant with one scale stands for: (code - zero point) * scale."""
+    """Values of a uint8 or int32 constant with one scale: (code - zero point) * scale."""
     dtype = {2: np.int32, 3: np.uint8}[tensor.type]
     codes = np.frombuffer(bytes(file.buffers[tensor.buffer].data), dtype).reshape(tensor.shape)
     (scale,), (zero,) = tensor.quantization.scale, tensor.quantization.zeroPoint

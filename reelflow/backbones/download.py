@@ -16,16 +16,17 @@ TIMEOUT_S = 30
 CHUNK_BYTES = 1 << 20
 
 
-def fetch(published: WeightFile) -> Path:
+def fetch(published: WeightFile, settings: Settings) -> Path:
     """Give the path of a published file in the cache; download it if it is not there.
 
-    The mirror and the cache's place are the environment's (`reelflow.settings`).
+    Args:
+        published: the file.
+        settings: name the cache, and a mirror.
 
     Raises:
         WeightsError: not reachable, or not what was published.
         StorageError: the cache cannot be written.
     """
-    settings = Settings()
     target = settings.weights_cache / published.name
     with locked(target.with_name(f".{published.name}.lock"), f"another download of {published.name}"):
         if not target.is_file() or sha256_file(target) != published.sha256:

@@ -29,7 +29,7 @@ def cut_at(model: bytes, tensor_name: str) -> bytes:
             _cut(graph_file, target)
             return _pack(graph_file)
     except Exception as error:  # whatever a generated parser raises on damaged bytes
-        raise WeightsError(f"this is no whole TFLite file ({error}); fetch it again") from error
+        raise WeightsError(f"this is not a complete TFLite file ({error}); fetch it again") from error
     raise WeightsError(
         f"this TFLite file has no tensor {tensor_name!r}: it is another network; name the right file"
     )
@@ -72,7 +72,7 @@ def _drop_unused_tensors(graph: Any) -> None:
     used = {*graph.inputs, *graph.outputs}
     for operator in graph.operators:
         used.update(operator.inputs, operator.outputs)
-    order = sorted(used - {-1})  # -1 stands for an optional input that is not given
+    order = sorted(used - {-1})  # -1 marks an absent optional input
     place = {old: new for new, old in enumerate(order)} | {-1: -1}
     graph.tensors = [graph.tensors[old] for old in order]
     for holder in (graph, *graph.operators):
@@ -98,13 +98,13 @@ def _drop_unused_operator_codes(graph_file: Any) -> None:
 
 
 class _Aligned:
-    """Packs a buffer's data where the runtime may map it; stands in for the generated `BufferT`."""
+    """Packs a buffer's data where the runtime may map it; replaces the generated `BufferT`."""
 
     def __init__(self, data: Any) -> None:
         self._data = b"" if data is None else bytes(data)
 
     def Pack(self, builder: Any) -> int:  # noqa: N802
-        """Write the buffer and give its offset."""
+        """Write the buffer; returns its offset."""
         from ai_edge_litert import schema_py_generated as schema
 
         size = len(self._data)

@@ -1,8 +1,9 @@
 """Inception-v3 (Keras, ImageNet): the study's large network."""
 
-from reelflow.backbones import Backbone
+from reelflow.backbones.interface import Backbone
 from reelflow.backbones.keras_application import Application, load_application
 from reelflow.backbones.weight_file import WeightFile
+from reelflow.settings import Settings
 
 NAME = "inception_v3_weights_tf_dim_ordering_tf_kernels"
 
@@ -22,6 +23,6 @@ APPLICATION = Application(
 )
 
 
-def load(weights: str, *, seed: int) -> Backbone:
+def load(weights: str, *, seed: int, settings: Settings) -> Backbone:
     """Load it, as `load_application` does."""
-    return load_application(APPLICATION, weights, seed=seed)
+    return load_application(APPLICATION, weights, seed=seed, settings=settings)

@@ -24,6 +24,7 @@ from reelflow.errors import ParamsError, WeightsError
 from reelflow.files import sha256_file
 from reelflow.nets.runtime import prepare
 from reelflow.progress import emit
+from reelflow.settings import Settings
 from reelflow.video.preprocess import to_input
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class KerasBackbone:
             codes: NDArray[np.float16] = features.astype(np.float16)
             return codes
         raise WeightsError(
-            f"{self.spec.name} gives features that are no number or exceed float16: "
+            f"{self.spec.name} returns features that are NaN or exceed float16: "
             "the weights are damaged or of another network; name the right file"
         )
 
@@ -149,10 +150,12 @@ class KerasBackbone:
             yield [to_input(frame[None], self.spec.preprocessing)]  # (1, side, side, 3)
 
 
-def load_application(application: Application, weights: str, *, seed: int) -> KerasBackbone:
-    """Build the network and give it its weights.
+def load_application(
+    application: Application, weights: str, *, seed: int, settings: Settings
+) -> KerasBackbone:
+    """Build the network and load its weights.
 
-    Of a folder the Keras file is taken; where there is none, the quantised file, with a notice.
+    In a folder the Keras file is used; without one the quantised file, with a notice.
 
     Raises:
         WeightsError: as `find_weights`; or the file is damaged, or of another network.
@@ -163,7 +166,7 @@ def load_application(application: Application, weights: str, *, seed: int) -> Ke
         return _backbone(application, network, _sha256_of(network))
     quantised = application.quantised
     others = [application.without_top, *([quantised.name] if quantised else [])]
-    path = find_weights(weights, application.published, others)
+    path = find_weights(weights, application.published, settings, others)
     if quantised and path.suffix == ".tflite":
         return _backbone(application, _dequantised(application, path, quantised), sha256_file(path))
     try:

@@ -4,10 +4,11 @@ Where Keras's weights are not to be had, a folder with the quantised network's f
 those of the same architecture, in float again.
 """
 
-from reelflow.backbones import Backbone
+from reelflow.backbones.interface import Backbone
 from reelflow.backbones.keras_application import Application, load_application
 from reelflow.backbones.mobilenet_v2_quant import FILE as QUANTISED
 from reelflow.backbones.weight_file import WeightFile
+from reelflow.settings import Settings
 
 NAME = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224"
 
@@ -45,6 +46,6 @@ APPLICATION = Application(
 )
 
 
-def load(weights: str, *, seed: int) -> Backbone:
+def load(weights: str, *, seed: int, settings: Settings) -> Backbone:
     """Load it, as `load_application` does."""
-    return load_application(APPLICATION, weights, seed=seed)
+    return load_application(APPLICATION, weights, seed=seed, settings=settings)

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reelflow.backbones import Backbone
 from reelflow.backbones.embedding import cut_at
+from reelflow.backbones.interface import Backbone
 from reelflow.backbones.weight_file import WeightFile
 from reelflow.backbones.weights import find_weights
 from reelflow.contracts import BackboneSpec, Preprocessing
 from reelflow.errors import WeightsError
 from reelflow.files import sha256_file
+from reelflow.settings import Settings
 
 TENSOR = "MobilenetV2/Logits/AvgPool"
 SIDE, DIM = 224, 1280
@@ -51,7 +52,7 @@ class QuantisedMobileNet:
         return codes
 
     def to_tflite(self, quantization: str, calibration: NDArray[np.uint8]) -> bytes:  # noqa: ARG002
-        """The network as it is: it is quantised already."""
+        """The unchanged network: it is already quantised."""
         return self._network
 
     def _interpreter(self) -> Any:
@@ -60,13 +61,13 @@ class QuantisedMobileNet:
         return self._local.interpreter
 
 
-def load(weights: str, *, seed: int) -> Backbone:  # noqa: ARG001
+def load(weights: str, *, seed: int, settings: Settings) -> Backbone:  # noqa: ARG001
     """Load it from its TFLite file.
 
     Raises:
         WeightsError: as `find_weights`; or the file is damaged, or another network.
     """
-    path = find_weights(weights, FILE)
+    path = find_weights(weights, FILE, settings)
     try:
         network = cut_at(path.read_bytes(), TENSOR)
         _check(open_network(network))
@@ -76,7 +77,7 @@ def load(weights: str, *, seed: int) -> Backbone:  # noqa: ARG001
 
 
 def spec_of(path: Path) -> BackboneSpec:
-    """What the network in this file takes and gives."""
+    """Input and output of the network in this file."""
     return BackboneSpec(
         name="mobilenet_v2_quant",
         preprocessing=Preprocessing(

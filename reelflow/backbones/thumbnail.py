@@ -1,10 +1,15 @@
 """A 16x12 grey picture a frame: a fast default, and the baseline that a network must beat."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from reelflow.backbones import Backbone
+from reelflow.backbones.interface import Backbone
 from reelflow.contracts import BackboneSpec, Preprocessing
+
+if TYPE_CHECKING:
+    from reelflow.settings import Settings
 
 SPEC = BackboneSpec(
     name="thumbnail",
@@ -29,6 +34,6 @@ class Thumbnail:
         """There is no network."""
 
 
-def load(weights: str, *, seed: int) -> Backbone:  # noqa: ARG001
+def load(weights: str, *, seed: int, settings: "Settings") -> Backbone:  # noqa: ARG001
     """Load it; it has no weights to choose."""
     return Thumbnail()

@@ -1,4 +1,4 @@
-"""A published file of weights, and the check that a copy of it is whole."""
+"""A published file of weights, and the check of a copy."""
 
 from dataclasses import dataclass
 from pathlib import Path

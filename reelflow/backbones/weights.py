@@ -1,6 +1,6 @@
-"""Where a backbone's weights come from: a file, a folder of files, or a pinned download; and writing them.
+"""Finds weights of a backbone: a file, a folder of files, or a pinned download; and writes them.
 
-Nothing is ever put in the place of weights that are missing.
+Missing weights are an error; there is no fallback.
 """
 
 import tempfile
@@ -12,6 +12,7 @@ from reelflow.backbones.download import fetch
 from reelflow.backbones.weight_file import WeightFile, check
 from reelflow.errors import WeightsError
 from reelflow.files import atomic
+from reelflow.settings import Settings
 
 if TYPE_CHECKING:
     import keras
@@ -19,20 +20,21 @@ if TYPE_CHECKING:
 KEYWORDS = ("imagenet", "random")
 
 
-def find_weights(weights: str, published: WeightFile, others: Sequence[str] = ()) -> Path:
+def find_weights(weights: str, published: WeightFile, settings: Settings, others: Sequence[str] = ()) -> Path:
     """Find the file of weights that a parameter means.
 
     Args:
-        weights: `imagenet` for the published file; a file; or a folder in which it lies.
+        weights: `imagenet` for the published file; a file; or its folder.
         published: the published file. A file of its name must have its content; a file of another
-            name is the user's own and taken as it is.
+            name is the user's own and is not checked.
+        settings: name the cache of downloads, and a mirror.
         others: further names that are looked for in a folder.
 
     Raises:
         WeightsError: missing, altered, or not reachable.
     """
     if weights == "imagenet":
-        return fetch(published)
+        return fetch(published, settings)
     if weights == "random":
         raise WeightsError(
             f"this backbone has no random weights; expected {published.name}: "
@@ -41,8 +43,8 @@ def find_weights(weights: str, published: WeightFile, others: Sequence[str] = ()
     path = _in_folder(Path(weights), (published.name, *others)) if Path(weights).is_dir() else Path(weights)
     if not path.is_file():
         raise WeightsError(
-            f"there is no file or folder {weights}; expected {published.name} or the folder it lies in "
-            f"(features.weights), to be had from {published.url}"
+            f"there is no file or folder {weights}; expected {published.name} or its folder "
+            f"(features.weights), available at {published.url}"
         )
     if path.name == published.name:
         check(path, published)

@@ -63,7 +63,7 @@ in_style = rc_context(STYLE)
 """Decorator of a function that draws. Ticks are made while a figure is saved, so that saving needs it too."""
 
 
-def canvas(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     """An empty figure whose layout keeps everything inside."""
     return Figure(figsize=(width / 72, height / 72), layout="constrained")
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reelflow.charts.canvas import BLUE, GREY, SOFT, canvas, in_style
+from reelflow.charts.canvas import BLUE, GREY, SOFT, in_style, new_figure
 
 MEASURES = ("loss", "accuracy")
 COLORS = {"train": GREY, "validation": BLUE}
@@ -29,7 +29,7 @@ def draw_curves(
         measures: to draw side by side.
         title: above all.
     """
-    figure = canvas(WIDTH * len(measures), HEIGHT)
+    figure = new_figure(WIDTH * len(measures), HEIGHT)
     figure.suptitle(title)
     for axes, measure in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):
         _draw_measure(axes, measure, curves, kept_epoch)

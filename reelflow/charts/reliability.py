@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from reelflow.charts.canvas import BLUE, ORANGE, SOFT, canvas, in_style
+from reelflow.charts.canvas import BLUE, ORANGE, SOFT, in_style, new_figure
 from reelflow.contracts import Calibration
 
 LARGEST, SMALLEST = 500.0, 30.0  # areas of dots, in square points
@@ -17,7 +17,7 @@ def draw_reliability(calibration: Calibration, title: str = "") -> Figure:
     A dot stands for the clips of one range of scores: their number is beside it, and its area grows with
     them. On the diagonal scores mean what they say.
     """
-    figure = canvas(440, 380)
+    figure = new_figure(440, 380)
     axes = figure.subplots()
     axes.plot((0, 1), (0, 1), color=SOFT, linestyle="--", linewidth=1, label="scores that mean what they say")
     filled = [one for one in calibration.bins if one.clips]

@@ -27,10 +27,10 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle: what `open_bundle` gives.
+    """A verified bundle, as returned by `open_bundle`.
 
     Attributes:
-        folder: where it lies.
+        folder: its folder.
         report: its `bundle.json`.
     """
 
@@ -38,19 +38,19 @@ class Bundle:
     report: BundleReport
 
     def path(self, name: str) -> Path:
-        """Where one of its files lies."""
+        """Path of one of its files."""
         return self.folder / name
 
     def array(self, name: str) -> NDArray[np.generic]:
         """One of its golden vectors, memory-mapped.
 
         Raises:
-            BundleError: the file is no plain `.npy` array, or shorter than its header says.
+            BundleError: the file is not a plain `.npy` array, or is truncated.
         """
         try:
             found: NDArray[np.generic] = open_memmap(self.path(name), mode="r")
         except (OSError, EOFError, OverflowError, SyntaxError, TypeError, ValueError) as error:
-            raise BundleError(f"{self.path(name)} is no whole .npy array: {error}") from error
+            raise BundleError(f"{self.path(name)} is not a complete .npy array: {error}") from error
         return found
 
 
@@ -61,7 +61,7 @@ def open_bundle(folder: Path) -> Bundle:
         folder: the bundle.
 
     Raises:
-        BundleError: a file is missing, altered, unlisted, or lies outside the folder.
+        BundleError: a file is missing, altered, unlisted, or outside the folder.
     """
     with _readable(folder):
         report = _read_manifest(folder)
@@ -83,7 +83,7 @@ def _readable(folder: Path) -> Iterator[None]:
 
 def _read_manifest(folder: Path) -> BundleReport:
     if not folder.is_dir():
-        raise BundleError(f"{folder} is no bundle: expected a folder with {BundleReport.file_name} in it")
+        raise BundleError(f"{folder} is not a bundle: expected a folder with {BundleReport.file_name} in it")
     size_bytes = _regular_size_bytes(folder, BundleReport.file_name)
     if size_bytes > MAX_MANIFEST_BYTES:
         raise BundleError(
@@ -94,14 +94,14 @@ def _read_manifest(folder: Path) -> BundleReport:
 
 
 def _check_listing(folder: Path, report: BundleReport) -> None:
-    """What can be told from the manifest alone, before any file is opened."""
+    """Checks on the manifest alone, before any file is opened."""
     names = set(report.files)
     if len(names) > MAX_FILES:
         raise BundleError(f"{folder} lists {len(names)} files; a bundle has at most {MAX_FILES}")
     if unsafe := sorted(name for name in names if not SAFE_NAME.fullmatch(name)):
         raise BundleError(f"{folder} lists {unsafe[0]!r}: expected plain names inside the bundle")
     if missing := sorted(_required(report) - names):
-        raise BundleError(f"{folder} does not list {', '.join(missing)}: it is no whole bundle")
+        raise BundleError(f"{folder} does not list {', '.join(missing)}: the bundle is incomplete")
     if report.backbone_quantization == "none" and BACKBONE in names:
         raise BundleError(f"{folder} lists {BACKBONE}, but says that its backbone has no network")
     if len(set(report.labels)) != len(report.labels) or not report.labels:
@@ -133,7 +133,7 @@ def _check_file(folder: Path, name: str, expected: BundleFile) -> None:
 
 
 def _regular_size_bytes(folder: Path, name: str) -> int:
-    """Size of a regular file that really lies in the folder."""
+    """Size of a regular file inside the folder."""
     path = folder / name
     if not path.exists():
         raise BundleError(f"{path} is missing: the bundle is not whole, copy it again")
@@ -141,7 +141,7 @@ def _regular_size_bytes(folder: Path, name: str) -> int:
         raise BundleError(f"{path} is a link that leads out of the bundle: expected a plain file")
     facts = path.stat()
     if not stat.S_ISREG(facts.st_mode):
-        raise BundleError(f"{path} is no plain file: copy the bundle again")
+        raise BundleError(f"{path} is not a regular file: copy the bundle again")
     return facts.st_size
 
 

@@ -1,4 +1,4 @@
-"""Change points of a stream of features: where what comes does not go on from what was.
+"""Change points of a stream of features.
 
 A line is fitted to the features on either side of a point. The contrast there is the gap between
 the two lines, relative to how the features scatter around them and how steep they are: neither the
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_CONTRAST = 2.2
-DEVIATIONS = 6.0  # above the median, in standard deviations as the median deviation tells them
-HISTORY = 500  # contrasts from which the usual one is known
+DEVIATIONS = 6.0  # above the median, in standard deviations, estimated from the median deviation
+HISTORY = 500  # contrasts that estimate the usual level
 NOISE = 0.02  # of the features' length: they scatter as much at least
 
 Sample = tuple[float, NDArray[np.generic]]
@@ -47,7 +47,7 @@ def mark_changes(samples: Iterable[Sample], reach: int) -> Iterator[tuple[Sample
 
 
 def contrast(codes: NDArray[np.generic]) -> float:
-    """How far the second half of `(2 * reach, dim)` does not go on from the first."""
+    """How much the second half of `(2 * reach, dim)` differs from the first."""
     halves = codes.astype(np.float32).reshape(2, -1, codes.shape[1])  # (2 * reach, dim) -> (2, reach, dim)
     reach = halves.shape[1]
     steps = np.arange(reach, dtype=np.float32) - (reach - 1) / 2  # from the middle of a half

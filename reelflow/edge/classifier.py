@@ -40,7 +40,7 @@ class Classification:
     """What a clip shows.
 
     Attributes:
-        clip: its path, as it was given.
+        clip: the path as given.
         label: the most probable class.
         score: its probability.
         rejected: the score is too low for an answer: `label` is the best guess.
@@ -104,7 +104,7 @@ class Classifier:
         return Answer(self.report.labels[best], score, rejected=score < self.report.reject_below)
 
     def calibrated(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Raw scores `(classes,)` at the bundle's temperature, so that they tell how often they are right."""
+        """Raw scores `(classes,)` scaled by the bundle's temperature: calibrated probabilities."""
         scaled: NDArray[np.float32] = scale_scores(scores[None], self.report.temperature)[0]  # (1, classes)
         return scaled
 
@@ -133,17 +133,17 @@ class Classifier:
         return np.stack([self._embed(frame[None]) for frame in frames])
 
     def scores_from_features(self, codes: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Raw scores `(classes,) float32` of codes `(frames, width)`: probabilities, as the head gives them.
+        """Uncalibrated probabilities `(classes,) float32` of the head for codes `(frames, width)`.
 
         Raises:
-            BundleError: the head gives no finite probabilities.
+            BundleError: the head returns NaN or infinity.
         """
         features = codes.astype(np.float32) * np.float32(self.report.backbone.scale)
         scores: NDArray[np.float32] = self._head(features[None])[0].astype(
             np.float32
         )  # (1, frames, dim) -> (classes,)
         if not np.isfinite(scores).all():
-            raise BundleError("the head gives scores that are no numbers: export the bundle again")
+            raise BundleError("the head returns NaN or infinity: export the bundle again")
         return scores
 
     def _embed(self, frame: NDArray[np.uint8]) -> NDArray[np.generic]:

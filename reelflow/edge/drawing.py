@@ -8,7 +8,7 @@ from reelflow.commandline import printable
 from reelflow.edge.segments import Segment
 from reelflow.edge.timeline import Timeline
 
-WIDTH, GUTTER, MARGIN = 1000, 170, 16  # pixels; labels stand in the gutter
+WIDTH, GUTTER, MARGIN = 1000, 170, 16  # pixels; the gutter holds the labels
 TOP, LANE, BAR = 62, 46, 12
 MAX_LANES = 20
 MAX_LETTERS = 22
@@ -123,7 +123,7 @@ def _bar(timeline: Timeline, segment: Segment, bottom: int, color: str) -> str:
 
 
 def _x(timeline: Timeline, time_s: float) -> float:
-    """Where a moment lies, in pixels."""
+    """Horizontal position of a moment, in pixels."""
     return round(GUTTER + (WIDTH - MARGIN - GUTTER) * min(1.0, time_s / max(timeline.duration_s, 1e-3)), 1)
 
 

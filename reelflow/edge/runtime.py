@@ -1,4 +1,4 @@
-"""LiteRT, behind one call: an array in, an array out."""
+"""LiteRT behind one call: array in, array out."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ class Network:
         input_shape: with the batch, which is 1.
         input_dtype: of the array that a call takes.
         output_shape: with the batch, which is 1.
-        output_dtype: of the array that a call gives.
+        output_dtype: of the returned array.
     """
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""From a stream of codes to segments of one label each."""
+"""Turns a stream of codes into segments with one label each."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from reelflow.edge.curve import Curve
 from reelflow.video.sample import uniform_indices
 
 DECIMALS = 3  # of seconds
-WINDOWS_AT_ONCE = 4  # that a moment lies in; as many in a row must agree that something new has begun
+WINDOWS_AT_ONCE = 4  # windows over each moment; as many in a row must agree before a new segment starts
 
 Scores = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ class Stretch:
 
 
 class SegmentBuilder:
-    """Takes samples in order of time; keeps a window of them, and one segment for each that it finds.
+    """Consumes samples in order of time; keeps one window of them and the segments found so far.
 
     A stretch ends at a change point, and where `WINDOWS_AT_ONCE` windows in a row have another
     answer than those before them, as when one action follows another in the same scene. It gets the

@@ -3,7 +3,7 @@
 Kernels of other CPUs round otherwise, and a quantised network carries each rounding on: between
 two kernel sets of LiteRT on one CPU 56 % of MobileNetV2's codes differ, by up to 21, and yet the
 codes of a frame stay at a cosine of 0.997, where frames 0.8 s apart are at 0.93. Hence a cosine
-judges the codes of a network, and equality those of a backbone without one.
+is the criterion for codes of a network, equality for a backbone without a network.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def self_test(bundle: Bundle, *, threads: int = 1) -> None:
         threads: that LiteRT computes with.
 
     Raises:
-        BundleError: a network cannot be loaded or run, or gives other numbers.
+        BundleError: a network cannot be loaded or run, or its output differs.
     """
     classifier = Classifier(bundle, threads=threads)
     _test_backbone(bundle, classifier)
@@ -75,7 +75,7 @@ def _test_head(bundle: Bundle, classifier: Classifier) -> None:
 def _test_labels(
     labels: Sequence[str], found: NDArray[np.float32], expected: NDArray[np.float32], limit: float
 ) -> None:
-    """The golden class is the best one here too, or as good as tied with it."""
+    """The golden class has the best score here too, or is practically tied with it."""
     for clip, (here, golden) in enumerate(zip(found, expected, strict=True)):
         if here[golden.argmax()] < here.max() * (1 - limit):
             raise BundleError(

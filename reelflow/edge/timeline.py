@@ -1,7 +1,7 @@
 """What a video of any length shows, in time: segments, change points, scores; in constant memory.
 
 Frames are sampled as densely as in the clips that the bundle was trained on, and embedded once.
-Windows of as many frames as a clip has tell what is shown; where features change
+Windows with as many frames as a clip are classified; where features change
 (reelflow.edge.changes), or the answer does for as long as a window, a segment ends
 (reelflow.edge.segments). Only plain frames count, not further views that `classify` may average.
 """
@@ -28,10 +28,10 @@ class Timeline(Document):
     """The segments of a video. Seconds count from its first frame on."""
 
     bundle: str = Field(description="the bundle's name")
-    video: str = Field(description="as it was given; what does not print is escaped")
+    video: str = Field(description="as given, control characters escaped")
     duration_s: float
-    window_s: float = Field(description="what one score looks at")
-    reject_below: float = Field(description="a segment's score under this is no answer")
+    window_s: float = Field(description="duration that one score covers")
+    reject_below: float = Field(description="segments with a score below this are rejected")
     segments: tuple[Segment, ...]
     change_points_s: tuple[float, ...] = Field(description="where features change, by time")
     times_s: tuple[float, ...] = Field(description="of `scores`: centres of windows, 512 at most")

@@ -1,1 +1,1 @@
-"""Statistics of scores: what they mean, how sure they are, and which of two models is better."""
+"""Statistics: calibration of scores, intervals, comparison of two classifiers."""

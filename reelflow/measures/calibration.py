@@ -1,4 +1,4 @@
-"""What scores are worth as probabilities, and below which score an answer is none."""
+"""Calibration of scores, and the threshold below which an answer is rejected."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from reelflow.measures.scaling import log_scores
 
 LOWEST, HIGHEST = 0.05, 20.0  # temperatures
 TOLERANCE = 1e-5  # of the temperature's logarithm
-LEAST_CLIPS, LEAST_FRACTION = 10, 0.1  # accepted ones, below which their accuracy tells nothing
+LEAST_CLIPS, LEAST_FRACTION = 10, 0.1  # minimum of accepted clips for a meaningful accuracy
 
 
 def fit_temperature(scores: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
@@ -20,7 +20,7 @@ def fit_temperature(scores: NDArray[np.float32], truth: NDArray[np.int64]) -> fl
 
     Args:
         scores: probabilities `(n, classes)` of clips that the model was not trained on.
-        truth: class index a clip, `(n,)`.
+        truth: class index of each clip, `(n,)`.
 
     Returns:
         From 0.05 to 20; 1 without clips.
@@ -47,7 +47,7 @@ def fit_temperature(scores: NDArray[np.float32], truth: NDArray[np.int64]) -> fl
 
 
 def expected_error(scores: NDArray[np.float32], truth: NDArray[np.int64], bins: int = 10) -> float:
-    """Expected calibration error: how far best scores and accuracies lie apart, averaged over clips."""
+    """Expected calibration error: the difference between best score and accuracy, averaged over clips."""
     rows = reliability_bins(scores, truth, bins)
     return sum(row.clips * abs(row.confidence - row.accuracy) for row in rows) / max(len(truth), 1)
 
@@ -59,8 +59,8 @@ def reliability_bins(
 
     Args:
         scores: probabilities `(n, classes)`.
-        truth: class index a clip, `(n,)`.
-        bins: their number.
+        truth: class index of each clip, `(n,)`.
+        bins: number of bins.
     """
     best, right = best_scores(scores), scores.argmax(axis=1) == truth
     places = np.minimum((best * bins).astype(np.int64), bins - 1)
@@ -72,13 +72,13 @@ def choose_rejection(
 ) -> tuple[float, bool]:
     """Find the lowest threshold on the best score over which answers reach an accuracy.
 
-    It lies midway between two clips' scores, so that rounding on the device changes no answer. At
-    least ten clips and a tenth of all must stay accepted. Where no threshold will do, nothing is
-    rejected: a threshold that misses its target would only look like a promise.
+    It is midway between the scores of two clips, so that rounding on the device changes no answer. At
+    least ten clips and a tenth of all must be accepted. If no threshold reaches the target, nothing is
+    rejected: such a threshold would be misleading.
 
     Args:
         scores: probabilities `(n, classes)`, scaled as on the device.
-        truth: class index a clip, `(n,)`.
+        truth: class index of each clip, `(n,)`.
         target: accuracy asked of the accepted clips.
 
     Returns:
@@ -99,7 +99,7 @@ def choose_rejection(
 
 
 def best_scores(scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The highest score a clip, `(n,)`."""
+    """The highest score of each clip, `(n,)`."""
     best: NDArray[np.float64] = scores.max(axis=1).astype(np.float64)
     return best
 

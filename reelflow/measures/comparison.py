@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reelflow.contracts import Interval
 from reelflow.measures.intervals import Right, paired_interval
 
-NOISE = 0.05  # probability above which a difference between two classifiers may be chance
+NOISE = 0.05  # p-value above which a difference may be noise
 
 
 @dataclass(frozen=True)
@@ -14,10 +14,10 @@ class Paired:
     """Two classifiers on the same clips.
 
     Attributes:
-        difference: accuracy of the one less that of the other.
+        difference: accuracy of a minus accuracy of b.
         interval: of 95 %, by a paired group bootstrap.
-        only_a: clips that only the one names correctly.
-        only_b: clips that only the other does.
+        only_a: clips that only a classifies correctly.
+        only_b: clips that only b classifies correctly.
         p_value: of McNemar's exact test, two-sided.
     """
 
@@ -29,7 +29,7 @@ class Paired:
 
     @property
     def is_clearly_better(self) -> bool:
-        """Whether the one is better than the other beyond noise."""
+        """Whether a is better than b beyond noise."""
         return is_clearly_better(self.interval, self.p_value)
 
 
@@ -37,9 +37,9 @@ def compare(right_a: Right, right_b: Right, groups: Sequence[str], *, resamples:
     """Compare two classifiers, clip by clip.
 
     Args:
-        right_a: whether the one names each clip correctly, `(clips,)`.
-        right_b: whether the other does.
-        groups: group a clip.
+        right_a: whether a classifies each clip correctly, `(clips,)`.
+        right_b: the same for b.
+        groups: group of each clip.
         resamples: of whole groups.
         seed: of the resamples.
     """
@@ -70,8 +70,8 @@ def mcnemar(only_a: int, only_b: int) -> float:
     """McNemar's exact test, two-sided.
 
     Args:
-        only_a: clips that only the one classifier names correctly.
-        only_b: clips that only the other does.
+        only_a: clips that only a classifies correctly.
+        only_b: clips that only b classifies correctly.
 
     Returns:
         How probable a difference of this size or more is if both are equally good; 1 if they never

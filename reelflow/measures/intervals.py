@@ -1,9 +1,9 @@
-"""95 % intervals by resampling whole groups: clips of one group are alike, so clips are no draws.
+"""95 % intervals by resampling whole groups: similar clips of one group are not independent.
 
 The percentiles are widened for few groups as Hesterberg does (What Teachers Should Know About the
-Bootstrap, 2015, section 5.4): plain ones are too narrow there. What resampling cannot tell:
-- with one group the clips are resampled each for itself; the interval holds for more clips of that
-  group, not for other groups, and whoever shows it says so (`single_group`);
+Bootstrap, 2015, section 5.4): plain ones are too narrow there. Limits of resampling:
+- with one group the clips are resampled one by one; the interval holds for more clips of that
+  group, not for other groups, and every display says so (`single_group`);
 - where every resample gives the same accuracy (all right, say), the interval is Wilson's, of as
   many draws as there are groups.
 """
@@ -26,7 +26,7 @@ MOST_CELLS = 2_000_000  # of one block of resamples; 16 MB
 
 
 def single_group(groups: Sequence[str]) -> bool:
-    """Whether an interval over these clips' groups is one over clips only."""
+    """Whether all clips are of one group, so that an interval is over clips only."""
     return len(set(groups)) < 2
 
 
@@ -34,8 +34,8 @@ def group_interval(right: Right, groups: Sequence[str], *, resamples: int, seed:
     """Interval of an accuracy, top-1 or top-k.
 
     Args:
-        right: whether each clip is, `(clips,)`.
-        groups: group a clip.
+        right: whether each clip is classified correctly, `(clips,)`.
+        groups: group of each clip.
         resamples: of the groups, with replacement.
         seed: of the resamples.
     """
@@ -50,10 +50,10 @@ def f1_interval(
     """Interval of the macro F1; a class that a resample lacks is left out of its mean.
 
     Args:
-        predicted: class index a clip, `(clips,)`.
-        truth: class index a clip, `(clips,)`.
-        classes: their number.
-        groups: group a clip.
+        predicted: class index of each clip, `(clips,)`.
+        truth: class index of each clip, `(clips,)`.
+        classes: number of classes.
+        groups: group of each clip.
         resamples: of the groups, with replacement.
         seed: of the resamples.
     """
@@ -80,12 +80,12 @@ def f1_interval(
 def paired_interval(
     right_a: Right, right_b: Right, groups: Sequence[str], *, resamples: int, seed: int
 ) -> Interval:
-    """Interval of the accuracy of a less that of b, on the same clips.
+    """Interval of accuracy of a minus accuracy of b, on the same clips.
 
     Args:
-        right_a: whether each clip is, `(clips,)`.
-        right_b: the same of the other, `(clips,)`.
-        groups: group a clip.
+        right_a: whether a classifies each clip correctly, `(clips,)`.
+        right_b: the same for b, `(clips,)`.
+        groups: group of each clip.
         resamples: of the groups, with replacement.
         seed: of the resamples.
     """
@@ -103,7 +103,7 @@ def wilson(fraction: float, draws: int) -> Interval:
 
 
 def _sum_by_group(rows: NDArray[np.generic], groups: Sequence[str]) -> Sums:
-    """Sums over each group's clips, `(groups, k)`; each clip for itself if there is one group."""
+    """Sums over each group's clips, `(groups, k)`; clip by clip if there is one group."""
     if single_group(groups):
         return rows.astype(np.float64)
     names, places = np.unique(np.array(groups), return_inverse=True)
@@ -141,7 +141,7 @@ def _resample(sums: Sums, resamples: int, seed: int) -> list[Sums]:
 
 
 def _widened_tail(groups: int) -> float:
-    """The percentile that stands for 2.5 % of so many groups."""
+    """The percentile that replaces 2.5 % for this number of groups."""
     from scipy.stats import norm, t
 
     if groups < 2:

@@ -1,4 +1,4 @@
-"""The loss that everything here is judged by."""
+"""The log loss."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -6,17 +6,17 @@ The device applies it too, so it needs numpy only.
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST_SCORE = 1e-7  # what a lower score counts as: no temperature can spread out a zero
+LEAST_SCORE = 1e-7  # lower bound of a score: a zero stays zero at any temperature
 
 
 def scale_scores(scores: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
     """Raise probabilities to the power of `1 / temperature` and normalise them.
 
-    Over 1 the scores become more even, under 1 more distinct; the best one stays the best.
+    Above 1 the scores become more even, below 1 more distinct; their order is unchanged.
 
     Args:
         scores: probabilities `(n, classes)`.
-        temperature: above 0; 1 leaves them as they are.
+        temperature: above 0; 1 changes nothing.
 
     Returns:
         Probabilities `(n, classes) float32`.
@@ -28,6 +28,6 @@ def scale_scores(scores: NDArray[np.float32], temperature: float) -> NDArray[np.
 
 
 def log_scores(scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Logarithms of probabilities, none of minus infinity; the shape stays."""
+    """Finite logarithms of probabilities, of the same shape."""
     logarithms: NDArray[np.float64] = np.log(np.maximum(scores.astype(np.float64), LEAST_SCORE))
     return logarithms

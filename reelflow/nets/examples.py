@@ -32,7 +32,7 @@ class Examples:
         clips: by row, those of every split.
         truth: class index a row, `(rows,) int64`.
         codes: `(rows, views, frames, dim)`, or None if they are too many for memory.
-        beside: all views of a clip stand side by side, as one.
+        beside: all views of a clip are concatenated.
     """
 
     store: FeatureStore
@@ -44,7 +44,7 @@ class Examples:
 
     @property
     def views(self) -> tuple[str, ...]:
-        """Names of the views of each clip, the plain one first; that alone where all stand side by side."""
+        """Names of the views of each clip, the plain one first; only that one if all are concatenated."""
         return self.store.report.views[:1] if self.beside else self.store.report.views
 
     @property
@@ -62,11 +62,11 @@ class Examples:
         return tuple(self.clips[row].clip_id for row in rows)
 
     def features(self, rows: Rows, views: Rows | int = 0) -> NDArray[np.float32]:
-        """Features of some rows, `(n, frames, dim) float32`; views that stand side by side are one wide one.
+        """Features of some rows, `(n, frames, dim) float32`; concatenated views are one wide feature.
 
         Args:
-            rows: whose; one may come several times.
-            views: place of the view, one for all or one a row.
+            rows: the clips; repeats are allowed.
+            views: index of the view, one for all or one per row.
         """
         if self.beside:
             every = [self._codes_of(rows, view) for view in range(len(self.store.report.views))]
@@ -77,7 +77,7 @@ class Examples:
         return features
 
     def _codes_of(self, rows: Rows, views: Rows | int) -> Codes:
-        """Codes `(n, frames, dim)` of one view a row."""
+        """Codes `(n, frames, dim)` with one view per row."""
         if self.codes is not None:
             codes: Codes = self.codes[rows, views]
             return codes
@@ -88,13 +88,13 @@ class Examples:
 def batches(rows: Rows, size: int) -> list[Rows]:
     """Cut into evenly filled batches of at most `size`.
 
-    Evenly, because a batch norm learns nothing from a last batch of one clip.
+    Batches have equal sizes: batch norm cannot learn from a last batch of one clip.
     """
     return np.array_split(rows, math.ceil(len(rows) / size)) if len(rows) else []
 
 
 def load_examples(dataset: Path, features: Path, most_bytes: int = MOST_BYTES) -> tuple[Examples, list[Clip]]:
-    """The examples, and all clips of the data set: those without features, given up on the way, too.
+    """The examples, and all clips of the data set: also those without features, which were quarantined.
 
     Raises:
         BundleError: the features are those of another data set, or it contradicts itself.

@@ -1,4 +1,4 @@
-"""How `segment_linear` is fitted: ridge regression on one-hot classes, solved instead of trained.
+"""Fits `segment_linear` by ridge regression on one-hot classes, in closed form.
 
 Summaries are standardised and divided by the root of their length, so that a penalty means the same
 whatever the backbone. Penalty and sharpness are chosen by cross-validation over whole groups.
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import keras
 
 MOST_FOLDS = 5
-FARTHEST = 10.0  # standard deviations; what lies farther is clipped
-FLOOR = 0.01  # of the mean variance, added to each: a dimension that hardly varies is no news
+FARTHEST = 10.0  # standard deviations; values beyond are clipped
+FLOOR = 0.01  # of the mean variance, added to each: a nearly constant dimension carries no information
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def fit_linear(
         batches: features `(n, frames, dim) float32`, together all rows in order; only their
             summaries are kept in memory.
         truth: class index a row, `(rows,)`.
-        groups: group a row; the views of one clip share its group.
-        params: `penalties` to choose from; the lowest loss decides, a tie goes to the larger one.
+        groups: group of each row; all views of a clip share its group.
+        params: `penalties` to choose from; the one with the lowest loss wins; ties go to the larger.
         seed: of the folds.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reelflow.commandline import silenced_stderr
+from reelflow.workers.stderr import silenced_stderr
 
 if TYPE_CHECKING:
     import keras
@@ -28,7 +28,7 @@ def prepare() -> None:
 
 
 def seed_everything(seed: int) -> None:
-    """Fix every source of chance: initial weights, dropout, and the order of parallel sums."""
+    """Fix every source of randomness: initial weights, dropout, order of parallel sums."""
     prepare()
     import keras
     import tensorflow as tf

@@ -48,7 +48,7 @@ def load_head(path: Path, *, sha256: str | None = None) -> "keras.Model":
         sha256: what the file must have, from the report beside it; None checks nothing.
 
     Raises:
-        BundleError: the file is missing, is not the one that its report names, or is no Keras model.
+        BundleError: the file is missing, differs from the hash in its report, or is not a Keras model.
     """
     prepare()
     import keras

@@ -19,8 +19,6 @@ from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, sha256_text, write_text
 from reelflow.objectstore.interface import ObjectStore
-from reelflow.objectstore.open import open_store
-from reelflow.settings import Settings
 
 
 class Listing(Document):
@@ -110,7 +108,6 @@ def _sha256_of(files: Mapping[str, Sha256]) -> Sha256:
     return sha256_text("".join(f"{sha256} {name}\n" for name, sha256 in sorted(files.items())))
 
 
-def default_shards(kind: str) -> SharedShards | None:
-    """Shards in the store that the environment names; None where it names none."""
-    store = open_store(Settings())
+def shared_shards(store: ObjectStore | None, kind: str) -> SharedShards | None:
+    """Shards of one kind in a store; None without a store."""
     return SharedShards(store, kind) if store else None

@@ -1,7 +1,7 @@
-"""How `dataset.source` names clips: a path, a DVC path in a git repository, or a prefix in S3.
+"""Parses `dataset.source`: a path, a DVC path in a git repository, or a prefix in S3.
 
 `git+https://HOST/TEAM/REPO.git@REVISION#PATH` is written as pip writes it; so are `git+ssh://` and
-`git+file://`. No password stands in an address: params, locks and records all repeat it.
+`git+file://`. An address with a password is refused: params, locks and records repeat it.
 """
 
 import re
@@ -51,10 +51,10 @@ Address = LocalPath | GitPath | S3Prefix
 
 
 def parse_source(source: str) -> Address:
-    """What a source names.
+    """Parse a source.
 
     Raises:
-        ParamsError: it is of no kind that is known, lacks a part, or bears a password.
+        ParamsError: its kind is unknown, a part is missing, or it has a password.
     """
     if "://" not in source:
         return LocalPath(Path(source))
@@ -69,12 +69,12 @@ def parse_source(source: str) -> Address:
 
 
 def is_remote(source: str) -> bool:
-    """Whether a source is an address, no path."""
+    """Whether a source is an address rather than a path."""
     return "://" in source
 
 
 def redacted(text: str) -> str:
-    """A text in which no address shows a user or a password."""
+    """The text without users and passwords in its addresses."""
     return USER.sub("://***@", text)
 
 
@@ -99,6 +99,6 @@ def _check_no_password(source: str) -> None:
     user = rest.partition("/")[0].rpartition("@")[0]
     if ":" in user or (user and not scheme.endswith("ssh")):
         raise ParamsError(
-            f"dataset.source is {redacted(source)!r}: an address bears no password or token, because params "
-            "and records repeat it; leave it to the environment (GIT_ASKPASS, an SSH key, AWS_ variables)"
+            f"dataset.source is {redacted(source)!r}: an address must not have a password or token: params "
+            "and records repeat it; use the environment (GIT_ASKPASS, an SSH key, AWS_ variables)"
         )

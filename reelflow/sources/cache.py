@@ -1,7 +1,7 @@
-"""Clips from elsewhere, kept on this disk: `files/` by what they are, `trees/` as a source lays them out.
+"""Cache of fetched clips: `files/` by content, `trees/` in the layout of their source.
 
-A tree's files are links to `files/`, so that another version of a source brings only what it adds. Every
-file is whole or absent; a tree that holds all of its source has a note, written last.
+A tree's files are links to `files/`, so that another version of a source brings only what it adds. Files
+appear atomically; a tree with all files of its source has a note, written last.
 """
 
 import json
@@ -56,8 +56,8 @@ class Entry:
     """A file of a source.
 
     Attributes:
-        size_bytes: None where the source does not say.
-        identity: equal ones stand for equal content.
+        size_bytes: None if the source does not know it.
+        identity: equal identities mean equal content.
     """
 
     size_bytes: int | None
@@ -65,12 +65,12 @@ class Entry:
 
 
 class ClipSource(Protocol):
-    """A source that is opened: what it holds right now.
+    """An opened source with its current content.
 
     Attributes:
-        revision: what it was opened at; empty where there is no such thing.
+        revision: the opened revision; empty if the source has none.
         entries: its files, by name.
-        single: it is one file, no folder.
+        single: it is a single file.
     """
 
     revision: str
@@ -78,17 +78,17 @@ class ClipSource(Protocol):
     single: bool
 
     def get(self, name: str, path: Path) -> None:
-        """Write a file to `path`, whole and verified, or raise a `ReelflowError`."""
+        """Write a verified file to `path` atomically, or raise a `ReelflowError`."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """What is kept of a source.
+    """The cached files of a source.
 
     Attributes:
         key: of its note.
         used: when a run last asked for it, in seconds since the epoch.
-        files: bytes by inode; what several trees hold has the same one.
+        files: bytes by inode; files shared by several trees have the same inode.
     """
 
     key: str
@@ -100,12 +100,12 @@ def checked_entries(source: str, entries: Mapping[str, Entry]) -> dict[str, Entr
     """The entries by name, hidden ones left out.
 
     Raises:
-        DataError: there are none, too many, a name leads out of the folder, or is a folder's, too.
+        DataError: there are none, too many, or a name is outside of the folder or also a folder.
     """
     for name in entries:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\0" in name or path.as_posix() != name:
-            raise DataError(f"{source} holds {name!r}, which is no path below a folder: rename it")
+            raise DataError(f"{source} holds {name!r}, which is not a relative path: rename it")
     shown = {name: entry for name, entry in entries.items() if not f"/{name}".count("/.")}
     if not shown:
         raise DataError(f"{source} holds no clips: expected {source}/<class>/<clip>")
@@ -124,28 +124,28 @@ def version_of(entries: Mapping[str, Entry]) -> str:
 
 
 class ClipCache:
-    """The folder of all clips that were fetched. Several processes may use it at once."""
+    """The cache folder. Safe for several processes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
 
     def tree(self, note: SourceNote) -> Path:
-        """Where a source's files lie once they are fetched."""
+        """Folder of a source's files."""
         return self._folder / "trees" / note.key
 
     def fetch(
         self, origin: ClipSource, note: SourceNote, entries: Mapping[str, Entry], *, whole: bool = False
     ) -> Path:
-        """Bring the files that are not here yet, or go on where an earlier attempt was killed.
+        """Fetch the missing files; resumes a killed attempt.
 
         Args:
-            origin: where they come from.
-            note: what the origin holds.
-            entries: the files that are wanted.
-            whole: they are all that the origin holds.
+            origin: the source.
+            note: the version of the source.
+            entries: the files to fetch.
+            whole: these are all files of the source.
 
         Returns:
-            The folder they lie in.
+            Their folder.
 
         Raises:
             ReelflowError: the source or the disk refuses.
@@ -165,7 +165,7 @@ class ClipCache:
         return tree
 
     def find(self, note: SourceNote, names: Iterable[str]) -> Path | None:
-        """The folder of a source's files if it holds these."""
+        """The folder of a source if it has these files."""
         tree = self.tree(note)
         if not all((tree / name).is_file() for name in names):
             return None
@@ -174,7 +174,7 @@ class ClipCache:
         return tree
 
     def keep(self, note: SourceNote) -> Path:
-        """The file of a note on clips that lie elsewhere on this disk."""
+        """Keep the note on clips outside of the cache; returns its file."""
         folder = self._folder / "notes" / note.key
         note.save(folder)
         return folder / note.file_name
@@ -188,12 +188,14 @@ class ClipCache:
         return _files(self._folder.glob("files/*/[!.]*"))
 
     def remove(self, tree: Tree) -> bool:
-        """Remove a tree, unless a run has asked for it since; the next one fetches it anew."""
+        """Remove a tree unless a run has used it since; the next run fetches it again."""
         folder = self._folder / "trees" / tree.key
         with self._locked(tree.key, "a fetch of these clips"), disk_errors(folder):
             if not folder.is_dir() or folder.stat().st_mtime > tree.used:
                 return False
-            (folder / SourceNote.file_name).unlink(missing_ok=True)  # first: without it the tree is not whole
+            (folder / SourceNote.file_name).unlink(
+                missing_ok=True
+            )  # first: a tree without a note is incomplete
             shutil.rmtree(folder)
         return True
 
@@ -211,7 +213,7 @@ class ClipCache:
             pool.shutdown(cancel_futures=True)
 
     def _bring(self, origin: ClipSource, name: str, entry: Entry, tree: Path) -> None:
-        """Link a file that another tree has brought, or fetch it."""
+        """Link a file of another tree, or fetch it."""
         kept, target = self._kept(entry), tree / name
         if _has_size(kept, entry):
             with suppress(FileNotFoundError):  # `data gc` may remove it at this moment

@@ -1,4 +1,4 @@
-"""The content of a folder as one hash, equal on every machine; files that have not changed are read once."""
+"""Content hash of a folder, equal on every machine; unchanged files are read once."""
 
 import json
 import os
@@ -18,7 +18,7 @@ def content_hash(folder: Path, settings: Settings) -> str:
     """Hash of the names and contents of all files below a folder; hidden ones are left out.
 
     Raises:
-        StorageError: what was read cannot be noted.
+        StorageError: the hashes cannot be cached.
     """
     name = sha256_text(str(folder.absolute()))[:16]
     memo = settings.clips / "hashes" / f"{name}.json"

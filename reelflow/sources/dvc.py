@@ -1,7 +1,7 @@
-"""Clips that DVC tracks: here, absent or stale in the workspace, or in another git repository.
+"""Clips tracked by DVC, in this workspace or in another git repository.
 
-All of DVC's API stands here. A repository is opened in a temporary clone without a workspace, so that
-tasks in pods need no checkout, share nothing and lock nothing.
+This is the only module that uses DVC's API. A repository is opened in a temporary clone without a
+workspace: tasks in pods need no checkout and no lock.
 """
 
 import hashlib
@@ -34,10 +34,10 @@ class DvcOrigin:
         Args:
             fs: of DVC, over the repository.
             path: in it.
-            revision: what the repository was opened at, or DVC's own hash.
+            revision: the opened revision, or DVC's own hash.
 
         Raises:
-            DataError: DVC knows no hash of a file.
+            DataError: a file has no hash in DVC.
         """
         info: Info = fs.info(path)
         self.single = info["type"] == "file"
@@ -49,7 +49,7 @@ class DvcOrigin:
         self.entries: Mapping[str, Entry] = {name: self._entry(name) for name in self._infos}
 
     def get(self, name: str, path: Path) -> None:
-        """Bring a file from the remote, or from DVC's cache, by its MD5.
+        """Fetch a file by its MD5 from DVC's cache or the remote.
 
         Raises:
             DataError: it is in neither.
@@ -81,7 +81,7 @@ def open_git(source: str, address: GitPath, settings: Settings) -> Iterator[DvcO
     """Open a path of a git repository at a revision.
 
     Raises:
-        DataError: there is no such revision, or no such path in it.
+        DataError: the revision or the path does not exist.
         StorageError: the repository or its remote refuses, or is not reachable.
     """
     from dvc.fs.dvc import DVCFileSystem
@@ -108,7 +108,7 @@ def open_git(source: str, address: GitPath, settings: Settings) -> Iterator[DvcO
 
 @contextmanager
 def _socket_timeout(timeout_s: float) -> Iterator[None]:
-    """Let sockets opened meanwhile wait no longer; DVC's git would wait for a mute server for ever."""
+    """Set a default timeout for sockets: DVC's git would wait for ever for a silent server."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(timeout_s)
     try:
@@ -119,12 +119,12 @@ def _socket_timeout(timeout_s: float) -> Iterator[None]:
 
 @contextmanager
 def open_tracked(path: Path, settings: Settings) -> Iterator[tuple[DvcOrigin | None, bool]]:
-    """Open what DVC tracks at a path of the workspace, and say whether the workspace holds just that.
+    """Open what DVC tracks at a path; also returns whether the workspace has exactly that.
 
-    The origin is None where DVC does not track the path after all.
+    The origin is None if DVC does not track the path.
 
     Raises:
-        DataError: there is nothing.
+        DataError: the path does not exist.
         StorageError: the remote refuses, or is not reachable.
     """
     from dvc.fs.data import DataFileSystem
@@ -142,12 +142,12 @@ def open_tracked(path: Path, settings: Settings) -> Iterator[tuple[DvcOrigin | N
                 fs = DataFileSystem(index=repo.index.data["repo"]).fs
                 origin = DvcOrigin(fs, place, str(outs[0].hash_info.value) if outs else "")
         if origin and path.exists() and not here:
-            emit("notice", message=f"{path} is not what DVC tracks there: what DVC tracks is taken")
+            emit("notice", message=f"{path} differs from what DVC tracks: the tracked version is used")
         yield origin, here
 
 
 def may_be_tracked(path: Path) -> bool:
-    """Whether files of DVC at a path, or above it, seem to name it; DVC itself is slow to ask."""
+    """Whether DVC files at or above a path may track it; a quick check without DVC."""
     path = path.absolute()
     for place in (path, *path.parents):
         if exists(place.parent / f"{place.name}.dvc") or _is_locked(place):
@@ -173,7 +173,7 @@ def _nearest(path: Path) -> Path:
 
 
 def _set_endpoint(repo: Any, settings: Settings) -> None:
-    """A remote in S3 that names no server is on that of the settings."""
+    """Use the S3 server of the settings for a remote without one."""
     remote = repo.config["remote"].get(repo.config["core"].get("remote"), {})
     if settings.s3_endpoint and remote.get("url", "").startswith("s3://"):
         remote.setdefault("endpointurl", settings.s3_endpoint)
@@ -190,11 +190,11 @@ def _md5_of(path: Path) -> str:
 
 @contextmanager
 def _told(what: str, missing: str) -> Iterator[None]:
-    """Turn whatever DVC and its many file systems raise into one of our errors.
+    """Translate errors of DVC and its file systems.
 
     Args:
-        what: is fetched.
-        missing: what to say if it is not there.
+        what: what is fetched.
+        missing: message if it does not exist.
     """
     from dvc.scm import RevError
 
@@ -205,9 +205,7 @@ def _told(what: str, missing: str) -> Iterator[None]:
     except FileNotFoundError:
         raise DataError(redacted(f"{what}: {missing}")) from None
     except RecursionError:
-        raise DataError(
-            redacted(f"{what}: DVC's list of it holds names that lead out of the folder")
-        ) from None
+        raise DataError(redacted(f"{what}: DVC's list of it has names outside of the folder")) from None
     except RevError as error:
         raise DataError(f"{redacted(what)}: {error}; name a branch, tag or commit") from None
     except Exception as error:  # file systems of DVC raise errors of their own libraries
@@ -219,7 +217,7 @@ def _told(what: str, missing: str) -> Iterator[None]:
 
 
 def _said(error: BaseException) -> str:
-    """What an error says, on one line; one of git says it at its root alone."""
+    """Message of an error, on one line; for git that of the root error."""
     from dvc.scm import SCMError
 
     if isinstance(error, SCMError):

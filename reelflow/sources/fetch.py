@@ -1,4 +1,4 @@
-"""Where clips come from: a path, what DVC tracks, a git repository, or S3.
+"""Opens sources of clips: a path, DVC, a git repository, or S3.
 
 What is not on this disk is fetched into a cache that outlives the run. A source's version is known
 before anything is fetched.
@@ -27,10 +27,10 @@ from reelflow.sources.content import content_hash
 
 @dataclass(frozen=True)
 class Opened:
-    """A source as it is right now.
+    """An opened source.
 
     Attributes:
-        here: the workspace holds just this.
+        here: the workspace has exactly this version.
     """
 
     origin: ClipSource
@@ -40,12 +40,12 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """The files of a source, of which none was fetched but the one that was asked for.
+class SourceFiles:
+    """The files of a source, of which at most one was fetched.
 
     Attributes:
-        folder: holds that file, if the source has it.
-        names: of the files; None where they all lie in `folder`.
+        folder: holds that file, if there is one.
+        names: of the files; None if all of them are in `folder`.
     """
 
     folder: Path
@@ -53,17 +53,17 @@ class Listing:
 
 
 @contextmanager
-def fetched(source: str, expected: str = "") -> Iterator[Mapping[str, Path]]:
+def fetched(source: str, settings: Settings, expected: str = "") -> Iterator[Mapping[str, Path]]:
     """The inputs of the dataset step: the clips' folder or recipe, and the note on it if it has one.
 
     Args:
         source: as in params.
+        settings: name the cache of clips, and the server of `s3://`.
         expected: the version that the clips must have, if it matters.
 
     Raises:
-        ReelflowError: there are no such clips, they have changed, or they cannot be fetched.
+        ReelflowError: the clips do not exist, have changed, or cannot be fetched.
     """
-    settings = Settings()
     with _opened(source, settings) as found:
         if expected and _version(source, found) != expected:
             raise DataError(f"{source} has changed since this run began: run it again")
@@ -72,20 +72,20 @@ def fetched(source: str, expected: str = "") -> Iterator[Mapping[str, Path]]:
 
 
 def data_version(source: str, settings: Settings) -> str:
-    """What changes when the clips do, found without fetching any.
+    """Version of the clips, without fetching them.
 
     Raises:
-        ReelflowError: there are no such clips, or they cannot be reached.
+        ReelflowError: the clips do not exist, or cannot be reached.
     """
     with _opened(source, settings) as found:
         return _version(source, found)
 
 
 def content_version(source: str, settings: Settings) -> str:
-    """As `data_version`, but equal for equal clips on every machine: those of a mere folder are read.
+    """Like `data_version`, but equal on every machine: clips of a plain folder are hashed.
 
     Raises:
-        ReelflowError: there are no such clips, or they cannot be reached.
+        ReelflowError: the clips do not exist, or cannot be reached.
     """
     with _opened(source, settings) as found:
         if not found and Path(source).is_dir():
@@ -93,35 +93,35 @@ def content_version(source: str, settings: Settings) -> str:
         return _version(source, found)
 
 
-def list_files(source: str, settings: Settings, wanted: str) -> Listing:
-    """What a source holds; of what is not on this disk only the file `wanted` is fetched.
+def list_files(source: str, settings: Settings, wanted: str) -> SourceFiles:
+    """List the files of a source; of a remote one, only the file `wanted` is fetched.
 
     Raises:
-        ReelflowError: there are no such clips, or they cannot be reached.
+        ReelflowError: the clips do not exist or cannot be reached.
     """
     with _opened(source, settings) as found:
         if found is None or found.here:
-            return Listing(Path(source))
+            return SourceFiles(Path(source))
         entries = {name: entry for name, entry in found.entries.items() if name == wanted}
         folder = ClipCache(settings.clips).fetch(found.origin, found.note, entries)
-        return Listing(folder, tuple(found.entries))
+        return SourceFiles(folder, tuple(found.entries))
 
 
-def bring_clips(report: DatasetReport, dataset: Path, clips: Sequence[Clip]) -> Path:
+def bring_clips(report: DatasetReport, dataset: Path, clips: Sequence[Clip], settings: Settings) -> Path:
     """The folder below which these clips of a data set lie; they alone are fetched if they are not here.
 
     Args:
         report: of the data set.
         dataset: its folder.
-        clips: those that are needed.
+        clips: the needed clips.
+        settings: name the cache of clips, and the server of `s3://`.
 
     Raises:
-        ReelflowError: the source has changed since, or they cannot be fetched.
+        ReelflowError: the source has changed, or the clips cannot be fetched.
     """
     root = report.clips_root(dataset)
     if not clips or not (report.revision or is_remote(report.source)):
         return root
-    settings = Settings()
     cache, note = ClipCache(settings.clips), SourceNote.on(report)
     names = [clip.path for clip in clips]
     if tree := cache.find(note, names):

@@ -1,1 +1,1 @@
-"""Who is trained on and who is tested: splits by group, and the protocols that make folds."""
+"""Splits by group, and the protocols that define folds."""

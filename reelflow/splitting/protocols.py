@@ -1,6 +1,6 @@
-"""Protocols: which clips are held out, once or in turn, and which ones choose the epoch.
+"""Evaluation protocols: which clips are held out, and which clips select the epoch.
 
-Every step that trains anything cuts the same folds from the same clips, so that scores can be
+Every step that trains makes the same folds from the same clips, so that scores can be
 compared clip by clip.
 """
 
@@ -27,7 +27,7 @@ class Protocol:
     """How clips are held out.
 
     Attributes:
-        kind: `holdout` as the dataset step cut; `group_kfold`, k folds of whole groups;
+        kind: `holdout` as the dataset step split; `group_kfold`, k folds of whole groups;
             `leave_one_group_out`; `cross_set`, which trains on one set of groups and tests on the rest.
         folds: of `group_kfold`.
         seed: of `group_kfold`.
@@ -44,7 +44,7 @@ class Protocol:
         """Read what `str` writes: `holdout`, `group_kfold(5, seed=2)`, `cross_set(set1)`, ...
 
         Raises:
-            ValueError: it is no protocol.
+            ValueError: unknown protocol.
         """
         text = text.strip()
         if text == "holdout":
@@ -67,10 +67,10 @@ class Protocol:
 
 
 def read_protocol(text: str) -> Protocol:
-    """The protocol that a step was told.
+    """Parse a protocol.
 
     Raises:
-        ParamsError: it is none.
+        ParamsError: unknown protocol.
     """
     try:
         return Protocol.parse(text)
@@ -80,7 +80,7 @@ def read_protocol(text: str) -> Protocol:
 
 @dataclass(frozen=True)
 class ClipFold:
-    """One cut of the clips. No group stands on two sides, unless the dataset step was told so."""
+    """One fold of the clips. No group is in two parts, unless the dataset step splits clip by clip."""
 
     name: str
     train: tuple[Clip, ...]
@@ -89,9 +89,9 @@ class ClipFold:
 
 
 def make_folds(clips: Sequence[Clip], protocol: Protocol) -> tuple[ClipFold, ...]:
-    """Cut the clips into folds; the same clips and protocol give the same folds.
+    """Make the folds; the same clips and protocol give the same folds.
 
-    In all but `holdout` the validation clips are cut, by whole groups, out of those that a fold does
+    In all but `holdout` the validation clips are taken, by whole groups, from those that a fold does
     not test; they are as many as the dataset step took, but no more than half.
 
     Raises:

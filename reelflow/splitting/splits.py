@@ -1,8 +1,8 @@
 """Clips to train, validation and test, by whole groups and with every class in every split.
 
-A clip's group stands for the recording that it was cut from; near-identical clips of one group on
-both sides of a cut would make a classifier look better than it is. Groups may hold several classes,
-so an exact cut need not exist: seeded greedy assignments are tried and the best one is kept.
+The group of a clip is the recording that it was taken from. Near-identical clips of one group in
+two splits would make a classifier look better than it is. Groups may hold several classes,
+so an exact split may not exist: seeded greedy assignments are tried and the best one is kept.
 """
 
 from collections import Counter, defaultdict

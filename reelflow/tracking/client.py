@@ -1,7 +1,7 @@
-"""The way to MLflow: migrated, reachable, quiet, and with one family of errors.
+"""Connects to MLflow: migrates the database, checks that the server answers, translates errors.
 
-A sqlite file is created and migrated under a lock; a server is used as it is. Importing mlflow takes
-seconds, so only functions do.
+A sqlite file is created and migrated under a lock; a server is not changed. Functions import mlflow,
+because the import takes seconds.
 """
 
 import errno
@@ -64,7 +64,7 @@ def _connect(uri: str, experiment: str) -> "tuple[MlflowClient, str]":
 
 
 def exclusive(uri: str) -> AbstractContextManager[None]:
-    """Keeps other writers of a sqlite file waiting; a server needs no such help."""
+    """Lock a sqlite file against other writers; does nothing for a server."""
     if not uri.startswith(SQLITE):
         return nullcontext()
     file = sqlite_file(uri)
@@ -72,13 +72,13 @@ def exclusive(uri: str) -> AbstractContextManager[None]:
 
 
 def without_credentials(text: str) -> str:
-    """The text with what stands before the `@` of its URIs struck out."""
+    """The text without the credentials in its URIs."""
     return re.sub(r"//[^/@\s]+@", "//***@", text)
 
 
 @contextmanager
 def tracking_errors(uri: str) -> Iterator[None]:
-    """Turn whatever MLflow raises into a `TrackingError`, less credentials."""
+    """Translate errors of MLflow into `TrackingError`, without credentials."""
     try:
         with disk_errors(Path(without_credentials(uri))):
             yield
@@ -93,7 +93,7 @@ def tracking_errors(uri: str) -> Iterator[None]:
 
 
 def _is_full_disk(error: BaseException | None) -> bool:
-    """Whether an error, or what led to it, says so in the words of sqlite or of the system."""
+    """Whether an error or its cause reports a full disk."""
     while error is not None:
         if any(words in str(error) for words in FULL_DISK):
             return True
@@ -113,7 +113,7 @@ def _check_form(uri: str) -> None:
 
 
 def _check_reachable(uri: str) -> None:
-    """One quick request: any answer will do."""
+    """Send one quick request; any answer is accepted."""
     import requests
 
     try:

@@ -1,7 +1,7 @@
-"""What a cluster's runs know of each other: whether there is anything new to do, and how a run ended.
+"""Start and end of a cluster run in MLflow.
 
-A run bears a mark of all that it depends on. One that has finished with the same mark has done the
-same work, so that a scheduled run may end at once.
+A run is tagged with a hash of all its inputs. If a finished run has the same hash, a scheduled run has
+nothing to do and ends.
 """
 
 from pathlib import Path
@@ -26,17 +26,17 @@ WEBHOOK_RETRIES = Retry(
 
 
 def begin(settings: Settings, source: str, work: str, *, always: bool) -> tuple[str, str]:
-    """Start a run in MLflow, unless the same work is done.
+    """Start a run in MLflow, unless a finished run has the same inputs.
 
     Args:
         settings: with the run's name.
         source: of the clips, as in params.
         work: hash of the params and the images.
-        always: start it all the same.
+        always: start it in any case.
 
     Returns:
-        The version of the data, empty where there is nothing to do; and the run's place in the MLflow
-        UI: this run's, or that of the one that did the work.
+        The version of the data, empty if there is nothing to do; and a link below the MLflow UI to this
+        run, or to the finished run with the same inputs.
 
     Raises:
         DataError: there are no clips.
@@ -61,22 +61,22 @@ def begin(settings: Settings, source: str, work: str, *, always: bool) -> tuple[
 def _version(settings: Settings, source: str) -> str:
     if not is_remote(source) and not Path(source).exists():
         raise DataError(
-            f"there is nothing at {source} in the pod: correct dataset.source, or mount a volume there "
+            f"{source} does not exist in the pod: correct dataset.source, or mount a volume there "
             "(volumes in infra/cluster.yaml, with the task check)"
         )
     return data_version(source, settings)
 
 
 def end(settings: Settings, state: str, message: str) -> str:
-    """Close a run that has not ended well: in MLflow, and to who listens at the webhook.
+    """Report a failed run to MLflow and to the webhook.
 
     Args:
         settings: with the run's name, and the webhook's address if there is one.
-        state: of the pipeline, as KFP calls it; SUCCEEDED needs no telling.
-        message: KFP's own; used where no step left a better one.
+        state: state of the pipeline in KFP; SUCCEEDED is not reported.
+        message: error message of KFP; used if no step recorded one.
 
     Returns:
-        What failed; empty for a run that ended well.
+        What failed; empty for a successful run.
 
     Raises:
         TrackingError: MLflow or the webhook refuses, or is not reachable.
@@ -84,7 +84,11 @@ def end(settings: Settings, state: str, message: str) -> str:
     if state == "SUCCEEDED":
         return ""
     run_id = (tracker := Tracker(settings)).find({RUN_TAG: settings.run_name})
-    reason = (tracker.tags(run_id).get(FAILURE_TAG, "") if run_id else "") or message or "no step said why"
+    reason = (
+        (tracker.tags(run_id).get(FAILURE_TAG, "") if run_id else "")
+        or message
+        or "no step recorded a reason"
+    )
     if run_id:
         finish_run(settings, "FAILED")
     text = f"reelflow run {settings.run_name} ended as {state}: {reason}"
@@ -97,7 +101,7 @@ def end(settings: Settings, state: str, message: str) -> str:
 
 
 def _post(url: str, body: dict[str, str]) -> None:
-    """Send a JSON document; the address may hold a secret and is never shown."""
+    """Send a JSON document; the URL may hold a secret and is never shown."""
     with requests.Session() as session:
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=WEBHOOK_RETRIES))

@@ -12,7 +12,7 @@ from mlflow.pyfunc import PythonModel
 
 
 class Prediction(pydantic.BaseModel):
-    """What a clip shows; scores by label. Where `rejected`, the label is a guess and no answer."""
+    """Prediction of a clip; scores by label. If `rejected`, the label is only the best guess."""
 
     clip: str
     label: str

@@ -1,4 +1,4 @@
-"""What every step leaves in MLflow, recorded from its finished folder, by whoever watches the steps."""
+"""Records finished steps in MLflow, from their output folders."""
 
 import shutil
 import subprocess
@@ -20,7 +20,7 @@ from reelflow.contracts import (
 )
 from reelflow.documents import Report
 from reelflow.errors import ReelflowError
-from reelflow.provenance import PROVENANCE, Provenance
+from reelflow.provenance.step import PROVENANCE, Provenance
 from reelflow.settings import Settings
 from reelflow.tracking.tracker import Tracker, flatten
 
@@ -34,14 +34,14 @@ REPORTS: Mapping[str, type[Report]] = {
     "conversion": BundleReport,
     "release": ReleaseReport,
 }
-HEADLINE_STEPS = ("evaluation", "release")  # their metrics are those of the run as a whole: no prefix
+HEADLINE_STEPS = ("evaluation", "release")  # their metrics have no prefix: they are the metrics of the run
 RECORDED_TAG = "reelflow.recorded."
 FAILURE_TAG = "reelflow.failure"
 MAX_TAG_CHARS = 5000
 
 
 def prepare(settings: Settings) -> None:
-    """Create and migrate the database, and start the parent run where it has a name.
+    """Create and migrate the database, and start the parent run if it has a name.
 
     Raises:
         TrackingError: MLflow refuses, or is not reachable.
@@ -62,7 +62,7 @@ def finish_run(settings: Settings, status: str) -> None:
 
 
 def record_failure(settings: Settings, message: str) -> None:
-    """Tag a run that has a name with what failed; the failure itself matters more than the tag."""
+    """Tag a named run with its failure; errors of MLflow are ignored, the failure is reported anyway."""
     if settings.run_name:
         with suppress(ReelflowError):
             tracker = Tracker(settings)
@@ -70,11 +70,11 @@ def record_failure(settings: Settings, message: str) -> None:
 
 
 def record_folder(settings: Settings, folder: Path) -> None:
-    """Record a finished step; a step that is already recorded is left as it is.
+    """Record a finished step, unless it is already recorded.
 
     Raises:
         TrackingError: MLflow refuses, or is not reachable.
-        BundleError: the folder is not that of a finished step.
+        BundleError: the folder is not the output of a finished step.
     """
     provenance = Provenance.read(folder / PROVENANCE)
     step = provenance.step
@@ -108,7 +108,7 @@ def record_folder(settings: Settings, folder: Path) -> None:
 
 
 def run_name(settings: Settings, report: Report) -> str:
-    """The name of the parent run: given by the pipeline, else after the data."""
+    """The name of the parent run: given by the pipeline, else derived from the data hash."""
     return settings.run_name or f"data-{getattr(report, 'data_hash', '')[:8]}"
 
 
@@ -122,7 +122,7 @@ def classifier_of(report: Report) -> str:
 
 
 def _artifacts(step: str, what: str, folder: Path) -> dict[Path, str]:
-    """Files and folders to keep with the run, and where."""
+    """Artifacts to log, with their artifact folder."""
     if step == "conversion":
         return {folder: "bundle"}
     artifacts = dict.fromkeys(sorted(folder.glob("*.png")), f"figures/{what}")
@@ -145,7 +145,7 @@ def _tags(report: Report) -> dict[str, str]:
 
 @cache
 def _commit() -> str:
-    """The checkout's commit, where there is one."""
+    """Git commit of the checkout, if there is one."""
     git = shutil.which("git")
     if git is None:
         return ""

@@ -1,8 +1,8 @@
 """The model registry: versions of bundles, and the aliases that devices follow.
 
 A version keeps the evaluation of its classifier beside the bundle, so that a later one can be
-compared with it clip by clip. `MlflowRegistry` is the real one; whatever implements `Registry` may
-stand in for it.
+compared with it clip by clip. `MlflowRegistry` is the real
+implementation of `Registry`.
 """
 
 import getpass
@@ -40,12 +40,12 @@ REQUIREMENTS = ("ai-edge-litert", "av", "numpy", "pydantic")
 
 
 class Registry(Protocol):
-    """Versions of a model are numbered from 1 and never change; aliases point to one version each."""
+    """Versions of a model are numbered from 1 and never change; an alias points to one version."""
 
     def register(
         self, bundle: Path, *, model_name: str, tags: Mapping[str, str], evaluation: Path | None = None
     ) -> int:
-        """The version that holds this bundle; a new one unless the same bundle is registered.
+        """Register a bundle; returns the existing version if the same bundle is registered.
 
         Args:
             bundle: folder of the bundle.
@@ -55,7 +55,7 @@ class Registry(Protocol):
         """
 
     def set_alias(self, model_name: str, alias: str, version: int) -> None:
-        """Point an alias to a version, away from whichever it pointed to."""
+        """Move an alias to a version."""
 
     def alias(self, model_name: str, alias: str) -> int | None:
         """The version that an alias points to."""
@@ -72,7 +72,7 @@ class Registry(Protocol):
             folder: to download to.
 
         Returns:
-            The bundle's folder; not checked yet.
+            The folder of the bundle; not verified yet.
 
         Raises:
             BundleError: the version holds no bundle.
@@ -125,7 +125,7 @@ class MlflowRegistry:
             self._client.set_registered_model_alias(model_name, alias, str(version))
 
     def alias(self, model_name: str, alias: str) -> int | None:
-        """The version that an alias points to; None too where there is no such model."""
+        """The version that an alias points to; None also if the model does not exist."""
         from mlflow.exceptions import MlflowException
 
         with tracking_errors(self._uri):
@@ -146,7 +146,7 @@ class MlflowRegistry:
         found = list(self._fetch(model_name, version, "artifacts", folder).iterdir())
         if len(found) != 1 or not found[0].is_dir():
             raise BundleError(
-                f"version {version} of {model_name} holds {len(found)} artifacts, expected one bundle: "
+                f"version {version} of {model_name} has {len(found)} artifacts, expected one bundle: "
                 "it was not registered by the release step"
             )
         return found[0]
@@ -190,7 +190,7 @@ class MlflowRegistry:
 
 
 def _save_model(bundle: Path, folder: Path) -> None:
-    """Write the bundle as an MLflow model that brings its own code."""
+    """Write the bundle as an MLflow model with its own code."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow warns of type hints in its own code
         import mlflow.pyfunc
@@ -205,14 +205,14 @@ def _save_model(bundle: Path, folder: Path) -> None:
 
 
 def _requirements() -> list[str]:
-    """What the model needs; an image may have MLflow's client alone, which bears another name."""
+    """Requirements of the model; an image may have only MLflow's client, a package of another name."""
     from mlflow.version import VERSION
 
     return [f"mlflow=={VERSION}", *(f"{name}=={version(name)}" for name in REQUIREMENTS)]
 
 
 def origin_tags(bundle: Path) -> dict[str, str]:
-    """Tags of a new version: which bundle it is, what it was made from, and who registers it."""
+    """Tags of a new version: the bundle, its inputs, and the user who registers it."""
     tags = {SHA_TAG: sha256_file(bundle / BundleReport.file_name)}
     if (bundle / LINEAGE).is_file():
         tags[LINEAGE_TAG] = sha256_file(bundle / LINEAGE)
@@ -222,7 +222,7 @@ def origin_tags(bundle: Path) -> dict[str, str]:
 
 
 def keep_evaluation(evaluation: Path | None, target: Path) -> dict[str, str]:
-    """Copy what a comparison needs of an evaluation; returns the version's tag, if there is one."""
+    """Copy the parts of an evaluation that a comparison needs; returns the tag of the version."""
     if evaluation is None:
         return {}
     target.mkdir(parents=True)
@@ -235,9 +235,9 @@ def open_evaluation(folder: Path, sha256: str) -> Candidate:
     """Read a kept evaluation.
 
     Raises:
-        BundleError: it is not the one that was kept, or of another version of reelflow.
+        BundleError: it has been altered, or is of another version of reelflow.
     """
     path = folder / EvaluationReport.file_name
     if not path.is_file() or sha256_file(path) != sha256:
-        raise BundleError(f"{path.name} in the registry is not what was kept with the version")
+        raise BundleError(f"{path.name} in the registry has been altered since it was registered")
     return Candidate(folder, EvaluationReport.open(folder))

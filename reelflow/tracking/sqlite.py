@@ -1,6 +1,6 @@
-"""MLflow's database where it is a sqlite file: created and migrated so that a kill leaves it whole.
+"""MLflow's sqlite database: created and migrated safely even if the process is killed.
 
-MLflow itself creates and upgrades table by table: a kill on the way would break the file for good.
+MLflow itself creates and upgrades table by table: a kill in between would break the file for good.
 """
 
 import shutil
@@ -22,7 +22,7 @@ def sqlite_file(uri: str) -> Path:
 
 
 def migrate(file: Path) -> None:
-    """Create or upgrade the database where it is needed; nobody else may migrate it meanwhile.
+    """Create or upgrade the database if necessary; the caller holds the lock.
 
     Raises:
         TrackingError: another process is writing to a database that must be upgraded.
@@ -34,7 +34,7 @@ def migrate(file: Path) -> None:
 
 
 def _upgrade(database: sqlite3.Connection, file: Path) -> None:
-    """Upgrade a copy, and put it in the place of the database by one transaction of sqlite's own."""
+    """Upgrade a copy, and replace the database with it in one transaction of sqlite."""
     from mlflow.db import upgrade
 
     with _empty_folder(file.with_name(f".{file.name}.upgrade")) as folder:
@@ -62,7 +62,7 @@ def _this_mlflow() -> int:
 
 
 def _copy(source: sqlite3.Connection, target: Path, file: Path) -> None:
-    """Put a database in the place of another; readers of `target` see the one or the other."""
+    """Replace a database by another; readers of `target` see either the old or the new one."""
 
     def check(status: int, *_: int) -> None:
         if status == sqlite3.SQLITE_BUSY:
@@ -73,7 +73,7 @@ def _copy(source: sqlite3.Connection, target: Path, file: Path) -> None:
 
 
 def _changes(database: sqlite3.Connection) -> int:
-    """A number that is another one once another connection has written to the database."""
+    """Data version: changes when another connection writes to the database."""
     return int(database.execute("PRAGMA data_version").fetchone()[0])
 
 
@@ -86,7 +86,7 @@ def _in_use(file: Path) -> TrackingError:
 
 @contextmanager
 def _empty_folder(folder: Path) -> Iterator[Path]:
-    """A folder that goes with the block; what a killed process has left in it goes before."""
+    """An empty temporary folder; leftovers of a killed process are removed first."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     try:

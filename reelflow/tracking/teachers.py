@@ -1,4 +1,4 @@
-"""Teachers from wherever they are: training folders, `.keras` files in them, and MLflow."""
+"""Finds teachers: training folders, `.keras` files in them, and MLflow models."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,22 +21,23 @@ RUNS, MODELS = "runs:/", "models:/"
 
 
 @contextmanager
-def gathered(teachers: Sequence[str]) -> Iterator[dict[str, Path]]:
-    """Put the teachers into one folder, as an input of the training step that exists for the block.
+def gathered(teachers: Sequence[str], settings: Settings) -> Iterator[dict[str, Path]]:
+    """Copy the teachers into one temporary folder, an input of the training step.
 
-    Each gets a folder of its own with its model and its report, so that the input's identity is the
-    teachers' content, wherever they were.
+    Each has a folder with its model and its report: the identity of the input is the content of the
+    teachers, wherever they come from.
 
     Args:
         teachers: training folders, `.keras` files in them, `runs:/RUN/model/model.keras`, or
-            `models:/NAME@ALIAS` and `models:/NAME/VERSION`, which stand for the run they came from.
+            `models:/NAME@ALIAS` and `models:/NAME/VERSION`, which refer to the run they came from.
+        settings: of MLflow.
 
     Yields:
-        `{"teachers": folder}`, or nothing where there are none.
+        `{"teachers": folder}`, or an empty dict without teachers.
 
     Raises:
-        ParamsError: there is nothing of this name.
-        BundleError: it has no report, so that nobody knows which clips it has seen.
+        ParamsError: a teacher does not exist.
+        BundleError: a teacher has no report, so its training clips are unknown.
         TrackingError: MLflow refuses, or is not reachable.
     """
     if not teachers:
@@ -48,18 +49,18 @@ def gathered(teachers: Sequence[str]) -> Iterator[dict[str, Path]]:
             own = folder / f"teacher {number}"
             own.mkdir()
             if teacher.startswith((RUNS, MODELS)):
-                _download(teacher, own)
+                _download(teacher, own, settings)
             else:
                 _link(Path(teacher), own)
         yield {"teachers": folder}
 
 
 def check_teachers(teachers: Sequence[str]) -> None:
-    """See that the teachers which are files are there; MLflow is not asked.
+    """Check that teachers in files exist; MLflow is not queried.
 
     Raises:
-        ParamsError: there is nothing of a name.
-        BundleError: one comes without its report or its model.
+        ParamsError: a teacher does not exist.
+        BundleError: a teacher has no report or no model.
     """
     for teacher in teachers:
         if not teacher.startswith((RUNS, MODELS)):
@@ -85,9 +86,8 @@ def _link(teacher: Path, folder: Path) -> None:
     (folder / TrainingReport.file_name).symlink_to((source / TrainingReport.file_name).resolve())
 
 
-def _download(teacher: str, folder: Path) -> None:
-    """Fetch model and report of the run that a URI stands for."""
-    settings = Settings()
+def _download(teacher: str, folder: Path, settings: Settings) -> None:
+    """Fetch model and report of the run of a URI."""
     client, _ = connect(settings)
     with tracking_errors(settings.tracking_uri):
         run_id = _run_id(teacher, client)
@@ -112,6 +112,6 @@ def _check_reported(teacher: str, folder: Path) -> None:
     missing = [name for name in (MODEL, TrainingReport.file_name) if not (folder / name).is_file()]
     if missing:
         raise BundleError(
-            f"the teacher {teacher} comes without {' and '.join(missing)}: which clips it was trained on "
-            "cannot be known; take a whole training folder, or a run that reelflow recorded"
+            f"the teacher {teacher} has no {' and '.join(missing)}: its training clips "
+            "are unknown; use a complete training folder, or a run that reelflow recorded"
         )

@@ -1,4 +1,4 @@
-"""Runs in MLflow: one parent run a pipeline run, one child run a (backbone, head).
+"""Runs in MLflow: one parent run per pipeline run, one child run per (backbone, head).
 
 Only explicit run ids are used, so `MLFLOW_RUN_ID` and an active run change nothing. A run's
 parameters never change: logging them again is fine, other values make a new run of the same name.
@@ -24,7 +24,7 @@ MAX_RUNS = 1000
 
 
 class Tracker:
-    """Finds or makes runs, and logs to them. Doing it twice is doing it once.
+    """Finds or creates runs, and logs to them. Idempotent.
 
     Raises:
         TrackingError: from every method, where MLflow refuses or is not reachable.
@@ -35,12 +35,12 @@ class Tracker:
         self._client, self._experiment = connect(settings)
 
     def parent(self, run_name: str, params: Mapping[str, str] | None = None) -> str:
-        """The id of the pipeline run of this name that bears no other values than `params`."""
+        """The id of the pipeline run with this name and these params."""
         tags = {RUN_TAG: _quotable(run_name)}
         return self._get_or_create(run_name, tags, params or {})
 
     def child(self, parent_id: str, name: str, params: Mapping[str, str] | None = None) -> str:
-        """The id of a parent's run of one classifier that bears no other values than `params`."""
+        """The id of the child run of one classifier with these params."""
         tags = {PARENT_TAG: parent_id}
         return self._get_or_create(name, tags, params or {})
 
@@ -59,8 +59,8 @@ class Tracker:
         Args:
             run_id: of `parent` or `child`.
             params: by name; see `flatten`.
-            metrics: single figures.
-            curves: one figure an epoch, the first being that of epoch 1.
+            metrics: single values.
+            curves: one value per epoch, starting at epoch 1.
             tags: by name.
             artifacts: files and folders, with the artifact folder that each goes to.
         """
@@ -86,13 +86,13 @@ class Tracker:
             return dict(self._client.get_run(run_id).data.tags)
 
     def find(self, tags: Mapping[str, str], status: str = "") -> str | None:
-        """The id of the newest run with these tags, and with this status where one is given."""
+        """The id of the newest run with these tags, and with this status if given."""
         with tracking_errors(self._uri):
             found = (run for run in self._search(tags) if status in ("", run.info.status))
             return next((str(run.info.run_id) for run in found), None)
 
     def link(self, run_id: str) -> str:
-        """Where a person sees a run, below the address of the MLflow UI."""
+        """Link to a run, relative to the MLflow UI."""
         return f"#/experiments/{self._experiment}/runs/{run_id}"
 
     def finish(self, run_id: str, status: str = "FINISHED") -> None:
@@ -124,7 +124,7 @@ class Tracker:
 
 
 def flatten(values: Mapping[str, Any], prefix: str) -> dict[str, str]:
-    """Nested values as `prefix.name.name`; what is no text becomes JSON, shortened to MLflow's limit."""
+    """Nested values as `prefix.name.name`; other values become JSON, truncated to MLflow's limit."""
     flat: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -138,7 +138,7 @@ def flatten(values: Mapping[str, Any], prefix: str) -> dict[str, str]:
 def _points(
     metrics: Mapping[str, float], curves: Mapping[str, Sequence[float]], start_ms: int
 ) -> "Iterator[Metric]":
-    """Points whose times depend on the run alone: logged twice, they are still one."""
+    """Points with times relative to the start of the run: logging them twice changes nothing."""
     from mlflow.entities import Metric
 
     for name, value in metrics.items():
@@ -155,5 +155,5 @@ def _batches(items: Sequence[Any]) -> Iterator[list[Any]]:
 
 
 def _quotable(text: str) -> str:
-    """A tag's value that fits between the quotes of MLflow's search."""
+    """A tag value without quotes, for MLflow's search."""
     return text.replace("'", "_").replace('"', "_")

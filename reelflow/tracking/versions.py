@@ -1,4 +1,4 @@
-"""What the model registry holds: every version of reelflow, who registered it, and what it was made from."""
+"""Reads the model registry: versions of reelflow, their users and their lineage."""
 
 import tempfile
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Version:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """The MLflow run of a classifier; `link` is below the UI's address where that is not known."""
+    """The MLflow run of a classifier; `link` is relative if the address of the UI is unknown."""
 
     run_id: str
     name: str
@@ -54,7 +54,7 @@ class TrainingRun:
 
 
 class Versions:
-    """Reads the registry at the tracking URI; makes none where there is none.
+    """Reads the registry at the tracking URI; never creates one.
 
     Raises:
         TrackingError: from every method, where MLflow refuses or is not reachable.
@@ -69,7 +69,7 @@ class Versions:
         self._client, self._experiment = connect(settings)
 
     def all(self, query: str = "") -> Iterator[Version]:
-        """The versions that MLflow's query finds, oldest first; those of other projects left out."""
+        """The versions that MLflow's query finds, oldest first; without those of other projects."""
         with tracking_errors(self._uri):
             token: str | None = ""
             while token is not None:
@@ -94,7 +94,9 @@ class Versions:
                 number = str(self._client.get_model_version_by_alias(model_name, alias).version)
             found = self._client.get_model_version(model_name, number)
         if SHA_TAG not in found.tags:
-            raise BundleError(f"{model_name}/{number} holds no bundle: the release step did not register it")
+            raise BundleError(
+                f"{model_name}/{number} has no bundle: it was not registered by the release step"
+            )
         return _version(found)
 
     def _whole(self, version: Version) -> Version:
@@ -103,16 +105,16 @@ class Versions:
 
     @contextmanager
     def bundle(self, version: Version) -> Iterator[Path]:
-        """A version's bundle, in a folder that goes with the block."""
+        """The bundle of a version, in a temporary folder."""
         with tempfile.TemporaryDirectory() as folder:
             registry = MlflowRegistry(self._settings)
             yield registry.bundle(version.model_name, version.number, Path(folder))
 
     def lineage(self, version: Version) -> Lineage | None:
-        """What a version was made from; None if that was not recorded.
+        """The lineage of a version; None if not recorded.
 
         Raises:
-            BundleError: it is not what was registered.
+            BundleError: it has been altered.
         """
         from mlflow.artifacts import download_artifacts, list_artifacts
 
@@ -130,7 +132,7 @@ class Versions:
             return Lineage.registered(Path(found), version.lineage_sha256)
 
     def training_run(self, run_id: str) -> TrainingRun | None:
-        """A run; None if it is gone."""
+        """A run; None if it was deleted."""
         from mlflow.exceptions import MlflowException
 
         with tracking_errors(self._uri):

@@ -1,6 +1,6 @@
-"""Clips to frames, exactly: what counts is what decodes, not what a header says.
+"""Decodes clips to frames: what counts is what decodes, not what a header says.
 
-A packet that does not decode is skipped and what follows it goes on; a file that is cut off ends
+A packet that does not decode is skipped; a truncated file ends
 where it is cut. A clip is refused when no frame decodes, when it is encrypted, and when at least
 half of what was decoded is damaged. Frames are in the order of display, on one thread: several
 clips are decoded by several processes.
@@ -28,7 +28,7 @@ Image = NDArray[np.uint8]
 Kept = TypeVar("Kept")
 MAX_PIXELS = 8192 * 8192
 
-# Formats that hold a clip in one file. Playlists and the like, which name other files, stay shut.
+# Formats with the clip in one file. Playlists, which name other files, are refused.
 FORMATS = (
     "3gp,apng,asf,av1,avi,dv,flv,gif,h264,hevc,ivf,live_flv,m4v,matroska,mjpeg,mov,mp4,mpeg,mpegts,"
     "mpegvideo,mxf,nut,obu,ogg,rm,vc1,webm,wtv,yuv4mpegpipe"
@@ -38,12 +38,12 @@ OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS, "max_pixel
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What a clip is, found by decoding all of it.
+    """Facts of a clip, found by decoding all of it.
 
     Attributes:
         frame_count: frames that decode.
         duration_s: from the first frame's start to the last one's end.
-        fps: mean rate over the clip; 0 where nothing tells it.
+        fps: mean rate over the clip; 0 if unknown.
         width: in pixels, as displayed.
         height: in pixels, as displayed.
         rotation: degrees clockwise to display upright: 0, 90, 180, 270.
@@ -62,7 +62,7 @@ class VideoFacts:
 
 
 def probe(path: Path) -> VideoFacts:
-    """Decode every frame of a clip and convert none.
+    """Decode every frame of a clip without conversion.
 
     Raises:
         ClipError: the clip cannot be used; the message is the reason alone.
@@ -105,7 +105,7 @@ def stacked(images: list[Image]) -> NDArray[np.uint8]:
 def sample(
     path: Path, count: int, keep: Callable[[Image], Kept], *, expected_frames: int | None = None
 ) -> list[Kept]:
-    """Decode a clip once, in order, and keep something of uniformly spread frames, one at a time.
+    """Decode a clip once, in order, and convert uniformly spread frames one at a time.
 
     Args:
         path: the clip.
@@ -145,7 +145,7 @@ def _decode_chosen(
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a clip and its first moving stream; whatever FFmpeg refuses becomes a `ClipError`."""
+    """Open a clip and its first moving stream; errors of FFmpeg become a `ClipError`."""
     try:
         if not path.is_file():
             raise ClipError("it is missing, or no regular file")
@@ -154,9 +154,9 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         with av.open(str(path.absolute()), options=OPTIONS, metadata_errors="replace") as container:
             yield container, _moving_stream(container)
     except av.ArgumentError as error:
-        raise ClipError("it is no video, or of a format that is not supported") from error
+        raise ClipError("it is not a video, or its format is not supported") from error
     except av.FFmpegError as error:
-        raise ClipError(f"it is no video that can be read: {error.strerror}") from error
+        raise ClipError(f"it is not a readable video: {error.strerror}") from error
     except (OSError, ValueError) as error:
         raise ClipError(f"it cannot be opened: {error}") from error
     except MemoryError as error:
@@ -244,7 +244,7 @@ def _displayed_size(frame: VideoFrame) -> tuple[int, int]:
 
 
 def _duration_s(times: Sequence[int], frame_count: int, stream: VideoStream) -> float:
-    """Duration by the frames' timestamps, or by the nominal rate where they do not tell it."""
+    """Duration by the frames' timestamps, or by the nominal rate without timestamps."""
     span_s = float((max(times) - min(times)) * (stream.time_base or 0)) if times else 0.0
     if span_s > 0:
         return span_s * len(times) / (len(times) - 1)

@@ -39,7 +39,7 @@ def to_input(frames: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.uint8]
         how: the backbone's preprocessing.
 
     Returns:
-        The same shape: float32 in `how.value_range`, or the frames as they are if it is null.
+        The same shape: float32 in `how.value_range`, or unchanged frames if it is null.
     """
     if how.value_range is None:
         return frames

@@ -1,4 +1,4 @@
-"""Which frames of a clip are looked at."""
+"""Which frames of a clip are sampled."""
 
 
 def uniform_indices(total: int, count: int) -> tuple[int, ...]:

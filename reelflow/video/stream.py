@@ -13,7 +13,7 @@ from reelflow.video.decode import Upright, decoded, opened
 
 MAX_REPEATS = 100  # of one frame in a stream, however long it is shown
 ROUNDING = 1e-6  # of an interval
-DEFAULT_FPS = 25.0  # where neither timestamps nor the header tell it
+DEFAULT_FPS = 25.0  # if neither timestamps nor the header have it
 
 
 class FrameStream:

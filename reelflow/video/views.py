@@ -23,7 +23,7 @@ FARTHEST = 4  # frames kept on one side of a plain one, at most
 
 
 def plain(frames: Frames) -> Frames:
-    """The frames as they are."""
+    """The unchanged frames."""
     return frames
 
 
@@ -40,8 +40,8 @@ def crop(frames: Frames, *, width: float, height: float, right: float = 0.5, dow
         frames: `(n, h, w, 3)`.
         width: of the part, as a fraction of the frame's.
         height: of the part, as a fraction of the frame's.
-        right: where it lies: 0 at the left edge, 1 at the right one.
-        down: where it lies: 0 at the top, 1 at the bottom.
+        right: horizontal position: 0 at the left edge, 1 at the right edge.
+        down: vertical position: 0 at the top, 1 at the bottom.
 
     Returns:
         `(n, round(height * h), round(width * w), 3)`, one pixel at least.
@@ -102,7 +102,7 @@ VIEWS: Mapping[str, View] = MappingProxyType({**FRAME_VIEWS, **dict.fromkeys(TIM
 
 
 def offset_of(name: str) -> int:
-    """How many kept frames a view's frames lie after the plain ones; before them if negative."""
+    """Offset of a view's frames from the plain ones, in kept frames; negative for earlier ones."""
     return TIME_VIEWS.get(name, 0)
 
 
@@ -115,7 +115,7 @@ def check_views(names: Sequence[str], oversample: int) -> None:
     """See that views can be computed from frames that were kept `oversample` for one.
 
     Raises:
-        ParamsError: a name is unknown or stands twice, plain is not the first, or a time view asks for
+        ParamsError: a name is unknown or duplicated, plain is not the first, or a time view asks for
             frames that were not kept.
     """
     unknown = sorted(set(names) - set(VIEWS))

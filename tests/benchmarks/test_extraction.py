@@ -15,6 +15,7 @@ from components.frames.step import run as run_frames
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.features import FeatureStore
 from reelflow.files import sha256_file
+from tests.environment import in_environment
 
 PROGRAM = "benchmarks/extraction.py"
 
@@ -28,6 +29,7 @@ def test_what_cannot_be_measured_is_refused(arguments, message):
     assert message in done.stderr
 
 
+@pytest.mark.slow
 def test_the_recipe_gives_nearly_the_same_features(shared_data, tmp_path):
     bench = Bench(shared_data, tmp_path, rounds=1)
     source = bench.clips(34)
@@ -39,8 +41,8 @@ def test_the_recipe_gives_nearly_the_same_features(shared_data, tmp_path):
     for place in places.values():
         place.mkdir()
     run_dataset(params.dataset, source=source, dataset=places["dataset"])
-    run_frames(params.frames, dataset=places["dataset"], frames=places["frames"])
-    run_features(
+    in_environment(run_frames)(params.frames, dataset=places["dataset"], frames=places["frames"])
+    in_environment(run_features)(
         params.features,
         backbone="mobilenet_v2_quant",
         frames=places["frames"],

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from kfp import compiler, dsl
 
-from pipelines.cluster.client import RETRY, KubeflowClient
+from pipelines.cluster.api.client import RETRY, KubeflowClient
 from pipelines.cluster.config import ClusterConfig, load_cluster
 from reelflow.settings import Settings
 from tests.cluster_files import cluster_with_images

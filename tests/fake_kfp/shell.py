@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from pipelines.__main__ import app
-from pipelines.cluster.client import RETRY
+from pipelines.cluster.api.client import RETRY
 from reelflow.commandline import run_command
 
 

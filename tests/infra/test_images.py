@@ -22,12 +22,18 @@ DISTRIBUTIONS = {"PIL": "pillow", "mlflow": "mlflow-skinny", "sklearn": "scikit-
 FOLDS = {"scikit-learn"}  # protocols cut folds with it, which these steps never ask for
 FLOAT = {"h5py", "keras", "scikit-learn", "scipy", "tensorflow"}  # for backbones of features-float
 DVC = {"dvc"}  # for clips in a git repository
+STORE = {"boto3", "botocore"}  # only for steps that share shards
 NOT_NEEDED = {
+    "baselines": STORE,
+    "conversion": STORE,
+    "evaluation": STORE,
+    "training": STORE,
+    "training-gpu": STORE,
     "dataset": FOLDS,
     "features": FLOAT,
     "frames": FOLDS | DVC,
     "frames-dvc": FOLDS,
-    "release": FOLDS,
+    "release": FOLDS | STORE,
 }
 WITHOUT_TENSORFLOW = ("dataset", "evaluation", "features", "baselines", "frames", "mlflow", "release")
 
@@ -202,7 +208,7 @@ def test_lock_has_what_the_step_imports(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["no-such"], "no image is called no-such; there are conversion, dataset"),
+        (["no-such"], "no image is called no-such; there are baselines, conversion"),
         (["frames", "--base", "python:3.11-slim"], "name it by digest"),
     ],
 )

@@ -117,7 +117,7 @@ def test_image_holds_its_own_step_alone(images: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("name", "code"),
     [
-        ("frames", "from reelflow.steps import code_hash; print(code_hash('frames'))"),
+        ("frames", "from reelflow.provenance.code import code_hash; print(code_hash('frames'))"),
         ("frames", "from components.frames.shards import made_by; print(made_by())"),
         ("features", "from components.features.shards import made_by; print(made_by('mobilenet_v2_quant'))"),
         ("features-float", "from components.features.shards import made_by; print(made_by('mobilenet_v2'))"),

@@ -38,6 +38,7 @@ from reelflow.sources.fetch import content_version, data_version, fetched
 from reelflow.steps import perform
 from reelflow.tracking.lifecycle import begin
 from reelflow.tracking.records import finish_run, record_folder
+from tests.environment import in_environment
 from tests.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, rclone_s3
 from tests.team_repository import CLIPS, git, make_team, publish
 from tests.videos import write_video
@@ -46,6 +47,8 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::sqlalchemy.exc.SADeprecationWarning"
 )
 ONE = {"a/1.mp4": b"one", "a/2 ä.mp4": b"two", "groups.csv": b"path,label,group\n"}
+
+frames_step = in_environment(run_frames)
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +99,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def fetched_counts(tmp_path: Path, source: str) -> tuple[dict[str, bytes], int]:
     """What a source holds, and how many files were brought for it."""
     events: list[dict] = []
-    with watched_by(events.append), fetched(source) as given:
+    with watched_by(events.append), fetched(source, Settings()) as given:
         found = content(given["source"])
     totals = [event["total"] for event in events if event.get("unit") == "files fetched"]
     return found, totals[0] if totals else 0
@@ -145,7 +148,7 @@ def test_an_address_of_no_known_kind_is_refused(source):
     ],
 )
 def test_an_address_with_a_secret_is_refused_everywhere_and_not_repeated(source):
-    with pytest.raises(ParamsError, match="bears no password") as refused:
+    with pytest.raises(ParamsError, match="must not have a password") as refused:
         load_params(Path("params.yaml")).with_values(dataset={"source": source})
     assert "s3cret" not in str(refused.value)
 
@@ -174,7 +177,7 @@ def test_git_clips_are_those_of_the_revision(team, tmp_path):
     first = publish(team, ONE, "v1")
     second = publish(team, {"a/1.mp4": b"new"}, "v2")
     source = f"git+file://{team}@v1#{CLIPS}"
-    with fetched(source) as given:
+    with fetched(source, Settings()) as given:
         assert content(given["source"]) == ONE
         note = json.loads(given["note"].read_text())
     assert (note["source"], note["revision"]) == (source, first)
@@ -211,7 +214,7 @@ def test_a_bare_repository_and_files_of_git_itself(team, tmp_path):
     git(team, "add", "recipe.yaml")
     git(team, "commit", "-qm", "a recipe")
     git(tmp_path, "clone", "-q", "--bare", str(team), "bare.git")
-    with fetched(f"git+file://{tmp_path}/bare.git#recipe.yaml") as given:
+    with fetched(f"git+file://{tmp_path}/bare.git#recipe.yaml", Settings()) as given:
         assert (given["source"].name, given["source"].read_text()) == ("recipe.yaml", "seed: 1\n")
 
 
@@ -226,7 +229,7 @@ def test_a_tracked_path_is_fetched_when_absent_or_stale(team, tmp_path, monkeypa
     assert not (work / CLIPS).exists()
 
     shutil.copytree(team / CLIPS, work / CLIPS)
-    with fetched(CLIPS) as given:
+    with fetched(CLIPS, Settings()) as given:
         assert given["source"] == Path(CLIPS)
         note = json.loads(given["note"].read_text())
     assert note["version"] == version
@@ -261,7 +264,7 @@ def test_what_is_wrong_is_said_in_one_line(bucket, team, tmp_path, monkeypatch):
     bucket.put_all(ONE)
 
     def said(source: str) -> tuple[type[ReelflowError], str]:
-        with pytest.raises(ReelflowError) as raised, fetched(source):
+        with pytest.raises(ReelflowError) as raised, fetched(source, Settings()):
             pass
         assert "\n" not in str(raised.value)
         return type(raised.value), str(raised.value)
@@ -287,7 +290,7 @@ def test_clips_that_were_never_pushed_are_named(team, tmp_path):
     publish(team, ONE, "v1")
     git(tmp_path, "clone", "-q", str(team), "work")
     shutil.rmtree(tmp_path / "remote")
-    with pytest.raises(ReelflowError) as raised, fetched(f"git+file://{tmp_path}/work#{CLIPS}"):
+    with pytest.raises(ReelflowError) as raised, fetched(f"git+file://{tmp_path}/work#{CLIPS}", Settings()):
         pass
     assert raised.value.exit_code in (3, 6)
 
@@ -296,7 +299,10 @@ def test_a_mute_git_server_is_told(monkeypatch):
     monkeypatch.setattr(sources_dvc, "GIT_TIMEOUT_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         source = f"git+http://127.0.0.1:{mute.getsockname()[1]}/clips.git@v1#{CLIPS}"
-        with pytest.raises(StorageError, match=r"timed out.*run the same command again"), fetched(source):
+        with (
+            pytest.raises(StorageError, match=r"timed out.*run the same command again"),
+            fetched(source, Settings()),
+        ):
             pass
     assert socket.getdefaulttimeout() is None
 
@@ -310,7 +316,7 @@ def test_links_in_a_repository_do_not_lead_out_of_it(team, tmp_path):
         (team / "links" / name).symlink_to(target)
     git(team, "add", "-A")
     git(team, "commit", "-qm", "links")
-    with fetched(f"git+file://{team}#links") as given:
+    with fetched(f"git+file://{team}#links", Settings()) as given:
         found = content(given["source"])
         assert not any(path.is_symlink() for path in given["source"].rglob("*"))
     assert set(found) == {"file.mp4", "folder"}
@@ -331,7 +337,7 @@ def test_a_folder_that_dvc_tracks_does_not_lead_out(team, tmp_path, relpath):
     tracked.write_text(re.sub(r"md5: \w+\.dir", f"md5: {md5}.dir", tracked.read_text()))
     git(team, "commit", "-qam", "altered")
     shutil.rmtree(team / ".dvc" / "cache")
-    with pytest.raises(DataError), fetched(f"git+file://{team}#{CLIPS}"):
+    with pytest.raises(DataError), fetched(f"git+file://{team}#{CLIPS}", Settings()):
         pass
     assert not list(tmp_path.rglob("out.mp4"))
 
@@ -344,7 +350,7 @@ def test_a_repository_cannot_have_files_of_this_machine_imported(team, tmp_path)
     git(team, "commit", "-qam", "imported")
     with (
         pytest.raises(DataError, match="imported and never downloaded"),
-        fetched(f"git+file://{team}#{CLIPS}"),
+        fetched(f"git+file://{team}#{CLIPS}", Settings()),
     ):
         pass
     assert not list((tmp_path / "fetched").rglob("*.mp4"))
@@ -352,7 +358,7 @@ def test_a_repository_cannot_have_files_of_this_machine_imported(team, tmp_path)
 
 @pytest.mark.parametrize("name", ["../x.mp4", "/x.mp4", "a/../../x.mp4", "a//x.mp4", "a/\0.mp4"])
 def test_a_name_is_no_way_out(name):
-    with pytest.raises(DataError, match="no path below a folder"):
+    with pytest.raises(DataError, match="not a relative path"):
         checked_entries("s3://bucket/x", {name: Entry(1, "x")})
 
 
@@ -364,10 +370,13 @@ def test_a_name_is_a_file_or_a_folder():
 def test_clips_that_change_between_check_and_step_stop_the_run(bucket):
     bucket.put_all(ONE)
     version = data_version(bucket.source, Settings())
-    with fetched(bucket.source, version):
+    with fetched(bucket.source, Settings(), version):
         pass
     bucket.put_all({"a/1.mp4": b"two"})
-    with pytest.raises(DataError, match="has changed since this run began"), fetched(bucket.source, version):
+    with (
+        pytest.raises(DataError, match="has changed since this run began"),
+        fetched(bucket.source, Settings(), version),
+    ):
         pass
 
 
@@ -389,7 +398,10 @@ def test_no_run_takes_the_results_of_other_clips_under_the_same_prefix(bucket, v
     assert begin(settings("run-3"), bucket.source, "work", always=False)[0] not in ("", first)
 
 
-FETCH = "import sys; from reelflow.sources.fetch import fetched\nwith fetched(sys.argv[1]): print('whole')"
+FETCH = (
+    "import sys; from reelflow.settings import Settings; from reelflow.sources.fetch import fetched\n"
+    "with fetched(sys.argv[1], Settings()): print('whole')"
+)
 
 
 def test_a_killed_fetch_goes_on_and_two_at_once_are_safe(bucket, tmp_path):
@@ -417,7 +429,7 @@ def test_no_room_for_the_clips_is_said_before_they_are_fetched(bucket, monkeypat
     bucket.put_all(ONE)
     usage = shutil.disk_usage("/")
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=5))
-    with pytest.raises(StorageError, match="REELFLOW_CLIPS"), fetched(bucket.source):
+    with pytest.raises(StorageError, match="REELFLOW_CLIPS"), fetched(bucket.source, Settings()):
         pass
 
 
@@ -438,7 +450,11 @@ def steps(source: str, out: Path) -> DatasetReport:
     )
     dataset, frames = out / "dataset", out / "frames"
     report = perform(
-        run_dataset, params.dataset, inputs={}, passing=fetched(source), output={"dataset": dataset}
+        run_dataset,
+        params.dataset,
+        inputs={},
+        passing=lambda settings: fetched(source, settings),
+        output={"dataset": dataset},
     )
     options = {"inputs": {"dataset": dataset}, "output": {"frames": frames}}
     perform(run_frames, params.frames, options={"part": ""}, **options)
@@ -455,11 +471,11 @@ def test_another_machine_fetches_just_the_clips_of_missing_shards(bucket, videos
     shutil.copytree(tmp_path / "one" / "dataset", tmp_path / "two" / "dataset")
     params = load_params(Path("params.yaml")).with_values(frames={"count": 2, "shards": 2}).frames
     (tmp_path / "two" / "all").mkdir()
-    run_frames(params, dataset=tmp_path / "two" / "dataset", frames=tmp_path / "two" / "all")
+    frames_step(params, dataset=tmp_path / "two" / "dataset", frames=tmp_path / "two" / "all")
     assert not (tmp_path / "elsewhere").exists()
     monkeypatch.setenv("REELFLOW_STORE", "none")
     (tmp_path / "two" / "part").mkdir()
-    part = run_frames(
+    part = frames_step(
         params, dataset=tmp_path / "two" / "dataset", frames=tmp_path / "two" / "part", part="1/2"
     )
     wanted = sum(len(shard.clip_ids) for shard in part.shards)
@@ -468,7 +484,7 @@ def test_another_machine_fetches_just_the_clips_of_missing_shards(bucket, videos
 
     bucket.put_all({"wave/late.mp4": b"x"})
     with pytest.raises(DataError, match="has changed since the dataset step"):
-        run_frames(params, dataset=tmp_path / "two" / "dataset", frames=tmp_path / "other", part="2/2")
+        frames_step(params, dataset=tmp_path / "two" / "dataset", frames=tmp_path / "other", part="2/2")
 
 
 @pytest.mark.slow
@@ -484,7 +500,7 @@ def test_git_and_s3_give_the_same_data_set(bucket, team, videos, tmp_path):
     params = load_params(Path("params.yaml")).with_values(frames={"count": 3, "shards": 2}).frames
     (tmp_path / "more").mkdir()
     assert (
-        run_frames(params, dataset=tmp_path / "git" / "dataset", frames=tmp_path / "more").metrics["clips"]
+        frames_step(params, dataset=tmp_path / "git" / "dataset", frames=tmp_path / "more").metrics["clips"]
         == 6
     )
 

@@ -63,7 +63,9 @@ def base_params(folder: Path, **training: object) -> Params:
     )
 
 
-def made_up(params: Params, view_lists: tuple[tuple[str, ...], ...], work: Path) -> trainings.Prepared:
+def made_up(
+    params: Params, view_lists: tuple[tuple[str, ...], ...], work: Path, settings: Settings
+) -> trainings.Prepared:
     """In place of `prepare`: 20 clips a class, in 20 groups."""
     clips = fake_features.make_clips(LABELS, {"train": 12, "validation": 4, "test": 4})
     shutil.rmtree(work / "made-up", ignore_errors=True)
@@ -78,7 +80,9 @@ def made_up(params: Params, view_lists: tuple[tuple[str, ...], ...], work: Path)
 def sweep(folder: Path, console: Console | None = None, **changes: object) -> SweepReport:
     params = base_params(folder)
     space = load_space(write_space(folder, **changes), params)
-    return run_sweep(params, space, folder.with_name(f"{folder.name}-out"), console or Console(quiet=True))
+    return run_sweep(
+        params, space, folder.with_name(f"{folder.name}-out"), console or Console(quiet=True), Settings()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -250,22 +254,22 @@ def test_every_head_comes_first_and_a_trial_that_falls_behind_is_pruned(tmp_path
 def test_a_failing_trial_is_noted_and_the_search_goes_on(tmp_path):
     def judge(candidate, place):
         if candidate.head == "single_frame":
-            raise ParamsError("the loss is no number any more")
+            raise ParamsError("the loss is NaN or infinite")
         return FoldScore(9, 10, 5.0)
 
     found = search(tmp_path, judge)
     failed = [attempt for attempt in found if attempt.state == "FAIL"]
     assert failed
     assert len(found) == 5
-    assert {attempt.error for attempt in failed} == {"the loss is no number any more"}
+    assert {attempt.error for attempt in failed} == {"the loss is NaN or infinite"}
     assert best(found).state == "COMPLETE"
 
 
 def test_a_search_in_which_all_fails_says_why(tmp_path):
     def judge(candidate, place):
-        raise ParamsError("the loss is no number any more")
+        raise ParamsError("the loss is NaN or infinite")
 
-    with pytest.raises(ParamsError, match="fold 1: all 2 trials failed; the last one: the loss is no"):
+    with pytest.raises(ParamsError, match="fold 1: all 2 trials failed; the last one: the loss is NaN"):
         search(tmp_path, judge, trials=2)
 
 
@@ -327,10 +331,10 @@ def linear(**changes: object) -> dict[str, object]:
         (linear(training={"seed": [1, 2]}), "seed cannot be searched"),
         (linear(training={"segments": []}), "at least 1 item"),
         (linear(training={"segments": [0]}), "greater than or equal to 1"),
-        (linear(training={"dropout": {"low": 0.5, "high": 0.1}}), "low must stay below high"),
+        (linear(training={"dropout": {"low": 0.5, "high": 0.1}}), "low must be below high"),
         (linear(training={"dropout": {"low": 0.5, "high": 1.5}}), "dropout: .*less than 1"),
         (linear(training={"decay": {"low": 0, "high": 0.1, "log": True}}), "low must be above 0"),
-        (linear(training={"centered": {"low": 0, "high": 1}}), "centered is no number"),
+        (linear(training={"centered": {"low": 0, "high": 1}}), "centered is not a number"),
         ({"trials": 0}, "trials"),
         ({"inner": "holdout"}, r"expected group_kfold\(K\)"),
         ({"inner": "five"}, "found 'five'"),
@@ -361,7 +365,7 @@ def test_the_space_of_the_checkout_fits_its_params():
 def test_what_would_make_the_number_dishonest_is_refused(tmp_path, section, values, message):
     params = base_params(tmp_path).with_values(evaluation={"protocol": "holdout"}, **{section: values})
     with pytest.raises(ParamsError, match=message):
-        run_sweep(params, space(tmp_path), tmp_path.with_name("out"), Console(quiet=True))
+        run_sweep(params, space(tmp_path), tmp_path.with_name("out"), Console(quiet=True), Settings())
 
 
 def test_a_bad_space_ends_the_command_before_anything_runs(tmp_path):
@@ -387,8 +391,14 @@ def test_files_of_no_search_stay(tmp_path, name):
     own.parent.mkdir(parents=True)
     own.write_text("dear")
     (tmp_path / "clips").mkdir()
-    with pytest.raises(StorageError, match="is of no search and is left as it is"):
-        run_sweep(base_params(tmp_path / "clips"), space(tmp_path), tmp_path / "own", Console(quiet=True))
+    with pytest.raises(StorageError, match="is not of a search and is left unchanged"):
+        run_sweep(
+            base_params(tmp_path / "clips"),
+            space(tmp_path),
+            tmp_path / "own",
+            Console(quiet=True),
+            Settings(),
+        )
     assert own.read_text() == "dear"
 
 

@@ -176,9 +176,9 @@ def swap_a_hash(document: dict) -> None:
         (lambda document: document["clips"].pop(), "lists other clips"),
         (lambda document: document["dataset"].update(data_hash="0" * 64), "lists other clips"),
         (lambda document: document.update(bundle_sha256="0" * 64), "that of another bundle"),
-        (lambda document: document.update(surprise=1), "no valid Lineage"),
-        (lambda document: document["clips"].append(["x"]), "no valid Lineage"),
-        (lambda document: document.update(schema_version=2), "no valid Lineage"),
+        (lambda document: document.update(surprise=1), "not a valid Lineage"),
+        (lambda document: document["clips"].append(["x"]), "not a valid Lineage"),
+        (lambda document: document.update(schema_version=2), "not a valid Lineage"),
     ],
 )
 def test_an_altered_lineage_is_refused(bundle, edit, told):

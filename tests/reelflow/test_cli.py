@@ -65,7 +65,7 @@ def test_json_lines(small_bundle: Path, clip: Path):
 
 def test_a_clip_that_cannot_be_decoded_stops_no_other(small_bundle: Path, clip: Path, tmp_path: Path):
     text, empty, missing = tmp_path / "text.mp4", tmp_path / "empty.mp4", tmp_path / "missing.mp4"
-    text.write_text("this is no video\n" * 99)
+    text.write_text("this is not a video\n" * 99)
     empty.touch()
     done = reelflow("classify", small_bundle, text, clip, empty, missing, tmp_path, clip, "--json")
     assert done.returncode == 3
@@ -138,10 +138,10 @@ def test_timeline_is_told_before_it_cannot_be_written(small_bundle: Path, clip: 
 
 
 def test_timeline_of_no_video_or_without_a_window(small_bundle: Path, clip: Path, tmp_path: Path):
-    (tmp_path / "text.mp4").write_text("this is no video\n" * 99)
+    (tmp_path / "text.mp4").write_text("this is not a video\n" * 99)
     done = reelflow("timeline", small_bundle, tmp_path / "text.mp4")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith(f"error: {tmp_path / 'text.mp4'}: it is no video")
+    assert done.stderr.startswith(f"error: {tmp_path / 'text.mp4'}: it is not a")
 
     bundle = Path(shutil.copytree(small_bundle, tmp_path / "bundle"))
     report = open_bundle(bundle).report

@@ -22,10 +22,6 @@ def test_track_reports_every_item_and_passes_it_on():
     assert [(event["done"], event["total"]) for event in seen] == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
-def test_nobody_watching_is_fine():
-    progress.report(1, 2, "clips")
-
-
 def test_lines_of_several_processes_never_mix(tmp_path):
     path = tmp_path / "events.jsonl"
     commands = [[sys.executable, "-c", textwrap.dedent(APPENDER), str(path), letter] for letter in "ab"]

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from reelflow import provenance, steps
+from reelflow import steps
 from reelflow.contracts import FramesReport
 from reelflow.errors import BundleError, DataError, StorageError
 from reelflow.params import load_params
+from reelflow.provenance import step as provenance
 
 PARAMS = load_params(Path("params.yaml")).frames
 SHA = "0" * 64
@@ -73,7 +74,7 @@ def test_what_passes_is_an_input_and_its_failure_is_told(tmp_path, source):
 
     def step(passing):
         return steps.perform(
-            make_run([]), PARAMS, inputs={}, passing=passing, output={"frames": tmp_path / "out"}
+            make_run([]), PARAMS, inputs={}, passing=lambda _: passing, output={"frames": tmp_path / "out"}
         )
 
     assert step(lent()).data_hash == SHA

@@ -89,12 +89,12 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str,
         if not path.is_file():
             raise ParamsError(f"there is no file {path}: name a CSV file with the columns {_list(columns)}")
         if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"{path} is larger than {MAX_BYTES // 1024**2} MB: it is no table of classes")
+            raise DataError(f"{path} is larger than {MAX_BYTES // 1024**2} MB: it is not a table of classes")
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             return _rows(((reader.line_num, values) for values in reader), path, columns)
     except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is no CSV file in UTF-8: {error}") from error
+        raise DataError(f"{path} is not a CSV file in UTF-8: {error}") from error
     except OSError as error:
         raise ParamsError(f"{path} cannot be read: {error.strerror}") from error
 

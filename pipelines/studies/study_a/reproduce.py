@@ -22,6 +22,7 @@ from reelflow.errors import StorageError, disk_errors
 from reelflow.files import replace_folder, write_csv, write_text
 from reelflow.nets.heads import check_heads
 from reelflow.params import Params
+from reelflow.settings import Settings
 
 FOLDER = "study-a"
 PAGE = "study-a.md"
@@ -80,7 +81,7 @@ def _given(**values: object) -> dict[str, object]:
     return {name: value for name, value in values.items() if value}
 
 
-def reproduce(request: Request, out: Path, console: Console) -> Path:
+def reproduce(request: Request, out: Path, console: Console, settings: Settings) -> Path:
     """Run the pipeline in `out`, or go on with it, and write the tables into `out/study-a`.
 
     Returns:
@@ -94,8 +95,8 @@ def reproduce(request: Request, out: Path, console: Console) -> Path:
     if target.exists() and not (target / PAGE).is_file():
         raise StorageError(f"{target} is none of ours and is left as it is: choose another folder (--out)")
     check_heads(request.params.training.heads)
-    check_weights(request.params.features.backbones, request.params.features.weights)
-    run_local(request.params, out, console)
+    check_weights(request.params.features.backbones, request.params.features.weights, settings)
+    run_local(request.params, out, console, settings)
     results = read_results(out / "work", pairs(request.params), request.params.evaluation)
     summary = write_all(results, request, target)
     _show(summary, console)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from importlib import import_module
 
-from reelflow.backbones import BACKBONES, check_backbones
+from reelflow.backbones.registry import BACKBONES, check_backbones
 from reelflow.backbones.weight_file import WeightFile
 from reelflow.backbones.weights import find_weights
 from reelflow.errors import WeightsError
+from reelflow.settings import Settings
 
 
-def check_weights(backbones: Sequence[str], weights: str) -> None:
+def check_weights(backbones: Sequence[str], weights: str, settings: Settings) -> None:
     """See that every backbone's weights are at hand; `imagenet` downloads them into the cache.
 
     Raises:
@@ -20,7 +21,7 @@ def check_weights(backbones: Sequence[str], weights: str) -> None:
     missing: dict[str, WeightsError] = {}
     for name in backbones:
         try:
-            _find(name, weights)
+            _find(name, weights, settings)
         except WeightsError as error:
             missing[name] = error
     if missing:
@@ -30,10 +31,10 @@ def check_weights(backbones: Sequence[str], weights: str) -> None:
         raise WeightsError(f"weights are missing; name their folder with --weights\n{reasons}{advice}")
 
 
-def _find(name: str, weights: str) -> None:
+def _find(name: str, weights: str, settings: Settings) -> None:
     module = import_module(BACKBONES[name])
     file: WeightFile | None = getattr(module, "FILE", None)
     if application := getattr(module, "APPLICATION", None):
-        find_weights(weights, application.published, [application.without_top])
+        find_weights(weights, application.published, settings, [application.without_top])
     elif file:
-        find_weights(weights, file)
+        find_weights(weights, file, settings)

@@ -1,8 +1,8 @@
 """Heads: from a clip's features to class scores. One file each; this is the registry.
 
 A head's module has `summarise(features, params)`, from the features of all frames
-`(batch, frames, dim) float32` to one vector a clip `(batch, anything)`. The classifier behind it is
-the same for all but the linear ones, which `reelflow.nets.linear` fits instead of training them.
+`(batch, frames, dim) float32` to one vector per clip `(batch, anything)`. The classifier behind it is
+the same for all heads but the linear ones, which `reelflow.nets.linear` fits in closed form.
 Importing this module does not import TensorFlow.
 """
 
@@ -38,7 +38,7 @@ def check_heads(names: Iterable[str]) -> None:
     """See that every name is a head's.
 
     Raises:
-        ParamsError: one is not.
+        ParamsError: unknown head.
     """
     unknown = sorted(set(names) - set(HEADS))
     if unknown:
@@ -51,10 +51,10 @@ def build_head(
     """Build an untrained head, `(batch, frames, views * dim) float32` to `(batch, classes) float32` softmax.
 
     With `params.motion` it sees, behind every feature, its difference to the frame before. Where
-    several views stand side by side in a feature, it sees the largest change over them instead.
+    several views are concatenated in a feature, it sees the largest change over them instead.
 
     Raises:
-        ParamsError: there is no head of this name.
+        ParamsError: unknown head.
     """
     check_heads([name])
     prepare()
@@ -80,7 +80,7 @@ def build_head(
 
 
 def _name_operations(model: "keras.Model") -> None:
-    """Name what is no layer by its place; Keras counts through the whole process, and files would differ."""
+    """Name operations by their index: Keras counts per process, and saved files would differ."""
     from keras import layers
 
     for place, operation in enumerate(model.operations):

@@ -6,7 +6,7 @@ from reelflow.params import TrainingParams
 
 
 def classify(summary: KerasTensor, classes: int, params: TrainingParams) -> KerasTensor:
-    """From one vector a clip `(batch, n)` to class scores `(batch, classes)` that sum to 1."""
+    """From one vector per clip `(batch, n)` to class scores `(batch, classes)` that sum to 1."""
     hidden = layers.Dense(params.dense_units, name="dense")(summary)
     hidden = layers.BatchNormalization(name="dense_norm")(hidden)
     hidden = layers.LeakyReLU(params.leaky_slope, name="leaky_relu")(hidden)
@@ -15,5 +15,5 @@ def classify(summary: KerasTensor, classes: int, params: TrainingParams) -> Kera
 
 
 def score(summary: KerasTensor, classes: int) -> KerasTensor:
-    """A linear model: from one vector a clip to class scores `(batch, classes)` that sum to 1."""
+    """A linear model: from one vector per clip to class scores `(batch, classes)` that sum to 1."""
     return layers.Dense(classes, activation="softmax", name="scores")(summary)

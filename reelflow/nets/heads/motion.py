@@ -14,7 +14,7 @@ def differences(features: KerasTensor) -> KerasTensor:
 
 
 def append_differences(features: KerasTensor) -> KerasTensor:
-    """Frames with what changed since the one before, `(batch, frames, dim)` to `(batch, frames, 2 * dim)`."""
+    """Append differences to the previous frame, `(batch, frames, dim)` to `(batch, frames, 2 * dim)`."""
     return ops.concatenate([features, differences(features)], axis=-1)
 
 

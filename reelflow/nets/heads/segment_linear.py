@@ -15,7 +15,7 @@ def summarise(features: KerasTensor, params: TrainingParams, views: int = 1) -> 
 
     Of views side by side, the mean of the frames counts, and the largest of the changes.
     `(batch, frames, views * dim)` to `(batch, 2 * segments * dim)`. `reelflow.nets.linear` sets what
-    to standardise with. Values far out are clipped: one dimension that has gone astray does not
+    to standardise with. Values far out are clipped: an outlier in one dimension must not
     decide, and the converter cannot merge the division into weights that it then quantises.
     """
     frames = roots(features)
@@ -35,7 +35,7 @@ def summarise(features: KerasTensor, params: TrainingParams, views: int = 1) -> 
 def segment_means(features: KerasTensor, segments: int, name: str) -> KerasTensor:
     """Means over segments that last equally long, `(batch, frames, dim)` to `(batch, segments, dim)`.
 
-    A frame on the border of two segments counts in both, for as long as it stands there.
+    A frame on the border of two segments counts in both, weighted by its share.
     """
     frames = features.shape[1]
     shared = math.gcd(frames, segments)

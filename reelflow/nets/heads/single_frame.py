@@ -1,4 +1,4 @@
-"""One frame alone, the middle one: what a classifier reaches that sees no motion."""
+"""The middle frame alone: the accuracy without motion."""
 
 from keras import KerasTensor, layers
 

@@ -1,4 +1,4 @@
-"""A temporal convolutional network: no output depends on later frames, so that it can follow a stream.
+"""A temporal convolutional network: no output depends on later frames, so it can run on a stream.
 
 Bai, Kolter, Koltun 2018 (arXiv:1803.01271), with one convolution a block: each doubles its dilation
 until the last frame sees all.

@@ -1,4 +1,4 @@
-"""Several views of a clip side by side in one feature, `(batch, frames, views * dim)`, as a head sees them.
+"""Several views of a clip concatenated in one feature, `(batch, frames, views * dim)`, as a head sees them.
 
 Where views are parts of the picture, the largest change over them keeps what happens to small people
 far away; the mean over the picture hides it.
@@ -10,7 +10,7 @@ from reelflow.nets.heads.motion import differences
 
 
 def roots(features: KerasTensor) -> KerasTensor:
-    """Roots of the features, signs kept, so that a few strong dimensions do not outshine the others."""
+    """Roots of the features, signs kept, so that a few strong dimensions do not dominate."""
     return ops.sign(features) * ops.sqrt(ops.absolute(features))
 
 

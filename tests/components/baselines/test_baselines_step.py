@@ -170,7 +170,7 @@ def test_frames_of_other_clips_are_refused(tmp_path, neither):
 
 def test_a_class_without_frames_is_named(tmp_path):
     inputs = write_both(tmp_path, without=32)
-    with pytest.raises(DataError, match="holdout: no clips with frames to learn up from"):
+    with pytest.raises(DataError, match="holdout: no training clips with frames of up"):
         run(PARAMS, protocol="holdout", **inputs, baselines=tmp_path)
 
 

@@ -9,11 +9,13 @@ import pytest
 
 from components.conversion import reference, step
 from components.frames.extract import Extracted, _encode
-from components.frames.shards import assign_shards, write_shard
+from components.frames.shards import assign_shards
+from components.frames.write import write_shard
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.lineage import LINEAGE
-from reelflow.backbones import Backbone, load_backbone
+from reelflow.backbones.interface import Backbone
+from reelflow.backbones.registry import load_backbone
 from reelflow.backbones.thumbnail import SPEC, Thumbnail
 from reelflow.contracts import BundleReport, Clip, EvaluationReport, FramesReport, Split
 from reelflow.edge.bundle import open_bundle
@@ -24,11 +26,14 @@ from reelflow.files import sha256_file
 from reelflow.nets.saved import save_head
 from reelflow.params import load_params
 from reelflow.progress import watched_by
+from reelflow.settings import Settings
 from reelflow.video.preprocess import preprocess
 from reelflow.video.views import VIEWS
 from tests import fake_features, fake_reports
 from tests.bundles import FRAMES, RandomFrames, random_head
+from tests.environment import in_environment
 
+run = in_environment(step.run)
 PARAMS = load_params(Path("params.yaml")).conversion
 LABELS = ("down", "up")
 COUNTS: dict[Split, int] = {"train": 3, "validation": 1, "test": 5}
@@ -135,7 +140,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def bundle(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("output") / "bundle"
-    step.run(PARAMS, weights="imagenet", seed="1", bundle=folder, **inputs)
+    run(PARAMS, weights="imagenet", seed="1", bundle=folder, **inputs)
     return folder
 
 
@@ -179,7 +184,7 @@ def test_parity_is_that_of_every_test_clip(bundle: Path, inputs: dict[str, Path]
 
 def test_parity_is_of_raw_scores_averaged_over_views(tmp_path: Path):
     inputs = write_inputs(tmp_path, Thumbnail(), views=("plain", "flip"))
-    report = step.run(PARAMS, weights="imagenet", seed="1", bundle=tmp_path / "bundle", **inputs)
+    report = run(PARAMS, weights="imagenet", seed="1", bundle=tmp_path / "bundle", **inputs)
     assert report.sampling.views == ("plain", "flip")
     assert report.temperature != 1
     assert 0 < report.parity.max_score_difference < 0.02
@@ -195,7 +200,7 @@ def test_parity_is_of_raw_scores_averaged_over_views(tmp_path: Path):
 def test_without_clips_held_out_parity_is_that_of_seen_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     inputs = write_inputs(tmp_path, Thumbnail(), protocol="group_kfold(2)")
     monkeypatch.setattr(reference, "MAX_SEEN_CLIPS", 12)
-    report = step.run(PARAMS, weights="imagenet", seed="1", bundle=tmp_path / "bundle", **inputs)
+    report = run(PARAMS, weights="imagenet", seed="1", bundle=tmp_path / "bundle", **inputs)
     assert (report.parity.seen, report.parity.clips) == (True, 12)
     assert 0 < report.parity.max_score_difference < 0.02
     assert report.parity.agreement == 1
@@ -223,7 +228,7 @@ def test_a_second_run_gives_the_same_bundle_whatever_lay_there(
     for name in ("head.tflite", ".head.tflite.77.tmp", "backbone.tflite"):
         (left / name).write_bytes(b"half-written")
     with watched_by(events.append):
-        again = step.run(PARAMS, weights="imagenet", seed="1", bundle=left, **inputs)
+        again = run(PARAMS, weights="imagenet", seed="1", bundle=left, **inputs)
     assert again == open_bundle(bundle).report
     assert sorted(path.name for path in left.iterdir()) == ["bundle.json", "golden", "head.tflite", LINEAGE]
 
@@ -238,9 +243,9 @@ def test_a_second_run_gives_the_same_bundle_whatever_lay_there(
 
 def test_a_quantised_network_gives_the_very_codes_that_trained(shared_data: Path, tmp_path: Path):
     weights = str(shared_data / "weights")
-    backbone = load_backbone("mobilenet_v2_quant", weights, seed=1)
+    backbone = load_backbone("mobilenet_v2_quant", weights, seed=1, settings=Settings())
     inputs = write_inputs(tmp_path, backbone, {"train": 1, "validation": 1, "test": 2})
-    report = step.run(PARAMS, weights=weights, seed="1", bundle=tmp_path / "bundle", **inputs)
+    report = run(PARAMS, weights=weights, seed="1", bundle=tmp_path / "bundle", **inputs)
     assert report.backbone_quantization == "uint8"
     assert report.parity.max_score_difference < 0.05
     frames = RandomFrames().read("any")
@@ -251,10 +256,10 @@ def test_a_quantised_network_gives_the_very_codes_that_trained(shared_data: Path
 @pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["float16", "int8"])
 def test_a_float_network_is_quantised(tmp_path: Path, quantization: str):
-    backbone = load_backbone("mobilenet_v2", "random", seed=7)
+    backbone = load_backbone("mobilenet_v2", "random", seed=7, settings=Settings())
     inputs = write_inputs(tmp_path, backbone, {"train": 2, "validation": 1, "test": 2})
     params = PARAMS.model_copy(update={"backbone": quantization})
-    report = step.run(params, weights="random", seed="7", bundle=tmp_path / "bundle", **inputs)
+    report = run(params, weights="random", seed="7", bundle=tmp_path / "bundle", **inputs)
     assert report.backbone_quantization == quantization
     assert report.files["backbone.tflite"].size_bytes < 5_000_000
     classifier, frames = Classifier(open_bundle(tmp_path / "bundle")), RandomFrames().read("any")
@@ -263,7 +268,7 @@ def test_a_float_network_is_quantised(tmp_path: Path, quantization: str):
     assert found.dtype == expected.dtype == np.float16
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.98
     with pytest.raises(BundleError, match="name the same weights"):
-        step.run(params, weights="random", seed="8", bundle=tmp_path / "other", **inputs)
+        run(params, weights="random", seed="8", bundle=tmp_path / "other", **inputs)
 
 
 @pytest.mark.parametrize("changed", ["dataset", "frames"])
@@ -272,7 +277,7 @@ def test_other_clips_are_refused(inputs: dict[str, Path], tmp_path: Path, change
     document = other / f"{changed}.json"
     document.write_text(document.read_text().replace(data_hash_of(inputs), "ab" * 32))
     with pytest.raises(BundleError, match="holds other clips"):
-        step.run(PARAMS, weights="random", seed="1", bundle=tmp_path / "bundle", **inputs | {changed: other})
+        run(PARAMS, weights="random", seed="1", bundle=tmp_path / "bundle", **inputs | {changed: other})
 
 
 def data_hash_of(inputs: dict[str, Path]) -> str:
@@ -287,7 +292,7 @@ def test_an_altered_candidate_is_refused(inputs: dict[str, Path], tmp_path: Path
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(BundleError, match=file):
-        step.run(
+        run(
             PARAMS, weights="random", seed="1", bundle=tmp_path / "b", **inputs | {"evaluations": evaluations}
         )
     assert not (tmp_path / "b" / "bundle.json").exists()
@@ -296,7 +301,7 @@ def test_an_altered_candidate_is_refused(inputs: dict[str, Path], tmp_path: Path
 def test_no_candidate_is_an_error(inputs: dict[str, Path], tmp_path: Path):
     (tmp_path / "evaluations").mkdir()
     with pytest.raises(BundleError, match="no evaluated classifier"):
-        step.run(
+        run(
             PARAMS,
             weights="random",
             seed="1",
@@ -312,25 +317,25 @@ def test_a_bundle_that_fails_its_own_test_is_not_delivered(
         Classifier, "scores_from_features", lambda self, codes: np.random.default_rng().random(2, np.float32)
     )
     with pytest.raises(ReelflowError, match="differ from the golden ones"):
-        step.run(PARAMS, weights="random", seed="1", bundle=tmp_path / "bundle", **inputs)
+        run(PARAMS, weights="random", seed="1", bundle=tmp_path / "bundle", **inputs)
 
 
 @pytest.mark.slow
 def test_a_candidate_brings_the_weights_of_a_backbone_that_was_trained_too(tmp_path: Path):
-    published = load_backbone("mobilenet_v2", "random", seed=7)
+    published = load_backbone("mobilenet_v2", "random", seed=7, settings=Settings())
     own = tmp_path / BACKBONE_WEIGHTS
     published._network.save_weights(own)  # type: ignore[attr-defined]
     expected = published.spec.model_copy(update={"weights_sha256": sha256_file(own)})
-    found = step._load_backbone(expected, "/nowhere", "1", tmp_path)
+    found = step._load_backbone(expected, "/nowhere", 1, tmp_path, Settings())
     frame = np.random.default_rng(1).integers(0, 256, (1, 224, 224, 3), np.uint8)
     np.testing.assert_array_equal(found.embed(frame), published.embed(frame))
 
 
 def test_weights_must_be_those_of_the_features(shared_data: Path, tmp_path: Path):
-    spec = load_backbone("mobilenet_v2_quant", str(shared_data / "weights"), seed=1).spec
+    spec = load_backbone("mobilenet_v2_quant", str(shared_data / "weights"), seed=1, settings=Settings()).spec
     other = spec.model_copy(update={"weights_sha256": "ab" * 32})
-    step._load_backbone(spec, str(shared_data / "weights"), "1", tmp_path)
+    step._load_backbone(spec, str(shared_data / "weights"), 1, tmp_path, Settings())
     with pytest.raises(BundleError, match="name the same weights"):
-        step._load_backbone(other, str(shared_data / "weights"), "1", tmp_path)
+        step._load_backbone(other, str(shared_data / "weights"), 1, tmp_path, Settings())
     with pytest.raises(WeightsError):
-        step._load_backbone(spec, "/nowhere", "1", tmp_path)
+        step._load_backbone(spec, "/nowhere", 1, tmp_path, Settings())

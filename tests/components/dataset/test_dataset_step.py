@@ -100,7 +100,7 @@ def test_what_cannot_be_used_is_left_out_with_its_reason(source, tmp_path):
     shutil.copy(bad / "clip\n1.mp4", bad / "copy.mp4")
     report = run_on(source, tmp_path / "dataset")
     reasons = reasons_of(report)
-    assert reasons["run ä/text.mp4"].startswith("it is no video")
+    assert reasons["run ä/text.mp4"].startswith("it is not a")
     assert reasons["run ä/zero.mp4"] == "the file is empty"
     assert reasons["run ä/link.mp4"] == "it is missing, or no regular file"
     assert reasons["run ä/copy.mp4"] == "same content as run ä/clip\n1.mp4"
@@ -236,7 +236,7 @@ def test_ucf101_as_it_lies_here_by_the_lists(shared_data, tmp_path):
     clips = read_clips(tmp_path / "dataset")
     assert report == DatasetReport.open(tmp_path / "dataset")
     assert (report.labels, len(report.dropped_classes), len(clips)) == (("Punch", "YoYo"), 4, 87)
-    assert "there is none of 95 of the 101 classes" in report.notes[0]
+    assert "95 of the 101 classes have no clip" in report.notes[0]
     assert "Punch: 25 clips, all in the test list" in report.notes[-1]
     listed = set(Path(lists["test"]).read_text().split())
     yoyo = [clip for clip in clips if clip.label == "YoYo"]

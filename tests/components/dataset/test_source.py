@@ -55,7 +55,7 @@ def test_what_is_no_clip_by_name_is_left_aside(tmp_path):
     )
     with watched_by((notices := []).append):
         assert paths_of(tmp_path) == ["a/1.mp4"]
-    assert "3 file(s) left aside" in notices[0]["message"]
+    assert "3 file(s) ignored" in notices[0]["message"]
 
 
 def test_names_that_are_no_utf8_are_left_out(tmp_path):
@@ -94,11 +94,11 @@ def test_files_that_groups_csv_does_not_list_are_left_out(tmp_path):
         ("path,label\nx/1.mp4,a\n", "expected path, label, group"),
         ("path,label,group\nx/1.mp4,a\n", "line 2"),
         ("path,label,group\nx/1.mp4,,g\n", "line 2"),
-        ("path,label,group\n../1.mp4,a,g\n", "leads out of the folder"),
-        ("path,label,group\n/etc/passwd,a,g\n", "leads out of the folder"),
+        ("path,label,group\n../1.mp4,a,g\n", "is outside of the folder"),
+        ("path,label,group\n/etc/passwd,a,g\n", "is outside of the folder"),
         ("path,label,group\nx/1.mp4,a,g\nx/1.mp4,b,g\n", "line 3: x/1.mp4 is listed twice"),
         ("path,label,group\n", "holds no clips"),
-        ("path,label,group\nx/\0.mp4,a,g\n", "is no path: it holds a zero byte"),
+        ("path,label,group\nx/\0.mp4,a,g\n", "is not a path: it has a zero byte"),
     ],
 )
 def test_a_wrong_groups_csv_is_an_error_that_says_where(tmp_path, text, said):
@@ -111,19 +111,19 @@ def test_a_wrong_groups_csv_is_an_error_that_says_where(tmp_path, text, said):
 def test_a_groups_csv_in_another_encoding_is_an_error(tmp_path):
     touch(tmp_path, "x/1.mp4")
     (tmp_path / "groups.csv").write_bytes("path,label,group\nx/ä.mp4,a,g\n".encode("latin-1"))
-    with pytest.raises(DataError, match="no CSV file in UTF-8"):
+    with pytest.raises(DataError, match="not a CSV file in UTF-8"):
         find_clips(tmp_path)
 
 
 def test_a_groups_csv_that_is_no_file_is_never_passed_over(tmp_path):
     touch(tmp_path, "x/1.mp4")
     (tmp_path / "groups.csv").symlink_to("gone.csv")
-    with pytest.raises(DataError, match="no file that can be read"):
+    with pytest.raises(DataError, match="not a readable file"):
         find_clips(tmp_path)
 
 
 def test_folders_without_clips_are_errors(tmp_path):
-    with pytest.raises(DataError, match="is no folder"):
+    with pytest.raises(DataError, match="is not a folder"):
         find_clips(tmp_path / "missing")
     with pytest.raises(DataError, match="holds no clips"):
         find_clips(tmp_path)

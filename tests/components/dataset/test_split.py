@@ -110,7 +110,7 @@ def test_lists_that_cut_groups_are_noticed(tmp_path):
     test = [member.path for member in members if "_c01" in member.path]
     with watched_by((notices := []).append):
         split_clips(members, labels_of(members), with_lists(tmp_path, train, test))
-    assert "24 group(s) stand in both lists" in notices[0]["message"]
+    assert "24 group(s) are in both lists" in notices[0]["message"]
 
 
 def test_a_class_that_is_in_one_list_alone_is_named(tmp_path):
@@ -146,9 +146,9 @@ def test_classes_that_the_lists_do_not_suffice_for_are_cut_by_group(tmp_path, sp
     assert punch == {"train": 32, "validation": 4, "test": 12}  # near 62, 10 and 28 % of 48 in groups of 4
     assert len({(m.group, result.splits[m.path]) for m in kept if m.label == "Punch"}) == 12
     assert result.notes == (
-        "97 of 102 listed clips are at hand and usable; there is none of 1 of the 4 classes",
-        "classes at hand in part: Dive 1 of 5",
-        "1 class(es) lack clips in one of the lists and are cut by whole groups instead (Punch: 48 clips, "
+        "97 of 102 listed clips are available and usable; 1 of the 4 classes have no clip",
+        "partly available classes: Dive 1 of 5",
+        "1 class(es) lack clips in one of the lists and are split by whole groups instead (Punch: 48 clips, "
         "all in the test list): figures that these classes take part in cannot be compared with figures on "
         "the lists",
     )
@@ -207,7 +207,7 @@ def test_lists_of_another_folder_are_pointed_out(tmp_path):
     members = [Member(f"UCF-101/{m.path}", m.label, m.group) for m in ucf101()]
     params = with_lists(tmp_path, ["YoYo/a.avi"], ["YoYo/b.avi"], incomplete="split")
     with pytest.raises(
-        DataError, match=r"none of 96 clips stands in the split lists; the first clip is UCF-101/"
+        DataError, match=r"none of 96 clips is in the split lists; the first clip is UCF-101/"
     ):
         split_clips(members, labels_of(members), params)
 
@@ -216,7 +216,7 @@ def test_lists_that_leave_no_train_clips_are_refused(tmp_path):
     members = ucf101(groups=12, clips=1)
     train = [member.path for member in members if member.group[-2:] in ("01", "02")]
     test = [member.path for member in members if member.path not in train]
-    with pytest.raises(DataError, match="leaves nothing of the train list"):
+    with pytest.raises(DataError, match="uses up the train list: lower it"):
         split_clips(members, labels_of(members), with_lists(tmp_path, train, test, validation=0.2))
 
 

@@ -155,7 +155,7 @@ def test_many_classes_get_a_matrix_of_the_most_confused_ones(tmp_path):
     baselines = fake_scores.write_baselines(tmp_path / "baselines", dataset)
     report = evaluate(tmp_path, {"dataset": dataset, "features": features, "baselines": baselines})
     figures = {path.stem for path in (tmp_path / "out").glob("*.png")}
-    whole = {"confusion", "confusion_normalised", "per_class", "reliability"}
+    whole = {"confusion", "confusion_normalised", "curves", "per_class", "reliability"}
     assert figures == whole | {"confusion_chosen"}
     assert report.top_k == 5
     assert report.metrics["accuracy"] <= report.metrics["top5_accuracy"] <= 1

@@ -12,19 +12,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from components.features import step
 from components.features.shards import ShardNote
-from components.features.step import run
 from reelflow.artifacts.features import FeatureStore
 from reelflow.artifacts.frames import FrameStore
-from reelflow.backbones import load_backbone
+from reelflow.backbones.registry import load_backbone
 from reelflow.backbones.thumbnail import SPEC, Thumbnail
 from reelflow.contracts import FeaturesReport
 from reelflow.errors import BundleError, ParamsError
 from reelflow.params import FeaturesParams, load_params
 from reelflow.progress import watched_by
+from reelflow.settings import Settings
 from reelflow.video.preprocess import preprocess
 from reelflow.video.views import VIEWS, offset_of
+from tests.environment import in_environment
 from tests.fake_frames import DATA_HASH, write_frames
+
+run = in_environment(step.run)
 
 PARAMS = load_params(Path("params.yaml")).features
 
@@ -69,7 +73,7 @@ def test_every_clip_has_the_codes_of_its_own_frames(frames: Path, out: Path) -> 
     report = run(PARAMS, backbone="thumbnail", frames=frames, features=out)
     source, found = FrameStore(frames), FeatureStore(out)
     assert found.clip_ids == source.clip_ids
-    spec = load_backbone("thumbnail", "imagenet", seed=1).spec
+    spec = load_backbone("thumbnail", "imagenet", seed=1, settings=Settings()).spec
     for clip_id in source.clip_ids:
         expected = preprocess(source.read(clip_id), spec.preprocessing).reshape(3, 192)
         np.testing.assert_array_equal(found.gather([clip_id])[0], expected)
@@ -207,7 +211,7 @@ def test_the_study_s_network_runs_in_threads(frames: Path, out: Path, shared_dat
     params = PARAMS.model_copy(update={"weights": str(shared_data / "weights")})
     run(params, backbone="mobilenet_v2_quant", frames=frames, features=out)
     source, found = FrameStore(frames), FeatureStore(out)
-    alone = load_backbone("mobilenet_v2_quant", params.weights, seed=1)
+    alone = load_backbone("mobilenet_v2_quant", params.weights, seed=1, settings=Settings())
     for clip_id in source.clip_ids:
         expected = alone.embed(preprocess(source.read(clip_id), alone.spec.preprocessing))
         np.testing.assert_array_equal(found.gather([clip_id])[0], expected)

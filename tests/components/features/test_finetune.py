@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from components.features import step
 from components.features.finetune import NOTE
 from components.features.maps import MOST_BYTES, MOST_FRAMES, _frames_a_clip
-from components.features.step import run
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.artifacts.features import FeatureStore
 from reelflow.artifacts.frames import FrameStore
@@ -30,8 +30,11 @@ from reelflow.files import sha256_file
 from reelflow.params import FeaturesParams, load_params
 from reelflow.progress import Event, watched_by
 from reelflow.video.preprocess import preprocess
+from tests.environment import in_environment
 from tests.fake_features import make_clips, write_dataset
 from tests.fake_frames import write_shard
+
+run = in_environment(step.run)
 
 LABELS = ("horizontal", "vertical")
 COUNTS = {"train": 12, "validation": 6, "test": 2}  # clips a class
@@ -67,8 +70,10 @@ def load_small(weights: str) -> KerasBackbone:
 @pytest.fixture(autouse=True)
 def networks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "components.features.step.load_backbone", lambda _, weights, seed: load_small(weights)
+        "components.features.step.load_backbone", lambda _, weights, **__: load_small(weights)
     )
+    registry = {"small": "reelflow.backbones.keras_application"}
+    monkeypatch.setattr("components.features.shards.BACKBONES", registry)
 
 
 @dataclass(frozen=True)

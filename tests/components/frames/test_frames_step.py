@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,14 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.frames.extract import extract
-from components.frames.step import run
+from components.frames import step
+from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.frames import FrameStore
 from reelflow.contracts import FramesReport
 from reelflow.errors import BundleError, DataError, ParamsError
 from reelflow.params import FramesParams
 from reelflow.video.sample import uniform_indices
+from tests.environment import in_environment
 from tests.videos import level, write_dataset, write_video
+
+run = in_environment(step.run)
 
 PARAMS = FramesParams(count=5, oversample=1, jpeg_quality=95, shards=4, clip_timeout_s=60)
 
@@ -109,7 +113,7 @@ def test_clips_that_changed_since_are_left_out(dataset, tmp_path):
 def test_no_clip_left_is_an_error(dataset, tmp_path):
     for path in (tmp_path / "clips").rglob("*.mp4"):
         path.unlink()
-    with pytest.raises(DataError, match="no clip gave frames"):
+    with pytest.raises(DataError, match="no clip could be decoded"):
         run_into(dataset, tmp_path / "frames")
     assert not (tmp_path / "frames/frames.json").exists()
 
@@ -207,7 +211,7 @@ def test_parts_share_what_the_whole_step_then_takes(dataset, tmp_path, monkeypat
         parts.append(run(PARAMS, dataset=dataset, frames=folder, part=part))
     dealt = [shard for report in parts for shard in report.shards]
     assert sorted(dealt, key=lambda shard: shard.file) == list(alone.shards)
-    monkeypatch.setattr("components.frames.step.extract", None)  # no clip is decoded any more
+    shutil.rmtree(tmp_path / "clips")  # no clip is decoded any more
     assert run_into(dataset, tmp_path / "whole") == alone
 
 
@@ -215,7 +219,7 @@ def test_what_a_killed_attempt_did_not_share_the_next_one_shares(dataset, tmp_pa
     monkeypatch.setenv("REELFLOW_STORE", "none")
     alone = run_into(dataset, tmp_path / "frames")
     monkeypatch.setenv("REELFLOW_STORE", str(tmp_path / "store"))
-    monkeypatch.setattr("components.frames.step.extract", None)
+    shutil.rmtree(tmp_path / "clips")
     assert run_into(dataset, tmp_path / "frames") == run_into(dataset, tmp_path / "elsewhere") == alone
 
 
@@ -233,24 +237,15 @@ def test_a_part_that_is_none(dataset, tmp_path, part):
 
 def test_another_clip_makes_its_shard_alone_again(dataset, tmp_path, monkeypatch):
     before = run_into(dataset, tmp_path / "before")
-    made: list[str] = []
-
-    def counting(task):
-        made.append(task[1].path)
-        return extract(task)
-
-    monkeypatch.setattr("components.frames.step.extract", counting)
-    monkeypatch.setattr("components.frames.step.in_processes", one_by_one)
     root = tmp_path / "clips"
-    write_video(root / "class 0" / "new.mp4", 5, seed=99)
-    paths = sorted(root.glob("*/*.mp4"))
-    write_dataset(tmp_path / "dataset", paths, root)
-    after = run_into(dataset, tmp_path / "after")
-    kept = {shard.file for shard in after.shards if shard in before.shards}
-    (changed,) = [shard for shard in after.shards if shard.file not in kept]
-    assert len(made) == len(changed.clip_ids)
-    assert "class 0/new.mp4" in made
-
-
-def one_by_one(work, tasks, timeout_s):
-    return (work(task) for task in tasks)
+    new = write_video(root / "class 0" / "new.mp4", 5, seed=99)
+    write_dataset(tmp_path / "dataset", sorted(root.glob("*/*.mp4")), root)
+    with monkeypatch.context() as patch:
+        patch.setenv("REELFLOW_STORE", "none")
+        expected = run_into(dataset, tmp_path / "alone")
+    (changed,) = (shard for shard in expected.shards if shard not in before.shards)
+    clips = {clip.clip_id: root / clip.path for clip in read_clips(dataset)}
+    assert new in {clips[clip_id] for clip_id in changed.clip_ids}
+    for clip_id in clips.keys() - set(changed.clip_ids):
+        clips[clip_id].unlink()  # they are not decoded any more
+    assert run_into(dataset, tmp_path / "after") == expected

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.frames.extract import Extracted
-from components.frames.shards import assign_shards, whole_shard, write_shard
+from components.frames.shards import assign_shards, whole_shard
+from components.frames.write import write_shard
 from reelflow.artifacts.frames import ShardIndex, index_path
 from reelflow.contracts import Clip
 from reelflow.errors import ClipError

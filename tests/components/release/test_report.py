@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.release.charts import most_frequent_errors
-from components.release.report_text import baseline_in_words, protocol_in_words, rejection_in_words
+from components.release.report_text import describe_baseline, describe_protocol, describe_rejection
 from components.release.sections import fold_rows, reach
 from components.release.step import run
 from components.release.stills import choose
@@ -111,13 +111,13 @@ def test_every_section_is_there_and_the_links_lead_to_them(plain):
 
 def test_the_verdict_stands_in_words(plain):
     found = words(plain)
-    assert "thumbnail-gru names 8 of 10 test clips correctly" in found
+    assert "thumbnail-gru classifies 8 of 10 test clips correctly" in found
     assert "Promoted to champion" in found
     assert "That is 80.0 % (95 % interval 70.0 to 90.0) over 2 classes" in found
-    assert "always naming the most frequent class would give 50.0" in found
-    assert "come from 5 groups (recordings), none of which was trained on." in found
+    assert "always answering the most frequent class would reach 50.0" in found
+    assert "come from 5 groups (recordings), none of which is in the training clips." in found
     assert "One split: the models were trained on the train clips" in found
-    assert "Beware" not in found
+    assert "Warning: this classifier" not in found
 
 
 def test_every_accuracy_bears_its_interval(plain):
@@ -132,11 +132,11 @@ def test_every_accuracy_bears_its_interval(plain):
 
 def test_a_classifier_that_is_not_clearly_above_a_baseline_is_told_in_the_verdict(tmp_path):
     found = words(page(tmp_path, baselines={"metadata": 0.75, "thumbnails": 0.3}))
-    beware = "Beware: this classifier is not clearly above what clip metadata alone would give."
+    beware = "Warning: this classifier is not clearly better than one with clip metadata only."
     assert "It may have learned how the clips were made" in found
     assert found.count(beware) == 2  # in the verdict, and in the section
-    assert "Not clearly above: a classifier with clip metadata alone reaches 75.0 %" in found
-    assert "Clearly above: a classifier with thumbnails alone reaches 30.0 %" in found
+    assert "Not clearly above: a classifier with clip metadata only reaches 75.0 %" in found
+    assert "Clearly above: a classifier with thumbnails only reaches 30.0 %" in found
     assert "Best shortcut 75.0 %" in found
 
 
@@ -145,7 +145,7 @@ def test_folds_stand_in_a_table_and_no_group_leaks(tmp_path):
     found = words(text)
     assert '<a href="#folds">' in text
     assert "4-fold cross-validation by group: every clip was tested once, by a model that had not" in found
-    assert "none of which was trained on" in found
+    assert "none of which is in the training clips" in found
     assert "fold 4 12 2 6 3" in found
     assert "all together 16" in found
     assert "The model in the bundle was trained on all clips" in found
@@ -171,7 +171,7 @@ def test_what_the_scores_mean(plain):
     found = words(plain)
     assert "1.70: the scores as they come were too sure of themselves" in found
     assert "21.0 points before, 6.0 after" in found
-    assert "An answer with a score below 61.0 % is reported as no answer" in found
+    assert "An answer with a score below 61.0 % is rejected" in found
 
 
 @pytest.mark.parametrize(
@@ -179,11 +179,11 @@ def test_what_the_scores_mean(plain):
     [
         ({}, "on the test clips 70.0 % of the clips are answered, and 85.7 % of these answers are right."),
         ({"reject_below": 0}, "No answer is rejected: on the validation clips 90 % were right without any"),
-        ({"reject_below": 0, "target_met": False}, "no threshold would bring 90 % of the answers"),
+        ({"reject_below": 0, "target_met": False}, "no threshold makes 90 % of the answers"),
     ],
 )
 def test_what_becomes_of_unsure_answers(changes, expected):
-    assert expected in rejection_in_words(calibration(**changes))
+    assert expected in describe_rejection(calibration(**changes))
 
 
 @pytest.mark.parametrize(
@@ -197,15 +197,15 @@ def test_what_becomes_of_unsure_answers(changes, expected):
     ],
 )
 def test_every_protocol_has_words(protocol, folds, expected):
-    assert expected in protocol_in_words(protocol, folds)
+    assert expected in describe_protocol(protocol, folds)
 
 
 @pytest.mark.parametrize(
     ("accuracy", "clearly", "start"),
     [(0.3, True, "Clearly"), (0.7, False, "Not clearly"), (0.9, False, "Not above")],
 )
-def test_a_baseline_in_words(accuracy, clearly, start):
-    assert baseline_in_words(
+def test_a_describe_baseline(accuracy, clearly, start):
+    assert describe_baseline(
         baseline_comparison("metadata", accuracy, 0.8, clearly_above=clearly)
     ).startswith(start)
 
@@ -219,7 +219,7 @@ def test_the_champion_comparison_is_a_table_of_four(tmp_path):
     assert "Better beyond noise: 90.0 % against 50.0 %" in found
     assert "Challenger right 20 16 only the challenger" in found
     assert "Challenger wrong 0 only the champion 4" in found
-    assert "a split as uneven as 16 to 0 is rarely chance" in found
+    assert "a split as uneven as 16 to 0 is rarely noise" in found
     first = words((tmp_path / "first release" / "report.html").read_text(encoding="utf-8"))
     assert "The challenger was compared with no other champion" in first
 
@@ -282,7 +282,7 @@ def test_a_dozen_clips_are_shown_as_five_frames_each(tmp_path):
 
 def test_a_perfect_classifier_and_two_classes(tmp_path):
     text = page(tmp_path, accuracies={"gru": 1.0})
-    assert "Not one test clip was mistaken." in text
+    assert "No test clip was misclassified." in text
     assert not re.search(r"\bnan\b", text)
 
 

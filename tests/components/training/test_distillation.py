@@ -12,7 +12,8 @@ from reelflow.errors import BundleError, ParamsError
 from reelflow.nets.examples import load_examples
 from reelflow.nets.saved import load_head
 from reelflow.progress import watched_by
-from reelflow.provenance import describe_step
+from reelflow.provenance.step import describe_step
+from reelflow.settings import Settings
 from reelflow.tracking.teachers import gathered
 from tests import fake_features as fake
 
@@ -53,7 +54,7 @@ def train(folder: Path, inputs: dict[str, Path], teachers: list[Path], head: str
     folder.mkdir(parents=True)
     protocol = changes.pop("protocol", "holdout")
     params = fake.training_params(**STUDENT | changes, teacher=tuple(map(str, teachers)))
-    with gathered(params.teacher) as found:
+    with gathered(params.teacher, Settings()) as found:
         return run(params, head=head, protocol=protocol, **inputs, model=folder, **found)
 
 
@@ -79,7 +80,7 @@ def test_several_teachers_teach_their_mean(tmp_path, inputs, teacher):
     other = fake.write_model(tmp_path / "other", inputs["features"], LABELS, "lstm", seed=5)
     examples, clips = load_examples(**inputs)
     (fold,) = fold_rows(examples, clips, Protocol.parse("holdout"))
-    with gathered([str(teacher), str(other / "model.keras")]) as found:
+    with gathered([str(teacher), str(other / "model.keras")], Settings()) as found:
         scores = distilled_scores(found["teachers"], examples, fold)
     assert scores.shape == (len(clips), 1, 4)
     networks = [load_head(folder / "model.keras") for folder in (teacher, other)]
@@ -97,14 +98,14 @@ def test_a_linear_head_has_no_use_for_a_teacher_and_says_so(tmp_path, inputs, te
 
 def test_a_teacher_of_other_labels_is_refused(tmp_path, inputs):
     other = fake.write_model(tmp_path / "other", inputs["features"], ("a", "b", "c", "e"), "gru")
-    with pytest.raises(BundleError, match="names the classes a, b, c, e, the clips have a, b, c, d"):
+    with pytest.raises(BundleError, match="has the classes a, b, c, e, the clips have a, b, c, d"):
         train(tmp_path / "model", inputs, [other])
 
 
 def test_a_teacher_of_other_features_is_refused(tmp_path, inputs, teacher):
     other = fake.write_model(tmp_path / "other", inputs["features"], LABELS, "gru")
     TrainingReport.open(other).model_copy(update={"frames": 9}).save(other)
-    with pytest.raises(BundleError, match="takes 9 frames of thumbnail"):
+    with pytest.raises(BundleError, match="expects 9 frames of thumbnail"):
         train(tmp_path / "model", inputs, [other])
 
 
@@ -124,7 +125,7 @@ def test_a_teacher_that_may_have_seen_the_test_clips_is_refused(tmp_path, inputs
 
 
 def test_a_teacher_is_refused_by_other_protocols_than_holdout(tmp_path, inputs, teacher):
-    with pytest.raises(ParamsError, match=r"trained on clips that some fold tests; take .* holdout"):
+    with pytest.raises(ParamsError, match=r"trained on clips that some fold tests; use .* holdout"):
         train(tmp_path / "model", inputs, [teacher], protocol="group_kfold(3)")
 
 
@@ -138,7 +139,7 @@ def test_an_altered_teacher_is_refused(tmp_path, inputs):
 
 def test_the_key_of_a_training_depends_on_the_teacher_s_content_not_its_place(tmp_path, inputs, teacher):
     def key(folder: Path) -> str:
-        with gathered([str(folder)]) as found:
+        with gathered([str(folder)], Settings()) as found:
             return describe_step("training", fake.training_params(), {**inputs, **found}, {}).key
 
     folders = {name: tmp_path / name for name in ("one", "same", "other")}

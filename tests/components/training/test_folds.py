@@ -18,8 +18,7 @@ from tests import fake_features as fake
 
 THREE = "group_kfold(3)"
 QUICK = {"learning_rate": 0.01, "batch_size": 32, "epochs": 8, "patience": 3, "units": 8, "dense_units": 16}
-FILES = ["curves.csv", "curves.png", "deployed.npy", "model.keras", "test.npy"]
-FILES += ["training.json", "validation.npy"]
+FILES = ["curves.csv", "deployed.npy", "model.keras", "test.npy", "training.json", "validation.npy"]
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +50,9 @@ def test_every_clip_is_tested_once_by_the_fold_that_holds_it_out(trained, inputs
     expected = [(clip.clip_id, place) for place, fold in enumerate(folds_of(inputs)) for clip in fold.test]
     assert list(zip(report.test.clip_ids, report.test.folds, strict=True)) == expected
     assert len({clip_id for clip_id, _ in expected}) == len(read_clips(inputs["dataset"]))
-    for fold, fold in zip(report.folds, folds_of(inputs), strict=True):
-        assert (fold.name, fold.test_clips) == (fold.name, len(fold.test))
-        assert (fold.train_clips, fold.validation_clips) == (len(fold.train), len(fold.validation))
+    for found, fold in zip(report.folds, folds_of(inputs), strict=True):
+        assert (found.name, found.test_clips) == (fold.name, len(fold.test))
+        assert (found.train_clips, found.validation_clips) == (len(fold.train), len(fold.validation))
 
 
 def test_validation_scores_are_pooled_and_give_the_metrics(trained, inputs):
@@ -135,7 +134,7 @@ def test_a_damaged_outcome_of_a_fold_is_made_again(tmp_path, inputs, trained):
     events = []
     with watched_by(events.append):
         train(tmp_path, inputs, "gru")
-    assert "is damaged and not used" in events[0]["message"]
+    assert "is damaged and ignored" in events[0]["message"]
     assert next(event["fold"] for event in events if event["kind"] == "epoch") == "fold 1"
     assert (tmp_path / "training.json").read_bytes() == (trained / "training.json").read_bytes()
 

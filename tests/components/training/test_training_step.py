@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
-from components.training import linear_learner as linear
 from components.training import step
+from components.training.learners import linear_learner as linear
 from components.training.step import run
 from reelflow.contracts import TrainingReport
 from reelflow.errors import BundleError, DataError, ParamsError
@@ -80,13 +80,12 @@ def test_the_model_is_that_of_the_best_epoch(trained, inputs):
 
 def test_the_folder_holds_the_files_and_nothing_else(trained):
     names = sorted(path.name for path in trained.iterdir())
-    assert names == ["curves.csv", "curves.png", "model.keras", "test.npy", "training.json", "validation.npy"]
+    assert names == ["curves.csv", "model.keras", "test.npy", "training.json", "validation.npy"]
     report = TrainingReport.open(trained)
     assert sha256_file(trained / "model.keras") == report.model_sha256
     rows = list(csv.DictReader((trained / "curves.csv").read_text().splitlines()))
     assert [int(row["epoch"]) for row in rows] == list(range(1, report.epochs_run + 1))
     assert float(rows[3]["train_loss"]) == pytest.approx(report.curves["train_loss"][3], abs=1e-6)
-    assert (trained / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_training_stops_when_the_validation_loss_stalls_and_tells_every_epoch(tmp_path, inputs):
@@ -226,5 +225,5 @@ def test_a_linear_model_without_a_solution_is_said(tmp_path, inputs, monkeypatch
         raise np.linalg.LinAlgError("not positive definite")
 
     monkeypatch.setattr(linear, "fit_linear", solve)
-    with pytest.raises(ParamsError, match="no solution with a penalty of 1e-05: take larger"):
+    with pytest.raises(ParamsError, match="no solution with a penalty of 1e-05: use larger"):
         train(tmp_path, inputs, "segment_linear", penalties=(1e-5, 1.0))

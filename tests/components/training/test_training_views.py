@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.training.fit import draw
+from components.training.learners.epochs import draw
 from components.training.step import run
 from reelflow.artifacts.predictions import read_predictions
 from reelflow.errors import ParamsError
@@ -102,5 +102,5 @@ def test_a_head_may_see_all_views_at_once(tmp_path, inputs, head):
 
 
 def test_views_that_no_device_computes_are_not_put_side_by_side(tmp_path, inputs):
-    with pytest.raises(ParamsError, match="the features hold earlier, which no device computes"):
+    with pytest.raises(ParamsError, match="the features hold earlier, which no device can compute"):
         train(tmp_path / "model", inputs, "gru", views="beside")

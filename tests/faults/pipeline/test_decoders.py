@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from components.frames import step
 from components.frames.extract import extract
-from components.frames.step import run
 from reelflow.artifacts.frames import FrameStore
 from reelflow.params import FramesParams
+from tests.environment import in_environment
 from tests.faulty_work import FATES, extract_faultily
 from tests.videos import write_dataset, write_video
+
+run = in_environment(step.run)
 
 LIMIT_S = 5
 FRAME_BYTES = 8000 * 8000 * 3

@@ -16,7 +16,7 @@ import pytest
 from reelflow.artifacts.evaluations import read_candidates
 from reelflow.backbones.mobilenet_v2_quant import FILE
 from reelflow.errors import StorageError
-from reelflow.provenance import PROVENANCE, Provenance
+from reelflow.provenance.step import PROVENANCE, Provenance
 from tests.faults.pipeline.disks import Disk, small_disk
 from tests.faults.pipeline.runs import results
 from tests.workplace import ROOT, Workplace

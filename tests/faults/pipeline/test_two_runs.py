@@ -57,6 +57,6 @@ def test_two_runs_in_one_folder_do_the_work_once(workplace: Workplace) -> None:
     running = [start(workplace) for _ in range(2)]
     for process in running:
         assert process.wait(600) == 0, printed(workplace)
-    assert printed(workplace).count("nothing has changed since this run: its results stand") == 1
+    assert printed(workplace).count("nothing has changed since this run: its results are up to date") == 1
     assert check_shards(workplace.folder / "out") == 6
     check_store(workplace.folder / "store")

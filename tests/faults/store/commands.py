@@ -1,23 +1,38 @@
-"""Real commands through the proxy, and what they must have said and left when it spoils their requests."""
+"""Commands through the proxy, and what they must print and leave when it spoils their requests.
 
-import os
-import subprocess
+They run in this process, because their imports take longer than their work.
+"""
+
+import io
+import runpy
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from reelflow.errors import StorageError
+from reelflow.objectstore.client import POLICY
 from tests.faults.store import proxy as faults
+from tests.faults.store.conftest import CALM
 from tests.faults.store.proxy import FaultyProxy
 from tests.faults.store.test_requests import MUTE
 from tests.s3_server import SECRET_KEY
-from tests.workplace import ROOT
 
-Done = subprocess.CompletedProcess[str]
-TIMEOUT_S, MUTE_TIMEOUT_S = 60, 1
+TIMEOUT_S, MUTE_TIMEOUT_S = 60, 0.5
+PAGE_SIZE = 4
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 def spoiled(
@@ -32,22 +47,26 @@ def run(
     proxy: FaultyProxy, cwd: Path, *command: str | Path, timeout_s: float = TIMEOUT_S, **environment: str
 ) -> Done:
     """Run `MODULE ARGUMENTS...` in a folder, where all that it keeps lies."""
-    return subprocess.run(
-        [sys.executable, "-m", "tests.faults.store.hasty", str(timeout_s), *map(str, command)],
-        cwd=cwd,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "REELFLOW_S3_ENDPOINT": proxy.endpoint,
-            "REELFLOW_CLIPS": str(cwd / "fetched"),
-            "REELFLOW_EVENTS": str(cwd / "events.jsonl"),
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
+    module, *arguments = map(str, command)
+    places = {
+        "REELFLOW_S3_ENDPOINT": proxy.endpoint,
+        "REELFLOW_CLIPS": str(cwd / "fetched"),
+        "REELFLOW_EVENTS": str(cwd / "events.jsonl"),
+    }
+    stdout, stderr, code = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
+        patch.chdir(cwd)
+        patch.setattr(sys, "argv", [module, *arguments])
+        patch.delitem(sys.modules, f"{module}.__main__", raising=False)  # runpy warns of it
+        for name, value in {**places, **environment}.items():
+            patch.setenv(name, value)
+        for name, value in {**vars(CALM), "page_size": PAGE_SIZE, "timeout_s": timeout_s}.items():
+            patch.setitem(vars(POLICY), name, value)
+        try:
+            runpy.run_module(module, run_name="__main__")
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return Done(code, stdout.getvalue(), stderr.getvalue())
 
 
 Case = tuple[str | bool | faults.Fault, ...]

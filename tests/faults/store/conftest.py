@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from reelflow.objectstore.client import TransferPolicy
 from reelflow.objectstore.s3 import S3Store
-from reelflow.s3 import TransferPolicy
 from reelflow.settings import Settings
 from tests.faults.store.proxy import FaultyProxy, faulty_proxy
 from tests.s3_server import BUCKET, SERVERS, credentials

@@ -20,11 +20,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reelflow.files import write_bytes, write_text
+from reelflow.objectstore.client import TransferPolicy
 from reelflow.objectstore.directory import DirectoryStore
 from reelflow.objectstore.interface import ObjectStore
 from reelflow.objectstore.s3 import S3Store
 from reelflow.objectstore.shards import Listing, SharedShards
-from reelflow.s3 import TransferPolicy
 from reelflow.settings import Settings
 
 KIND = "features"

@@ -27,7 +27,7 @@ def address(
     return f"s3://{BUCKET}/{tmp_path.name}"
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(6, marks=pytest.mark.slow)])
 def test_a_crowd_with_killed_writers_leaves_one_good_copy_of_each_shard(address, rounds):
     command = [sys.executable, "-m", "tests.faults.store.crowd", address, str(rounds), "1"]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
@@ -38,4 +38,4 @@ def test_a_crowd_with_killed_writers_leaves_one_good_copy_of_each_shard(address,
     assert counted["readers"] == rounds * 2
     assert counted["whole"] >= rounds * SHARDS
     assert counted["killed"] + counted.get("finished", 0) == rounds * 2
-    assert counted["killed"] >= rounds // 10  # moments are random
+    assert counted["killed"] >= rounds // 6  # moments are random

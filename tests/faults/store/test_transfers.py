@@ -13,7 +13,7 @@ from reelflow.objectstore.directory import DirectoryStore
 from reelflow.objectstore.interface import ObjectStore
 from reelflow.objectstore.s3 import S3Store
 from reelflow.objectstore.shards import SharedShards
-from reelflow.provenance import PROVENANCE
+from reelflow.provenance.step import PROVENANCE
 from reelflow.settings import Settings
 from tests.fake_frames import write_frames
 from tests.faults.store import proxy as faults

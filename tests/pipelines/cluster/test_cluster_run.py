@@ -38,7 +38,7 @@ class Cluster:
     """A stand-in: kfp's runner in place of pods; the rest is real."""
 
     def __init__(self, folder: Path, mlflow: str, webhook: str) -> None:
-        self.configure = Workplace(folder)
+        self.workplace = Workplace(folder)
         self.mlflow = MlflowClient(mlflow)
         self._folder, self._webhook = folder, webhook
         self._write(cluster_with_images(folder), mlflow)
@@ -52,7 +52,7 @@ class Cluster:
     def run(self, name: str) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"REELFLOW_RUN": name, "REELFLOW_WEBHOOK": self._webhook}
         environment |= {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
-        files = (self.configure.params, self._folder / "cluster.yaml", self._folder / "root" / name)
+        files = (self.workplace.params, self._folder / "cluster.yaml", self._folder / "root" / name)
         return subprocess.run(
             [sys.executable, "-W", "ignore", "-c", RUN, *map(str, files)],
             cwd=ROOT,
@@ -103,8 +103,9 @@ def cluster(tmp_path: Path, webhook: str) -> Iterator[Cluster]:
         yield Cluster(tmp_path, address, webhook)
 
 
+@pytest.mark.slow
 def test_a_scheduled_run_does_new_work_once_and_tells_of_failure(cluster, heard):
-    cluster.place.write_params(training={"heads": ["single_frame"]})
+    cluster.workplace.write_params(training={"heads": ["single_frame"]})
     first = cluster.run("run-1")
     assert first.returncode == 0, first.stdout + first.stderr
     (run,) = cluster.runs("run-1")
@@ -127,7 +128,7 @@ def test_a_scheduled_run_does_new_work_once_and_tells_of_failure(cluster, heard)
     assert not cluster.runs("run-2")
     assert heard == []
 
-    cluster.place.write_params(training={"heads": ["single_frame"]}, dataset={"split_lists": NO_LISTS})
+    cluster.workplace.write_params(training={"heads": ["single_frame"]}, dataset={"split_lists": NO_LISTS})
     failed = cluster.run("run-3")
     assert failed.returncode != 0
     (run,) = cluster.runs("run-3")
@@ -143,8 +144,9 @@ def test_a_scheduled_run_does_new_work_once_and_tells_of_failure(cluster, heard)
 NO_LISTS = {"train": "/nowhere/train.txt", "test": "/nowhere/test.txt"}
 
 
+@pytest.mark.slow
 def test_a_run_without_clips_says_so(cluster, heard):
-    cluster.place.write_params(dataset={"source": "/nowhere"})
-    load_params(cluster.place.params)
+    cluster.workplace.write_params(dataset={"source": "/nowhere"})
+    load_params(cluster.workplace.params)
     assert cluster.run("run-1").returncode != 0
-    assert "nothing at /nowhere in the pod" in heard[0]["reason"]
+    assert "/nowhere does not exist in the pod" in heard[0]["reason"]

@@ -43,7 +43,7 @@ FAILED = {key: RECORDED[key] for key in ("created_at", "finished_at", "run_detai
 
 
 def test_the_latest_runs_come_first_across_pages(fake, client, config, monkeypatch):
-    monkeypatch.setattr("pipelines.cluster.client.PAGE_SIZE", 2)
+    monkeypatch.setattr("pipelines.cluster.api.client.PAGE_SIZE", 2)
     for number in range(5):
         start(fake, client, config, f"run {number}")
     names = [run.name for run in list_runs(client, config.kfp.experiment, 3)]

@@ -6,7 +6,7 @@ import sys
 import pytest
 import yaml
 
-from pipelines.cluster.errors import ApiError
+from pipelines.cluster.api.errors import ApiError
 from pipelines.cluster.run_options import RunOptions
 from pipelines.cluster.submit import submit, version_name
 from reelflow.errors import ClusterError, ParamsError, StepError

@@ -23,6 +23,7 @@ from reelflow.settings import Settings
 from reelflow.sources.cache import ClipCache, SourceNote
 from reelflow.tracking.client import connect
 from reelflow.tracking.registry import LINEAGE_TAG
+from tests.environment import in_environment
 from tests.workplace import Workplace
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -117,7 +118,7 @@ def test_status_before_the_dataset_step_and_without_a_store(small_run, tmp_path,
     monkeypatch.setenv("REELFLOW_STORE", "none")
     found = data("status", "--params", small_run[0].params, "--out", tmp_path)
     assert "not known before the dataset step" in found.stdout
-    assert "shared with nobody: REELFLOW_STORE is none" in found.stdout
+    assert "shards are not shared: REELFLOW_STORE is none" in found.stdout
     assert "REELFLOW_STORE is none" in message(data("push", "--remote", tmp_path / "other"))
     assert "REELFLOW_STORE is none" in message(data("gc", "--dry-run"))
 
@@ -140,8 +141,8 @@ def test_after_a_pull_no_clip_is_decoded_and_no_backbone_runs(small_run, store, 
     monkeypatch.setattr(Thumbnail, "embed", lambda *_: calls.append("embedded"))
     params = load_params(place.params)
     (dataset,) = out.glob("work/dataset-*")
-    frames = frames_step.run(params.frames, dataset=dataset, frames=tmp_path / "frames")
-    made = features_step.run(
+    frames = in_environment(frames_step.run)(params.frames, dataset=dataset, frames=tmp_path / "frames")
+    made = in_environment(features_step.run)(
         params.features, backbone="thumbnail", frames=tmp_path / "frames", features=tmp_path / "features"
     )
     assert frames.metrics["clips"] == made.metrics["clips"] > 0

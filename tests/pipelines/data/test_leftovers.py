@@ -9,9 +9,9 @@ import pytest
 
 from pipelines.data.garbage import DAY_S
 from pipelines.data.leftovers import clear, find_leftovers
+from reelflow.objectstore.client import TransferPolicy
 from reelflow.objectstore.directory import DirectoryStore
 from reelflow.objectstore.s3 import S3Store
-from reelflow.s3 import TransferPolicy
 from reelflow.settings import Settings
 from tests.s3_server import BUCKET, SERVERS
 

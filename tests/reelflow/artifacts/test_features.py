@@ -67,7 +67,7 @@ def test_gathers_the_view_of_each_clip_that_is_asked_for(
 
 @pytest.mark.parametrize("views", [[0], [0, 3], [0, -1], np.array([3, 3])])
 def test_a_view_that_is_not_here_is_refused(store: FeatureStore, views: list[int]) -> None:
-    with pytest.raises(ValueError, match="views must name"):
+    with pytest.raises(ValueError, match="views must hold"):
         store.gather(IDS[:2], views)
 
 
@@ -77,7 +77,7 @@ def test_a_report_that_lacks_a_shard_of_a_view_is_refused(tmp_path: Path, left_o
     shards = list(report.shards)
     del shards[left_out]
     report.model_copy(update={"shards": tuple(shards)}).save(tmp_path)
-    with pytest.raises(BundleError, match=r"features\.json names other shards"):
+    with pytest.raises(BundleError, match=r"features\.json must name one shard"):
         FeatureStore(tmp_path)
 
 
@@ -85,7 +85,7 @@ def test_a_view_of_other_clips_is_refused(tmp_path: Path) -> None:
     report = FeaturesReport.open(write(tmp_path, views=VIEWS))
     mixed = report.shards[3].model_copy(update={"clip_ids": report.shards[3].clip_ids[::-1]})
     report.model_copy(update={"shards": (*report.shards[:3], mixed, *report.shards[4:])}).save(tmp_path)
-    with pytest.raises(BundleError, match=r"names other shards"):
+    with pytest.raises(BundleError, match=r"must name one shard"):
         FeatureStore(tmp_path)
 
 
@@ -135,7 +135,7 @@ def test_altered_codes_are_an_error(tmp_path: Path) -> None:
 
 def test_pickled_objects_are_not_unpacked(tmp_path: Path) -> None:
     np.save(write(tmp_path) / "shard-0.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(BundleError, match=r"no whole \.npy"):
+    with pytest.raises(BundleError, match=r"not a complete \.npy"):
         FeatureStore(tmp_path)
 
 

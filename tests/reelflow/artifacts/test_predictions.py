@@ -37,10 +37,10 @@ def test_scores_come_back(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"garbage", "no whole .npy file"),
-        (b"", "no whole .npy file"),
-        (packed(SCORES)[:-4], "no whole .npy file"),
-        (zipped(), "no whole .npy file"),
+        (b"garbage", "not a complete .npy file"),
+        (b"", "not a complete .npy file"),
+        (packed(SCORES)[:-4], "not a complete .npy file"),
+        (zipped(), "not a complete .npy file"),
         (packed(SCORES[:2]), r"expected float32 \(3, 2\)"),
         (packed(SCORES.astype(np.float64)), "expected float32"),
         (packed(SCORES * np.float32(np.nan)), "no probabilities"),
@@ -61,5 +61,5 @@ def test_a_file_of_other_things_is_refused(tmp_path: Path, content: bytes, messa
 @pytest.mark.parametrize("name", ["truth", "folds", "clip_ids"])
 def test_rows_that_do_not_fit_are_refused(tmp_path: Path, name: str):
     whole = write_predictions(tmp_path, "test", SCORES, IDS, [1, 0, 1]).model_dump()
-    with pytest.raises(ValidationError, match="one value a row"):
+    with pytest.raises(ValidationError, match="one value per row"):
         Predictions.model_validate(whole | {name: whole[name][:-1]})

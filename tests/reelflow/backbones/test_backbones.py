@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reelflow.backbones import BACKBONES, Backbone, load_backbone
+from reelflow.backbones.interface import Backbone
+from reelflow.backbones.registry import BACKBONES, load_backbone
 from reelflow.errors import ParamsError
+from reelflow.settings import Settings
 from reelflow.video.preprocess import preprocess
 
 CHEAP = ("mobilenet_v2_quant", "thumbnail")
@@ -18,11 +20,11 @@ KERAS = ("inception_v3", "mobilenet_v2")
 @pytest.fixture(params=[*CHEAP, *(pytest.param(name, marks=pytest.mark.slow) for name in KERAS)])
 def backbone(request: pytest.FixtureRequest) -> Backbone:
     if request.param in KERAS:
-        return load_backbone(request.param, "random", seed=1)
+        return load_backbone(request.param, "random", seed=1, settings=Settings())
     if request.param == "thumbnail":
-        return load_backbone("thumbnail", "imagenet", seed=1)
+        return load_backbone("thumbnail", "imagenet", seed=1, settings=Settings())
     shared_data: Path = request.getfixturevalue("shared_data")
-    return load_backbone(request.param, str(shared_data / "weights"), seed=1)
+    return load_backbone(request.param, str(shared_data / "weights"), seed=1, settings=Settings())
 
 
 def test_codes_are_as_the_spec_says(backbone: Backbone) -> None:
@@ -44,11 +46,11 @@ def test_every_backbone_is_tested() -> None:
 
 def test_an_unknown_name_tells_the_known_ones() -> None:
     with pytest.raises(ParamsError, match=r"vgg; known ones are inception_v3, .*, thumbnail"):
-        load_backbone("vgg", "imagenet", seed=1)
+        load_backbone("vgg", "imagenet", seed=1, settings=Settings())
 
 
 def test_the_thumbnail_is_the_frame_itself() -> None:
-    thumbnail = load_backbone("thumbnail", "there is no such file", seed=1)
+    thumbnail = load_backbone("thumbnail", "there is no such file", seed=1, settings=Settings())
     frames = np.arange(2 * 192, dtype=np.uint8).reshape(2, 12, 16, 1)
     np.testing.assert_array_equal(thumbnail.embed(frames), frames.reshape(2, 192))
     assert thumbnail.to_tflite("int8", frames) is None
@@ -57,8 +59,9 @@ def test_the_thumbnail_is_the_frame_itself() -> None:
 
 def test_choosing_a_light_backbone_imports_no_tensorflow() -> None:
     code = (
-        "import sys; from reelflow.backbones import load_backbone; import components.features.step\n"
-        "load_backbone('thumbnail', 'imagenet', seed=1)\n"
+        "import sys; from reelflow.backbones.registry import load_backbone; import components.features.step\n"
+        "from reelflow.settings import Settings\n"
+        "load_backbone('thumbnail', 'imagenet', seed=1, settings=Settings())\n"
         "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

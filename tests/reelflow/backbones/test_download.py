@@ -14,6 +14,7 @@ import pytest
 from reelflow.backbones.download import fetch
 from reelflow.backbones.weight_file import WeightFile
 from reelflow.errors import WeightsError
+from reelflow.settings import Settings
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 PUBLISHED = WeightFile(
@@ -84,38 +85,38 @@ def mirror(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_downloads_once(server: Server, cache: Path) -> None:
-    assert fetch(PUBLISHED) == cache / "net.bin"
-    assert fetch(PUBLISHED).read_bytes() == CONTENT
+    assert fetch(PUBLISHED, Settings()) == cache / "net.bin"
+    assert fetch(PUBLISHED, Settings()).read_bytes() == CONTENT
     assert len(server.asked) == 1
 
 
 def test_a_damaged_copy_in_the_cache_is_replaced(server: Server, cache: Path) -> None:
     cache.mkdir()
     (cache / "net.bin").write_bytes(b"damaged")
-    assert fetch(PUBLISHED).read_bytes() == CONTENT
+    assert fetch(PUBLISHED, Settings()).read_bytes() == CONTENT
     assert len(server.asked) == 1
 
 
 def test_another_content_is_refused_and_not_kept(server: Server, cache: Path) -> None:
     server.content = CONTENT[:-1] + b"x"
     with pytest.raises(WeightsError, match=f"another file.*expected {PUBLISHED.sha256}"):
-        fetch(PUBLISHED)
+        fetch(PUBLISHED, Settings())
     assert not [path for path in cache.iterdir() if not path.name.endswith(".lock")]
 
 
 def test_no_more_is_read_than_was_published(server: Server, cache: Path) -> None:
     server.content = CONTENT + bytes(50_000_000)
     with pytest.raises(WeightsError, match=f"{len(CONTENT) + 1} bytes"):
-        fetch(PUBLISHED)
+        fetch(PUBLISHED, Settings())
 
 
 def test_a_download_that_breaks_off_goes_on_where_it_was(server: Server, cache: Path) -> None:
     server.cut = 1_000_000
     with pytest.raises(WeightsError, match="broke off after 1000000 of 3000000 bytes"):
-        fetch(PUBLISHED)
+        fetch(PUBLISHED, Settings())
     assert not (cache / "net.bin").exists()
     server.cut = None
-    assert fetch(PUBLISHED).read_bytes() == CONTENT
+    assert fetch(PUBLISHED, Settings()).read_bytes() == CONTENT
     assert server.asked == [None, "bytes=1000000-"]
 
 
@@ -123,13 +124,13 @@ def test_a_server_that_cannot_go_on_starts_again(server: Server, cache: Path) ->
     server.ranges = False
     cache.mkdir()
     (cache / ".net.bin.partial").write_bytes(CONTENT[:1000])
-    assert fetch(PUBLISHED).read_bytes() == CONTENT
+    assert fetch(PUBLISHED, Settings()).read_bytes() == CONTENT
 
 
 def test_a_partial_file_that_is_whole_needs_no_server(server: Server, cache: Path) -> None:
     cache.mkdir()
     (cache / ".net.bin.partial").write_bytes(CONTENT)
-    assert fetch(PUBLISHED).read_bytes() == CONTENT
+    assert fetch(PUBLISHED, Settings()).read_bytes() == CONTENT
     assert server.asked == []
 
 
@@ -138,7 +139,7 @@ def test_a_file_that_is_not_there_is_named(
 ) -> None:
     monkeypatch.setenv("REELFLOW_WEIGHTS_MIRROR", server.url + "/nowhere")
     with pytest.raises(WeightsError, match=r"nowhere/models/v1/net\.bin: Not Found"):
-        fetch(PUBLISHED)
+        fetch(PUBLISHED, Settings())
 
 
 def test_offline_names_the_url_and_where_to_put_the_file(
@@ -149,7 +150,7 @@ def test_offline_names_the_url_and_where_to_put_the_file(
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         monkeypatch.setenv("REELFLOW_WEIGHTS_MIRROR", url)
         with pytest.raises(WeightsError) as caught:
-            fetch(PUBLISHED)
+            fetch(PUBLISHED, Settings())
     assert f"{url}/models/v1/net.bin" in str(caught.value)
     assert str(cache / "net.bin") in str(caught.value)
 
@@ -157,10 +158,10 @@ def test_offline_names_the_url_and_where_to_put_the_file(
 def test_a_name_that_no_server_has_is_an_error(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REELFLOW_WEIGHTS_MIRROR")
     with pytest.raises(WeightsError, match=r"https://example\.invalid/models/v1/net\.bin"):
-        fetch(PUBLISHED)
+        fetch(PUBLISHED, Settings())
 
 
 def test_a_mirror_must_be_on_the_web(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REELFLOW_WEIGHTS_MIRROR", "file:///etc")
     with pytest.raises(WeightsError, match="http or https"):
-        fetch(PUBLISHED)
+        fetch(PUBLISHED, Settings())

@@ -15,6 +15,7 @@ from reelflow.backbones.keras_application import Application, KerasBackbone, loa
 from reelflow.backbones.mobilenet_v2 import APPLICATION as MOBILENET
 from reelflow.contracts import BackboneSpec, Preprocessing
 from reelflow.errors import ParamsError, WeightsError
+from reelflow.settings import Settings
 from reelflow.video.preprocess import to_input
 
 SMALL = replace(MOBILENET, side=32)
@@ -27,7 +28,7 @@ def frames(side: int, count: int = 3) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def small() -> KerasBackbone:
-    return load_application(SMALL, "random", seed=1)
+    return load_application(SMALL, "random", seed=1, settings=Settings())
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def tiny() -> KerasBackbone:
 
 
 def test_random_weights_follow_the_seed(small: KerasBackbone) -> None:
-    same, other = (load_application(SMALL, "random", seed=seed) for seed in (1, 2))
+    same, other = (load_application(SMALL, "random", seed=seed, settings=Settings()) for seed in (1, 2))
     assert same.spec == small.spec
     assert other.spec.weights_sha256 != small.spec.weights_sha256
     np.testing.assert_array_equal(same.embed(frames(32)), small.embed(frames(32)))
@@ -85,7 +86,7 @@ def save_with_keras(path: Path, *, top: bool, seed: int = 0) -> keras.Model:
 def test_gives_what_keras_gives_from_either_file(tmp_path: Path, top: bool) -> None:
     name = "mine.h5" if top else MOBILENET.without_top
     network = save_with_keras(tmp_path / name, top=top)
-    backbone = load_application(SMALL, str(tmp_path / name if top else tmp_path), seed=1)
+    backbone = load_application(SMALL, str(tmp_path / name if top else tmp_path), seed=1, settings=Settings())
     if top:
         network = keras.Model(network.input, network.layers[-2].output)
     ready = keras.applications.mobilenet_v2.preprocess_input(frames(32).astype(np.float32))
@@ -98,29 +99,28 @@ def test_gives_what_keras_gives_from_either_file(tmp_path: Path, top: bool) -> N
 def test_takes_a_weights_file_of_keras_3(tmp_path: Path) -> None:
     network = save_with_keras(tmp_path / "old.h5", top=False)
     network.save_weights(tmp_path / "new.weights.h5")
-    old, new = (
-        load_application(SMALL, str(tmp_path / name), seed=1) for name in ("old.h5", "new.weights.h5")
-    )
+    paths = (tmp_path / "old.h5", tmp_path / "new.weights.h5")
+    old, new = (load_application(SMALL, str(path), seed=1, settings=Settings()) for path in paths)
     np.testing.assert_array_equal(old.embed(frames(32)), new.embed(frames(32)))
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     save_with_keras(tmp_path / "mine.h5", top=False)
     with pytest.raises(WeightsError, match=r"mine\.h5 holds no weights of inception_v3"):
-        load_application(replace(INCEPTION, side=75), str(tmp_path / "mine.h5"), seed=1)
+        load_application(replace(INCEPTION, side=75), str(tmp_path / "mine.h5"), seed=1, settings=Settings())
 
 
 def test_what_is_no_hdf5_is_refused(tmp_path: Path) -> None:
     for name, content in (("mine.h5", b"no HDF5"), ("empty.h5", b"")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(WeightsError, match=f"{name} holds no weights of mobilenet_v2"):
-            load_application(SMALL, str(tmp_path / name), seed=1)
+            load_application(SMALL, str(tmp_path / name), seed=1, settings=Settings())
 
 
 def test_a_damaged_copy_of_the_published_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / MOBILENET.published.name).write_bytes(b"half of it")
     with pytest.raises(WeightsError, match=f"expected {MOBILENET.published.sha256}"):
-        load_application(SMALL, str(tmp_path), seed=1)
+        load_application(SMALL, str(tmp_path), seed=1, settings=Settings())
 
 
 def test_features_that_no_float16_can_hold_are_an_error(tiny: KerasBackbone) -> None:
@@ -165,7 +165,7 @@ def test_converting_prints_nothing(tiny: KerasBackbone, capsys: pytest.CaptureFi
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("application", [MOBILENET, INCEPTION], ids=lambda one: one.name)
 def test_the_whole_networks_convert(application: Application) -> None:
-    backbone = load_application(application, "random", seed=1)
+    backbone = load_application(application, "random", seed=1, settings=Settings())
     pictures = frames(application.side, 2)
     expected = backbone.embed(pictures).astype(np.float32)
     for quantization, tolerance in (("float32", 0.002), ("float16", 0.01), ("int8", 0.25)):
@@ -198,7 +198,7 @@ def test_written_weights_are_read_again_and_depend_on_the_numbers_alone(
     small: KerasBackbone, tmp_path: Path
 ) -> None:
     small.save_weights(tmp_path / "one.weights.h5")
-    again = load_application(SMALL, str(tmp_path / "one.weights.h5"), seed=9)
+    again = load_application(SMALL, str(tmp_path / "one.weights.h5"), seed=9, settings=Settings())
     np.testing.assert_array_equal(again.embed(frames(32)), small.embed(frames(32)))
     again.save_weights(tmp_path / "two.weights.h5")
     assert (tmp_path / "one.weights.h5").read_bytes() == (tmp_path / "two.weights.h5").read_bytes()
@@ -207,12 +207,12 @@ def test_written_weights_are_read_again_and_depend_on_the_numbers_alone(
 @pytest.mark.slow
 def test_inception_is_cut_and_written_too(tmp_path: Path) -> None:
     application = replace(INCEPTION, side=75)
-    whole = load_application(application, "random", seed=1)
+    whole = load_application(application, "random", seed=1, settings=Settings())
     expected = whole.embed(frames(75))
     for blocks in (1, 10):
         first, rest = whole.split(blocks)
         found = rest(first.embed(frames(75)).astype(np.float32)).numpy()
         np.testing.assert_allclose(found, expected, rtol=0.01, atol=0.005 * expected.max())
     whole.save_weights(tmp_path / "own.weights.h5")
-    again = load_application(application, str(tmp_path / "own.weights.h5"), seed=9)
+    again = load_application(application, str(tmp_path / "own.weights.h5"), seed=9, settings=Settings())
     np.testing.assert_array_equal(again.embed(frames(75)), expected)

@@ -9,10 +9,12 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from reelflow.backbones import Backbone, load_backbone
+from reelflow.backbones.interface import Backbone
 from reelflow.backbones.mobilenet_v2_quant import FILE
+from reelflow.backbones.registry import load_backbone
 from reelflow.contracts import Preprocessing
 from reelflow.errors import WeightsError
+from reelflow.settings import Settings
 from reelflow.video.preprocess import preprocess
 
 
@@ -23,7 +25,7 @@ def weights(shared_data: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def backbone(weights: Path) -> Backbone:
-    return load_backbone("mobilenet_v2_quant", str(weights), seed=1)
+    return load_backbone("mobilenet_v2_quant", str(weights), seed=1, settings=Settings())
 
 
 def frame(path: Path, how: Preprocessing) -> np.ndarray:
@@ -90,14 +92,16 @@ def test_no_frames_give_no_codes(backbone: Backbone) -> None:
 
 def test_a_user_s_own_file_is_known_by_its_hash(weights: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.tflite").write_bytes((weights / FILE.name).read_bytes() + b"\0\0\0\0")
-    spec = load_backbone("mobilenet_v2_quant", str(tmp_path / "mine.tflite"), seed=1).spec
+    spec = load_backbone(
+        "mobilenet_v2_quant", str(tmp_path / "mine.tflite"), seed=1, settings=Settings()
+    ).spec
     assert spec.weights_sha256 != FILE.sha256
 
 
 def test_a_damaged_copy_is_refused(weights: Path, tmp_path: Path) -> None:
     (tmp_path / FILE.name).write_bytes((weights / FILE.name).read_bytes()[:-1])
     with pytest.raises(WeightsError, match=f"expected {FILE.sha256}"):
-        load_backbone("mobilenet_v2_quant", str(tmp_path), seed=1)
+        load_backbone("mobilenet_v2_quant", str(tmp_path), seed=1, settings=Settings())
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,7 @@ def test_a_damaged_copy_is_refused(weights: Path, tmp_path: Path) -> None:
 )
 def test_another_file_is_refused_by_name(weights: Path, name: str) -> None:
     with pytest.raises(WeightsError, match=name):
-        load_backbone("mobilenet_v2_quant", str(weights / name), seed=1)
+        load_backbone("mobilenet_v2_quant", str(weights / name), seed=1, settings=Settings())
 
 
 def test_half_a_file_is_refused(weights: Path, tmp_path: Path) -> None:
@@ -119,4 +123,4 @@ def test_half_a_file_is_refused(weights: Path, tmp_path: Path) -> None:
     with (tmp_path / "mine.tflite").open("r+b") as file:
         file.truncate(1_000_000)
     with pytest.raises(WeightsError, match=r"mine\.tflite"):
-        load_backbone("mobilenet_v2_quant", str(tmp_path / "mine.tflite"), seed=1)
+        load_backbone("mobilenet_v2_quant", str(tmp_path / "mine.tflite"), seed=1, settings=Settings())

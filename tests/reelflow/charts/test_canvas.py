@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import matplotlib as mpl
 import pytest
 
-from reelflow.charts.canvas import MAX_LABEL, canvas, in_style, inline, save, shorten
+from reelflow.charts.canvas import MAX_LABEL, in_style, inline, new_figure, save, shorten
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -22,7 +22,7 @@ HOSTILE = (
 
 @in_style
 def chart(labels=("a", "b")):
-    figure = canvas(300, 200)
+    figure = new_figure(300, 200)
     axes = figure.subplots()
     axes.barh(range(len(labels)), range(len(labels)))
     axes.set_yticks(range(len(labels)), list(map(shorten, labels)))

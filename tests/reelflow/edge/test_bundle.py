@@ -102,12 +102,12 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no manifest": (lambda f: (f / MANIFEST).unlink(), "bundle.json is missing"),
     "a manifest that is a folder": (
         lambda f: ((f / MANIFEST).unlink(), (f / MANIFEST).mkdir()),
-        "is no plain file",
+        "is not a regular file",
     ),
-    "a manifest cut off": (truncate, "is no valid BundleReport"),
-    "a manifest of random bytes": (lambda f: (f / MANIFEST).write_bytes(b"\xff\x00" * 9), "is no valid"),
-    "an empty manifest": (lambda f: (f / MANIFEST).write_bytes(b""), "is no valid"),
-    "a manifest nested too deep": (lambda f: (f / MANIFEST).write_bytes(b"[" * 100_000), "is no valid"),
+    "a manifest cut off": (truncate, "is not a valid BundleReport"),
+    "a manifest of random bytes": (lambda f: (f / MANIFEST).write_bytes(b"\xff\x00" * 9), "is not a valid"),
+    "an empty manifest": (lambda f: (f / MANIFEST).write_bytes(b""), "is not a valid"),
+    "a manifest nested too deep": (lambda f: (f / MANIFEST).write_bytes(b"[" * 100_000), "is not a valid"),
     "a huge manifest": (lambda f: os.truncate(f / MANIFEST, MAX_MANIFEST_BYTES + 1), "not read"),
     "a manifest that leads out": (link_manifest_out, "leads out of the bundle"),
     "an unknown schema_version": (lambda f: edit(f, lambda d: d.update(schema_version=2)), "schema_version"),
@@ -124,7 +124,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a name with a line end": (lambda f: rename_entry(f, "head.tflite\n"), "expected plain names"),
     "a size that is wrong": (lambda f: claim(f, 7), "expected the same number"),
     "a huge size": (claim_too_much, "expected the same number, at most"),
-    "a negative size": (lambda f: claim(f, -1), "is no valid"),
+    "a negative size": (lambda f: claim(f, -1), "is not a valid"),
     "too many files": (list_many, "a bundle has at most"),
     "no head listed": (lambda f: edit(f, lambda d: d["files"].pop(HEAD)), "does not list head.tflite"),
     "no golden listed": (lambda f: edit(f, lambda d: d["files"].pop(GOLDEN[0])), "does not list golden/"),
@@ -138,8 +138,8 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "an unlisted model": (lambda f: (f / "golden" / "x.tflite").write_bytes(b""), "is not listed"),
     "a link that leads out": (replace_by_link_out, "leads out of the bundle"),
-    "a pipe": (replace_by_pipe, "is no plain file"),
-    "a folder for a file": (replace_by_folder, "is no plain file"),
+    "a pipe": (replace_by_pipe, "is not a regular file"),
+    "a folder for a file": (replace_by_folder, "is not a regular file"),
 }
 
 
@@ -171,7 +171,7 @@ def test_files_that_are_no_models_may_lie_beside(bundle: Path):
 @pytest.mark.parametrize("path", ["missing", "a-file"])
 def test_what_is_no_folder_is_refused(tmp_path: Path, path: str):
     (tmp_path / "a-file").write_text("")
-    with pytest.raises(BundleError, match="is no bundle"):
+    with pytest.raises(BundleError, match="is not a bundle"):
         open_bundle(tmp_path / path)
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from reelflow.errors import ParamsError, StorageError
 from reelflow.files import sha256_text
+from reelflow.objectstore.client import POLICY, TransferPolicy
 from reelflow.objectstore.directory import DirectoryStore
 from reelflow.objectstore.interface import ObjectStore, Stored
 from reelflow.objectstore.open import open_store
 from reelflow.objectstore.s3 import S3Store
-from reelflow.s3 import POLICY, TransferPolicy
 from reelflow.settings import Settings
 from tests.s3_server import ACCESS_KEY, BUCKET, SERVERS
 

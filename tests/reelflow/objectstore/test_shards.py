@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from reelflow.files import sha256_text
+from reelflow.objectstore.client import TransferPolicy
 from reelflow.objectstore.directory import DirectoryStore
 from reelflow.objectstore.interface import ObjectStore
 from reelflow.objectstore.s3 import S3Store
 from reelflow.objectstore.shards import Listing, SharedShards
-from reelflow.s3 import TransferPolicy
 from reelflow.settings import Settings
 from tests.s3_server import BUCKET, SERVERS, credentials
 

@@ -54,64 +54,64 @@ def clips(tmp_path: Path) -> Path:
     return folder.parent
 
 
-def settings(tmp_path: Path, run: str, webhook: str | None = None) -> Settings:
-    return Settings(tracking_uri=f"sqlite:///{tmp_path / 'm.db'}", run_name=run, webhook=webhook)
+def settings(database: str, run: str, webhook: str | None = None) -> Settings:
+    return Settings(tracking_uri=database, run_name=run, webhook=webhook)
 
 
-def test_work_is_done_once_until_the_clips_or_the_work_change(tmp_path, clips):
-    first, place = begin(settings(tmp_path, "run-1"), str(clips), "work", always=False)
+def test_work_is_done_once_until_the_clips_or_the_work_change(database, clips):
+    first, place = begin(settings(database, "run-1"), str(clips), "work", always=False)
     assert first
-    finish_run(settings(tmp_path, "run-1"), "FINISHED")
-    assert begin(settings(tmp_path, "run-2"), str(clips), "work", always=False) == ("", place)
-    assert begin(settings(tmp_path, "run-2"), str(clips), "work", always=True)[0] == first
-    assert begin(settings(tmp_path, "run-3"), str(clips), "other", always=False)[0] == first
+    finish_run(settings(database, "run-1"), "FINISHED")
+    assert begin(settings(database, "run-2"), str(clips), "work", always=False) == ("", place)
+    assert begin(settings(database, "run-2"), str(clips), "work", always=True)[0] == first
+    assert begin(settings(database, "run-3"), str(clips), "other", always=False)[0] == first
     (clips / "wave" / "b.mp4").write_bytes(b"b")
-    assert begin(settings(tmp_path, "run-4"), str(clips), "work", always=False)[0] not in ("", first)
+    assert begin(settings(database, "run-4"), str(clips), "work", always=False)[0] not in ("", first)
 
 
 @pytest.mark.parametrize("status", ["FAILED", "RUNNING"])
-def test_a_run_that_has_not_finished_has_not_done_the_work(tmp_path, clips, status):
-    begin(settings(tmp_path, "run-1"), str(clips), "work", always=False)
+def test_a_run_that_has_not_finished_has_not_done_the_work(database, clips, status):
+    begin(settings(database, "run-1"), str(clips), "work", always=False)
     if status == "FAILED":
-        finish_run(settings(tmp_path, "run-1"), status)
-    assert begin(settings(tmp_path, "run-2"), str(clips), "work", always=False)[0]
+        finish_run(settings(database, "run-1"), status)
+    assert begin(settings(database, "run-2"), str(clips), "work", always=False)[0]
 
 
-def test_the_step_that_failed_is_what_is_told(tmp_path, clips, webhooks):
+def test_the_step_that_failed_is_what_is_told(database, clips, webhooks):
     webhooks.append(webhook := Webhook(204))
-    begin(settings(tmp_path, "run-1"), str(clips), "work", always=False)
-    record_failure(settings(tmp_path, "run-1"), "frames: no clip gave frames")
-    text = end(settings(tmp_path, "run-1", webhook.url), "FAILED", "Task run failed.")
+    begin(settings(database, "run-1"), str(clips), "work", always=False)
+    record_failure(settings(database, "run-1"), "frames: no clip gave frames")
+    text = end(settings(database, "run-1", webhook.url), "FAILED", "Task run failed.")
     assert text == "reelflow run run-1 ended as FAILED: frames: no clip gave frames"
     expected = {"run": "run-1", "state": "FAILED", "reason": "frames: no clip gave frames", "text": text}
     assert webhook.heard == [expected]
 
 
-def test_a_run_that_ended_well_tells_nobody(tmp_path, webhooks):
+def test_a_run_that_ended_well_tells_nobody(database, webhooks):
     webhooks.append(webhook := Webhook(204))
-    assert end(settings(tmp_path, "run-1", webhook.url), "SUCCEEDED", "") == ""
+    assert end(settings(database, "run-1", webhook.url), "SUCCEEDED", "") == ""
     assert webhook.heard == []
 
 
-def test_a_pod_that_was_killed_is_told_in_the_words_of_kfp(tmp_path, clips):
-    begin(settings(tmp_path, "run-1"), str(clips), "work", always=False)
-    assert end(settings(tmp_path, "run-1"), "FAILED", "OOMKilled").endswith(": OOMKilled")
+def test_a_pod_that_was_killed_is_told_in_the_words_of_kfp(database, clips):
+    begin(settings(database, "run-1"), str(clips), "work", always=False)
+    assert end(settings(database, "run-1"), "FAILED", "OOMKilled").endswith(": OOMKilled")
 
 
-def test_the_webhook_is_tried_again(tmp_path, webhooks):
+def test_the_webhook_is_tried_again(database, webhooks):
     webhooks.append(webhook := Webhook(503, 204))
-    end(settings(tmp_path, "run-1", webhook.url), "FAILED", "x")
+    end(settings(database, "run-1", webhook.url), "FAILED", "x")
     assert len(webhook.heard) == 2
 
 
-def test_a_webhook_that_refuses_is_an_error_without_its_address(tmp_path, webhooks):
+def test_a_webhook_that_refuses_is_an_error_without_its_address(database, webhooks):
     webhooks.append(webhook := Webhook(403))
     with pytest.raises(TrackingError, match="the webhook answered 403") as raised:
-        end(settings(tmp_path, "run-1", webhook.url), "FAILED", "x")
+        end(settings(database, "run-1", webhook.url), "FAILED", "x")
     assert "s3cret" not in str(raised.value)
 
 
-def test_clips_that_are_not_there_are_what_failed(tmp_path):
-    with pytest.raises(DataError, match="nothing at /nowhere in the pod"):
-        begin(settings(tmp_path, "run-1"), "/nowhere", "work", always=False)
-    assert "nothing at /nowhere" in end(settings(tmp_path, "run-1"), "FAILED", "")
+def test_clips_that_are_not_there_are_what_failed(database):
+    with pytest.raises(DataError, match="/nowhere does not exist in the pod"):
+        begin(settings(database, "run-1"), "/nowhere", "work", always=False)
+    assert "/nowhere does not exist" in end(settings(database, "run-1"), "FAILED", "")

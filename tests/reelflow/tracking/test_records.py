@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -28,9 +29,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory) -> str:
-    """One database for all tests of the file: making one takes seconds."""
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+def database(empty_database, tmp_path_factory) -> str:
+    """One database for all tests of the file."""
+    return f"sqlite:///{shutil.copy(empty_database, tmp_path_factory.mktemp('mlflow'))}"
 
 
 @pytest.fixture
@@ -64,7 +65,6 @@ def training_folder(folder: Path, learning_rate: float = 0.001) -> Path:
     params = PARAMS.training.model_copy(update={"learning_rate": learning_rate})
     save_step(folder, training_report(), "training", params, {"head": "gru"})
     (folder / "model.keras").write_bytes(b"model")
-    (folder / "curves.png").write_bytes(b"png")
     return folder
 
 
@@ -80,7 +80,9 @@ def test_a_whole_run_is_a_parent_with_a_child_for_each_classifier(settings, tmp_
         settings, save_step(tmp_path / "l", baselines_report(), "baselines", PARAMS.baselines, options)
     )
     record_folder(settings, training_folder(tmp_path / "t"))
-    record_folder(settings, save_step(tmp_path / "e", evaluation_report(), "evaluation", PARAMS.evaluation))
+    evaluation = save_step(tmp_path / "e", evaluation_report(), "evaluation", PARAMS.evaluation)
+    (evaluation / "curves.png").write_bytes(b"png")
+    record_folder(settings, evaluation)
     bundle = save_step(tmp_path / "b", bundle_report(), "conversion", PARAMS.conversion)
     (bundle / "head.tflite").write_bytes(b"head")
     record_folder(settings, bundle)
@@ -101,7 +103,7 @@ def test_a_whole_run_is_a_parent_with_a_child_for_each_classifier(settings, tmp_
     assert child.data.metrics["accuracy"] == 0.8
     assert files(settings, child.info.run_id, "bundle") >= {"bundle/bundle.json", "bundle/head.tflite"}
     assert files(settings, child.info.run_id, "model") == {"model/model.keras", "model/training.json"}
-    assert files(settings, child.info.run_id, "figures/training") == {"figures/training/curves.png"}
+    assert files(settings, child.info.run_id, "figures/evaluation") == {"figures/evaluation/curves.png"}
     assert {parent.info.status, child.info.status} == {"FINISHED"}
 
 
@@ -174,7 +176,7 @@ def test_many_long_and_odd_values_fit_mlflows_limits(settings):
 
 
 def test_nested_values_become_dotted_names():
-    values = {"lists": {"train": "a.txt"}, "rate": 0.1, "names": ["b"], "none": None}
+    values = {"split_lists": {"train": "a.txt"}, "rate": 0.1, "names": ["b"], "none": None}
     assert flatten(values, "dataset") == {
         "dataset.split_lists.train": "a.txt",
         "dataset.rate": "0.1",

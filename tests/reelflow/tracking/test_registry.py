@@ -27,8 +27,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory) -> Settings:
-    uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+def settings(empty_database, tmp_path_factory) -> Settings:
+    uri = f"sqlite:///{shutil.copy(empty_database, tmp_path_factory.mktemp('mlflow'))}"
     return Settings(tracking_uri=uri, run_name="release test")
 
 
@@ -124,7 +124,7 @@ def test_an_evaluation_that_was_altered_in_the_registry_is_refused(settings, tmp
     tags = registry.tags("altered", 1)
     (path,) = (p for p in store.rglob("evaluation.json") if sha256_file(p) == tags["evaluation_sha256"])
     path.write_text(path.read_text() + " ")
-    with pytest.raises(BundleError, match="is not what was kept"):
+    with pytest.raises(BundleError, match="has been altered since"):
         registry.evaluation("altered", 1, tmp_path / "fetched")
 
 

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 
 @pytest.fixture
-def settings(tmp_path, monkeypatch) -> Settings:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+def settings(database, monkeypatch) -> Settings:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database)
     monkeypatch.setenv("REELFLOW_RUN", "night run")
     return Settings()
 
@@ -37,14 +37,14 @@ def expected(folder: Path) -> dict[str, bytes]:
 
 
 def test_no_teacher_is_no_input():
-    with gathered(()) as found:
+    with gathered((), Settings()) as found:
         assert found == {}
 
 
 def test_folders_and_the_models_in_them_are_the_same(tmp_path, monkeypatch):
     folder = training_folder(tmp_path / "t")
     monkeypatch.chdir(tmp_path)
-    with gathered([str(folder), "t/model.keras"]) as found:
+    with gathered([str(folder), "t/model.keras"], Settings()) as found:
         assert contents(found) == [expected(folder)] * 2
     assert not found["teachers"].exists()
     assert folder.exists()
@@ -60,13 +60,13 @@ def test_a_recorded_run_and_the_model_registered_from_it_give_the_training(setti
     client.create_model_version("fights", str(tmp_path), run_id=run_id)
     client.set_registered_model_alias("fights", "champion", "1")
     uris = [f"runs:/{run_id}/model/model.keras", "models:/fights@champion", "models:/fights/1"]
-    with gathered(uris) as found:
+    with gathered(uris, Settings()) as found:
         assert contents(found) == [expected(folder)] * 3
 
 
 @pytest.mark.parametrize("uri", ["runs:/none/model/model.keras", "models:/none@champion", "models:/none/3"])
 def test_what_mlflow_does_not_know_is_explained(settings, uri):
-    with pytest.raises(TrackingError, match="none"), gathered([uri]):
+    with pytest.raises(TrackingError, match="none"), gathered([uri], Settings()):
         pass
 
 
@@ -76,8 +76,8 @@ def test_a_run_without_the_report_is_refused(settings, tmp_path):
     (tmp_path / "model.keras").write_bytes(b"model")
     client.log_artifact(run_id, str(tmp_path / "model.keras"), "model")
     with (
-        pytest.raises(BundleError, match=r"without training\.json: which clips"),
-        gathered([f"runs:/{run_id}"]),
+        pytest.raises(BundleError, match=r"no training\.json: its training clips"),
+        gathered([f"runs:/{run_id}"], Settings()),
     ):
         pass
 
@@ -85,8 +85,8 @@ def test_a_run_without_the_report_is_refused(settings, tmp_path):
 def test_a_bare_model_is_refused(tmp_path):
     (tmp_path / "model.keras").write_bytes(b"model")
     with (
-        pytest.raises(BundleError, match="cannot be known; take a whole training folder"),
-        gathered([str(tmp_path / "model.keras")]),
+        pytest.raises(BundleError, match="are unknown; use a complete training folder"),
+        gathered([str(tmp_path / "model.keras")], Settings()),
     ):
         pass
 
@@ -94,7 +94,7 @@ def test_a_bare_model_is_refused(tmp_path):
 def test_a_name_of_nothing_is_explained(tmp_path):
     with (
         pytest.raises(ParamsError, match=r"found no .*none; expected a training folder"),
-        gathered([str(tmp_path / "none")]),
+        gathered([str(tmp_path / "none")], Settings()),
     ):
         pass
 
@@ -109,5 +109,5 @@ def test_files_that_are_not_there_are_said_before_anything_runs(name):
 def test_a_named_model_is_that_one(tmp_path):
     folder = training_folder(tmp_path / "t")
     (folder / "other.keras").write_bytes(b"other")
-    with gathered([str(folder / "other.keras")]) as found:
+    with gathered([str(folder / "other.keras")], Settings()) as found:
         assert contents(found)[0]["model.keras"] == b"other"

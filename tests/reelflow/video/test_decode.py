@@ -10,7 +10,7 @@ import pytest
 from reelflow.errors import ClipError
 from reelflow.video.decode import probe, sample_frames
 from reelflow.video.sample import uniform_indices
-from reelflow.workers import in_processes
+from reelflow.workers.processes import in_processes
 from tests.videos import level, write_video
 
 # Frames, width, height as displayed, of each odd video that can be used.
@@ -49,7 +49,7 @@ USABLE = {
 NO_VIDEO = "it holds no video stream"
 NO_FRAME = "no frame decodes"
 ENCRYPTED = "it is encrypted"
-UNREADABLE = "it is no video"
+UNREADABLE = "it is not a"
 REFUSED = {
     "libwebm_chapters_truncated_chapter_string.mkv": UNREADABLE,
     "libwebm_chapters_truncated_chapter_string_2.mkv": NO_FRAME,
@@ -194,7 +194,7 @@ def test_a_playlist_cannot_open_other_files(tmp_path):
     path.write_text("ffconcat version 1.0\nfile 'secret.mp4'\n")
     with av.open(str(path)) as followed:
         assert followed.streams.video
-    with pytest.raises(ClipError, match="it is no video"):
+    with pytest.raises(ClipError, match="it is not a"):
         probe(path)
 
 
@@ -210,7 +210,7 @@ def test_what_is_no_clip_is_refused_at_once(tmp_path):
         with pytest.raises(ClipError) as refused:
             sample_frames(tmp_path / name, 5)
         reasons[name] = str(refused.value)
-    assert reasons["text.mp4"].startswith("it is no video")
+    assert reasons["text.mp4"].startswith("it is not a")
     assert reasons["empty.mp4"] == "the file is empty"
     no_file = [reasons[name] for name in ("folder.mp4", "link.mp4", "pipe.mp4", "missing.mp4")]
     assert set(no_file) == {"it is missing, or no regular file"}

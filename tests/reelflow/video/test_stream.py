@@ -84,8 +84,8 @@ def test_even_the_shortest_video_shows_something(tmp_path: Path):
 
 
 def test_what_is_no_video_is_refused(tmp_path: Path):
-    (tmp_path / "a.mp4").write_bytes(b"this is no video\n" * 99)
-    with pytest.raises(ClipError, match="it is no video"):
+    (tmp_path / "a.mp4").write_bytes(b"this is not a video\n" * 99)
+    with pytest.raises(ClipError, match="it is not a"):
         list(FrameStream(tmp_path / "a.mp4", 0.1))
 
 

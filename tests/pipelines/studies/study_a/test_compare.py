@@ -141,10 +141,10 @@ def test_files_of_the_same_name_are_told_apart(tmp_path):
         (f"{HEADER}\nrun,{'1' * 5000},1,1,1\n", "precision: found '111"),
         (f"{HEADER}\nrun,1,1,1,2.5\n", "support: found 2.5, expected a number of clips"),
         (f"{HEADER}\nrun,1,1,1,1e99\n", "support: found 1e99"),
-        (f'{HEADER}\n"run,1,1,1,1\n', "is no CSV file in UTF-8"),
-        (f"{HEADER}\nrün,1,1,1,1\n".encode("latin-1"), "is no CSV file in UTF-8"),
-        (f"{HEADER}\n".encode("utf-16"), "is no CSV file in UTF-8"),
-        (f"{HEADER}\n{'x' * 200_000},1,1,1,1\n", "is no CSV file in UTF-8"),
+        (f'{HEADER}\n"run,1,1,1,1\n', "is not a CSV file in UTF-8"),
+        (f"{HEADER}\nrün,1,1,1,1\n".encode("latin-1"), "is not a CSV file in UTF-8"),
+        (f"{HEADER}\n".encode("utf-16"), "is not a CSV file in UTF-8"),
+        (f"{HEADER}\n{'x' * 200_000},1,1,1,1\n", "is not a CSV file in UTF-8"),
     ],
 )
 def test_what_is_no_report_is_refused(tmp_path, content, said):

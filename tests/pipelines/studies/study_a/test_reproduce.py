@@ -23,6 +23,7 @@ from reelflow.contracts import ClassScores
 from reelflow.errors import BundleError, DataError, ParamsError, StorageError, WeightsError
 from reelflow.files import sha256_file
 from reelflow.params import load_params
+from reelflow.settings import Settings
 from tests.fake_reports import dataset_report, evaluation_report, training_report
 from tests.workplace import ROOT
 
@@ -215,14 +216,14 @@ def test_the_command_line_changes_what_it_names_and_no_more(tmp_path):
 
 def test_missing_weights_are_said_before_anything_runs(tmp_path, shared_data):
     with pytest.raises(WeightsError) as refused:
-        check_weights(STUDY.features.backbones, str(shared_data / "weights"))
+        check_weights(STUDY.features.backbones, str(shared_data / "weights"), Settings())
     said = str(refused.value)
     assert "inception_v3: the folder" in said
     assert "inception_v3_weights_tf_dim_ordering_tf_kernels.h5" in said
     assert said.endswith("To go on without: --backbones mobilenet_v2_quant")
-    check_weights(["mobilenet_v2_quant", "thumbnail"], str(shared_data / "weights"))
+    check_weights(["mobilenet_v2_quant", "thumbnail"], str(shared_data / "weights"), Settings())
     with pytest.raises(WeightsError) as refused:
-        check_weights(STUDY.features.backbones, str(tmp_path))
+        check_weights(STUDY.features.backbones, str(tmp_path), Settings())
     assert "To go on without" not in str(refused.value)
 
 
@@ -373,7 +374,7 @@ def test_a_run_that_is_not_whole_is_an_error(tmp_path):
 def test_a_folder_that_is_not_ours_stays(tmp_path):
     touch(tmp_path / "study-a" / "mine.txt")
     with pytest.raises(StorageError, match="is none of ours"):
-        reproduction.reproduce(Request(STUDY, 1, Published()), tmp_path, Console())
+        reproduction.reproduce(Request(STUDY, 1, Published()), tmp_path, Console(), Settings())
     assert (tmp_path / "study-a" / "mine.txt").exists()
 
 

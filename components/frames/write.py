@@ -1,0 +1,57 @@
+"""A tar shard of JPEG frames, a member a clip, and its index. A shard's key covers what this file imports."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from components.frames.extract import Extracted
+from reelflow.artifacts.frames import BLOCK, TAR_END, ClipFrames, ShardIndex, index_path
+from reelflow.contracts import Clip, FrameShard, Rejected
+from reelflow.errors import ClipError
+from reelflow.files import atomic, sha256_file, write_text
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A whole shard: its entry in `frames.json`, and the clips that gave none."""
+
+    shard: FrameShard
+    quarantined: tuple[Rejected, ...]
+
+    @classmethod
+    def of(cls, tar: Path, index: ShardIndex) -> Self:
+        """The shard of this index."""
+        shard = FrameShard(
+            file=tar.name,
+            sha256=index.sha256,
+            size_bytes=index.size_bytes,
+            clip_ids=tuple(sorted(index.clips)),
+        )
+        return cls(shard, index.quarantined)
+
+
+def write_shard(tar: Path, clips: Sequence[Clip], outcomes: Iterable[Extracted | ClipError]) -> Finished:
+    """Write one shard, then its index.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    kept: dict[str, ClipFrames] = {}
+    quarantined: list[Rejected] = []
+    with atomic(tar) as partial, partial.open("wb") as file:
+        for clip, outcome in zip(clips, outcomes, strict=True):
+            if isinstance(outcome, ClipError):
+                quarantined.append(Rejected(path=clip.path, reason=str(outcome)))
+                continue
+            width, height = outcome.size
+            kept[clip.clip_id] = ClipFrames(
+                start=file.tell() + BLOCK, lengths=outcome.lengths, width=width, height=height
+            )
+            file.write(outcome.tar)
+        file.write(TAR_END)
+    index = ShardIndex(
+        sha256=sha256_file(tar), size_bytes=tar.stat().st_size, clips=kept, quarantined=tuple(quarantined)
+    )
+    write_text(index_path(tar), index.to_json())
+    return Finished.of(tar, index)

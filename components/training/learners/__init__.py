@@ -1,0 +1,1 @@
+"""What trains a head: by epochs, or in closed form."""

@@ -1,0 +1,91 @@
+"""Training step and scoring of a network as TensorFlow graphs, traced once for any batch size.
+
+Keras traces `train_on_batch` for the first batch sizes, and the last bits of a sum depend on the graph:
+the result of a fold would depend on earlier folds and on where a killed training resumed.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.training.learners.objective import Scores, build_optimizer, is_right, loss_of
+from reelflow.errors import ParamsError
+from reelflow.nets.runtime import prepare
+from reelflow.params import TrainingParams
+
+Scorer = Callable[[NDArray[np.float32]], Scores]
+
+
+def scorer(network: Any) -> Scorer:
+    """From features `(n, frames, dim) float32` to scores `(n, classes) float32`."""
+    import tensorflow as tf
+
+    def call(features: Any) -> Any:
+        return network(features, training=False)
+
+    graph = tf.function(call, input_signature=[_features(network)], autograph=False)
+    return lambda features: np.asarray(graph(features))
+
+
+class Stepper:
+    """Training steps of the study's optimiser.
+
+    Attributes:
+        optimizer: Keras's, built for the network.
+    """
+
+    def __init__(self, network: Any, params: TrainingParams, *, is_taught: bool) -> None:
+        import tensorflow as tf
+
+        self.optimizer = build_optimizer(params)
+        self.optimizer.build(network.trainable_variables)
+        loss = loss_of(params, is_taught=is_taught)
+
+        def step(features: Any, targets: Any) -> tuple[Any, Any]:
+            with tf.GradientTape() as tape:
+                scores = network(features, training=True)
+                value = tf.reduce_mean(loss(targets, scores))
+            variables = network.trainable_variables
+            self.optimizer.apply(tape.gradient(value, variables), variables)
+            return value, tf.reduce_mean(is_right(targets, scores))
+
+        targets = tf.TensorSpec((None, 2 * network.output_shape[-1]), tf.float32)
+        self._graph = tf.function(step, input_signature=[_features(network), targets], autograph=False)
+
+    def __call__(self, features: NDArray[np.float32], targets: Scores) -> tuple[float, float]:
+        """Train on one batch; returns its loss and accuracy before the step.
+
+        Args:
+            features: `(n, frames, dim)`.
+            targets: `(n, 2 * classes)`, as `distributions` makes them.
+        """
+        loss, accuracy = self._graph(features, targets)
+        return float(loss), float(accuracy)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Say which values to lower where a training does not fit into memory.
+
+    Raises:
+        ParamsError: it does not.
+    """
+    prepare()
+    from tensorflow.errors import ResourceExhaustedError
+
+    try:
+        yield
+    except (MemoryError, ResourceExhaustedError) as error:
+        raise ParamsError(
+            "the network and its batches do not fit into memory: lower training.units, "
+            "training.dense_units, training.segments or training.batch_size"
+        ) from error
+
+
+def _features(network: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)

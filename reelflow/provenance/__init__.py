@@ -1,0 +1,1 @@
+"""What results depend on: parameters, inputs, code and libraries."""

@@ -1,0 +1,1 @@
+"""Work on many clips at once, on the cores of this machine."""
