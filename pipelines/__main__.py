@@ -50,8 +50,10 @@ def run(
     console = Console(file=sys.stdout)  # kfp's own output is redirected while it runs
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     source = absolute_source(data)
-    default = Default(params) if params else default_for(
-        source, out, names_in(heads), protocol, drop_small_classes=drop_small_classes
+    default = (
+        Default(params)
+        if params
+        else default_for(source, out, names_in(heads), protocol, drop_small_classes=drop_small_classes)
     )
     if default.reason:
         console.print(default.reason, highlight=False, markup=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.contracts import TrainingReport
 from reelflow.errors import ParamsError
 from reelflow.nets.examples import Examples, load_examples
-from reelflow.nets.heads import build_head, check_heads, is_linear
+from reelflow.nets.heads import build_head, check_heads, is_linear, sees_side_by_side, views_seen
 from reelflow.nets.runtime import seed_everything
 from reelflow.params import TrainingParams
 from reelflow.progress import emit
@@ -65,8 +66,8 @@ def run(
             "protocol holdout, or features of a frozen backbone (features.finetune.blocks: 0)"
         )
     check_distillation(params, scheme, teachers)
-    examples, clips = load_examples(dataset, features)
-    examples = replace(examples, beside=_is_beside(params, examples))
+    examples, clips = load_examples(dataset, features, seen=partial(views_seen, head, params))
+    examples = replace(examples, beside=_is_beside(head, params, examples))
     folds = fold_rows(examples, clips, scheme)
     views = averaged_views(params, examples)
     is_holdout = scheme.kind == "holdout"
@@ -88,15 +89,16 @@ def run(
     return report
 
 
-def _is_beside(params: TrainingParams, examples: Examples) -> bool:
+def _is_beside(head: str, params: TrainingParams, examples: Examples) -> bool:
+    beside = sees_side_by_side(head, params)
     foreign = [name for name in examples.views if not is_spatial(name)]
-    if params.views == "beside" and foreign:
+    if beside and foreign:
         raise ParamsError(
             f"training.views is beside and the features hold {', '.join(foreign)}, which no device "
             "can compute from the frames of a clip: remove them from features.views, or set training.views "
             "to sample"
         )
-    return params.views == "beside"
+    return beside
 
 
 def averaged_views(params: TrainingParams, examples: Examples) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
-"""The params for clips of the user's own when no params file is named: they depend on how many there are.
+"""The default params for the user's own clips. They depend on how many clips there are.
 
-Few clips cannot train a recurrent head, and a test set cut from them says little: a linear head is fitted,
-and every clip is tested once.
+Few clips do not train a recurrent head, and a test set of a few dozen clips says little. So linear heads are
+fitted, and every clip is tested once.
 """
 
 from collections import defaultdict
@@ -125,7 +125,7 @@ def choose(counts: Counts, heads: Sequence[str] = (), protocol: str = "") -> Def
     chosen = protocol or fitting_protocol(counts)
     why = f"because so few clips suit a linear model{WHY[Protocol.parse(chosen).kind]}"
     other = f"PARAMS={MANY} trains the study's recurrent heads"
-    return Default(FEW, chosen, f"{counts}: {FEW} (segment_linear, {chosen}), {why}; {other}")
+    return Default(FEW, chosen, f"{counts}: {FEW} (linear heads, {chosen}), {why}; {other}")
 
 
 def fitting_protocol(counts: Counts) -> str:

@@ -1,6 +1,7 @@
 """Features of clips: codes in `.npy` shards, memory-mapped, gathered in any order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +13,28 @@ from reelflow.files import sha256_file
 
 REMEDY = "remove its folder and run the features step again"
 Codes = NDArray[np.uint8] | NDArray[np.float16]
+Choice = Callable[[tuple[str, ...]], tuple[str, ...]]
 
 
 class FeatureStore:
     """Reads the folder that the features step wrote. Several threads may read at once."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the store and map every shard.
+    def __init__(self, folder: Path, seen: Choice = lambda names: names) -> None:
+        """Open the store and map its shards.
+
+        Args:
+            folder: of the features step.
+            seen: chooses some of the views, the plain one first; those left out are not read.
 
         Raises:
             BundleError: a shard is missing, or does not match the report.
         """
-        self.report = FeaturesReport.open(folder)
+        report = FeaturesReport.open(folder)
+        by_view = dict(zip(report.views, _parts_of_views(folder, report), strict=True))
+        views = seen(report.views)
+        parts = [by_view[view] for view in views]
+        self.report = report.model_copy(update={"views": views, "shards": tuple(chain(*parts))})
         self._folder = folder
-        parts = _parts_of_views(folder, self.report)
         self._shards = [[map_shard(folder, shard, self.report) for shard in part] for part in parts]
         self._place = {
             clip_id: (number, row)

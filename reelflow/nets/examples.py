@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelflow.artifacts.clips import read_clips
-from reelflow.artifacts.features import Codes, FeatureStore
+from reelflow.artifacts.features import Choice, Codes, FeatureStore
 from reelflow.contracts import Clip, DatasetReport
 from reelflow.errors import BundleError
 from reelflow.progress import emit
@@ -93,13 +93,21 @@ def batches(rows: Rows, size: int) -> list[Rows]:
     return np.array_split(rows, math.ceil(len(rows) / size)) if len(rows) else []
 
 
-def load_examples(dataset: Path, features: Path, most_bytes: int = MOST_BYTES) -> tuple[Examples, list[Clip]]:
+def load_examples(
+    dataset: Path, features: Path, most_bytes: int = MOST_BYTES, seen: Choice = lambda names: names
+) -> tuple[Examples, list[Clip]]:
     """The examples, and all clips of the data set: also those without features, which were quarantined.
+
+    Args:
+        dataset: folder of the dataset step.
+        features: folder of the features step.
+        most_bytes: of codes in memory.
+        seen: chooses some of the views, the plain one first.
 
     Raises:
         BundleError: the features are those of another data set, or it contradicts itself.
     """
-    report, store = DatasetReport.open(dataset), FeatureStore(features)
+    report, store = DatasetReport.open(dataset), FeatureStore(features, seen)
     if report.data_hash != store.report.data_hash:
         raise BundleError(
             f"{features} holds the features of other clips than {dataset}: run the features step"

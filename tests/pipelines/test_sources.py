@@ -197,7 +197,9 @@ def test_clips_elsewhere_are_counted_before_any_is_fetched(bucket, team, tmp_pat
     bucket.put_all({"groups.csv": b"path,label,group\na/1.mp4,a,g\na/2 \xc3\xa4.mp4,a,h\n"})
     assert count_clips(bucket.source, Settings()) == Counts(2, 2, 2)
     trees = tmp_path / "fetched" / "trees"
-    assert {path.name for path in trees.rglob("*") if path.is_file() and path.suffix != ".lock"} == {"groups.csv"}
+    assert {path.name for path in trees.rglob("*") if path.is_file() and path.suffix != ".lock"} == {
+        "groups.csv"
+    }
     assert fetched_counts(tmp_path, bucket.source)[1] == 3
 
 

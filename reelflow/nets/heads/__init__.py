@@ -6,13 +6,14 @@ the same for all heads but the linear ones, which `reelflow.nets.linear` fits in
 Importing this module does not import TensorFlow.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from reelflow.errors import ParamsError
 from reelflow.nets.runtime import prepare
 from reelflow.params import TrainingParams
+from reelflow.video.views import PLAIN, TILES
 
 if TYPE_CHECKING:
     import keras
@@ -25,13 +26,38 @@ HEADS: Mapping[str, str] = {
     "attention": "reelflow.nets.heads.attention",
     "tcn": "reelflow.nets.heads.tcn",
     "segment_linear": "reelflow.nets.heads.segment_linear",
+    "tile_linear": "reelflow.nets.heads.tile_linear",
 }
-LINEAR = frozenset({"segment_linear"})
+LINEAR = frozenset({"segment_linear", "tile_linear"})
+TILED = frozenset({"tile_linear"})
 
 
 def is_linear(head: str) -> bool:
     """Whether `reelflow.nets.linear.fit_linear` fits this head, in place of epochs."""
     return head in LINEAR
+
+
+def sees_side_by_side(head: str, params: TrainingParams) -> bool:
+    """Whether a head sees all views of a clip at once."""
+    return head in TILED or params.views == "beside"
+
+
+def views_seen(head: str, params: TrainingParams, names: Sequence[str]) -> tuple[str, ...]:
+    """The views that a head sees, of those in the features.
+
+    A tile alone shows too little of a clip. So only heads that see all views at once get tiles:
+    `tile_linear`, and every head if `params.views` is beside.
+
+    Raises:
+        ParamsError: the head needs tiles, and there are none.
+    """
+    if head not in TILED:
+        return tuple(name for name in names if params.views == "beside" or name not in TILES)
+    if not TILES.keys() & set(names):
+        raise ParamsError(
+            f"{head} needs tiles, but features.views is {', '.join(names)}: add {', '.join(TILES)}"
+        )
+    return tuple(name for name in names if name == PLAIN or name in TILES)
 
 
 def check_heads(names: Iterable[str]) -> None:

@@ -55,7 +55,7 @@ def test_the_choice(counts, heads, protocol, file, chosen):
 
 def test_the_line_says_why_and_how_to_choose_otherwise():
     assert choose(Counts(239, 63, 20)).reason == (
-        "239 clips in 63 groups: params.small.yaml (segment_linear, group_kfold(5)), because so few clips suit "
+        "239 clips in 63 groups: params.small.yaml (linear heads, group_kfold(5)), because so few clips suit "
         "a linear model, and each is tested once, by a model that has not seen its group; "
         "PARAMS=params.yaml trains the study's recurrent heads"
     )
@@ -140,7 +140,7 @@ def test_a_run_on_few_clips_of_ones_own(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     line = next(iter(done.stdout.splitlines()))
-    assert line.startswith("8 clips in 4 groups: params.small.yaml (segment_linear, leave_one_group_out)")
+    assert line.startswith("8 clips in 4 groups: params.small.yaml (linear heads, leave_one_group_out)")
     summary = Summary.read(out / "summary.json")
     assert (summary.note, summary.protocol) == (line, "leave_one_group_out")
     assert summary.rows[0].test_clips == 8
