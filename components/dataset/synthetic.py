@@ -1,15 +1,15 @@
-"""Generated clips: six classes in three pairs that show the same frames in opposite order.
+"""Generated clips: a shape rests, makes one short motion at a random moment, and rests again.
 
-A shape grows or shrinks, turns from red to blue or back, from circle to square or back. Both clips
-of a pair are drawn from the same scene with other noise; an odd number of frames puts the same
-frame in the middle of both. Every frame is coded by itself, so that the file's size does not tell
-which way time runs.
+The classes of a motion show the same poses in different orders. The motion begins in any frame with
+the same probability, so a frame shows each of the poses equally often, whatever the class: few frames,
+further apart than the motion is long, do not tell the classes apart. Every frame is coded by itself,
+so that the size of the file does not tell the order either.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import av
 import numpy as np
@@ -27,9 +27,33 @@ from reelflow.progress import track
 from reelflow.workers.processes import in_processes
 from reelflow.yaml_file import read_yaml
 
-PAIRS = (("growing", "shrinking"), ("red_to_blue", "blue_to_red"), ("circle_to_square", "square_to_circle"))
 CLIP_TIMEOUT_S = 120
+POWERS = {"diamond": 1.0, "disc": 2.0, "square": 16.0}  # of the superellipse
+REACH = 0.22  # of a pose of 1: a shift, of the height of the frame
+GROWTH = 0.5  # of a pose of 1: a change of size, of the radius at rest
+MOST = {"frames": 9999, "noise": 255}
+PART = 6  # a motion, with one frame of rest, is at most one part in so many of a clip
+
 Range = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
+Label = Annotated[str, Field(pattern=r"^\w+$")]
+Pose = Annotated[float, Field(ge=-1, le=1)]
+
+
+class Motion(Section):
+    """A motion of a shape. Its classes show the same poses in different orders."""
+
+    shape: Literal["diamond", "disc", "square"]
+    changes: Literal["height", "side", "size"]
+    classes: dict[Label, tuple[Pose, ...]] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _differs_in_order_alone(self) -> Self:
+        orders = self.classes.values()
+        if len(set(orders)) < len(orders) or len({tuple(sorted(order)) for order in orders}) > 1:
+            raise ValueError(
+                f"classes: {', '.join(self.classes)} must have the same poses in different orders"
+            )
+        return self
 
 
 class Recipe(Section):
@@ -43,31 +67,35 @@ class Recipe(Section):
     fps: int = Field(ge=1, le=120)
     frames: Range
     noise: Range
+    motions: tuple[Motion, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _ranges_hold_something(self) -> Self:
-        shortest, longest = self.half_lengths
-        if not 1 <= shortest <= longest <= 5000:
-            raise ValueError(f"frames: {list(self.frames)} must rise and hold an odd number, 3 to 9999")
-        if self.noise[0] > self.noise[1]:
-            raise ValueError(f"noise: {list(self.noise)} must rise")
+    def _ranges_rise_and_motions_are_short(self) -> Self:
+        for name, (low, high) in {"frames": self.frames, "noise": self.noise}.items():
+            if not low <= high <= MOST[name]:
+                raise ValueError(f"{name}: {[low, high]} must rise, to at most {MOST[name]}")
+        least = PART * (1 + max(len(poses) for poses in self.classes.values()))
+        if self.frames[0] < least:
+            raise ValueError(f"frames: {list(self.frames)} must begin at {least} or above for these motions")
+        if len(self.classes) < sum(len(motion.classes) for motion in self.motions):
+            raise ValueError("motions: every class must have a name of its own")
         return self
 
     @property
-    def half_lengths(self) -> tuple[int, int]:
-        """Frames before the middle one, of the shortest and the longest clip."""
-        return self.frames[0] // 2, (self.frames[1] - 1) // 2
+    def classes(self) -> dict[str, tuple[float, ...]]:
+        """Poses of every class."""
+        return {label: poses for motion in self.motions for label, poses in motion.classes.items()}
 
 
 @dataclass(frozen=True)
 class Scene:
-    """All that the two clips of a pair share. Lengths are fractions of the frame's height."""
+    """What the clips of a motion's classes share. Lengths are fractions of the frame's height."""
 
     frames: int
+    start: int
     center: tuple[float, float]
     radius: float
-    start: float
-    colors: NDArray[np.float32]
+    color: NDArray[np.float32]
     background: NDArray[np.float32]
     noise: float
 
@@ -122,7 +150,7 @@ def _clips(recipe: Recipe) -> Iterator[tuple[FoundClip, tuple[int, int]]]:
     """Every clip, with the numbers of its group and of itself within it."""
     for group in range(recipe.groups):
         for number in range(recipe.clips_per_group):
-            for label in (label for pair in PAIRS for label in pair):
+            for label in recipe.classes:
                 path = f"{label}/g{group:02d}_c{number:02d}.mp4"
                 yield FoundClip(path, label, f"g{group:02d}"), (group, number)
 
@@ -133,57 +161,66 @@ def draw_clip(task: Task) -> None:
     Raises:
         StorageError: the disk is full or read-only.
     """
-    (pair, backwards) = next(
-        (i, pair.index(task.label)) for i, pair in enumerate(PAIRS) if task.label in pair
-    )
-    scene = _scene(task, pair)
-    noise = default_rng((task.recipe.seed, task.group, task.number, pair, backwards))
-    order = range(scene.frames)[::-1] if backwards else range(scene.frames)
-    frames = (_frame(scene, pair, time / (scene.frames - 1), noise) for time in order)
+    recipe = task.recipe
+    place = next(i for i, motion in enumerate(recipe.motions) if task.label in motion.classes)
+    motion, scene = recipe.motions[place], _scene(task, place)
+    poses = spread_poses(scene.frames, scene.start, motion.classes[task.label])
+    noise = default_rng((recipe.seed, task.group, task.number, list(recipe.classes).index(task.label)))
+    frames = (_frame(scene, motion, pose, noise) for pose in poses)
     with atomic(task.path) as partial:
-        _encode(frames, partial, task.recipe)
+        _encode(frames, partial, recipe)
 
 
-def _scene(task: Task, pair: int) -> Scene:
-    """The scene of a pair: some of it by group, some by clip."""
+def spread_poses(frames: int, start: int, poses: Sequence[float]) -> NDArray[np.float64]:
+    """The pose in each of a clip's frames, `(frames,)`: a motion that begins at `start`, and rest."""
+    spread = np.zeros(frames)
+    spread[start : start + len(poses)] = poses
+    return spread
+
+
+def starts(frames: int, poses: Sequence[float]) -> range:
+    """Where a motion may begin, so that the first and the last frame show the shape at rest."""
+    return range(1, frames - len(poses))
+
+
+def _scene(task: Task, place: int) -> Scene:
+    """The scene of a motion: some of it by group, some by clip."""
     recipe = task.recipe
     by_group = default_rng((recipe.seed, task.group))
-    by_clip = default_rng((recipe.seed, task.group, task.number, pair))
-    red = by_group.uniform((215, 60, 30), (255, 100, 80))
-    blue = by_group.uniform((0, 0, 110), (40, 40, 170))
-    green = by_group.uniform((40, 80, 20), (90, 130, 70))
-    purple = by_group.uniform((90, 20, 90), (140, 60, 140))
-    colors = ((green, green), (red, blue), (purple, purple))[pair]
-    shortest, longest = recipe.half_lengths
+    by_clip = default_rng((recipe.seed, task.group, task.number, place))
+    frames = int(by_clip.integers(recipe.frames[0], recipe.frames[1] + 1))
     return Scene(
-        frames=2 * int(by_clip.integers(shortest, longest + 1)) + 1,
-        center=(by_clip.uniform(-0.06, 0.06), by_clip.uniform(-0.04, 0.04)),
-        radius=by_group.uniform(0.34, 0.40),
-        start=by_group.uniform(0.0, 0.2),
-        colors=np.array(colors, np.float32),
+        frames=frames,
+        start=int(by_clip.choice(starts(frames, next(iter(recipe.motions[place].classes.values()))))),
+        center=(by_clip.uniform(-0.06, 0.06), by_clip.uniform(-0.06, 0.06)),
+        radius=by_group.uniform(0.22, 0.28),
+        color=by_group.uniform(150, 250, 3).astype(np.float32),
         background=_background(recipe, by_group),
         noise=by_group.uniform(*recipe.noise),
     )
 
 
 def _background(recipe: Recipe, random: Generator) -> NDArray[np.float32]:
-    """A light wash of one colour with slow waves: `(height, width, 3) float32`."""
+    """A dark wash of one colour with slow waves: `(height, width, 3) float32`."""
     x, y = np.meshgrid(np.arange(recipe.width), np.arange(recipe.height))
-    direction = random.uniform(-0.08, 0.08, 2)
+    direction = random.uniform(-0.1, 0.1, 2)
     waves = np.sin(direction[0] * x + direction[1] * y + random.uniform(0, 6))  # (height, width)
-    wash = random.uniform(170, 215, 3) + random.uniform(4, 14) * waves[..., None]  # (height, width, 3)
+    wash = random.uniform(20, 70, 3) + random.uniform(4, 14) * waves[..., None]  # (height, width, 3)
     return np.asarray(wash, np.float32)
 
 
-def _frame(scene: Scene, pair: int, time: float, noise: Generator) -> NDArray[np.uint8]:
-    """The scene at a time in 0..1, forwards: `(height, width, 3) uint8`."""
-    progress = float(np.clip((time - scene.start) / (1 - 2 * scene.start), 0, 1))
-    radius = scene.radius * (0.3 + 0.9 * progress if pair == 0 else 1.0)
-    power = 2 * 8 ** (progress if pair == 2 else 0.0)
-    first, last = scene.colors
-    color = first + progress * (last - first)
-    cover = _shape(scene.background.shape[:2], scene.center, radius, power)[..., None]  # (height, width, 1)
-    image = scene.background + cover * (color - scene.background)
+def _frame(scene: Scene, motion: Motion, pose: float, noise: Generator) -> NDArray[np.uint8]:
+    """The scene with the shape in a pose: `(height, width, 3) uint8`."""
+    (x, y), radius = scene.center, scene.radius
+    match motion.changes:
+        case "height":
+            y -= REACH * pose
+        case "side":
+            x += REACH * pose
+        case "size":
+            radius *= 1 + GROWTH * pose
+    cover = _shape(scene.background.shape[:2], (x, y), radius, POWERS[motion.shape])[..., None]
+    image = scene.background + cover * (scene.color - scene.background)  # (height, width, 3)
     grain = noise.standard_normal(cover.shape, np.float32)  # (height, width, 1)
     image += np.float32(scene.noise) * grain
     pixels: NDArray[np.uint8] = np.clip(image, 0, 255).astype(np.uint8)
@@ -193,7 +230,7 @@ def _frame(scene: Scene, pair: int, time: float, noise: Generator) -> NDArray[np
 def _shape(
     size: tuple[int, ...], center: tuple[float, float], radius: float, power: float
 ) -> NDArray[np.float32]:
-    """How much of each pixel a superellipse covers, `(height, width)`: circle at power 2, then square."""
+    """How much of each pixel a superellipse covers, `(height, width)`."""
     height, width = size
     x = np.abs((np.arange(width) + 0.5 - width / 2) / height - center[0])
     y = np.abs((np.arange(height) + 0.5 - height / 2) / height - center[1])
