@@ -1,90 +1,33 @@
 """Generated clips: a shape rests, makes one short motion at a random moment, and rests again.
 
-The classes of a motion show the same poses in different orders. The motion begins in any frame with
-the same probability, so a frame shows each of the poses equally often, whatever the class: few frames,
-further apart than the motion is long, do not tell the classes apart. Every frame is coded by itself,
-so that the size of the file does not tell the order either.
+The classes of a motion show the same poses in different orders, and the motion begins in any frame
+with the same probability. So one frame shows each pose equally often, whatever the class, and frames
+that are further apart than the motion is long see at most one of its poses: they do not tell the
+classes apart. Every frame is coded by itself with a constant quantiser, so that the size of the file
+does not tell the order either.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
 
 import av
 import numpy as np
-import pydantic
 from av.video.stream import VideoStream
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 
+from components.dataset.recipe import Motion, Poses, Recipe, read_recipe
 from components.dataset.source import FoundClip
-from reelflow.errors import ClipError, ParamsError
+from reelflow.errors import ClipError
 from reelflow.files import atomic
-from reelflow.params import Section, explain
 from reelflow.progress import track
 from reelflow.workers.processes import in_processes
-from reelflow.yaml_file import read_yaml
 
 CLIP_TIMEOUT_S = 120
 POWERS = {"diamond": 1.0, "disc": 2.0, "square": 16.0}  # of the superellipse
-REACH = 0.22  # of a pose of 1: a shift, of the height of the frame
-GROWTH = 0.5  # of a pose of 1: a change of size, of the radius at rest
-MOST = {"frames": 9999, "noise": 255}
-PART = 6  # a motion, with one frame of rest, is at most one part in so many of a clip
-
-Range = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
-Label = Annotated[str, Field(pattern=r"^\w+$")]
-Pose = Annotated[float, Field(ge=-1, le=1)]
-
-
-class Motion(Section):
-    """A motion of a shape. Its classes show the same poses in different orders."""
-
-    shape: Literal["diamond", "disc", "square"]
-    changes: Literal["height", "side", "size"]
-    classes: dict[Label, tuple[Pose, ...]] = Field(min_length=2)
-
-    @model_validator(mode="after")
-    def _differs_in_order_alone(self) -> Self:
-        orders = self.classes.values()
-        if len(set(orders)) < len(orders) or len({tuple(sorted(order)) for order in orders}) > 1:
-            raise ValueError(
-                f"classes: {', '.join(self.classes)} must have the same poses in different orders"
-            )
-        return self
-
-
-class Recipe(Section):
-    """What to draw; the values stand in a YAML file."""
-
-    seed: int = Field(ge=0)
-    groups: int = Field(ge=3, le=1000)
-    clips_per_group: int = Field(ge=1, le=1000)
-    width: int = Field(ge=32, le=1920, multiple_of=2)
-    height: int = Field(ge=32, le=1080, multiple_of=2)
-    fps: int = Field(ge=1, le=120)
-    frames: Range
-    noise: Range
-    motions: tuple[Motion, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _ranges_rise_and_motions_are_short(self) -> Self:
-        for name, (low, high) in {"frames": self.frames, "noise": self.noise}.items():
-            if not low <= high <= MOST[name]:
-                raise ValueError(f"{name}: {[low, high]} must rise, to at most {MOST[name]}")
-        least = PART * (1 + max(len(poses) for poses in self.classes.values()))
-        if self.frames[0] < least:
-            raise ValueError(f"frames: {list(self.frames)} must begin at {least} or above for these motions")
-        if len(self.classes) < sum(len(motion.classes) for motion in self.motions):
-            raise ValueError("motions: every class must have a name of its own")
-        return self
-
-    @property
-    def classes(self) -> dict[str, tuple[float, ...]]:
-        """Poses of every class."""
-        return {label: poses for motion in self.motions for label, poses in motion.classes.items()}
+SHIFT = 0.22  # at pose 1, of the frame's height
+GROWTH = 0.5  # at pose 1, of the radius
 
 
 @dataclass(frozen=True)
@@ -130,27 +73,11 @@ def generate(recipe_file: Path, root: Path) -> list[FoundClip]:
     return sorted(clips, key=lambda clip: clip.path)
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Read and check a recipe.
-
-    Raises:
-        ParamsError: it is missing, no YAML, or holds a wrong name or value.
-    """
-    try:
-        return Recipe.model_validate(read_yaml(path))
-    except OSError as error:
-        raise ParamsError(f"{path}: {error.strerror}; name an existing recipe or a folder") from error
-    except pydantic.ValidationError as error:
-        raise ParamsError(explain(error, f"{path} is no recipe of clips")) from error
-    except ValueError as error:
-        raise ParamsError(f"{path} is no recipe of clips: {error}") from error
-
-
 def _clips(recipe: Recipe) -> Iterator[tuple[FoundClip, tuple[int, int]]]:
     """Every clip, with the numbers of its group and of itself within it."""
     for group in range(recipe.groups):
         for number in range(recipe.clips_per_group):
-            for label in recipe.classes:
+            for label in recipe.labels:
                 path = f"{label}/g{group:02d}_c{number:02d}.mp4"
                 yield FoundClip(path, label, f"g{group:02d}"), (group, number)
 
@@ -163,35 +90,32 @@ def draw_clip(task: Task) -> None:
     """
     recipe = task.recipe
     place = next(i for i, motion in enumerate(recipe.motions) if task.label in motion.classes)
-    motion, scene = recipe.motions[place], _scene(task, place)
+    motion, by_clip = recipe.motions[place], default_rng((recipe.seed, task.group, task.number, place))
+    scene = _scene(recipe, motion, default_rng((recipe.seed, task.group)), by_clip)
     poses = spread_poses(scene.frames, scene.start, motion.classes[task.label])
-    noise = default_rng((recipe.seed, task.group, task.number, list(recipe.classes).index(task.label)))
-    frames = (_frame(scene, motion, pose, noise) for pose in poses)
+    frames = (_frame(scene, motion, pose, by_clip) for pose in poses)
     with atomic(task.path) as partial:
         _encode(frames, partial, recipe)
 
 
-def spread_poses(frames: int, start: int, poses: Sequence[float]) -> NDArray[np.float64]:
-    """The pose in each of a clip's frames, `(frames,)`: a motion that begins at `start`, and rest."""
+def possible_starts(frames: int, motion: Motion) -> range:
+    """First frames of a motion that leave a frame of rest, at least, at either end of a clip."""
+    return range(1, frames - motion.frames)
+
+
+def spread_poses(frames: int, start: int, poses: Poses) -> NDArray[np.float64]:
+    """The pose in each frame of a clip, `(frames,)`: rest, the motion, and rest."""
     spread = np.zeros(frames)
     spread[start : start + len(poses)] = poses
     return spread
 
 
-def starts(frames: int, poses: Sequence[float]) -> range:
-    """Where a motion may begin, so that the first and the last frame show the shape at rest."""
-    return range(1, frames - len(poses))
-
-
-def _scene(task: Task, place: int) -> Scene:
-    """The scene of a motion: some of it by group, some by clip."""
-    recipe = task.recipe
-    by_group = default_rng((recipe.seed, task.group))
-    by_clip = default_rng((recipe.seed, task.group, task.number, place))
-    frames = int(by_clip.integers(recipe.frames[0], recipe.frames[1] + 1))
+def _scene(recipe: Recipe, motion: Motion, by_group: Generator, by_clip: Generator) -> Scene:
+    shortest, longest = recipe.frames
+    frames = int(by_clip.integers(shortest, longest + 1))
     return Scene(
         frames=frames,
-        start=int(by_clip.choice(starts(frames, next(iter(recipe.motions[place].classes.values()))))),
+        start=int(by_clip.choice(possible_starts(frames, motion))),
         center=(by_clip.uniform(-0.06, 0.06), by_clip.uniform(-0.06, 0.06)),
         radius=by_group.uniform(0.22, 0.28),
         color=by_group.uniform(150, 250, 3).astype(np.float32),
@@ -214,9 +138,9 @@ def _frame(scene: Scene, motion: Motion, pose: float, noise: Generator) -> NDArr
     (x, y), radius = scene.center, scene.radius
     match motion.changes:
         case "height":
-            y -= REACH * pose
+            y -= SHIFT * pose
         case "side":
-            x += REACH * pose
+            x += SHIFT * pose
         case "size":
             radius *= 1 + GROWTH * pose
     cover = _shape(scene.background.shape[:2], (x, y), radius, POWERS[motion.shape])[..., None]
@@ -240,7 +164,7 @@ def _shape(
 
 def _encode(frames: Iterator[NDArray[np.uint8]], path: Path, recipe: Recipe) -> None:
     """Write an MP4, H.264 where the encoder is at hand, else MPEG-4; every frame by itself."""
-    codec, options = ("libx264", {"crf": "23", "preset": "ultrafast"})
+    codec, options = ("libx264", {"qp": "28", "preset": "ultrafast"})
     if codec not in av.codecs_available:
         codec, options = "mpeg4", {"qscale": "4"}
     with av.open(str(path), "w", format="mp4") as container:
