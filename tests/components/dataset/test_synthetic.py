@@ -31,7 +31,7 @@ SMALL = yaml.safe_load(EMBEDDED.read_text()) | {
     "clips_per_group": 1,
     "width": 64,
     "height": 48,
-    "frames": [36, 38],
+    "frames": [24, 26],
 }
 COUNT = PARAMS.frames.count
 motions = pytest.mark.parametrize("motion", RECIPE.motions, ids=lambda motion: motion.shape)
@@ -177,8 +177,8 @@ def with_classes(**classes: list[float]) -> str:
         ("seed: 1\n", "groups"),
         (changed(fps=0), "fps"),
         (changed(fsp=15), "fsp"),
-        (changed(frames=[38, 36]), "frames"),
-        (changed(frames=[35, 36]), "take 36 or more"),
+        (changed(frames=[26, 24]), "frames"),
+        (changed(frames=[23, 24]), "take 24 or more"),
         (changed(noise=[9, 3]), "noise"),
         (changed(motions=SMALL["motions"] * 2), "different names"),
         (with_classes(up=[1, 0]), "at least 2 items"),
