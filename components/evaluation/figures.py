@@ -53,7 +53,7 @@ def draw_per_class(rows: Sequence[ClassScores], title: str) -> Figure:
     for offset, (measure, color) in zip((-0.27, 0, 0.27), MEASURES, strict=True):
         values = [getattr(row, measure) for row in rows]
         axes.barh(places + offset, values, height=0.25, color=color, label=measure)
-    axes.set_yticks(places, [f"{shorten(row.label)} ({row.support})" for row in rows], fontsize=9)
+    axes.set_yticks(places, [f"{shorten(row.label)} ({row.support})" for row in rows], fontsize=10)
     axes.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5), title=f"{title}: class (clips)")
     axes.grid(axis="x")
     figure.legend(loc="outside lower center", ncols=len(MEASURES))

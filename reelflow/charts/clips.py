@@ -12,7 +12,7 @@ from reelflow.charts.canvas import in_style, new_figure, shorten
 from reelflow.contracts import Clip
 
 EDGES_S = (1, 2, 3, 5, 7, 10, 15, 20, 30, 60)
-WIDTH, BAR = 620, 15
+WIDTH, BAR = 620, 16
 
 
 @in_style
@@ -28,7 +28,7 @@ def draw_clips_per_class(clips: Sequence[Clip]) -> Figure:
         widths = np.array([counts[label] for label in labels])
         axes.barh(range(len(labels)), widths, left=left, color=color, label=name, height=0.8)
         left += widths
-    axes.set_yticks(range(len(labels)), list(map(shorten, labels)), fontsize=9)
+    axes.set_yticks(range(len(labels)), list(map(shorten, labels)), fontsize=10)
     axes.set(ylim=(len(labels) - 0.4, -0.6), xlabel="clips")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(title="duration", loc="outside right upper")

@@ -18,11 +18,12 @@ NAME = re.compile(r"(?!.*(^|/)\.)[A-Za-z0-9@._=-]+(/[A-Za-z0-9@._=-]+)*")
 
 @dataclass(frozen=True)
 class Stored:
-    """An object of a store; `modified` is when it was written, in seconds since the epoch."""
+    """An object of a store; `modified` is in seconds since the epoch, `etag` is S3's."""
 
     name: str
     size_bytes: int
     modified: float = field(default=0.0, compare=False)
+    etag: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

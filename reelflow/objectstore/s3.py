@@ -1,34 +1,71 @@
 """Objects in S3, on any server: verified on the way up and down.
 
-Servers differ in the checksums and conditions that they support: only Content-MD5 is required.
+boto3 retries requests; `_send` repeats what boto3 does not: docs/adr/0007-boto3-retries-and-transfers.md.
 """
 
 import hashlib
+import random
+import re
+import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
-from reelflow.objectstore.client import POLICY, S3Client, TransferPolicy, error_code
+from reelflow.files import atomic
+from reelflow.objectstore.client import (
+    POLICY,
+    TransferError,
+    TransferPolicy,
+    error_code,
+    open_client,
+    storage_errors,
+)
 from reelflow.objectstore.interface import IncompleteUpload, Stored, checked
 from reelflow.settings import Settings
 
+MD5 = re.compile(r"[0-9a-f]{32}")
+CHUNK_BYTES = 64 * 1024
+MIN_BYTES_PER_S = 1000
+MAX_PAUSE_S = 20
 UPLOAD_THREADS = 4
+MISSING = ("404", "NoSuchKey", "NotFound")
 EXISTS = ("412", "PreconditionFailed")
 UNSUPPORTED = ("501", "NotImplemented")
+TRANSIENT = (
+    *("BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody", "NoSuchUpload", "InvalidPart"),
+    *("OperationAborted", "ConditionalRequestConflict"),
+)
+"""What boto3 does not retry: content altered on its way, a lost upload, a conflict with another writer."""
+LISTINGS = {"list_objects_v2": ("MaxKeys", "IsTruncated"), "list_multipart_uploads": ("MaxUploads", "Bucket")}
+"""Of each operation the argument for the size of a page, and what every page holds."""
+Answer = TypeVar("Answer")
 
 
 class S3Store:
-    """Objects below a prefix of a bucket. Several threads may use it at once."""
+    """Objects below a prefix of a bucket, at `url`. Several threads may use it at once."""
 
     def __init__(
-        self, bucket: str, prefix: str, settings: Settings, *, policy: TransferPolicy = POLICY
+        self,
+        bucket: str,
+        prefix: str,
+        settings: Settings,
+        *,
+        policy: TransferPolicy = POLICY,
+        check: Callable[[str], str] = checked,
     ) -> None:
-        self._s3 = S3Client(bucket, prefix, settings.s3_endpoint, policy)
-        self._s3.boto.meta.events.register("provide-client-params.s3", self._add_params)
+        self._bucket, self._prefix = bucket, f"{prefix}/" if prefix else ""
+        self.url = f"s3://{bucket}/{self._prefix}"
+        self._policy, self._check = policy, check
+        self._boto = open_client(settings.s3_endpoint, policy)
+        self._boto.meta.events.register("provide-client-params.s3", self._add_params)
         self._condition = {"IfNoneMatch": "*"}
         self._parts = TransferConfig(
             multipart_threshold=policy.part_bytes,
@@ -36,47 +73,134 @@ class S3Store:
             max_concurrency=UPLOAD_THREADS,
         )
 
-    def get(self, name: str, path: Path, *, sha256: str = "") -> bool:
-        """Download an object."""
-        return self._s3.get(checked(name), path, sha256=sha256)
+    def get(self, name: str, path: Path, *, sha256: str = "", etag: str = "") -> bool:
+        """Download an object.
+
+        Args:
+            name: of the object.
+            path: of the file.
+            sha256: of the expected content. If the same other content comes twice, the object is damaged
+                in the store, and removed. Without a sha256, an ETag that is an MD5 is verified.
+            etag: of the expected version; another one is an error.
+        """
+        key, wrong = self._key(name), set[str]()
+        version = {"IfMatch": f'"{etag}"'} if etag else {}
+
+        def attempt() -> bool:
+            answer = self._boto.get_object(**key, **version)
+            with atomic(path) as temporary:
+                digest = self._save(answer["Body"], temporary, "sha256" if sha256 else "md5")
+                if digest != (sha256 or _md5(answer, etag) or digest):
+                    if sha256 and digest in wrong:
+                        self._boto.delete_object(**key)  # the next attempt finds no object
+                    wrong.add(digest)
+                    raise TransferError(f"what came is not what was stored: its hash is {digest}")
+            return True
+
+        return bool(self._send(name, attempt))
 
     def put_new(self, name: str, path: Path) -> None:
         """Upload a file, large ones in parts."""
-        self._s3.send(name, lambda: self._upload(name, path), ignored=EXISTS)
+        self._send(name, lambda: self._upload(name, path), ignored=EXISTS)
 
     def size_of(self, name: str) -> int | None:
         """Bytes of an object."""
         key = self._key(name)
-        return self._s3.send(name, lambda: int(self._s3.boto.head_object(**key)["ContentLength"]))
+        return self._send(name, lambda: int(self._boto.head_object(**key)["ContentLength"]))
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """The objects whose names start with the prefix."""
-        return self._s3.listing("list_objects_v2", _stored, prefix=prefix)
+        fields = ("Size", "LastModified", "ETag")
+        for name, size_bytes, modified, etag in self._entries("list_objects_v2", fields, prefix):
+            yield Stored(name, size_bytes, modified.timestamp(), etag.strip('"'))
 
     def delete(self, name: str) -> None:
         """Remove an object."""
         key = self._key(name)
-        self._s3.send(name, lambda: self._s3.boto.delete_object(**key))
+        self._send(name, lambda: self._boto.delete_object(**key))
 
     def incomplete_uploads(self) -> Iterator[IncompleteUpload]:
         """The uploads in parts that have not finished; none if the server cannot list them."""
-        return self._s3.listing("list_multipart_uploads", _incomplete, ignored=UNSUPPORTED)
+        fields = ("UploadId", "Initiated")
+        for name, handle, begun in self._entries("list_multipart_uploads", fields, ignored=UNSUPPORTED):
+            yield IncompleteUpload(name, handle, 0, begun.timestamp())
 
     def abort(self, upload: IncompleteUpload) -> None:
         """Abort an upload, which frees its parts."""
         which = {**self._key(upload.name), "UploadId": upload.handle}
         ignored = ("NoSuchUpload", *UNSUPPORTED)
-        self._s3.send(upload.name, lambda: self._s3.boto.abort_multipart_upload(**which), ignored)
+        self._send(upload.name, lambda: self._boto.abort_multipart_upload(**which), ignored)
 
     def _key(self, name: str) -> dict[str, str]:
-        return self._s3.key(checked(name))
+        return {"Bucket": self._bucket, "Key": self._prefix + self._check(name)}
+
+    def _send(self, name: str, work: Callable[[], Answer], ignored: Sequence[str] = MISSING) -> Answer | None:
+        """Send requests about an object; None if the server answers with an ignored error."""
+        attempt = 1
+        with storage_errors(self.url + name):
+            while True:
+                try:
+                    return work()
+                except (TransferError, ClientError) as error:
+                    if error_code(error) in ignored:
+                        return None
+                    if attempt == self._policy.attempts or not _is_transient(error):
+                        raise
+                pause_s = min(self._policy.backoff_s * 2 ** (attempt - 1), MAX_PAUSE_S)
+                time.sleep(random.uniform(0, pause_s))  # noqa: S311
+                attempt += 1
+
+    def _entries(
+        self, operation: str, fields: Sequence[str], prefix: str = "", ignored: Sequence[str] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        """The entries of a listing: of each its object's name, and the fields."""
+        where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
+        where[LISTINGS[operation][0]] = self._policy.page_size
+        while page := self._send(prefix, partial(self._page, operation, fields, where), ignored):
+            entries, following = page
+            yield from entries
+            if not following:
+                return
+            where |= following
+
+    def _page(
+        self, operation: str, fields: Sequence[str], where: dict[str, Any]
+    ) -> tuple[Sequence[tuple[Any, ...]], dict[str, str]]:
+        """A page's entries, and the arguments for the next page if there is one."""
+        page = getattr(self._boto, operation)(**where)
+        more, required = page.get("IsTruncated"), LISTINGS[operation][1]
+        following = {key.removeprefix("Next"): page[key] for key in page if more and key.startswith("Next")}
+        if required not in page or (more and following.items() <= where.items()):
+            raise TransferError("the answer is no listing, or does not name the next page")
+        found = page.get("Contents", page.get("Uploads", []))
+        if others := [one["Key"] for one in found if not one["Key"].startswith(where["Prefix"])]:
+            raise TransferError(f"the listing holds {others[0]!r}, which was not asked for")
+        names = [one["Key"].removeprefix(self._prefix) for one in found]
+        return [
+            (name, *map(one.__getitem__, fields)) for name, one in zip(names, found, strict=True)
+        ], following
+
+    def _save(self, body: Any, path: Path, algorithm: str) -> str:
+        """Write the body of an answer to a file; returns its hash."""
+        digest, begun = hashlib.new(algorithm, usedforsecurity=False), time.monotonic()
+        try:
+            with path.open("wb") as file, closing(body):
+                for chunk in body.iter_chunks(CHUNK_BYTES):
+                    file.write(chunk)
+                    digest.update(chunk)
+                    took_s = time.monotonic() - begun
+                    if took_s > self._policy.timeout_s and file.tell() < took_s * MIN_BYTES_PER_S:
+                        raise TransferError(f"only {file.tell()} bytes came in {took_s:.0f} s")
+        except (BotoCoreError, HTTPError) as error:
+            raise TransferError(f"the download broke off: {error}") from None
+        return digest.hexdigest()
 
     def _upload(self, name: str, path: Path) -> None:
         if self.size_of(name) is not None:
             return
         try:
             with path.open("rb") as file:
-                self._s3.boto.upload_fileobj(file, **self._key(name), Config=self._parts)
+                self._boto.upload_fileobj(file, **self._key(name), Config=self._parts)
         except ClientError as error:
             if error_code(error) not in UNSUPPORTED or not self._condition:
                 raise
@@ -93,9 +217,16 @@ class S3Store:
             params.update(self._condition)
 
 
-def _stored(name: str, entry: dict[str, Any]) -> Stored:
-    return Stored(name, entry["Size"], entry["LastModified"].timestamp())
+def _is_transient(error: TransferError | ClientError) -> bool:
+    """Whether to repeat what boto3 does not: its standard mode ignores the status 429."""
+    if isinstance(error, TransferError):
+        return True
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return status == HTTPStatus.TOO_MANY_REQUESTS or error_code(error) in TRANSIENT
 
 
-def _incomplete(name: str, entry: dict[str, Any]) -> IncompleteUpload:
-    return IncompleteUpload(name, entry["UploadId"], 0, entry["Initiated"].timestamp())
+def _md5(answer: dict[str, Any], etag: str) -> str:
+    """The ETag if it is an MD5: not after an upload in parts, or with encryption by a key."""
+    etag = etag or answer["ETag"].strip('"')
+    plain = answer.get("ServerSideEncryption", "AES256") == "AES256"
+    return etag if plain and MD5.fullmatch(etag) else ""

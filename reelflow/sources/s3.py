@@ -1,19 +1,19 @@
-"""Clips below an S3 prefix; an object that has changed since the listing is refused."""
+"""Clips below a prefix of a bucket, as listed: an object that has changed since is an error."""
 
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from reelflow.errors import StorageError
-from reelflow.objectstore.client import POLICY, S3Client, TransferPolicy
+from reelflow.objectstore.client import POLICY, TransferPolicy
+from reelflow.objectstore.s3 import S3Store
 from reelflow.settings import Settings
 from reelflow.sources.address import S3Prefix
 from reelflow.sources.cache import MAX_FILES, Entry
 
 
 class S3Origin:
-    """The objects of a prefix. Thread-safe."""
+    """The objects of a prefix, with any names. Several threads may read at once."""
 
     def __init__(self, address: S3Prefix, settings: Settings, *, policy: TransferPolicy = POLICY) -> None:
         """List the objects, without those that mark empty folders.
@@ -21,13 +21,13 @@ class S3Origin:
         Raises:
             StorageError: the server refuses or cannot be reached.
         """
-        self._s3 = S3Client(address.bucket, address.prefix, settings.s3_endpoint, policy)
+        self._store = S3Store(address.bucket, address.prefix, settings, policy=policy, check=str)
         self.revision, self.single = "", False
-        listed = self._s3.listing("list_objects_v2", _file)
-        files = list(islice((one for one in listed if one[0] and not one[0].endswith("/")), MAX_FILES + 1))
-        self._etags = {name: etag for name, _, etag in files}
+        files = (one for one in self._store.list() if one.name and not one.name.endswith("/"))
+        listed = list(islice(files, MAX_FILES + 1))
+        self._etags = {one.name: one.etag for one in listed}
         self.entries: Mapping[str, Entry] = {
-            name: Entry(size_bytes, f"{self._s3.url}{name} {etag}") for name, size_bytes, etag in files
+            one.name: Entry(one.size_bytes, f"{self._store.url}{one.name} {one.etag}") for one in listed
         }
 
     def get(self, name: str, path: Path) -> None:
@@ -36,9 +36,5 @@ class S3Origin:
         Raises:
             StorageError: it is gone or has changed, or the server or the disk refuses.
         """
-        if not self._s3.get(name, path, etag=self._etags[name]):
-            raise StorageError(f"{self._s3.url}{name} is gone: run the same command again")
-
-
-def _file(name: str, entry: dict[str, Any]) -> tuple[str, int, str]:
-    return name, entry["Size"], entry["ETag"].strip('"')
+        if not self._store.get(name, path, etag=self._etags[name]):
+            raise StorageError(f"{self._store.url}{name} is gone: run the same command again")

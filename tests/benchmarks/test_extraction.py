@@ -29,6 +29,7 @@ def test_what_cannot_be_measured_is_refused(arguments, message):
     assert message in done.stderr
 
 
+@pytest.mark.slow
 def test_the_recipe_gives_nearly_the_same_features(shared_data, tmp_path):
     bench = Bench(shared_data, tmp_path, rounds=1)
     source = bench.clips(34)

@@ -13,18 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from reelflow.s3 import POLICY
 
 from reelflow.errors import StorageError
+from reelflow.objectstore.client import POLICY
 from tests.faults.store import proxy as faults
+from tests.faults.store.conftest import CALM
 from tests.faults.store.proxy import FaultyProxy
 from tests.faults.store.test_requests import MUTE
 from tests.s3_server import SECRET_KEY
 
 TIMEOUT_S, MUTE_TIMEOUT_S = 60, 0.5
-PART_BYTES = 10_000
-SHORT = {"attempts": 2, "backoff_s": 0.001, "part_bytes": PART_BYTES, "page_size": 4}
-"""Policy of commands: files in parts, and listings in pages, are as small as those of the other tests."""
+PAGE_SIZE = 4
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def run(
         patch.delitem(sys.modules, f"{module}.__main__", raising=False)  # runpy warns of it
         for name, value in {**places, **environment}.items():
             patch.setenv(name, value)
-        for name, value in {**SHORT, "timeout_s": timeout_s}.items():
+        for name, value in {**vars(CALM), "page_size": PAGE_SIZE, "timeout_s": timeout_s}.items():
             patch.setitem(vars(POLICY), name, value)
         try:
             runpy.run_module(module, run_name="__main__")

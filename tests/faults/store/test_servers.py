@@ -125,7 +125,7 @@ def test_a_slow_server_is_no_fault(place, tmp_path):
 
 
 def test_a_download_that_is_too_slow_is_told(place, tmp_path, monkeypatch):
-    monkeypatch.setattr("reelflow.objectstore.client.MIN_BYTES_PER_S", 1_000_000)
+    monkeypatch.setattr("reelflow.objectstore.s3.MIN_BYTES_PER_S", 1_000_000)
     (tmp_path / "sent").write_bytes(b"x" * 150_000)
     place.beside.put_new(tmp_path.name, tmp_path / "sent")
     place.proxy.spoil("get", faults.slow)

@@ -24,7 +24,7 @@ class Package:
     """A compiled package, by the tasks' names."""
 
     def __init__(self, path: Path) -> None:
-        self.pipeline, self.platform = list(yaml.safe_load_all(path.read_text()))
+        self.pipeline, self.platform = list(yaml.load_all(path.read_text(), yaml.CSafeLoader))
         specs = self.pipeline["deploymentSpec"]["executors"]
         platform = self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
         self.tasks: dict[str, dict[str, Any]] = {}
@@ -41,9 +41,9 @@ class Package:
                     self.pods[name] = platform[label]
 
 
-@pytest.fixture
-def package(tmp_path: Path) -> Package:
-    return compiled(tmp_path)
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return compiled(tmp_path_factory.mktemp("package"))
 
 
 def compiled(tmp_path: Path, cluster=None, params=PARAMS, *, always: bool = False) -> Package:
