@@ -11,7 +11,7 @@ from reelflow.params import Section, explain
 from reelflow.yaml_file import read_yaml
 
 LIMITS = {"frames": 9999, "noise": 255}
-SPREAD = 6  # a clip is at least this many times as long as a motion and one frame of rest
+THUMBNAILS = 3  # of a shortcut baseline: the centres of three equal parts of a clip
 
 Range = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
 Label = Annotated[str, Field(pattern=r"^\w+$")]
@@ -61,7 +61,9 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _motions_are_short(self) -> Self:
-        shortest = SPREAD * (1 + max(motion.frames for motion in self.motions))
+        """The first and the last thumbnail can show every pose of a motion."""
+        longest = max(motion.frames for motion in self.motions)
+        shortest = 2 * THUMBNAILS * (longest - 1) + 1
         if self.frames[0] < shortest:
             raise ValueError(
                 f"frames: clips of {self.frames[0]} are too short for these motions, take {shortest} or more"

@@ -1,10 +1,10 @@
 """Generated clips: a shape rests, makes one short motion at a random moment, and rests again.
 
 The classes of a motion show the same poses in different orders, and the motion begins in any frame
-with the same probability. So one frame shows each pose equally often, whatever the class, and frames
-that are further apart than the motion is long see at most one of its poses: they do not tell the
-classes apart. Every frame is coded by itself with a constant quantiser, so that the size of the file
-does not tell the order either.
+with the same probability. So one frame shows each pose equally often, whatever the class, but for the
+frames next to an end. Frames that are at least as far apart as the motion is long show at most one of
+its poses: they do not tell the classes apart. Every frame is coded by itself with a constant quantiser,
+so that the size of the file does not tell the order either.
 """
 
 from collections.abc import Iterator
@@ -99,8 +99,8 @@ def draw_clip(task: Task) -> None:
 
 
 def possible_starts(frames: int, motion: Motion) -> range:
-    """First frames of a motion that leave a frame of rest, at least, at either end of a clip."""
-    return range(1, frames - motion.frames)
+    """First frames of a motion that a clip shows whole."""
+    return range(frames - motion.frames + 1)
 
 
 def spread_poses(frames: int, start: int, poses: Poses) -> NDArray[np.float64]:
