@@ -39,6 +39,8 @@ SHARED = ROOT.parent / "shared" / "data"
 BACKBONE = "mobilenet_v2_quant"
 MIRRORED = ["plain", "flip", "closer", "closer+flip", "left", "left+flip", "right", "right+flip"]
 TILES = ["plain", *(f"tile_{row}{column}" for row in (1, 2, 3) for column in (1, 2, 3))]
+FRAMES = 25  # a clip, as in the study
+TRAINING: dict[str, Any] = {"motion": False, "input_dropout": 0.5, "batch_size": 16}
 LINEAR: dict[str, Any] = {"penalties": [0.003, 0.01, 0.03, 0.1, 0.3, 1]}
 
 
@@ -171,8 +173,9 @@ def _params(trial: Trial, data: Path) -> Params:
     recipe = trial.recipe
     return load_params(ROOT / "params.yaml").with_values(
         dataset={"source": str(data / "clips" / trial.clips)},
+        frames={"count": FRAMES},
         features={"backbones": [BACKBONE], "weights": str(data / "weights"), "views": recipe.views},
-        training={"heads": [recipe.head], **recipe.training},
+        training=TRAINING | {"heads": [recipe.head], **recipe.training},
         evaluation={"protocol": trial.protocol},
     )
 

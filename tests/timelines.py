@@ -1,4 +1,4 @@
-"""Long videos of generated clips, and a bundle that tells two of their classes apart."""
+"""Long videos of a disc that grows or shrinks, and a bundle that tells the one from the other."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,12 @@ from pathlib import Path
 import av
 import numpy as np
 
-from components.dataset.synthetic import Task, draw_clip, read_recipe
 from reelflow.backbones.thumbnail import SPEC
 from reelflow.contracts import BundleReport, Sampling
 from reelflow.video.decode import probe, sample_frames
 from reelflow.video.preprocess import preprocess
 from tests.bundles import write_bundle
 
-RECIPE = Path("components/dataset/embedded.yaml")
 ORDER = ("growing", "shrinking")
 FRAMES, FPS = 25, 15
 
@@ -29,13 +27,28 @@ class Part:
     end_s: float
 
 
-def write_parts(folder: Path, labels: Sequence[str], first_group: int) -> list[Path]:
-    """A generated clip for each label, each of a recording of its own."""
-    recipe = read_recipe(RECIPE)
+def write_parts(folder: Path, labels: Sequence[str], first_seed: int) -> list[Path]:
+    """A clip for each label, each of a scene of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{place}-{label}.mp4" for place, label in enumerate(labels)]
     for place, (path, label) in enumerate(zip(paths, labels, strict=True)):
-        draw_clip(Task(recipe, path, label, group=first_group + place, number=0))
+        write_images(_disc(label, first_seed + place), path, (160, 120))
     return paths
+
+
+def _disc(label: str, seed: int) -> list[np.ndarray]:
+    """A dark disc on a bright background that grows or shrinks."""
+    chance = np.random.default_rng(seed)
+    x, y = np.meshgrid(np.arange(160) - 80, np.arange(120) - 60)
+    distance = np.hypot(x - chance.uniform(-7, 7), y - chance.uniform(-5, 5))
+    slope_x, slope_y = chance.uniform(-0.08, 0.08, 2)
+    waves = chance.uniform(10, 30) * np.sin(slope_x * x + slope_y * y + chance.uniform(0, 6))
+    background, level = chance.uniform(170, 215) + waves, chance.uniform(50, 110)
+    progress = np.clip(np.linspace(-0.15, 1.15, int(chance.integers(25, 40))), 0, 1)  # it rests at either end
+    radii = chance.uniform(41, 48) * (0.3 + 0.9 * progress)
+    images = [np.where(distance < radius, level, background) for radius in radii]
+    noisy = [np.clip(image + chance.normal(0, 5, image.shape), 0, 255).astype(np.uint8) for image in images]
+    return [np.repeat(image[..., None], 3, axis=2) for image in noisy[:: 1 if label == "growing" else -1]]
 
 
 def join(paths: Sequence[Path], target: Path, times: int = 1) -> list[Part]:
@@ -62,7 +75,7 @@ def write_images(images: Iterable[np.ndarray], target: Path, size: tuple[int, in
 
 def write_order_bundle(folder: Path, clips: Path, **changes: object) -> BundleReport:
     """A bundle that tells growing from shrinking: a linear head, fitted by ridge regression to 24 clips."""
-    paths = write_parts(clips, ORDER * 12, first_group=100)
+    paths = write_parts(clips, ORDER * 12, first_seed=100)
     codes = [preprocess(sample_frames(path, FRAMES), SPEC.preprocessing) for path in paths]
     features = np.stack(codes).reshape(len(paths), -1) / 255.0  # (clips, frames * dim)
     signs = np.array([1.0, -1.0] * 12)

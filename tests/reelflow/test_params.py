@@ -18,7 +18,7 @@ def changed(tmp_path: Path, section: str, **values: object) -> Path:
 
 
 def test_the_default_file_is_valid():
-    assert load_params(DEFAULTS).frames.count == 25
+    assert load_params(DEFAULTS).frames.count == 13
 
 
 @pytest.mark.parametrize(

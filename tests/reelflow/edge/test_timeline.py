@@ -35,8 +35,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Clips of recordings that the bundle has not seen."""
-    return write_parts(tmp_path_factory.mktemp("parts"), LABELS, first_group=0)
+    """Clips of scenes that the bundle has not seen."""
+    return write_parts(tmp_path_factory.mktemp("parts"), LABELS, first_seed=0)
 
 
 def with_values(bundle: Bundle, **changes: object) -> Classifier:
