@@ -39,8 +39,6 @@ SHARED = ROOT.parent / "shared" / "data"
 BACKBONE = "mobilenet_v2_quant"
 MIRRORED = ["plain", "flip", "closer", "closer+flip", "left", "left+flip", "right", "right+flip"]
 TILES = ["plain", *(f"tile_{row}{column}" for row in (1, 2, 3) for column in (1, 2, 3))]
-FRAMES = 25  # a clip, as in the study
-TRAINING: dict[str, Any] = {"motion": False, "input_dropout": 0.5, "batch_size": 16}
 LINEAR: dict[str, Any] = {"penalties": [0.003, 0.01, 0.03, 0.1, 0.3, 1]}
 
 
@@ -171,11 +169,10 @@ def measure(trial: Trial, data: Path, out: Path, settings: Settings) -> Found:
 
 def _params(trial: Trial, data: Path) -> Params:
     recipe = trial.recipe
-    return load_params(ROOT / "params.yaml").with_values(
+    return load_params(ROOT / "params.large.yaml").with_values(
         dataset={"source": str(data / "clips" / trial.clips)},
-        frames={"count": FRAMES},
         features={"backbones": [BACKBONE], "weights": str(data / "weights"), "views": recipe.views},
-        training=TRAINING | {"heads": [recipe.head], **recipe.training},
+        training={"heads": [recipe.head], **recipe.training},
         evaluation={"protocol": trial.protocol},
     )
 

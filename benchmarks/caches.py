@@ -104,8 +104,9 @@ def _network() -> tuple[Any, Any]:
     from reelflow.nets.heads import build_head
     from reelflow.params import load_params
 
-    values = {"units": DIM, "batch_size": BATCH, "motion": False}
-    params = load_params(ROOT / "params.yaml").with_values(training=values).training
+    params = (
+        load_params(ROOT / "params.large.yaml").with_values(training={"units": DIM, "batch_size": BATCH}).training
+    )
     return build_head("gru", params=params, frames=FRAMES, dim=DIM, classes=CLASSES), params
 
 

@@ -40,7 +40,6 @@ SHARED = ROOT.parent / "shared" / "data"
 BACKBONES = ("mobilenet_v2_quant", "thumbnail")
 CORES = os.cpu_count() or 1
 SIZES = (250, 500, 1000, 2000)
-FRAMES = 25  # a clip, as in the study
 SAMPLE_S = 0.1
 
 
@@ -91,10 +90,9 @@ class Bench:
         return folder
 
     def params(self, source: Path) -> Params:
-        """The default params on these clips, cut clip by clip, with the study's number of frames."""
-        return load_params(ROOT / "params.yaml").with_values(
+        """The default params on these clips, cut clip by clip."""
+        return load_params(ROOT / "params.large.yaml").with_values(
             dataset={"source": str(source), "split": "random", "drop_small_classes": True},
-            frames={"count": FRAMES},
             features={"backbones": list(BACKBONES), "weights": str(self.weights)},
         )
 

@@ -39,7 +39,7 @@ IN_A_CLONE = {
     "make run",
     "make run DATA=clips PROTOCOL=leave_one_group_out HEADS=segment_linear OUT=out/folds",
     "make run DATA=clips OUT=out/mine",
-    "make run DATA=clips PARAMS=params.yaml OUT=out/study",
+    "make run DATA=clips PARAMS=params.large.yaml OUT=out/recurrent",
     "make run DATA=clips WEIGHTS=weights OUT=out/mobilenet",
     "make repro",
     "make ui",
@@ -152,7 +152,7 @@ def test_the_two_minute_promise_of_make_run(clone):
     ("command", "out", "backbone"),
     [
         ("make run DATA=clips OUT=out/mine", "out/mine", "thumbnail"),
-        ("make run DATA=clips PARAMS=params.yaml OUT=out/study", "out/study", "thumbnail"),
+        ("make run DATA=clips PARAMS=params.large.yaml OUT=out/recurrent", "out/recurrent", "thumbnail"),
         ("make run DATA=clips WEIGHTS=weights OUT=out/mobilenet", "out/mobilenet", "mobilenet_v2_quant"),
     ],
 )

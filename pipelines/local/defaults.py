@@ -16,7 +16,7 @@ from reelflow.settings import Settings
 from reelflow.sources.fetch import list_files
 from reelflow.splitting.protocols import Protocol
 
-MANY, FEW = Path("params.yaml"), Path("params.small.yaml")
+GENERATED, FEW, MANY = Path("params.yaml"), Path("params.small.yaml"), Path("params.large.yaml")
 MOST_FEW_CLIPS = 1000
 MOST_GROUPS_LEFT_OUT = 20
 FOLDS = 5
@@ -53,7 +53,7 @@ class Default:
         reason: a line for people.
     """
 
-    params: Path = MANY
+    params: Path = GENERATED
     protocol: str = ""
     reason: str = ""
 

@@ -16,7 +16,7 @@ from reelflow.video.views import check_views
 from tests.videos import write_video
 from tests.workplace import ROOT, Workplace
 
-SMALL, FULL = "params.small.yaml", "params.yaml"
+SMALL, LARGE, FULL = "params.small.yaml", "params.large.yaml", "params.yaml"
 
 
 def make_clips(root: Path, *names: str) -> Path:
@@ -38,13 +38,13 @@ def count(root: Path, **options: bool) -> Counts | None:
         (Counts(239, 63, 20), [], "", SMALL, "group_kfold(5)"),
         (Counts(1000, 1000, 5), [], "", SMALL, "group_kfold(5)"),
         (Counts(200, 21, 4), [], "", SMALL, "holdout"),
-        (Counts(1001, 30, 30), [], "", FULL, ""),
+        (Counts(1001, 30, 30), [], "", LARGE, ""),
         (Counts(108, 18, 18), [], "holdout", SMALL, "holdout"),
         (Counts(108, 18, 18), [], "cross_set(set1)", SMALL, "cross_set(set1)"),
         (Counts(108, 18, 18), ["segment_linear"], "", SMALL, "leave_one_group_out"),
-        (Counts(108, 18, 18), ["gru"], "", FULL, ""),
-        (Counts(108, 18, 18), ["segment_linear", "gru"], "group_kfold(5)", FULL, "group_kfold(5)"),
-        (Counts(5000, 900, 9), ["segment_linear"], "", FULL, ""),
+        (Counts(108, 18, 18), ["gru"], "", LARGE, ""),
+        (Counts(108, 18, 18), ["segment_linear", "gru"], "group_kfold(5)", LARGE, "group_kfold(5)"),
+        (Counts(5000, 900, 9), ["segment_linear"], "", LARGE, ""),
     ],
 )
 def test_the_choice(counts, heads, protocol, file, chosen):
@@ -57,7 +57,7 @@ def test_the_line_says_why_and_how_to_choose_otherwise():
     assert choose(Counts(239, 63, 20)).reason == (
         "239 clips in 63 groups: params.small.yaml (linear heads, group_kfold(5)), because so few clips suit "
         "a linear model, and each is tested once, by a model that has not seen its group; "
-        "PARAMS=params.yaml trains the study's recurrent heads"
+        "PARAMS=params.large.yaml trains the study's recurrent heads"
     )
     assert "tested once" not in choose(Counts(200, 21, 4)).reason
     assert "PARAMS=params.small.yaml" in choose(Counts(1001, 30, 30)).reason
@@ -99,25 +99,28 @@ def test_what_cannot_be_used_is_refused_before_anything_runs(tmp_path, source, h
         default_for(str(tmp_path / source), tmp_path / "out", heads)
 
 
-def test_params_small_differs_where_its_comments_say():
-    document, full = (yaml.safe_load((ROOT / name).read_text()) for name in (SMALL, FULL))
+@pytest.mark.parametrize("file", [SMALL, LARGE])
+def test_a_params_file_differs_where_its_comments_say(file):
+    document, full = (yaml.safe_load((ROOT / name).read_text()) for name in (file, FULL))
     differing = {
-        f"{section}.{name}"
-        for section, values in document.items()
+        f"{section}.{name}": value
+        for section, values in full.items()
         for name, value in values.items()
-        if value != full[section][name]
+        if document[section][name] != value
     }
-    section, marked = "", set()
-    for line in (ROOT / SMALL).read_text().splitlines():
-        name = line.partition(":")[0]
+    section, marked = "", {}
+    for line in (ROOT / file).read_text().splitlines():
+        name, _, rest = line.partition(":")
         section = section if line.startswith((" ", "#")) else name
-        if f"# {FULL}: " in line:
-            marked.add(f"{section}.{name.strip()}")
-    assert differing == marked
+        if f"# {FULL}: " in rest:
+            value = rest.partition(f"# {FULL}: ")[2].partition(";")[0]
+            marked[f"{section}.{name.strip()}"] = yaml.safe_load(value)
+    assert marked == differing
 
 
-def test_params_small_is_what_the_steps_take():
-    params = load_params(ROOT / SMALL)
+@pytest.mark.parametrize("file", [SMALL, LARGE])
+def test_a_params_file_is_what_the_steps_accept(file):
+    params = load_params(ROOT / file)
     check_heads(params.training.heads)
     check_views(params.features.views, params.frames.oversample)
     assert params.with_values(evaluation={"protocol": "leave_one_group_out"})
