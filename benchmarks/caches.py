@@ -30,7 +30,7 @@ Row = tuple[str, str, float, str, str]
 
 
 def training(out: Path) -> Row:
-    """Epochs of GRU(1280) from stored codes against `model.fit` on float32 arrays, each in its own process."""
+    """Epochs of GRU(1280) from stored codes against `model.fit` on float32 arrays, one process each."""
     folder = out / "codes"
     if not folder.exists():
         write_codes(folder)

@@ -119,7 +119,7 @@ def speed(bench: Bench) -> list[Figure]:
         for _ in range(bench.rounds):
             before = limit(clips, bench.weights).seconds(CORES)
             found = {"ours": sum(extract(params, data, place / "ours", BACKBONES[:1]).values())}
-            found["limit"] = (before + limit(clips, bench.weights).seconds(CORES)) / 2  # the speed of a machine drifts
+            found["limit"] = (before + limit(clips, bench.weights).seconds(CORES)) / 2  # speed drifts
             found["one"] = _seconds(lambda: recipe(clips, bench.weights, place / "straight"))
             found["two"] = _seconds(lambda: recipe(clips, bench.weights, place / "straight-2", CORES))
             rounds.append(found)
