@@ -1,4 +1,4 @@
-"""Long videos of generated clips, and a bundle that tells two of their classes apart."""
+"""Long videos of generated clips, and a bundle that classifies two of their classes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ FRAMES, FPS = 25, 15
 
 @dataclass(frozen=True)
 class Part:
-    """Where a clip lies in a video."""
+    """The position of a clip in a video."""
 
     label: str
     start_s: float

@@ -1,4 +1,4 @@
-"""What images are made of, and what the scan refuses; no engine is needed."""
+"""The content of images, and the findings of the scan; no engine is needed."""
 
 import ast
 import io
