@@ -1,9 +1,9 @@
-"""Accuracy on real clips, held out by whole groups: each recipe beside a plain linear model and baselines.
+"""Accuracy on real clips, held out by whole groups: each recipe, a plain linear model and the baselines.
 
-Nothing is tuned on held-out clips by this program: a recipe stands here as it is, penalties are chosen by
-inner cross-validation and epochs on validation groups. How the recipes were found is told in
-docs/accuracy.md. The last line of a set lets every fold choose among the linear recipes by the inner
-cross-validation of its own training clips.
+This program tunes nothing on held-out clips: recipes are fixed, penalties are selected by inner
+cross-validation and epochs on validation groups. docs/accuracy.md describes how the recipes were found. In
+the last line of a set, every fold selects a linear recipe by the inner cross-validation of its own
+training clips.
 """
 
 import json
@@ -54,7 +54,7 @@ class AccuracyRecipe:
 
 @dataclass(frozen=True)
 class Trial:
-    """A recipe on a set, by a protocol, and the accuracy that is asked of it."""
+    """A recipe on a set, by a protocol, and its target accuracy."""
 
     clips: str
     protocol: str
@@ -96,7 +96,7 @@ TRIALS = (
 
 @dataclass(frozen=True)
 class Found:
-    """What a trial gave."""
+    """The result of a trial."""
 
     trial: Trial
     clips: int
@@ -140,7 +140,7 @@ def main(
 
 
 def measure(trial: Trial, data: Path, out: Path, settings: Settings) -> Found:
-    """Run the pipeline's own steps up to the evaluation; what is done already is reused."""
+    """Run the steps of the pipeline up to the evaluation; finished outputs are reused."""
     started = time.perf_counter()
     params = _params(trial, data)
     links = out / "links" / f"{trial.clips} {trial.protocol} {trial.recipe.name}".replace(" ", "_")
@@ -212,7 +212,7 @@ def _table(found: list[Found]) -> Iterator[str]:
 
 
 def _chosen_inside(found: list[Found]) -> Iterator[str]:
-    """Accuracy if every fold takes the linear recipe that its own training clips speak for."""
+    """Accuracy if every fold takes the linear recipe that is best on its own training clips."""
     linear = [one for one in found if one.trial.recipe.head == "segment_linear"]
     for place in dict.fromkeys((one.trial.clips, one.trial.protocol) for one in linear):
         recipes = [one for one in linear if (one.trial.clips, one.trial.protocol) == place]
@@ -230,7 +230,7 @@ def _chosen_inside(found: list[Found]) -> Iterator[str]:
 
 
 def _right(one: Found, split: str) -> dict[int, list[bool]]:
-    """Which clips a trial names correctly, by fold."""
+    """Whether each clip is classified correctly, by fold."""
     report = TrainingReport.open(one.folder / "model")
     scored = report.validation if split == "validation" else report.test
     best = read_predictions((one.folder / "model").resolve(), scored, len(report.labels)).argmax(axis=1)

@@ -1,4 +1,4 @@
-"""What a cache of codes is worth: training from it, and pulling it."""
+"""Benchmarks of the cache of codes: training from it, and pulling it."""
 
 import json
 import os
@@ -30,7 +30,7 @@ Row = tuple[str, str, float, str, str]
 
 
 def training(out: Path) -> Row:
-    """Epochs of GRU(1280) from stored codes against `model.fit` on float32 arrays, each in a process."""
+    """Epochs of GRU(1280) from stored codes against `model.fit` on float32 arrays, one process each."""
     folder = out / "codes"
     if not folder.exists():
         write_codes(folder)
@@ -51,7 +51,7 @@ def training(out: Path) -> Row:
 
 
 def write_codes(folder: Path) -> None:
-    """A made-up cache of one shard: codes do not change how long an epoch takes."""
+    """A cache of one shard with random codes: their values do not affect the duration of an epoch."""
     folder.mkdir(parents=True)
     chance = np.random.default_rng(1)
     np.save(folder / "codes.npy", chance.integers(0, 256, (CLIPS, FRAMES, DIM), np.uint8))
@@ -66,7 +66,7 @@ def _measured(name: str, folder: Path) -> dict[str, float]:
 
 
 def fit(folder: Path) -> dict[str, float]:
-    """Keras as its guide has it: all features as float32 in memory."""
+    """Keras as in its guide: all features as float32 in memory."""
     import keras
 
     features = np.load(folder / "codes.npy").astype(np.float32) / np.float32(255)
@@ -83,7 +83,7 @@ def fit(folder: Path) -> dict[str, float]:
 
 
 def ours(folder: Path) -> dict[str, float]:
-    """The training step's own epochs, from the memory-mapped codes."""
+    """Epochs of the training step, from the memory-mapped codes."""
     from components.training.learners.graph import Stepper
     from components.training.learners.objective import distributions
     from reelflow.nets.examples import batches
@@ -159,7 +159,7 @@ def pull(out: Path) -> list[Row]:
 
 
 def _push(origin: Path, endpoint: str, parts: Sequence[NDArray[np.uint8]]) -> Path:
-    """A repository that has pushed codes, a file for each part."""
+    """A repository that has pushed codes, one file per part."""
     _repository(origin, endpoint, origin.name)
     (origin / "features").mkdir()
     for number, part in enumerate(parts):
@@ -183,7 +183,7 @@ def _compare(place: Path, origins: dict[str, Path], endpoint: str) -> tuple[str,
 
 
 def _pull(place: Path, origin: Path, endpoint: str) -> tuple[float, float]:
-    """Seconds that a new repository takes to get what `origin` has pushed, and to find that it has it."""
+    """Seconds that a new repository takes to pull what `origin` has pushed, and to pull again."""
     folder = _repository(place.with_name(f"{place.name}-pulled"), endpoint, origin.name)
     shutil.copy(origin / "features.dvc", folder)
     seconds = [_seconds(lambda: _dvc(folder, "pull")) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""A server as if it were far away: every request reaches it some time later."""
+"""Latency to a server: every request is delayed."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ CHUNK_BYTES = 1 << 20
 
 @contextmanager
 def far_away(host: str, port: int, latency_s: float) -> Iterator[int]:
-    """A port on this machine that leads to another; what clients send arrives `latency_s` later."""
+    """A local port that forwards to another; what clients send arrives `latency_s` later."""
     ready, ended = Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
     ports: list[int] = []
@@ -36,9 +36,9 @@ def far_away(host: str, port: int, latency_s: float) -> Iterator[int]:
 
 
 async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, latency_s: float) -> None:
-    """Pass on what arrives, each piece after its time; further pieces may arrive meanwhile."""
+    """Forward each piece after its delay; further pieces may arrive meanwhile."""
     loop = asyncio.get_running_loop()
-    with suppress(ConnectionError):  # either side may go when it likes
+    with suppress(ConnectionError):  # either side may close the connection
         while piece := await reader.read(CHUNK_BYTES):
             if latency_s:
                 loop.call_later(latency_s, writer.write, piece)

@@ -1,7 +1,7 @@
-"""From clips to features in store: how fast, against what, and how the cost grows.
+"""From clips to stored features: speed, compared with references, and how the cost grows.
 
-Ratios of one run on one machine; what they compare runs in turns, so that a noisy neighbour meets both.
-More clips than there are come from copies of other content, each with a chunk of its own at the end.
+Ratios are from one run on one machine; the compared programs run in turns, so that other load affects both.
+More clips are made by copies, each with an extra chunk at the end, so that their content differs.
 """
 
 import json
@@ -61,7 +61,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where the clips and weights are, and where work goes."""
+    """Folders of the clips and weights, and of the outputs."""
 
     data: Path
     out: Path
@@ -73,7 +73,7 @@ class Bench:
         return self.data / "weights"
 
     def clips(self, count: int) -> Path:
-        """A folder of so many UCF101 clips; their copies differ in a last chunk that no decoder reads."""
+        """A folder of UCF101 clips; copies differ in a last chunk that no decoder reads."""
         folder = self.out / f"clips-{count}"
         if folder.exists():
             return folder
@@ -90,7 +90,7 @@ class Bench:
         return folder
 
     def params(self, source: Path) -> Params:
-        """The default params on these clips, cut clip by clip."""
+        """The default params on these clips, split clip by clip."""
         return load_params(ROOT / "params.large.yaml").with_values(
             dataset={"source": str(source), "split": "random", "drop_small_classes": True},
             features={"backbones": list(BACKBONES), "weights": str(self.weights)},
@@ -98,7 +98,7 @@ class Bench:
 
     @contextmanager
     def place(self) -> Iterator[Path]:
-        """An empty folder that is gone afterwards."""
+        """An empty temporary folder."""
         folder = self.out / "work"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -107,7 +107,7 @@ class Bench:
 
 
 def speed(bench: Bench) -> list[Figure]:
-    """Clips a second against the straight recipe and against the limit."""
+    """Clips a second, compared with the straightforward script and with the limit."""
     source = bench.clips(184)
     clips = sorted(source.rglob("*.avi"))
     params = bench.params(source)
@@ -119,7 +119,7 @@ def speed(bench: Bench) -> list[Figure]:
         for _ in range(bench.rounds):
             before = limit(clips, bench.weights).seconds(CORES)
             found = {"ours": sum(extract(params, data, place / "ours", BACKBONES[:1]).values())}
-            found["limit"] = (before + limit(clips, bench.weights).seconds(CORES)) / 2  # machines drift
+            found["limit"] = (before + limit(clips, bench.weights).seconds(CORES)) / 2  # speed drifts
             found["one"] = _seconds(lambda: recipe(clips, bench.weights, place / "straight"))
             found["two"] = _seconds(lambda: recipe(clips, bench.weights, place / "straight-2", CORES))
             rounds.append(found)
@@ -220,14 +220,14 @@ def _written(params: Params, place: Path) -> Path:
 
 @dataclass(frozen=True)
 class Spent:
-    """What a command took."""
+    """Time and memory of a command."""
 
     seconds: float
     peak_mb: float
 
 
 def _steps(place: Path, params: Path) -> list[Spent]:
-    """Run the steps up to features as people and DVC do, each as a command."""
+    """Run the steps up to features, each by its command line."""
     names = {name: place / name for name in ("dataset", "frames", "features")}
     given = {
         "dataset": [],

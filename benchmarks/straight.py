@@ -1,4 +1,4 @@
-"""What reelflow is measured against: the study's recipe written straight, and the machine's own limit."""
+"""References for reelflow: the study's recipe as a straightforward script, and the limit of the machine."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -42,21 +42,21 @@ def _embed_clips(clips: Sequence[Path], weights: Path, target: Path) -> None:
 
 @dataclass(frozen=True)
 class Limit:
-    """Seconds that the bare work takes on one core."""
+    """Seconds of pure work on one core."""
 
     decode: float
     resize: float
     network: float
 
     def seconds(self, cores: int) -> float:
-        """What cores that never wait would take."""
+        """Seconds if no core ever waits."""
         return (self.decode + self.resize + self.network) / cores
 
 
 def limit(clips: Sequence[Path], weights: Path) -> Limit:
-    """Time bare decoding, resizing and calls of the network, one after another on one core.
+    """Time decoding, resizing and calls of the network, one after another on one core.
 
-    Decoding converts only the frames that are chosen: the cheapest that decodes the same.
+    Only the sampled frames are converted, which is the cheapest way to decode them.
     """
     call = _network(weights)
     seconds = {"decode": 0.0, "resize": 0.0, "network": 0.0}

@@ -1,4 +1,4 @@
-"""What a person sees of a step in the KFP UI, without opening a log.
+"""Artifacts that show the results of a step in the KFP UI.
 
 Arguments called `artifact` are KFP's: `dsl.Metrics`, `dsl.ClassificationMetrics`, `dsl.HTML`.
 """

@@ -1,1 +1,1 @@
-"""The graphs and their drivers."""
+"""The pipeline graphs and their drivers."""

@@ -124,7 +124,7 @@ def reproduce(
     out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("out/reproduction"),
     params: ParamsFile = Path("params.study-a.yaml"),
 ) -> None:
-    """Run a study with its own values on UCF101, and write its tables beside ours."""
+    """Run a study with its own values on UCF101, and write a comparison of its tables and ours."""
     from pipelines.studies.study_a import reproduce as reproduction
     from pipelines.studies.study_a.published import Published
 

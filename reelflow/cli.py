@@ -1,4 +1,4 @@
-"""The device's command, `reelflow`: what it imports before it knows its task stays small."""
+"""The command of the device, `reelflow`: it imports little before it knows its subcommand."""
 
 import json
 import os
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reelflow.edge.timeline import Timeline
 
 EXIT_CODES = (
-    "Exit codes: 0 all went well; 2 a wrong command line; 3 a clip cannot be decoded, the others are "
+    "Exit codes: 0 success; 2 a wrong command line; 3 a clip cannot be decoded, the others are "
     "classified; 5 the bundle is damaged, or not trusted on this device; 6 a file cannot be written."
 )
 DEFAULT_THREADS = min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
@@ -63,9 +63,9 @@ def classify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
     threads: Threads = DEFAULT_THREADS,
 ) -> None:
-    """Say what each clip shows: one line a clip with its label, its score and the time it took.
+    """Classify clips: one line per clip with its label, its score and the time it took.
 
-    Where the score is too low for an answer, the line says unsure and names the best guess.
+    If the score is too low for an answer, the line says unsure and names the best guess.
     """
     from reelflow.edge.classifier import Classifier
 
@@ -89,16 +89,17 @@ def classify(
 def timeline(
     bundle: BundleFolder,
     video: Annotated[str, typer.Argument(metavar="VIDEO", help="A video of any length.")],
-    as_json: Annotated[bool, typer.Option("--json", help="The whole as JSON on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
     out: Annotated[
         list[Path] | None, typer.Option(help="Write a picture (.svg) or a document (.json); may be repeated.")
     ] = None,
     window: Annotated[
-        float | None, typer.Option(min=0.1, max=3600, help="Seconds; by default as the clips of training.")
+        float | None,
+        typer.Option(min=0.1, max=3600, help="Seconds; by default the duration of the training clips."),
     ] = None,
     threads: Threads = DEFAULT_THREADS,
 ) -> None:
-    """Say what a long video shows, in time: one line a segment with its start, end, label and score."""
+    """Classify a long video over time: one line per segment with its start, end, label and score."""
     from reelflow.edge.classifier import Classifier
     from reelflow.edge.timeline import make_timeline
 
@@ -121,7 +122,7 @@ def timeline(
 
 @app.command(epilog=EXIT_CODES)
 def verify(bundle: BundleFolder, threads: Threads = DEFAULT_THREADS) -> None:
-    """Check a bundle's files, and that this device computes what the bundle promises."""
+    """Check the files of a bundle, and that this device computes its golden vectors."""
     from reelflow.edge.selftest import self_test
 
     checked = _open(bundle)

@@ -1,4 +1,4 @@
-"""What every command line shares: errors become one message and an exit code, never a traceback."""
+"""Shared by all command lines: errors become one message and an exit code, never a traceback."""
 
 import sys
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import typer
 
 from reelflow.errors import DISK_ADVICE, ReelflowError, StorageError
 
-INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
+INTERRUPTED = 130  # typer's exit code for a KeyboardInterrupt
 LAYOUT = "\n\t"
 
 

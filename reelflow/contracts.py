@@ -1,8 +1,8 @@
-"""The documents that cross a step's border.
+"""The documents that steps exchange.
 
 Every step writes one output folder. Its report (`dataset.json`, `frames.json`, ...) is written last and
 names the other files with their sha256. A folder with a report is therefore complete, and the hash
-of the report identifies the content of the folder. Reports hold no times and no machine paths: the
+of the report identifies the content of the folder. Reports have no times and no absolute paths: the
 same inputs give the same bytes.
 """
 
@@ -26,7 +26,7 @@ class Clip(Document):
     label: str
     group: str
     split: Split
-    frame_count: int = Field(ge=1, description="frames that decode, not what the header says")
+    frame_count: int = Field(ge=1, description="frames that decode; the header may differ")
     duration_s: float = Field(ge=0)
     fps: float = Field(ge=0)
     width: int = Field(ge=1)
@@ -51,16 +51,16 @@ class DatasetReport(Report):
     file_name: ClassVar[str] = "dataset.json"
 
     source: str = Field(description="as in params: a folder, a recipe of generated clips, or an address")
-    revision: str = Field(default="", description="what the source was at: a commit, or DVC's hash")
-    version: str = Field(default="", description="hash of all that the source holds, by name")
+    revision: str = Field(default="", description="revision of the source: a commit, or DVC's hash")
+    version: str = Field(default="", description="hash of the names and contents of the source")
     generated: bool = Field(description="the clips were made from a recipe and are in clips/ of this folder")
-    labels: tuple[str, ...] = Field(description="sorted; a label's place is its class index")
+    labels: tuple[str, ...] = Field(description="sorted; the index of a label is its class index")
     split_counts: dict[Split, int]
     groups: int
     dropped_classes: tuple[str, ...]
     quarantined: tuple[Rejected, ...]
     notes: tuple[str, ...] = Field(default=(), description="how the split differs from the split lists")
-    data_hash: Sha256 = Field(description="of every clip's content, label, group and split")
+    data_hash: Sha256 = Field(description="hash of every clip's content, label, group and split")
     clips_sha256: Sha256 = Field(description="of clips.parquet")
 
     def clips_root(self, folder: Path) -> Path:
@@ -103,7 +103,7 @@ class Preprocessing(Document):
 
 
 class BackboneSpec(Document):
-    """Input and output of a frozen CNN. feature (float32) = code * scale."""
+    """Input and output of a frozen CNN; feature (float32) = code * scale."""
 
     name: str
     preprocessing: Preprocessing
@@ -134,7 +134,7 @@ class FeaturesReport(Report):
     backbone: BackboneSpec
     frames: int = Field(ge=1, le=1000, description="frames a clip")
     views: tuple[str, ...] = Field(default=("plain",), description="of each clip; plain comes first")
-    shards: tuple[FeatureShard, ...] = Field(description="view by view; each has the same clips, in order")
+    shards: tuple[FeatureShard, ...] = Field(description="by view; each view has the same clips, in order")
 
 
 class Predictions(Document):
@@ -146,8 +146,8 @@ class Predictions(Document):
     file: str
     sha256: Sha256
     clip_ids: tuple[str, ...] = Field(description="its rows")
-    truth: tuple[int, ...] = Field(description="class index a clip")
-    folds: tuple[int, ...] = Field(description="a clip's fold: its place in `folds`")
+    truth: tuple[int, ...] = Field(description="class index of each clip")
+    folds: tuple[int, ...] = Field(description="fold of each clip: an index into `folds`")
 
     @model_validator(mode="after")
     def _has_rows_of_three(self) -> Self:
@@ -187,9 +187,9 @@ class BaselinesReport(Report):
 class TrainingReport(Report):
     """`training.json`: one head, trained; the model to deploy is `model.keras` beside it.
 
-    By `holdout` it is trained on the train clips; a linear head, which needs no clips to stop it, on
-    the validation clips too. By any other protocol it is trained on all clips, and the scores come
-    from one further model a fold: `test` holds every tested clip once, scored by the model of the
+    By `holdout` it is trained on the train clips; a linear head, which needs no early stopping, also on
+    the validation clips. By any other protocol it is trained on all clips, and the scores come
+    from one further model per fold: `test` holds every tested clip once, scored by the model of the
     fold that held it out.
     """
 
@@ -200,11 +200,13 @@ class TrainingReport(Report):
     folds: tuple[Fold, ...]
     validation: Predictions = Field(description="used to select the best candidate and to calibrate scores")
     test: Predictions
-    deployed: Predictions = Field(description="the model to deploy, on the clips that parity is checked on")
+    deployed: Predictions = Field(
+        description="of the model to deploy, on the clips that parity is checked on"
+    )
     head: str
     backbone: BackboneSpec
     frames: int
-    views: tuple[str, ...] = Field(default=("plain",), description="that scores come from")
+    views: tuple[str, ...] = Field(default=("plain",), description="whose scores are used")
     beside: bool = Field(
         default=False, description="the head sees all views at once; otherwise scores are averaged over views"
     )
@@ -250,7 +252,7 @@ class Calibration(Document):
     error: float = Field(description="expected calibration error of the scaled scores")
     bins: tuple[Bin, ...] = Field(description="of the scaled scores, in equal ranges from 0 to 1")
     reject_below: float = Field(ge=0, le=1, description="clips with a best score below this are rejected")
-    target: float = Field(description="accuracy asked of accepted clips")
+    target: float = Field(description="target accuracy of accepted clips")
     target_met: bool = Field(description="on the validation clips")
     accepted: float = Field(description="fraction of test clips")
     accepted_accuracy: float = Field(description="on the accepted test clips; 0 if there are none")
@@ -262,16 +264,16 @@ class BaselineComparison(Document):
     name: Literal["metadata", "thumbnails"]
     accuracy: float
     interval: Interval
-    difference: float = Field(description="the classifier's accuracy less the baseline's")
+    difference: float = Field(description="accuracy of the classifier minus that of the baseline")
     difference_interval: Interval = Field(description="by a paired group bootstrap")
-    clearly_above: bool = Field(description="that interval is above 0, and McNemar's test gives p < 0.05")
+    clearly_above: bool = Field(description="the interval is above 0, and McNemar's test gives p < 0.05")
 
 
 class EvaluationReport(Report):
     """`evaluation.json`: one classifier on the test clips.
 
     Beside it: `scores.npy` `(test clips, classes) float32`, the model and the figures. `metrics`
-    holds accuracy, top5_accuracy (with as many classes as top_k says), macro_f1, and
+    holds accuracy, top5_accuracy (of the first `top_k` classes), macro_f1, and
     validation_accuracy and validation_loss, by which the best candidate is selected: test clips are never
     used for selection.
     """
@@ -284,8 +286,8 @@ class EvaluationReport(Report):
     labels: tuple[str, ...]
     top_k: int
     clip_ids: tuple[str, ...] = Field(description="the rows of scores.npy")
-    truth: tuple[int, ...] = Field(description="class index a test clip")
-    groups: tuple[str, ...] = Field(description="group a test clip")
+    truth: tuple[int, ...] = Field(description="class index of each test clip")
+    groups: tuple[str, ...] = Field(description="group of each test clip")
     intervals: dict[str, Interval] = Field(description="of accuracy, top5_accuracy and macro_f1")
     calibration: Calibration
     baselines: tuple[BaselineComparison, ...]
@@ -308,15 +310,15 @@ class Sampling(Document):
     clip_s: float = Field(default=0.0, ge=0, description="median duration of the training clips")
 
     def width(self, dim: int) -> int:
-        """Dimensions of a frame as the head takes it, of a backbone with `dim`."""
+        """Dimensions of a frame as input of the head, for a backbone with `dim`."""
         return dim * len(self.views) if self.beside else dim
 
 
 class Parity(Document):
-    """The bundle on LiteRT against the Keras model.
+    """The bundle on LiteRT compared with the Keras model.
 
     By `holdout` on the test clips. By any other protocol the deployed model is trained on all
-    clips: parity is then checked on training clips, and the two accuracies estimate nothing.
+    clips: parity is then checked on training clips, and the two accuracies are not estimates.
     """
 
     clips: int
@@ -339,8 +341,8 @@ class BundleReport(Report):
 
     Files: `head.tflite`, `backbone.tflite` unless the backbone has no weights, and golden vectors
     `golden/frames.npy` (frames, height, width, channels) uint8, preprocessed; `golden/codes.npy`
-    (frames, dim), what the backbone gives for them; `golden/features.npy` (clips, frames, dim),
-    codes; `golden/scores.npy` (clips, classes) float32, what the head gives for them.
+    (frames, dim), the output of the backbone; `golden/features.npy` (clips, frames, dim),
+    codes; `golden/scores.npy` (clips, classes) float32, the output of the head.
     """
 
     file_name: ClassVar[str] = "bundle.json"
@@ -384,7 +386,7 @@ class Comparison(Document):
     only_challenger: int = Field(description="clips that only the challenger classifies correctly")
     only_champion: int = Field(description="clips that only the champion classifies correctly")
     p_value: float = Field(description="of McNemar's exact test, two-sided")
-    size_ratio: float = Field(description="the challenger's size over the champion's")
+    size_ratio: float = Field(description="size of the challenger divided by that of the champion")
     champion_may_know: bool = Field(description="the champion may have been trained on these clips")
     verdict: Literal["better", "equal", "worse"]
 
@@ -401,7 +403,7 @@ class ReleaseReport(Report):
     promoted: bool
     aliases: tuple[str, ...] = Field(description="that now point to this version")
     gates: tuple[Gate, ...]
-    comparison: Comparison | None = Field(default=None, description="null without another champion")
+    comparison: Comparison | None = Field(default=None, description="null if there is no other champion")
     explanation: str
     note: str = Field(default="", description="why these params; from the params")
 
@@ -431,5 +433,5 @@ class Summary(Document):
     promoted: bool
     explanation: str
     note: str = Field(default="", description="why these params; from the params")
-    seconds: dict[str, float] = Field(default={}, description="of each task's own work; from the driver")
-    wall_seconds: float = Field(default=0.0, description="of the whole last attempt; from the driver")
+    seconds: dict[str, float] = Field(default={}, description="work of each task; set by the driver")
+    wall_seconds: float = Field(default=0.0, description="of the last attempt; set by the driver")

@@ -8,7 +8,7 @@ ReelflowError                exit code 1
 ├── BundleError              5  a bundle or a step's output: damaged, foreign, not trusted
 ├── StorageError             6  the disk: read-only, full, not permitted
 ├── TrackingError            7  MLflow: not reachable, not migrated
-├── StepError                8  a step's process ended without saying why
+├── StepError                8  a step's process exited without an error message
 └── ClusterError             9  the Kubeflow API: unreachable, refused, or not found
 
 A message says what was found, what was expected, and what to do next.
@@ -67,7 +67,7 @@ class TrackingError(ReelflowError):
 
 
 class StepError(ReelflowError):
-    """A step's process ended without saying why."""
+    """A step's process exited without an error message."""
 
     exit_code = 8
 
@@ -84,8 +84,8 @@ DISK_ADVICE = {
     errno.EFBIG: "the file is larger than allowed here: raise the limit or choose another output folder",
     errno.EROFS: "the file system is read-only: choose another output folder",
     errno.EACCES: "permission denied: choose another output folder or change its owner",
-    errno.ENOTDIR: "a part of the path is a file, no folder: choose another output folder",
-    errno.EEXIST: "a part of the path is a file, no folder: choose another output folder",
+    errno.ENOTDIR: "a part of the path is a file, not a folder: choose another output folder",
+    errno.EEXIST: "a part of the path is a file, not a folder: choose another output folder",
     errno.EISDIR: "there is a folder of this name: choose another name",
     errno.ELOOP: "its links lead in a circle: choose another output folder",
     errno.ENAMETOOLONG: "the name is too long: choose a shorter output folder",

@@ -142,10 +142,10 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def check_space(*folders: Path) -> None:
-    """Say that a disk is as good as full; for what has failed without a reason of its own.
+    """Check for a nearly full disk, after a failure without a clear reason.
 
     Raises:
-        StorageError: it is.
+        StorageError: the disk is nearly full.
     """
     for folder in folders:
         free = shutil.disk_usage(folder).free
@@ -162,7 +162,7 @@ def locked(path: Path, holder: str = "") -> Iterator[None]:
 
     Args:
         path: of the lock's file.
-        holder: who may hold it for long, as `another run in out`: a notice says that it is waited for.
+        holder: the other process, as `another run in out`, for the notice while waiting.
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -177,7 +177,7 @@ def locked(path: Path, holder: str = "") -> Iterator[None]:
 
 
 def replace_folder(partial: Path, final: Path) -> None:
-    """Put the folder `partial` in the place of `final`, which is whole or absent at any moment."""
+    """Replace the folder `final` by `partial`; `final` is always whole or absent."""
     old = final.with_name(f".{final.name}.old")
     _remove(old)
     if final.is_symlink() or final.exists():

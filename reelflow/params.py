@@ -21,7 +21,7 @@ FOUND.maxlevel, FOUND.maxstring, FOUND.maxother = 2, 100, 100
 
 
 class Section(BaseModel):
-    """Base of every section: unknown names and changes are refused.
+    """Base of every section: frozen, rejects unknown names.
 
     Attributes:
         unrolled: the list that is unrolled into one task per item; a task depends only on its own item.
@@ -110,7 +110,7 @@ class FeaturesParams(Section):
 
 
 class BaselinesParams(Section):
-    """The shortcut baselines: classifiers that see next to nothing of a clip."""
+    """The shortcut baselines: classifiers that see only metadata or thumbnails of a clip."""
 
     thumbnail_frames: int = Field(ge=1, le=100, description="thumbnails a clip")
     seed: Seed
@@ -226,7 +226,7 @@ def load_params(path: Path) -> Params:
     """Read and check a params file.
 
     Raises:
-        ParamsError: the file is missing, is no YAML, or holds a wrong name or value.
+        ParamsError: the file is missing, is not YAML, or holds a wrong name or value.
     """
     try:
         document = read_yaml(path)

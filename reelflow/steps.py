@@ -113,8 +113,8 @@ def _finish(
         if not reused:
             _check_replaceable(final, provenance.step)
             partial.mkdir(parents=True, exist_ok=True)
-            for torn in partial.rglob(TEMPORARY):
-                torn.unlink()
+            for leftover in partial.rglob(TEMPORARY):
+                leftover.unlink()
             asked = asked_for(run, settings)
             run(params, **provenance.options, **inputs, **{name: partial}, **asked)
             write_text(partial / PROVENANCE, provenance.to_json())
@@ -179,7 +179,7 @@ def _check_replaceable(folder: Path, step: str) -> None:
 
 @contextmanager
 def _foreign_errors(store: Path) -> Iterator[None]:
-    """Report a full disk as such: libraries fail on it with unrelated errors."""
+    """Report a full disk: libraries fail on it with unrelated errors."""
     try:
         yield
     except ReelflowError:

@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The real clips and weights that lie beside the checkout; never part of it."""
+    """The real clips and weights beside the checkout; never part of it."""
     folder = Path(os.environ.get("REELFLOW_SHARED_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder} (set REELFLOW_SHARED_DATA)")
@@ -55,7 +55,7 @@ def quick_stacks() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What tests leave lies where pytest clears up; its path is short, for sockets are made below it."""
+    """Temporary files are where pytest removes them; the path is short, because sockets are made in it."""
     folder = shared_by_workers(tmp_path_factory) / "t"
     folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:

@@ -43,7 +43,7 @@ def unhelpful_targets() -> list[str]:
 
 
 def wrong_adr_numbers() -> list[str]:
-    """Decisions whose file and title bear different numbers."""
+    """Decisions whose file and title have different numbers."""
     problems = []
     for path in sorted(Path("docs/adr").glob("*.md")):
         title = path.read_text(encoding="utf-8").splitlines()[0]

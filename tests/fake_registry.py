@@ -20,7 +20,7 @@ from reelflow.tracking.registry import (
 
 
 class MemoryRegistry:
-    """Its files lie in a temporary folder that goes with it."""
+    """Its files are in a temporary folder that is removed with it."""
 
     def __init__(self) -> None:
         self._versions: dict[str, list[dict[str, str]]] = {}

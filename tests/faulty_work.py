@@ -1,4 +1,4 @@
-"""What may happen to a clip in a worker process: run by name, in processes of its own."""
+"""What may happen to a clip in a worker process: run by name, in separate processes."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""`make test-all`: every kind of test is run, and one table says what became of each."""
+"""`make test-all`: every kind of test is run, and one table shows the result of each."""
 
 import os
 import re

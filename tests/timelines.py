@@ -1,4 +1,4 @@
-"""Long videos of a disc that grows or shrinks, and a bundle that tells the one from the other."""
+"""Long videos of a disc that grows or shrinks, and a bundle that classifies them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ FRAMES, FPS = 25, 15
 
 @dataclass(frozen=True)
 class Part:
-    """Where a clip lies in a video."""
+    """The position of a clip in a video."""
 
     label: str
     start_s: float

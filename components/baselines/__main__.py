@@ -17,7 +17,7 @@ def main(
     baselines: Annotated[Path, typer.Option(help="Folder to write.")],
     params: Annotated[Path, typer.Option(help="Params file.")] = Path("params.yaml"),
 ) -> None:
-    """Measure what classifiers reach that see next to nothing of a clip."""
+    """Measure classifiers that see only metadata or thumbnails of a clip."""
     values = load_params(params)
     perform(
         run,

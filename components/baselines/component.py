@@ -13,7 +13,7 @@ def baselines(
     frames: dsl.Input[dsl.Dataset],
     baselines: dsl.Output[dsl.Artifact],
 ) -> None:
-    """Measure what classifiers reach that see next to nothing of a clip."""
+    """Measure classifiers that see only metadata or thumbnails of a clip."""
     from components.baselines.step import run
     from reelflow.params import BaselinesParams
     from reelflow.steps import paths, perform

@@ -17,7 +17,7 @@ BaselineInputs = NDArray[np.float64]
 
 
 def metadata(clips: Sequence[Clip]) -> BaselineInputs:
-    """Metadata that is known without the pictures, `(clips, k)`; sizes as logarithms."""
+    """Metadata that needs no frames, `(clips, k)`; sizes as logarithms."""
     codecs = sorted({clip.codec for clip in clips})
     rows = [
         (

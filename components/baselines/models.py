@@ -1,4 +1,4 @@
-"""The classifiers of a baseline, and the choice among them: a weak baseline would flatter the models."""
+"""The classifiers of a baseline, and the selection: a weak baseline would make models look better."""
 
 import warnings
 from collections.abc import Iterator, Sequence

@@ -36,7 +36,7 @@ def run(
     A baseline trains on the train and validation clips of a fold.
 
     Args:
-        params: what the baselines see.
+        params: the inputs of the baselines.
         protocol: how clips are held out, as in `evaluation.protocol`.
         dataset: folder of the dataset step.
         frames: folder of the frames step; clips without frames are left out.

@@ -112,7 +112,7 @@ def _clip_s(candidate: Candidate, dataset: Path) -> float:
 def _draft(
     params: ConversionParams, candidate: Candidate, quantization: Quantization, clip_s: float
 ) -> BundleReport:
-    """The manifest without what is known only when all other files are written."""
+    """The manifest without the fields that are known only when all other files are written."""
     training, calibration = candidate.report.training, candidate.report.calibration
     return BundleReport(
         name=candidate.report.name,

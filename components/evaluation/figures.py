@@ -13,7 +13,7 @@ from reelflow.charts.curves import draw_curves
 from reelflow.charts.reliability import draw_reliability
 from reelflow.contracts import ClassScores, EvaluationReport
 
-FEW_CLASSES = 6  # up to which the whole confusion matrix is small enough
+FEW_CLASSES = 6  # classes up to which the whole confusion matrix is readable
 MEASURES = (("precision", BLUE), ("recall", ORANGE), ("f1", GREEN))
 WIDTH, CLASS = 620, 24
 
@@ -37,7 +37,7 @@ def write_figures(report: EvaluationReport, chosen: Sequence[str], folder: Path)
 
 
 def draw_training(report: EvaluationReport) -> Figure:
-    """Draw the learning curves of the first fold with the best epoch that the training reports."""
+    """Draw the learning curves of the first fold whose best epoch is the one in the report."""
     training = report.training
     fold = next(fold for fold in training.folds if fold.best_epoch == training.best_epoch)
     title = f"{report.name}, {shorten(fold.name)}"
@@ -46,7 +46,7 @@ def draw_training(report: EvaluationReport) -> Figure:
 
 @in_style
 def draw_per_class(rows: Sequence[ClassScores], title: str) -> Figure:
-    """Draw horizontal bars of precision, recall and F1, one group a class."""
+    """Draw horizontal bars of precision, recall and F1, one group per class."""
     figure = new_figure(WIDTH, 100 + CLASS * len(rows))
     axes = figure.subplots()
     places = np.arange(len(rows))

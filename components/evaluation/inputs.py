@@ -1,4 +1,4 @@
-"""What an evaluation measures: scores of a classifier and of the baselines, on the same clips."""
+"""Inputs of an evaluation: scores of a classifier and of the baselines, on the same clips."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,15 +25,15 @@ from reelflow.files import sha256_file
 
 @dataclass(frozen=True)
 class Inputs:
-    """One classifier's scores, and what they are measured against.
+    """The scores of one classifier, and the data to measure them with.
 
     Attributes:
-        training: what was trained, and by which protocol.
-        scores: of the test clips, `(clips, classes)`, as `training.test` names them.
-        truth: class index a test clip.
-        groups: group a test clip.
+        training: the report of the training.
+        scores: of the test clips, `(clips, classes)`, in the order of `training.test`.
+        truth: class index of each test clip.
+        groups: group of each test clip.
         validation: scores of the validation clips, `(clips, classes)`.
-        validation_truth: class index a validation clip.
+        validation_truth: class index of each validation clip.
         baselines: each baseline's scores of the test clips, `(clips, classes)`.
     """
 
@@ -47,11 +47,11 @@ class Inputs:
 
 
 def read_inputs(*, protocol: str, dataset: Path, features: Path, model: Path, baselines: Path) -> Inputs:
-    """Read the folders and see that they belong together.
+    """Read the folders and check that they belong together.
 
     Raises:
         DataError: no clips to test on, or none to calibrate on.
-        BundleError: a folder is damaged, or of another data set, protocol or backbone.
+        BundleError: a folder is damaged, or from another data set, protocol or backbone.
     """
     training, baseline_report = TrainingReport.open(model), BaselinesReport.open(baselines)
     source, clips = DatasetReport.open(dataset), {clip.clip_id: clip for clip in read_clips(dataset)}
@@ -116,7 +116,7 @@ def _all_scored(report: TrainingReport | BaselinesReport) -> tuple[Predictions, 
 def _check_clips(
     scored: Predictions, folder: Path, clips: Mapping[str, Clip], labels: tuple[str, ...]
 ) -> None:
-    """Every scored clip is one of the data set's, and of the class that it has there."""
+    """Check that every scored clip is in the data set, with the same class."""
     for clip_id, place in zip(scored.clip_ids, scored.truth, strict=True):
         clip = clips.get(clip_id)
         if clip is None or not 0 <= place < len(labels) or clip.label != labels[place]:

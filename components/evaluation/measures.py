@@ -1,4 +1,4 @@
-"""What is counted from scores and truth."""
+"""Metrics from scores and truth."""
 
 from collections.abc import Sequence
 
@@ -36,7 +36,7 @@ def confusion(scores: Scores, truth: Truth) -> Matrix:
 
 
 def per_class(scores: Scores, truth: Truth, labels: Sequence[str]) -> tuple[ClassScores, ...]:
-    """Precision, recall and F1 of every class; 0 where there is nothing to divide by."""
+    """Precision, recall and F1 of every class; 0 if the divisor is 0."""
     from sklearn.metrics import precision_recall_fscore_support
 
     columns = precision_recall_fscore_support(
@@ -60,7 +60,7 @@ def averages(scores: Scores, truth: Truth) -> tuple[ClassScores, ...]:
 
 
 def most_confused(matrix: Matrix, labels: Sequence[str]) -> tuple[str, ...]:
-    """Up to five classes that take part in the most errors, in the order of `labels`."""
+    """Up to five classes with the most errors, in the order of `labels`."""
     errors = matrix * (1 - np.eye(len(matrix), dtype=np.int64))
     involved = errors.sum(axis=0) + errors.sum(axis=1)  # (classes,)
     worst = np.argsort(-involved, kind="stable")[:MOST_CONFUSED]

@@ -8,7 +8,7 @@ from reelflow.params import EvaluationParams
 
 
 def measure(params: EvaluationParams, inputs: Inputs, scores_sha256: str) -> EvaluationReport:
-    """Everything that `evaluation.json` tells of the test clips."""
+    """The content of `evaluation.json`."""
     training, scores, truth = inputs.training, inputs.scores, inputs.truth
     top_k = min(params.top_k, len(training.labels))
     report = EvaluationReport(

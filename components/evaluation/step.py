@@ -1,4 +1,4 @@
-"""Measure one classifier on the test clips, beside those that were evaluated before it."""
+"""Measure one classifier on the test clips; earlier candidates are kept beside it."""
 
 import shutil
 from pathlib import Path
@@ -34,19 +34,19 @@ def run(
     evaluation: Path,
     previous: Path | None = None,
 ) -> EvaluationReport:
-    """Measure the scores that training left; keep every figure, and the best model so far.
+    """Measure the scores of the training; keep every candidate, and the best model so far.
 
     Args:
-        params: what is measured.
+        params: classes, resamples and targets.
         dataset: folder of the dataset step.
         features: folder of the features step.
         model: folder of the training step, with scores of the validation and the test clips.
         baselines: folder of the baselines step.
-        evaluation: the output; its own files, and `candidates/<name>/` of this and all before it.
-        previous: the evaluation before this one, whose candidates are carried along.
+        evaluation: the output; its own files, and `candidates/<name>/` of this and all earlier ones.
+        previous: the evaluation before this one; its candidates are copied.
 
     Raises:
-        ParamsError: a chosen class is none of the data set's.
+        ParamsError: a chosen class is not in the data set.
         DataError: no clips to test on.
         BundleError: an input is damaged, or they do not belong together.
         StorageError: the disk is full or read-only.
@@ -76,7 +76,7 @@ def _check_chosen(params: EvaluationParams, inputs: Inputs) -> None:
 def _gather_candidates(
     report: EvaluationReport, features: Path, model: Path, previous: Path | None, evaluation: Path
 ) -> None:
-    """Fill `candidates/`; only the best one's model and fine-tuned backbone are carried along."""
+    """Fill `candidates/`; only the model and the fine-tuned backbone of the best are kept."""
     shutil.rmtree(evaluation / CANDIDATES, ignore_errors=True)
     for candidate in read_candidates(previous) if previous else ():
         if candidate.name != report.name:

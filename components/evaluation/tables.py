@@ -9,7 +9,7 @@ from reelflow.files import write_csv, write_text
 
 
 def write_tables(report: EvaluationReport, scores: Scores, folder: Path) -> None:
-    """`metrics.json`, `per_class.csv` and `confusion.csv`, the latter one row a clip."""
+    """Write `metrics.json`, `per_class.csv`, and `confusion.csv` with one row per clip."""
     write_text(folder / "metrics.json", json.dumps(report.metrics, indent=2, sort_keys=True) + "\n")
     measured = ((row.label, row.precision, row.recall, row.f1, row.support) for row in report.per_class)
     rows = ((label, *(f"{value:.4f}" for value in values), support) for label, *values, support in measured)

@@ -15,7 +15,7 @@ from reelflow.video.views import VIEWS, offset_of
 
 
 def embed(store: FrameStore, network: Backbone, views: Sequence[str], clip_id: str) -> Codes:
-    """Codes of one clip, `(views, frames, dim)`; each frame is decoded once, and held alone."""
+    """Codes of one clip, `(views, frames, dim)`; each frame is decoded once, one at a time."""
     ready: dict[str, list[NDArray[np.uint8]]] = {view: [] for view in views}
     for offset in {offset_of(view) for view in views}:
         for frame in store.each(clip_id, offset):
@@ -31,10 +31,10 @@ def embed(store: FrameStore, network: Backbone, views: Sequence[str], clip_id: s
 def write_codes(
     paths: Sequence[Path], codes: Iterable[Codes], shape: tuple[int, int, int], dtype: DTypeLike
 ) -> None:
-    """Write every view into a `.npy` file of its own.
+    """Write each view to a separate `.npy` file.
 
     Args:
-        paths: of the files, a view each.
+        paths: of the files, one per view.
         codes: of each clip, in order, `(views, frames, dim)`.
         shape: of a file, `(clips, frames, dim)`.
         dtype: of a file.

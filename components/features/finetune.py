@@ -1,7 +1,7 @@
 """Fine-tuning: the last blocks of a float network learn the labels, frame by frame.
 
-It sees labels, so it learns from the training clips alone; the validation clips choose the epoch, and
-nobody looks at the test clips. What the frozen blocks make of a frame is computed once.
+It uses labels, so it learns only from the training clips; the validation clips select the epoch, and the
+test clips are not used. The output of the frozen blocks is computed once.
 """
 
 import contextlib
@@ -33,9 +33,9 @@ CURVES = ("train_loss", "validation_loss", "validation_accuracy")
 
 
 class TuningOrigin(Document):
-    """All that tuned weights depend on."""
+    """The inputs of fine-tuned weights."""
 
-    frames: Sha256  # of frames.json, which stands for the clips, their labels and splits too
+    frames: Sha256  # of frames.json, which also identifies the clips, their labels and splits
     backbone: BackboneSpec
     finetune: FinetuneParams
     seed: int
@@ -44,10 +44,10 @@ class TuningOrigin(Document):
 
 
 class Tuning(Document):
-    """`backbone.weights.json`: finished weights, what they were made from, and how it went.
+    """`backbone.weights.json`: finished weights, their inputs and their metrics.
 
-    The metrics are of single frames of the validation clips: `before`, by a linear probe on the features
-    as they were; `after`, by the network of the best epoch. Epoch 0 is the network as it was.
+    The metrics are on single frames of the validation clips: `before`, by a linear probe on the original
+    features; `after`, by the network of the best epoch. Epoch 0 is the original network.
     """
 
     origin: TuningOrigin
@@ -59,26 +59,26 @@ class Tuning(Document):
 def finetune(
     params: FeaturesParams, network: Backbone, *, dataset: Path | None, store: FrameStore, features: Path
 ) -> Tuning:
-    """Train the last blocks and write `backbone.weights.h5`, or keep those that an earlier attempt wrote.
+    """Train the last blocks and write `backbone.weights.h5`, or keep the weights of an earlier attempt.
 
     Args:
-        params: how many blocks, and how.
-        network: with the weights to begin with; it is changed.
+        params: number of blocks, optimiser and schedule.
+        network: with the initial weights; it is changed.
         dataset: output of the dataset step.
         store: the frames.
         features: where the weights are written, then their note.
 
     Raises:
-        ParamsError: there is no data set, this network does not learn or has fewer blocks, or its loss is
-            no number any more.
+        ParamsError: there is no data set, this network cannot learn or has fewer blocks, or its loss is
+            NaN or infinite.
         DataError: no training or no validation clip has frames.
         BundleError: the inputs are damaged, or do not belong together.
         StorageError: the disk is full or read-only.
     """
     if not isinstance(network, KerasBackbone):
         raise ParamsError(
-            f"features.finetune.blocks is {params.finetune.blocks}, but {network.spec.name} is no float "
-            "network and cannot learn: set it to 0, or take mobilenet_v2 or inception_v3"
+            f"features.finetune.blocks is {params.finetune.blocks}, but {network.spec.name} is not a float "
+            "network and cannot learn: set it to 0, or use mobilenet_v2 or inception_v3"
         )
     if dataset is None:
         raise ParamsError("fine-tuning learns labels: name the folder of the dataset step (--dataset)")
@@ -105,7 +105,7 @@ def finetune(
 
 
 def _finished(features: Path, origin: TuningOrigin) -> Tuning | None:
-    """What an earlier attempt wrote here, if it is whole."""
+    """The weights of an earlier attempt, if they are complete."""
     try:
         tuning = Tuning.read(features / NOTE)
     except BundleError:
@@ -119,7 +119,7 @@ def _finished(features: Path, origin: TuningOrigin) -> Tuning | None:
 def _maps_of_clips(
     first: KerasBackbone, dataset: Path, store: FrameStore, features: Path
 ) -> Iterator[TuningFrames]:
-    """Feature maps of training and validation clips, in a file while they are needed."""
+    """Feature maps of training and validation clips, in a temporary file."""
     report = DatasetReport.open(dataset)
     if report.data_hash != store.report.data_hash:
         raise BundleError(f"the frames are of other clips than {dataset}: run the frames step again")
@@ -144,7 +144,7 @@ def _check_splits(clips: list[Clip]) -> None:
 
 
 def _frames(maps: Maps, clips: list[Clip], labels: tuple[str, ...], count: int) -> TuningFrames:
-    """Single frames, `count` a clip, with their clip's label and split."""
+    """Single frames, `count` per clip, with the label and split of their clip."""
     truth = np.array([labels.index(clip.label) for clip in clips], np.int64)
     is_train = np.repeat([clip.split == "train" for clip in clips], count)
     train, validation = np.flatnonzero(is_train), np.flatnonzero(~is_train)
@@ -152,7 +152,7 @@ def _frames(maps: Maps, clips: list[Clip], labels: tuple[str, ...], count: int) 
 
 
 def _train(tail: Tail, epochs: int) -> tuple[dict[str, float], dict[str, tuple[float, ...]]]:
-    """Probe, then train; the tail then has the weights of the lowest validation loss."""
+    """Probe, then train; afterwards the tail has the weights with the lowest validation loss."""
     tail.probe()
     before = best = tail.measure()
     kept, best_epoch = tail.weights(), 0

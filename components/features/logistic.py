@@ -25,10 +25,10 @@ def fit_path(
     The weights minimise `sum of log losses + penalty / 2 * sum of squared weights`; the bias is free.
 
     Args:
-        rows: `(rows, dims)`, centred and of a squared length near 1.
-        truth: class index a row, at least two different ones; a class without rows gets a score near 0.
+        rows: `(rows, dims)`, centred, with a squared length near 1.
+        truth: class index of each row, at least two different ones; a class without rows gets a score near 0.
         penalties: strongest first.
-        classes: how many.
+        classes: number of classes.
 
     Returns:
         Weights `(dims, classes)` and bias `(classes,)` for each penalty.
@@ -40,14 +40,14 @@ def fit_path(
     solutions = []
     for penalty in penalties:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="lbfgs failed to converge")  # validation chooses
+            warnings.filterwarnings("ignore", message="lbfgs failed to converge")  # selected by validation
             model.set_params(C=(2 if is_binary else 1) / penalty).fit(rows, truth)
         solutions.append(_softmax_layer(model, classes))
     return solutions
 
 
 def _softmax_layer(model: "LogisticRegression", classes: int) -> tuple[Array, Array]:
-    """Weights and bias; of two classes scikit-learn keeps one column, the difference."""
+    """Weights and bias; for two classes scikit-learn has one column, the difference."""
     found, offset = model.coef_.T, model.intercept_  # (dims, present), (present,)
     if len(model.classes_) == 2:
         found, offset = np.hstack([-found, found]) / 2, np.array([-1, 1]) * offset / 2

@@ -1,4 +1,4 @@
-"""What the frozen part of a network makes of frames, computed once, for the rest to learn from."""
+"""Feature maps of the frozen part of a network, computed once for the training of the rest."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ CLIPS_AT_ONCE = 32
 
 
 def write_maps(first: KerasBackbone, store: FrameStore, clip_ids: Sequence[str], path: Path) -> Maps:
-    """Compute the feature maps of evenly spread frames of clips, as many a clip as the bounds allow.
+    """Compute the feature maps of evenly spread frames, as many per clip as the limits allow.
 
     Args:
         first: the frozen part.

@@ -86,11 +86,11 @@ def write_shards(
     """Write views of one shard of frames, each with its note after it, and share them.
 
     Args:
-        folder: where they go.
+        folder: to write to.
         origins: the views.
         codes: of each clip, in order, `(views, frames, dim)`.
         frames: of each clip.
-        shared: where other runs and machines find them.
+        shared: the store that other runs and machines use.
 
     Raises:
         StorageError: the disk is full or read-only, or the store refuses.
@@ -102,7 +102,7 @@ def write_shards(
 
 
 def _note_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards | None) -> FeatureShard:
-    """Say that a file of codes is whole, and share both."""
+    """Write the note of a complete file of codes, and share both."""
     shard = FeatureShard(
         file=origin.file,
         view=origin.view,
@@ -116,7 +116,7 @@ def _note_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards |
 
 
 def share_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards) -> None:
-    """Let other runs and machines have a finished shard.
+    """Publish a finished shard for other runs and machines.
 
     Raises:
         StorageError: the store refuses, is full or not reachable.
@@ -125,7 +125,7 @@ def share_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards) 
 
 
 def _noted(path: Path, origin: FeatureShardInputs) -> FeatureShard | None:
-    """The shard that a note names, if it is of this origin."""
+    """The shard of a note, if it has this origin."""
     try:
         note = ShardNote.read(path)
     except BundleError:

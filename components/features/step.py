@@ -1,4 +1,4 @@
-"""The features step: one backbone's codes of every frame, in shards that training maps."""
+"""The features step: codes of every frame by one backbone, in shards that training memory-maps."""
 
 import os
 from collections.abc import Generator, Iterator, Sequence
@@ -46,16 +46,15 @@ def run(
     weights: Path | None = None,
     store: ObjectStore | None = None,
 ) -> FeaturesReport:
-    """Embed every view of the frames of every clip, by a network that was fine-tuned before if asked for.
+    """Embed every view of the frames of every clip, by a frozen or fine-tuned network.
 
     Finished shards are kept; shards of other runs and machines are fetched.
 
     Args:
-        params: the views, whether to fine-tune, and where the weights come from, unless `weights` names
-            them.
+        params: the views, fine-tuning, and the source of the weights, unless `weights` is given.
         backbone: its name.
         frames: output of the frames step.
-        features: where the codes are written; `features.json` comes last.
+        features: the output; `features.json` is written last.
         settings: cache and mirror of downloaded weights.
         dataset: output of the dataset step; needed for fine-tuning.
         weights: a file, or a folder of files.
@@ -64,7 +63,7 @@ def run(
     Raises:
         ParamsError: unknown backbone or view, the frames of a view were not kept, or
             fine-tuning is impossible with these params.
-        WeightsError: its weights are missing, altered, of another network, or not reachable.
+        WeightsError: the weights are missing, altered, of another network, or not reachable.
         BundleError: the folder of frames is incomplete.
         StorageError: the disk is full or read-only.
     """

@@ -28,14 +28,14 @@ ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class TuningFrames:
-    """Single frames to learn from.
+    """Single frames for training and validation.
 
     Attributes:
         maps: `(frames, height, width, channels) float16`.
-        truth: class index a frame, `(frames,)`.
-        train: rows to learn from.
-        validation: rows that choose.
-        classes: how many.
+        truth: class index of each frame, `(frames,)`.
+        train: rows to train on.
+        validation: rows that select the epoch.
+        classes: number of classes.
     """
 
     maps: Maps
@@ -48,7 +48,7 @@ class TuningFrames:
 class Tail:
     """The last blocks, global average pooling, dropout and a softmax.
 
-    Batch norms keep their statistics and their weights: a few frames of a few clips would spoil them.
+    Batch norms are frozen: a few frames of a few clips are not enough to estimate their statistics.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Tail:
         blocks.compile(jit_compile=False)
 
     def probe(self) -> None:
-        """Solve for the softmax on the features as they are; the validation frames choose the penalty."""
+        """Fit the softmax on the original features; the validation frames select the penalty."""
         train, validation = (
             self._run(self._blocks, rows) for rows in (self._frames.train, self._frames.validation)
         )
@@ -81,10 +81,10 @@ class Tail:
         self._dense.set_weights([weights, bias - standard.mean @ weights])
 
     def epoch(self, number: int) -> float:
-        """Learn from every training frame once; returns the mean loss.
+        """Train for one epoch; returns the mean loss.
 
         Raises:
-            ParamsError: the loss is no number any more.
+            ParamsError: the loss is NaN or infinite.
         """
         rows = np.random.default_rng((self._seed, number)).permutation(self._frames.train)
         losses = [
@@ -93,8 +93,8 @@ class Tail:
         ]
         if not math.isfinite(sum(losses)):
             raise ParamsError(
-                f"the loss of fine-tuning is no number any more in epoch {number}: "
-                f"take a smaller features.finetune.learning_rate than {self._params.learning_rate}"
+                f"the loss of fine-tuning is NaN or infinite in epoch {number}: "
+                f"lower features.finetune.learning_rate, now {self._params.learning_rate}"
             )
         return sum(losses) / len(rows)
 
@@ -105,12 +105,12 @@ class Tail:
         return cross_entropy(scores, right), float((scores.argmax(axis=1) == right).mean())
 
     def weights(self) -> list[Array]:
-        """A copy of the blocks' weights, for `restore`."""
+        """A copy of the weights of the blocks, for `restore`."""
         copied: list[Array] = self._blocks.get_weights()
         return copied
 
     def restore(self, weights: list[Array]) -> None:
-        """Put the blocks' weights back."""
+        """Restore the weights of the blocks."""
         self._blocks.set_weights(weights)
 
     def _maps(self, rows: Rows) -> Array:

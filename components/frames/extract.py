@@ -1,4 +1,4 @@
-"""One clip to JPEG frames: runs in a process of its own."""
+"""One clip to JPEG frames, in a separate process."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from reelflow.video.decode import sample
 
 @dataclass(frozen=True)
 class Extracted:
-    """Frames of a clip as a piece of a tar.
+    """Frames of a clip as a member of a tar.
 
     Attributes:
         tar: the JPEGs, as one member.

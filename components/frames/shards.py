@@ -22,7 +22,7 @@ PART = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 def assign_shards(clips: Iterable[Clip], count: int) -> dict[str, list[Clip]]:
     """Assign the clips to shards by their ids, sorted; empty shards are left out.
 
-    A clip's shard depends on nothing but its content and `count`.
+    The shard of a clip depends only on its content and on `count`.
     """
     shards: dict[int, list[Clip]] = {}
     for clip in sorted(clips, key=lambda clip: clip.clip_id):

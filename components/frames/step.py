@@ -47,10 +47,10 @@ def run(
     Args:
         params: number of frames, and their encoding.
         dataset: folder of the dataset step.
-        frames: the output; `frames.json` comes last.
-        settings: where clips are fetched from that are not on this disk.
+        frames: the output; `frames.json` is written last.
+        settings: for fetching clips that are not on this disk.
         part: `2/8` for the second eighth of the shards; all by default.
-        store: where other runs and machines share their shards.
+        store: the store of shared shards.
 
     Raises:
         DataError: no clip can be decoded.
@@ -115,7 +115,7 @@ def _find_shard(work: Extraction, file: str, clips: list[Clip]) -> Finished | No
     if finished is None and work.shared:
         return fetch_shard(work.frames / file, clips, inputs_of(file, clips, work.params), work.shared)
     if finished:
-        _share(work, clips, finished)  # the earlier attempt may have been killed before that
+        _share(work, clips, finished)  # the earlier attempt may have been killed before it shared the shard
     return finished
 
 

@@ -1,4 +1,4 @@
-"""A tar shard of JPEG frames, a member a clip, and its index. A shard's key covers what this file imports."""
+"""A tar shard of JPEG frames, one member per clip, and its index. The key covers what this file imports."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from reelflow.files import atomic, sha256_file, write_text
 
 @dataclass(frozen=True)
 class Finished:
-    """A whole shard: its entry in `frames.json`, and the clips that gave none."""
+    """A complete shard: its entry in `frames.json`, and the quarantined clips."""
 
     shard: FrameShard
     quarantined: tuple[Rejected, ...]

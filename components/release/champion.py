@@ -1,8 +1,8 @@
-"""Challenger against champion: which of two bundles names more of the same test clips correctly.
+"""Compares challenger and champion on the same test clips.
 
-A champion that was evaluated on the same clips by the same protocol brought its scores along: both
-held these clips out. Any other champion is run on the challenger's test clips; it may have been
-trained on some of them, which favours it, so a promotion stays hard to get.
+If the champion was evaluated on the same clips by the same protocol, its recorded scores are used: both
+held these clips out. Any other champion is run on the challenger's test clips. It may have been
+trained on some of them, which favours the champion and makes a promotion harder.
 """
 
 import tempfile
@@ -25,7 +25,7 @@ from reelflow.scoring import litert_scores
 from reelflow.tracking.registry import Registry
 
 RESAMPLES, SEED = 10_000, 1
-SMALLER = 0.99  # a size ratio below this is more than a few bytes of metadata
+SMALLER = 0.99  # above this ratio, the difference may be only metadata
 NAMED_LABELS = 4
 
 Right = NDArray[np.bool_]
@@ -37,7 +37,7 @@ class Incomparable:
 
     Attributes:
         version: of the champion.
-        reason: in words that follow `version 3, the champion,`.
+        reason: text that follows `version 3, the champion,`.
     """
 
     version: int
@@ -57,7 +57,7 @@ def compare_with_champion(
     Args:
         challenger: its evaluation.
         bundle: the challenger's.
-        registry: where the champion is.
+        registry: of the champion.
         model_name: of the registry.
         version: of the champion.
         frames: folder of the frames step.
@@ -88,7 +88,7 @@ def compare_with_champion(
 
 
 def replaces(comparison: Comparison) -> bool:
-    """Whether the challenger takes the champion's place: better beyond noise, or equal and smaller."""
+    """Whether the challenger replaces the champion: better beyond noise, or equal and smaller."""
     if comparison.verdict == "equal":
         return comparison.size_ratio < SMALLER
     return comparison.verdict == "better"
@@ -100,7 +100,7 @@ def _names(labels: Sequence[str]) -> str:
 
 
 def _kept(registry: Registry, model_name: str, version: int, folder: Path) -> Candidate | None:
-    """The evaluation that the champion brought along, if there is one that can be read."""
+    """The recorded evaluation of the champion, if it is readable."""
     try:
         kept = registry.evaluation(model_name, version, folder)
         if kept is not None:

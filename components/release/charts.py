@@ -1,4 +1,4 @@
-"""The charts of the report, as inline SVG, and the errors that the confusion matrices show."""
+"""The charts of the report, as inline SVG, and the most frequent errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class CandidateCharts:
     """The charts of one candidate, and its most frequent errors.
 
     Attributes:
-        candidate: what they are of.
+        candidate: the classifier.
         by_row: confusion matrix, percent of the true class.
         clips: confusion matrix, clips.
         curves: caption and chart of each learning curve.

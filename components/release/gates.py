@@ -17,7 +17,7 @@ MEANINGS = {
 def check_gates(
     params: ReleaseParams, bundle: BundleReport, baselines: Sequence[BaselineComparison]
 ) -> tuple[Gate, ...]:
-    """Every gate, named after its limit in params.yaml."""
+    """Every gate, with the name of its limit in params.yaml."""
     parity = bundle.parity
     found = {
         "min_accuracy": bundle.accuracy if parity.seen else parity.litert_accuracy,

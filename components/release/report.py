@@ -1,7 +1,7 @@
-"""`report.html`: one self-contained page for people who have never seen the run.
+"""`report.html`: one self-contained page for readers who do not know the run.
 
-Labels and paths come from the user's folders, so the template escapes everything, and the page's
-own policy forbids scripts and anything from elsewhere.
+Labels and paths come from the user's folders, so the template escapes everything, and the content security
+policy of the page forbids scripts and external resources.
 """
 
 import csv
@@ -39,7 +39,7 @@ MOST_QUARANTINED = 200
 
 @dataclass(frozen=True)
 class RunFolders:
-    """All that a report is about: the steps' folders, and what was read from them."""
+    """The inputs of a report: the folders of the steps, and their documents."""
 
     dataset: Path
     frames: Path
@@ -105,14 +105,14 @@ def _groups(clips: dict[str, Clip], candidate: Candidate) -> set[str]:
 
 
 def _leaked(clips: dict[str, Clip], candidate: Candidate) -> set[str]:
-    """Groups that were both tested and trained on; protocols with folds leave none."""
+    """Groups that are in both the training and the test clips; empty for protocols with folds."""
     if candidate.report.training.protocol != "holdout":
         return set()
     return _groups(clips, candidate) & {clip.group for clip in clips.values() if clip.split == "train"}
 
 
 def _table(path: Path) -> list[list[str]]:
-    """The rows of the dataset table; none where there is no table."""
+    """The rows of the dataset table; empty without a table."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -124,7 +124,7 @@ def _quarantined(run: RunFolders) -> list[Rejected]:
 
 
 def _provenances(run: RunFolders) -> list[Provenance]:
-    """Of the steps whose folders bear it."""
+    """The provenance of each step that recorded it."""
     chosen = run.candidates[0].folder
     files = [folder / PROVENANCE for folder in (run.dataset, run.frames)]
     files += [chosen / f"{step}.{PROVENANCE}" for step in ("features", "training")]

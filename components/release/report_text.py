@@ -9,8 +9,8 @@ from reelflow.splitting.protocols import Protocol
 
 BASELINE_NAMES = {"metadata": "clip metadata only", "thumbnails": "thumbnails only"}
 BASELINE_MEANINGS = {
-    "metadata": "never sees a picture: width, height, length, frame rate, file size and codec",
-    "thumbnails": "sees a few tiny pictures of a clip",
+    "metadata": "sees no frame: width, height, length, frame rate, file size and codec",
+    "thumbnails": "sees a few thumbnails of a clip",
 }
 SHORTCUTS = {
     "metadata": "It may have learned how the clips were made, not what they show.",
@@ -74,8 +74,7 @@ def describe_protocol(text: str, folds: int) -> str:
     """How the test clips were held out."""
     protocol = Protocol.parse(text)
     return {
-        "holdout": "One split: the models were trained on the train clips, and tested on clips that were "
-        "set aside.",
+        "holdout": "One split: the models were trained on the train clips, and tested on held-out clips.",
         "group_kfold": f"{folds}-fold cross-validation by group: every clip was tested once, by a model "
         "that had not seen its group.",
         "leave_one_group_out": f"Each of the {folds} groups was left out in turn: every clip was tested "

@@ -25,14 +25,14 @@ REACHES = (0.1, 0.25, 0.5, 1.0)  # of the axis of a difference
 
 @dataclass(frozen=True)
 class FoldRow:
-    """One fold, with every candidate's accuracy on its test clips; None where it has none."""
+    """One fold, with the accuracy of every candidate on its test clips; None without test clips."""
 
     fold: Fold
     accuracies: tuple[float | None, ...]
 
 
 def uncertainty(candidates: Sequence[Candidate], outcome: ReleaseReport) -> dict[str, Any]:
-    """Names for the templates; the first candidate is the chosen one."""
+    """Variables of the templates; the first candidate is the chosen one."""
     chosen = candidates[0].report
     training = chosen.training
     return {
@@ -71,7 +71,7 @@ def _fold_accuracies(candidate: Candidate) -> dict[int, float]:
 
 
 def crossed(comparison: Comparison) -> dict[str, float]:
-    """The other two cells of the two-by-two table, and the reach of the difference's axis."""
+    """The other two cells of the two-by-two table, and the limit of the axis of the difference."""
     both = round(comparison.clips * comparison.accuracy) - comparison.only_challenger
     apart = comparison.only_challenger + comparison.only_champion
     return {
@@ -82,6 +82,6 @@ def crossed(comparison: Comparison) -> dict[str, float]:
 
 
 def reach(intervals: Sequence[Interval]) -> float:
-    """How far to either side of 0 an axis must go to hold some intervals."""
+    """The limit of a symmetric axis that shows all intervals."""
     farthest = max((abs(end) for one in intervals for end in (one.low, one.high)), default=0.0)
     return next((round_value for round_value in REACHES if farthest <= round_value), 1.0)

@@ -23,7 +23,7 @@ HEADLINES = ("accuracy", "top5_accuracy", "macro_f1")
 
 @dataclass(frozen=True)
 class Challenger:
-    """What is released: a bundle and its folder, its evaluation, and the frames of its test clips."""
+    """A bundle to release, its folder, its evaluation, and the frames of its test clips."""
 
     bundle: BundleReport
     folder: Path
@@ -77,7 +77,7 @@ def _ranked(candidates: Sequence[Candidate], bundle: BundleReport) -> list[Candi
     """The converted candidate first, then the others by accuracy."""
     if bundle.name not in (candidate.name for candidate in candidates):
         raise BundleError(
-            f"the bundle holds {bundle.name}, which is none of the evaluated "
+            f"the bundle holds {bundle.name}, which is not one of the evaluated "
             f"{', '.join(candidate.name for candidate in candidates)}: run conversion again"
         )
     return sorted(candidates, key=lambda one: (one.name != bundle.name, -one.report.metrics["accuracy"]))
@@ -94,7 +94,7 @@ def _check_same_data(
     for folder, data_hash in found.items():
         if data_hash != bundle.data_hash:
             raise BundleError(
-                f"{folder} is about other clips ({data_hash[:12]}) than the bundle "
+                f"{folder} has other clips ({data_hash[:12]}) than the bundle "
                 f"({bundle.data_hash[:12]}): run the steps again from the first that differs"
             )
 
@@ -143,7 +143,7 @@ def _release(params: ReleaseParams, made: Challenger, registry: Registry) -> Rel
 def _compare(
     model_name: str, version: int, made: Challenger, registry: Registry
 ) -> Comparison | Incomparable | None:
-    """The challenger against another version that is champion; None if there is none."""
+    """The comparison with the current champion; None without another champion."""
     champion = registry.alias(model_name, CHAMPION)
     if champion is None or champion == version:
         return None

@@ -1,4 +1,4 @@
-"""A few test clips as strips of small frames, with what the classifier made of them."""
+"""A few test clips as strips of small frames, with their predictions."""
 
 import base64
 import io
@@ -23,7 +23,7 @@ JPEG_QUALITY = 78
 
 @dataclass(frozen=True)
 class Strip:
-    """One clip: where it is from, its frames as data URIs, its class, and the prediction."""
+    """One clip: its path, its frames as data URIs, its class, and the prediction."""
 
     path: str
     group: str
@@ -56,7 +56,7 @@ def strips(candidate: Candidate, clips: Mapping[str, Clip], store: FrameStore) -
 
 
 def choose(scores: NDArray[np.float32], truth: NDArray[np.int64]) -> list[int]:
-    """Rows to show: up to eight wrong ones, then right ones; classes take turns, most confident first."""
+    """Rows to show: up to eight wrong ones, then right ones; classes alternate, most confident first."""
     order = np.argsort(-scores.max(axis=1), kind="stable")
     is_right = scores.argmax(axis=1) == truth
     wrong = _in_turns([int(row) for row in order if not is_right[row]], truth)

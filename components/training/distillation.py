@@ -24,7 +24,7 @@ def check_distillation(params: TrainingParams, protocol: Protocol, teachers: Pat
     """Check that the protocol allows teachers and that they exist.
 
     Raises:
-        ParamsError: the protocol allows no teacher, or there is none.
+        ParamsError: the protocol allows no teacher, or a teacher is missing.
     """
     if params.teacher and protocol.kind != "holdout":
         raise ParamsError(

@@ -30,7 +30,7 @@ class FoldRows:
     test: Rows
 
     def seed(self, *seed: int) -> tuple[int, ...]:
-        """Seed of this fold; that of the first fold equals the seed of a training without folds."""
+        """Seed of this fold; the first fold has the seed of a training without folds."""
         return (*seed, self.number) if self.number else seed
 
 

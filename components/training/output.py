@@ -84,7 +84,7 @@ def write_results(
 
 
 def _write_curves(history: History, path: Path) -> None:
-    """One row an epoch, as `dvc plots` reads it."""
+    """One row per epoch, as `dvc plots` reads it."""
     rows = ((epoch, *(f"{row[name]:.6f}" for name in CURVES)) for epoch, row in enumerate(history.rows, 1))
     write_csv(path, ("epoch", *CURVES), rows)
 

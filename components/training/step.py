@@ -56,7 +56,7 @@ def run(
         ParamsError: unknown head or protocol, a protocol that allows no teacher, a loss that is NaN or
             infinite, or a network that does not fit into memory.
         DataError: a fold has no clips to train or validate on, or a class has no training clips.
-        BundleError: an input is damaged, the features are those of other clips, or a teacher does not match.
+        BundleError: an input is damaged, the features are of other clips, or a teacher does not match.
     """
     check_heads([head])
     scheme = read_protocol(protocol)

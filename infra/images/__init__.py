@@ -1,1 +1,1 @@
-"""The images: how they are built, and what must not be in them."""
+"""Builds and scans the images."""

@@ -46,7 +46,7 @@ OFFLINE_BASE = "reelflow-base:bookworm"
 
 @dataclass(frozen=True)
 class Source:
-    """What an image is made of, for its labels."""
+    """The sources of an image, for its labels."""
 
     base: str
     revision: str
@@ -122,7 +122,7 @@ def _build(name: str, source: Source) -> str:
 
 
 def _harden(base: str) -> str:
-    """The base without what no image may have; built once."""
+    """The base without what is forbidden in images; built once."""
     reference = f"reelflow-hardened:{_key(_digest(base), HARDENED.read_text())}"
     if not _exists(reference):
         _docker_build(HERE, HARDENED, base, reference)
@@ -168,7 +168,7 @@ def _check(name: str, reference: str) -> str:
 
 
 def _test(name: str, reference: str) -> None:
-    """Show that the step starts, and that KFP can run a component, as the image's own user."""
+    """Check that the step starts, and that KFP can run a component, as the user of the image."""
     step = step_of(name)
     command = ["docker", "run", "--rm", "--interactive", "--network=none", reference]
     run([*command, "python", "-m", f"components.{step}", "--help"], f"{name}'s command line")

@@ -12,7 +12,7 @@ def run(command: Sequence[str | Path], what: str, given: str = "") -> None:
 
     Args:
         command: the program and its arguments.
-        what: it is for; an error begins with it.
+        what: the purpose; an error message begins with it.
         given: on standard input.
 
     Raises:

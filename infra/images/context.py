@@ -1,7 +1,7 @@
-"""What an image is built from: folders with its packages and its source, so that a build needs no network.
+"""The build context of an image: its packages and its source, so that a build needs no network.
 
-Packages come in layers. `common` is in every step's image and `tensorflow` in each that has it: they are
-built once, as parents of the others, and a node pulls them once. `own` is what is left of an image's lock.
+Packages are in layers. `common` is in the image of every step, and `tensorflow` in each that needs it: they
+are built once, as parents of the others, and a node pulls them once. `own` has the rest of an image's lock.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ PLATFORM = ("--python-version=3.11", "--python-platform=x86_64-manylinux_2_28")
 NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.md", "*.in")
 NOT_USED = HERE / "prune.txt"
 NOT_RUN = (".pyi", ".pxd", ".h", ".a")
-AWS_SERVICES = re.compile(r"s3|sts|sso.*")  # the object store and the ways to log in
+AWS_SERVICES = re.compile(r"s3|sts|sso.*")  # the object store and authentication
 
 Requirements = frozenset[str]
 """Packages, each with its version and hashes, as a lock names them."""
@@ -41,7 +41,7 @@ def locks(name: str) -> tuple[Path, ...]:
 
 @cache
 def requirements(name: str) -> Requirements:
-    """What an image's locks name."""
+    """The packages in the locks of an image."""
     lines = "\n".join(lock.read_text(encoding="utf-8") for lock in locks(name)).splitlines()
     text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
     return frozenset(entry.strip() for entry in re.split(r"\n(?=\S)", text) if entry.strip())
@@ -67,14 +67,14 @@ def has(packages: Requirements, name: str) -> bool:
 
 
 def gather_packages(name: str, packages: Requirements) -> Path:
-    """Put the context of a layer together.
+    """Write the context of a layer.
 
     Args:
         name: of the folder.
         packages: that are installed in it.
 
     Raises:
-        ReelflowError: a package is not to be had.
+        ReelflowError: a package is not available.
     """
     context = BUILD / "contexts" / name
     shutil.rmtree(context, ignore_errors=True)
@@ -83,10 +83,10 @@ def gather_packages(name: str, packages: Requirements) -> Path:
 
 
 def gather(name: str) -> Path:
-    """Put the context of an image together: its own packages and the source.
+    """Write the context of an image: its own packages and the source.
 
     Raises:
-        ReelflowError: a package is not to be had.
+        ReelflowError: a package is not available.
     """
     context = gather_packages(name, layers(name)["own"])
     for package in ("reelflow", "components"):
@@ -95,7 +95,7 @@ def gather(name: str) -> Path:
 
 
 def _install(packages: Requirements) -> Path:
-    """A folder as of a virtual environment with these packages, for an image's own interpreter."""
+    """A folder like a virtual environment with these packages, for the interpreter of the image."""
     text = "\n".join(sorted(packages)) + "\n"
     content = text.encode() + NOT_USED.read_bytes() + Path(__file__).read_bytes()
     folder = BUILD / "packages" / hashlib.sha256(content).hexdigest()[:16]

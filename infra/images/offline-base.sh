@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes `reelflow-base:bookworm`, Debian with Python 3.11, where no registry can be reached.
-# Prints the image's id. `FORCE=1` makes it anew, for security updates; `MIRROR=` names another Debian mirror.
+# Builds `reelflow-base:bookworm`, Debian with Python 3.11, for machines without a registry.
+# Prints the id of the image. `FORCE=1` rebuilds it with security updates; `MIRROR=` names another Debian mirror.
 set -euo pipefail
 
 name=reelflow-base:bookworm
-# What only installs, mounts or logs in: neither steps nor the MLflow server need it, and much of it is setuid.
+# Only for installing, mounting and logging in: steps and the MLflow server do not need these; many are setuid.
 unneeded=(
   adduser apt bsdutils debian-archive-keyring e2fsprogs gpgv libapt-pkg6.0 libext2fs2 libgnutls30 libp11-kit0
   libpam-modules libpam-modules-bin libpam-runtime libpam0g libss2 login logsave mount ncurses-bin openssl

@@ -1,8 +1,7 @@
-"""What must not be in an image, and what it is made of.
+"""Scans an image for forbidden content, and lists its packages.
 
-An image is read as the tar that `docker export` gives, in one pass. Beside what was found there come
-NAME.cdx.json (the SBOM of its Python packages, by cyclonedx-bom), NAME.licences.csv and NAME.packages.csv
-(Debian's packages).
+An image is read in one pass, as the tar of `docker export`. The scan also writes NAME.cdx.json (the SBOM
+of its Python packages, by cyclonedx-bom), NAME.licences.csv and NAME.packages.csv (Debian's packages).
 """
 
 import csv
@@ -36,7 +35,7 @@ SECRET_MARKS = (
     b"-----BEGIN",
     b"AKIA",
     *(b"gh%c_" % kind for kind in b"pousr"),
-)  # found faster than the above
+)  # faster to find than the pattern above
 INDEX_SETTINGS = re.compile(r"(^|/)(pip\.conf|\.?pip/pip\.conf|uv\.toml)$")
 SECRET_VARIABLES = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|INDEX_URL|ACCESS_KEY")
 TOOLS = re.compile(
@@ -57,11 +56,11 @@ STATED_ELSEWHERE: Mapping[str, str] = {
     "protobuf": "BSD-3-Clause",
     "pygit2": "GPL-2.0-only WITH GCC-exception-2.0",
 }
-"""Licences of packages whose metadata name none, read from their source by a person."""
+"""Licences of packages without a licence in their metadata, read manually from their source."""
 
 
 def scan(name: str, reference: str, folder: Path) -> list[str]:
-    """Scan an image, and leave its lists in a folder.
+    """Scan an image, and write its lists to a folder.
 
     Args:
         name: of the image, for the lists.
@@ -69,10 +68,10 @@ def scan(name: str, reference: str, folder: Path) -> list[str]:
         folder: to write to.
 
     Returns:
-        What is wrong with it.
+        The problems.
 
     Raises:
-        ReelflowError: the engine or the SBOM's tool failed.
+        ReelflowError: the engine or the SBOM tool failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = json.loads(_output("docker", "image", "inspect", reference))[0]["Config"]
@@ -87,7 +86,7 @@ def scan(name: str, reference: str, folder: Path) -> list[str]:
 
 
 def config_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with an image's settings."""
+    """Problems of an image's settings."""
     user = (config.get("User") or "root").partition(":")[0]
     if not user.isdigit() or int(user) == 0:
         yield f"user is {user!r}, expected a number that is not 0"
@@ -102,11 +101,11 @@ def config_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def file_problems(tar: tarfile.TarFile, kept: Path) -> Iterator[str]:
-    """What is wrong with an image's files.
+    """Problems of an image's files.
 
     Args:
         tar: the image's root file system.
-        kept: folder that the metadata of packages are unpacked to.
+        kept: folder for the metadata of packages.
     """
     for member in tar:
         path = str(PurePosixPath(member.name))
@@ -121,7 +120,7 @@ def file_problems(tar: tarfile.TarFile, kept: Path) -> Iterator[str]:
 
 
 def licences_of(sbom: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Name, version and licences of every package of an SBOM; one without is UNKNOWN."""
+    """Name, version and licences of every package of an SBOM; UNKNOWN without a licence."""
     return sorted(
         (part["name"], part.get("version", ""), STATED_ELSEWHERE.get(part["name"]) or _licence(part))
         for part in sbom.get("components", ())
@@ -129,7 +128,7 @@ def licences_of(sbom: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def licence_problems(licences: list[tuple[str, str, str]]) -> Iterator[str]:
-    """Licences that are unknown, or that an image must not come under."""
+    """Licences that are unknown or forbidden."""
     for package, version, licence in licences:
         if licence == "UNKNOWN":
             yield f"{package} {version}: its metadata name no licence; look it up for STATED_ELSEWHERE"
@@ -142,7 +141,7 @@ def _mode_problems(member: tarfile.TarInfo, path: str) -> Iterator[str]:
         yield f"/{path}: setuid or setgid ({member.mode:o})"
     scratch = path.partition("/")[0] in SCRATCH
     if member.mode & WORLD_WRITABLE and not scratch and (member.isfile() or member.isdir()):
-        yield f"/{path}: anybody may write it ({member.mode:o})"
+        yield f"/{path}: world-writable ({member.mode:o})"
 
 
 def _content_problems(path: str, content: bytes, kept: Path) -> Iterator[str]:

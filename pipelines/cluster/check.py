@@ -7,7 +7,7 @@ from components.images import image
 
 @dsl.component(base_image=image("dataset"), install_kfp_package=False)
 def check(source: str, work: str, mlflow_ui: str, always: bool, run: dsl.Output[dsl.Markdown]) -> str:
-    """Start a run in MLflow and give the data's version; empty if a run before has done the same work."""
+    """Start a run in MLflow and return the data's version; empty if an earlier run has done the same work."""
     from pathlib import Path
 
     from reelflow.settings import Settings

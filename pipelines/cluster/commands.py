@@ -19,7 +19,7 @@ schedule = typer.Typer(help="Recurring runs on the cluster.", no_args_is_help=Tr
 commands.add_typer(schedule, name="schedule")
 
 ClusterFile = Annotated[Path, typer.Option(help="The cluster file.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Until the run ends; exit code 8 if it failed.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until the run ends; exit code 8 if it failed.")]
 Every = Annotated[float, typer.Option(min=0.1, help="Seconds between two polls with --wait.")]
 DEFAULT_CLUSTER = Path("infra/cluster.yaml")
 DEFAULT_SCHEDULES = Path("infra/schedules.yaml")
@@ -39,10 +39,10 @@ def submit(
     model: Annotated[str, typer.Option(help="Name in the registry; else after the data.")] = "",
     name: Annotated[str, typer.Option(help="The name of the run; else after the time.")] = "",
     if_changed: Annotated[
-        bool, typer.Option("--if-changed", help="End early if data, params and code are as last time.")
+        bool, typer.Option("--if-changed", help="End early if data, params and code have not changed.")
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Until the run ends; exit code 8 if it failed.")
+        bool, typer.Option("--wait", help="Wait until the run ends; exit code 8 if it failed.")
     ] = False,
     every: Every = 10.0,
 ) -> None:
@@ -70,7 +70,7 @@ def submit(
 
 @commands.command()
 def runs(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="The latest so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Number of runs.")] = 20,
     cluster: ClusterFile = DEFAULT_CLUSTER,
 ) -> None:
     """List the latest runs on the cluster."""
@@ -86,7 +86,7 @@ def status(
     run: Annotated[str, typer.Argument(help="The run's id, as `submit` and `runs` print it.")],
     cluster: ClusterFile = DEFAULT_CLUSTER,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Until the run ends; exit code 8 if it failed.")
+        bool, typer.Option("--wait", help="Wait until the run ends; exit code 8 if it failed.")
     ] = False,
     every: Every = 10.0,
 ) -> None:

@@ -15,7 +15,7 @@ MountPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")]
 
 
 class ConfigSection(BaseModel):
-    """Base of every section: unknown names and changes are refused."""
+    """Base of every section: frozen, rejects unknown names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,10 +33,10 @@ class Kfp(ConfigSection):
 
 
 class Mlflow(ConfigSection):
-    """Where pods reach MLflow, and where people do."""
+    """The addresses of MLflow for pods and for users."""
 
     tracking_uri: str = Field(pattern=r"^https?://")
-    ui: str = Field(pattern=r"^https?://", description="what links in the KFP UI begin with")
+    ui: str = Field(pattern=r"^https?://", description="base address of links in the KFP UI")
 
 
 class Store(ConfigSection):

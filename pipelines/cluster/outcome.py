@@ -7,7 +7,7 @@ from components.images import image
 
 @dsl.component(base_image=image("dataset"), install_kfp_package=False)
 def outcome(status: dsl.PipelineTaskFinalStatus, failure: dsl.Output[dsl.Markdown]) -> None:
-    """Tell MLflow and the webhook of a run that failed."""
+    """Report a failed run to MLflow and the webhook."""
     from pathlib import Path
 
     from reelflow.settings import Settings

@@ -14,7 +14,7 @@ from reelflow.params import Params
 def compile_to(
     params: Params, path: Path | str, cluster: ClusterConfig | None = None, *, always: bool = True
 ) -> None:
-    """Write a pipeline's IR YAML, and behind it what concerns Kubernetes alone.
+    """Write a pipeline's IR YAML, followed by its Kubernetes configuration.
 
     Args:
         params: all values.

@@ -13,7 +13,7 @@ from reelflow.video.views import check_views
 
 
 class RunOptions(ConfigSection):
-    """The params file, and values that stand above it; empty ones leave it as it is."""
+    """The params file, and values that override it; empty ones change nothing."""
 
     params: Path = Path("params.yaml")
     data: str = Field(default="", description="as pods see it: a mounted folder, or a recipe")
@@ -24,7 +24,7 @@ class RunOptions(ConfigSection):
     model: str = Field(default="", description="name in the registry; else after the data")
 
     def chosen(self) -> Params:
-        """The params with these values in their place; what no step could use is refused before pods start.
+        """The params with these values; invalid ones are rejected before pods start.
 
         Raises:
             ParamsError: the file cannot be read, or a value cannot be used.

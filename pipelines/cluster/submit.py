@@ -172,7 +172,7 @@ def _upload(client: KubeflowClient, pipeline_id: str, name: str, text: str) -> V
 
 
 def _find_run(client: KubeflowClient, wanted: kfp.V2beta1Run) -> str | None:
-    """The run that this very command has started; another may have the same name."""
+    """The run that this command has started; another may have the same name."""
     name = wanted.display_name
     purpose, filter_ = f"look for the run {name}", named(name)
     found = pages(purpose, client.list_runs, "runs", experiment_id=wanted.experiment_id, filter=filter_)

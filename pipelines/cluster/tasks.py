@@ -84,7 +84,7 @@ def read_images(cluster: ClusterConfig) -> Mapping[str, str]:
     except (OSError, ValueError) as error:
         raise ParamsError(f"{cluster.images} cannot be read ({error}): run make images") from error
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise ParamsError(f"{cluster.images} is no list of images by name: run make images")
+        raise ParamsError(f"{cluster.images} is not a list of images by name: run make images")
     return found
 
 

@@ -54,7 +54,7 @@ def print_run(run: ClusterRun, console: Console) -> None:
 
 
 def _table(headings: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
-    """A table of text; what a server sends is no markup, and ids are never cut."""
+    """A table of plain text without markup; ids are never cut."""
     table = Table(box=None, pad_edge=False)
     for heading in headings:
         table.add_column(heading, overflow="fold", no_wrap=heading == "id")

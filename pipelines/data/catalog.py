@@ -2,7 +2,7 @@
 
 Kinds are the frames of clips, features, and the facts that the dataset step finds by decoding each clip.
 
-Whatever else lies in the store belongs to others and is never looked at.
+Other objects in the store are ignored.
 """
 
 import re

@@ -42,8 +42,8 @@ def registered(versions: Versions) -> list[Root]:
     found = list(versions.all())
     if not found:
         raise ParamsError(
-            f"no model is registered at {versions.where}, so that none would protect its shards: "
-            "set MLFLOW_TRACKING_URI, or say --without-models"
+            f"no model is registered at {versions.where}, so no shards would be protected: "
+            "set MLFLOW_TRACKING_URI, or pass --without-models"
         )
     with ThreadPoolExecutor(READERS) as pool:
         return list(pool.map(lambda version: _root(version, versions.lineage(version)), found))

@@ -63,7 +63,7 @@ def docker_engine() -> Iterator[Any]:
 def docker_runner(
     engine: Any, params: Params, out: Path, settings: Settings, variables: dict[str, str]
 ) -> Iterator[tuple[Any, ConfigureTask]]:
-    """Kfp's Docker runner, and the `ConfigureTask` that tells tasks their image and environment.
+    """Kfp's Docker runner, and the `ConfigureTask` that sets image and environment of tasks.
 
     Args:
         engine: a client of the Docker engine.

@@ -1,7 +1,7 @@
-"""A temporary folder of a run's own: kfp, DVC, MLflow and TensorFlow leave files in theirs.
+"""A separate temporary folder per run: kfp, DVC, MLflow and TensorFlow leave files behind.
 
-It lies where the system wants such folders: names of sockets in it must be short, and the disk of the
-results may be slow, or know no sockets.
+It is in the system's temporary folder: names of sockets must be short, and the disk of the results may be
+slow, or may not support sockets.
 """
 
 import os

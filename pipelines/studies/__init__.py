@@ -1,1 +1,1 @@
-"""What reproduces a published study."""
+"""Reproductions of published studies."""

@@ -1,7 +1,7 @@
 """Nested folds as folders of the dataset step: an inner fold has no test clip of its outer fold.
 
-The folders are cut from one data set and bear its hash, by which the features of its clips are
-known; what tells them apart is the table of clips.
+The folders are made from one data set and have its hash, which identifies the features of its clips; they
+differ in the table of clips.
 """
 
 from collections import Counter

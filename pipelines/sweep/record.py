@@ -49,7 +49,7 @@ class Record:
             artifacts=dict.fromkeys(files, "sweep"),
         )
         self._tracker.finish(self._parent)
-        for study in studies:  # the line before says of these too that they went well
+        for study in studies:  # the line before has marked these as finished, too
             for attempt in study.attempts:
                 if attempt.state == "FAIL":
                     self._tracker.finish(self._child(study.nest.name, attempt), _status(attempt))

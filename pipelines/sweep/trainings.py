@@ -60,7 +60,7 @@ class Tested:
 
 
 def in_folder(settings: Settings, work: Path) -> Settings:
-    """Settings of steps that keep what they finish in `work`; MLflow does not hear of them."""
+    """Settings of steps that keep their outputs in `work` and are not recorded in MLflow."""
     return settings.model_copy(update={"work": work, "events": work / "events.jsonl", "task": ""})
 
 

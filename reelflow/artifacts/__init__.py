@@ -1,1 +1,1 @@
-"""The files that steps hand on: clips, frames, features, predictions, evaluations, lineage."""
+"""The files that steps exchange: clips, frames, features, predictions, evaluations, lineage."""

@@ -1,8 +1,8 @@
-"""Evaluated classifiers side by side: `<anywhere>/candidates/<name>/evaluation.json` and its files.
+"""Evaluated classifiers: `<anywhere>/candidates/<name>/evaluation.json` and its files.
 
-An evaluation folder carries the candidates that were evaluated before it along, and the model of
-the best so far, so the last folder of a chain holds all that conversion needs. A folder of separate
-evaluations reads the same way.
+An evaluation folder also has the candidates that were evaluated before it, and the model of
+the best so far, so the last folder of a chain has everything that conversion needs. A folder of separate
+evaluations is read in the same way.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ CANDIDATES = "candidates"
 MODEL = "model.keras"
 SCORES = "scores.npy"
 FEATURES_REPORT = "features.report.json"
-"""The report of the features that a candidate was trained on: which shards they were."""
+"""The report of the features that a candidate was trained on, with its list of shards."""
 BACKBONE_WEIGHTS = "backbone.weights.h5"
-"""Of a fine-tuned backbone; the features step writes it, and it goes where the model goes."""
+"""Weights of a fine-tuned backbone; written by the features step and copied with the model."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Candidate:
 
     @property
     def model(self) -> Path:
-        """The model's file; kept for the best candidate at least."""
+        """The file of the model; kept at least for the best candidate."""
         return self.folder / MODEL
 
     @property
     def backbone_weights(self) -> Path:
-        """The fine-tuned backbone's file; it exists beside the model if the backbone was fine-tuned."""
+        """The weights of a fine-tuned backbone, beside the model."""
         return self.folder / BACKBONE_WEIGHTS
 
     def scores(self) -> NDArray[np.float32]:

@@ -71,7 +71,7 @@ class FeatureStore:
 
         Raises:
             BundleError: the features of a clip are not here.
-            ValueError: `views` holds no place in `self.views` for each clip.
+            ValueError: `views` has no valid index for each clip.
         """
         self._check_clips(clip_ids)
         wanted = np.zeros(len(clip_ids), np.intp) if views is None else np.asarray(views, np.intp)

@@ -53,7 +53,7 @@ class ShardIndex(Document):
 
 
 def pack(clip_id: str, jpegs: Sequence[bytes]) -> bytes:
-    """A clip's piece of a tar: `<clip_id>.mjpeg`, with no owner and no time, after a header of one block."""
+    """A clip's member of a tar: `<clip_id>.mjpeg`, without owner and time, after a header of one block."""
     content = b"".join(jpegs)
     member = tarfile.TarInfo(f"{clip_id}.mjpeg")
     member.size = len(content)
@@ -96,10 +96,10 @@ class FrameStore:
         return clip_id in self._kept
 
     def check(self, shard: FrameShard) -> None:
-        """See that a shard holds what was written, byte by byte.
+        """Check that a shard is unchanged.
 
         Raises:
-            BundleError: it does not.
+            BundleError: it has been altered.
         """
         path = self._folder / shard.file
         if sha256_file(path) != shard.sha256:
@@ -189,4 +189,4 @@ def _decode(jpeg: bytes, size: tuple[int, int], where: str) -> NDArray[np.uint8]
         image: NDArray[np.uint8] = simplejpeg.decode_jpeg(jpeg)
         return image  # noqa: TRY300
     except ValueError as error:
-        raise BundleError(f"{where} is no JPEG that can be read: {error}") from error
+        raise BundleError(f"{where} is not a readable JPEG: {error}") from error

@@ -1,7 +1,7 @@
-"""What a bundle was made from: `lineage.json` beside `bundle.json`, back to the hash of every clip.
+"""The lineage of a bundle: `lineage.json` beside `bundle.json`, back to the hash of every clip.
 
-A device does not need it, and `bundle.json` does not list it: the same networks are the same bundle,
-whoever builds them. The lineage names its bundle by the sha256 of `bundle.json`; the hash of its clips
+A device does not need it, and `bundle.json` does not list it: the same networks are the same bundle on
+every machine. The lineage identifies its bundle by the sha256 of `bundle.json`; the hash of its clips
 must equal the data hash in `bundle.json`.
 """
 
@@ -22,7 +22,7 @@ MAX_LINEAGE_BYTES = 64 * 1024 * 1024
 
 
 class Lineage(Document):
-    """`lineage.json`: everything before the conversion, whose own `provenance.json` is beside it."""
+    """`lineage.json`: all steps before the conversion, which has a separate `provenance.json`."""
 
     bundle_sha256: Sha256
     """Of `bundle.json`."""
@@ -45,21 +45,21 @@ class Lineage(Document):
         """Read the lineage beside a bundle.
 
         Raises:
-            BundleError: it is missing, not a lineage, or that of another bundle.
+            BundleError: it is missing, not a lineage, or of another bundle.
         """
         found = cls._bounded(folder / LINEAGE)
         found.check(folder)
         return found
 
     def check(self, folder: Path) -> None:
-        """See that this is the lineage of the bundle in a folder.
+        """Check that this is the lineage of the bundle in a folder.
 
         Raises:
             BundleError: it belongs to another bundle, or has been altered.
         """
         report = BundleReport.open(folder)
         if self.bundle_sha256 != sha256_file(folder / BundleReport.file_name):
-            raise BundleError(f"{folder / LINEAGE} is that of another bundle: copy the whole folder again")
+            raise BundleError(f"{folder / LINEAGE} belongs to another bundle: copy the whole folder again")
         if not data_hash(self.clips) == self.dataset.data_hash == report.data_hash:
             raise BundleError(
                 f"{folder / LINEAGE} lists other clips than those that the bundle was made from (data hash "
@@ -68,7 +68,7 @@ class Lineage(Document):
 
     @classmethod
     def registered(cls, path: Path, sha256: Sha256) -> Self:
-        """Read what a version was registered with.
+        """Read the lineage of a registered version.
 
         Raises:
             BundleError: it has been altered.
@@ -85,11 +85,11 @@ class Lineage(Document):
 
     @property
     def shards(self) -> frozenset[Sha256]:
-        """The content of every shard of frames and features that the model came from."""
+        """The sha256 of every shard of frames and features that the model was trained on."""
         return frozenset([*self.frames.values(), *self.features.values()])
 
     def step(self, name: str) -> Provenance | None:
-        """What a step's outcome depended on; None if that was not recorded."""
+        """The provenance of a step's output; None if not recorded."""
         return next((one for one in self.steps if one.step == name), None)
 
 

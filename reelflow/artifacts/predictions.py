@@ -28,11 +28,11 @@ def write_predictions(
 
     Args:
         folder: of the step.
-        name: what the scores are called.
+        name: of the scores.
         scores: probabilities `(clips, classes)`.
         clip_ids: the rows.
-        truth: class index a clip.
-        folds: a clip's fold; all belong to fold 0 by default.
+        truth: class index of each clip.
+        folds: fold of each clip; 0 by default.
 
     Raises:
         StorageError: the disk is full or read-only.
@@ -52,7 +52,7 @@ def read_predictions(folder: Path, scored: Predictions, classes: int) -> Scores:
     """Read the scores that a report names, `(clips, classes) float32`.
 
     Raises:
-        BundleError: the file is missing, altered, or holds other things than probabilities.
+        BundleError: the file is missing or altered, or does not hold probabilities.
     """
     path = folder / scored.file
     if path.parent != folder or not path.is_file() or sha256_file(path) != scored.sha256:
@@ -68,5 +68,5 @@ def read_predictions(folder: Path, scored: Predictions, classes: int) -> Scores:
             "run the step again"
         )
     if not ((scores >= 0) & (scores <= 1 + ROUNDING)).all():
-        raise BundleError(f"{path} holds scores that are no probabilities: run the step again")
+        raise BundleError(f"{path} holds scores that are not probabilities: run the step again")
     return scores

@@ -1,9 +1,8 @@
-"""Float weights out of a quantised TFLite file of the same architecture.
+"""Float weights from a quantised TFLite file of the same architecture.
 
-The network was trained with quantisation in mind, and its batch norms were folded into the convolutions
-before them. Here the convolutions get their weights back as float32, and each batch norm adds the bias
-and does nothing else. The numbers are those that the quantised network computes with; what is lost is
-what rounding took before they were published.
+The network was trained with quantisation-aware training, and its batch norms were folded into the
+convolutions before them. Here the convolutions get the dequantised weights as float32, and each batch norm
+only adds the bias. The values are those of the quantised network, with its rounding.
 """
 
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 INPUT_SCALE = 127.5 / 128
 INPUT_SHIFT = -0.5 / 128
-"""A pixel is (p - 128) / 128 there and p / 127.5 - 1 in Keras: there = here * scale + shift."""
+"""A pixel is (p - 128) / 128 in the file and p / 127.5 - 1 in Keras: file = Keras * scale + shift."""
 
 
 def fill(network: "keras.Model", path: Path) -> None:
@@ -46,7 +45,7 @@ def fill(network: "keras.Model", path: Path) -> None:
             layer.set_weights([kernel])
             ones, none = np.ones_like(bias), np.zeros_like(bias)
             norm.set_weights([ones, bias, none, ones - np.float32(norm.epsilon)])
-    except Exception as error:  # whatever a generated parser raises on damaged bytes, and Keras on shapes
+    except Exception as error:  # any error of the generated parser on damaged bytes, and of Keras on shapes
         raise WeightsError(
             f"{path} holds no quantised weights of {network.name} ({error}); name the right file"
         ) from error
@@ -57,7 +56,7 @@ def _convolutions(model: bytes) -> Iterator[tuple[Array, Array]]:
     from ai_edge_litert import schema_py_generated as schema
 
     if model[4:8] != b"TFL3":
-        raise ValueError("it is no TFLite file")
+        raise ValueError("it is not a TFLite file")
     file = schema.ModelT.InitFromPackedBuf(model)
     graph = file.subgraphs[0]
     kinds = (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D)
@@ -79,6 +78,6 @@ def _values(file: Any, tensor: Any) -> Array:
 
 
 def _for_keras_input(kernel: Array, bias: Array) -> tuple[Array, Array]:
-    """The first convolution for pixels from -1 to 1, which the quantised network has from -1 to 127/128."""
+    """The first convolution for pixels from -1 to 1; the quantised network has -1 to 127/128."""
     shift = kernel.sum(axis=(0, 1, 2)) * np.float32(INPUT_SHIFT)  # (h, w, in, out) -> (out,)
     return kernel * np.float32(INPUT_SCALE), bias + shift

@@ -1,4 +1,4 @@
-"""Downloads weights once, into a cache: pinned by sha256, resumed where it broke off."""
+"""Downloads weights once, into a cache: pinned by sha256, resumed after an interruption."""
 
 import http.client
 import urllib.error
@@ -17,11 +17,11 @@ CHUNK_BYTES = 1 << 20
 
 
 def fetch(published: WeightFile, settings: Settings) -> Path:
-    """Give the path of a published file in the cache; download it if it is not there.
+    """The path of a published file in the cache; downloads it if it is missing.
 
     Args:
         published: the file.
-        settings: name the cache, and a mirror.
+        settings: with the cache, and a mirror.
 
     Raises:
         WeightsError: not reachable, or not what was published.
@@ -56,8 +56,8 @@ def _download(published: WeightFile, url: str, target: Path) -> None:
         ) from error
     if (have := partial.stat().st_size) < published.size_bytes:
         raise WeightsError(
-            f"{url} broke off after {have} of {published.size_bytes} bytes: run the same command again, "
-            "it goes on from there"
+            f"{url} broke off after {have} of {published.size_bytes} bytes: run the same command again "
+            "to resume"
         )
     try:
         check(partial, published)
@@ -68,7 +68,7 @@ def _download(published: WeightFile, url: str, target: Path) -> None:
 
 
 def _receive(url: str, partial: Path, size_bytes: int) -> None:
-    """Append to `partial` what it lacks, up to one byte more than expected."""
+    """Append the missing bytes to `partial`, at most one more than expected."""
     have = partial.stat().st_size if partial.exists() else 0
     if have >= size_bytes:
         return

@@ -1,7 +1,7 @@
-"""Cuts a TFLite network at an inner tensor: the result is a file of its own, with that output.
+"""Cuts a TFLite network at an inner tensor: the result is a TFLite file with that output.
 
-Only the operators that the tensor needs stay, with their tensors and buffers; what they compute
-is untouched, so the codes equal the uncut network's.
+It keeps only the operators that the tensor needs, with their tensors and buffers, unchanged, so the codes
+equal those of the whole network.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ def cut_at(model: bytes, tensor_name: str) -> bytes:
         if target is not None:
             _cut(graph_file, target)
             return _pack(graph_file)
-    except Exception as error:  # whatever a generated parser raises on damaged bytes
+    except Exception as error:  # any error of the generated parser on damaged bytes
         raise WeightsError(f"this is not a complete TFLite file ({error}); fetch it again") from error
     raise WeightsError(
         f"this TFLite file has no tensor {tensor_name!r}: it is another network; name the right file"
@@ -98,7 +98,7 @@ def _drop_unused_operator_codes(graph_file: Any) -> None:
 
 
 class _Aligned:
-    """Packs a buffer's data where the runtime may map it; replaces the generated `BufferT`."""
+    """Packs the data of a buffer aligned, as the runtime needs it; replaces the generated `BufferT`."""
 
     def __init__(self, data: Any) -> None:
         self._data = b"" if data is None else bytes(data)

@@ -24,5 +24,5 @@ APPLICATION = Application(
 
 
 def load(weights: str, *, seed: int, settings: Settings) -> Backbone:
-    """Load it, as `load_application` does."""
+    """Load it by `load_application`."""
     return load_application(APPLICATION, weights, seed=seed, settings=settings)

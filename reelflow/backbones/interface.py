@@ -1,4 +1,4 @@
-"""What every backbone is: a frozen CNN that embeds frames."""
+"""The interface of a backbone: a frozen CNN that embeds frames."""
 
 from typing import Protocol
 
@@ -23,7 +23,7 @@ class Backbone(Protocol):
         ...
 
     def to_tflite(self, quantization: str, calibration: NDArray[np.uint8]) -> bytes | None:
-        """Give the network as a TFLite file of built-in operators, for one frame a call.
+        """The network as a TFLite file of built-in operators, for one frame per call.
 
         Args:
             quantization: float32, float16 or int8; a network that is quantised already ignores it.

@@ -1,7 +1,7 @@
 """A network of `keras.applications` as a backbone: no top, average pooling, float16 codes.
 
-The published weights are the files with the classifier on top, because theirs are the sha256s that
-can be verified: Keras itself publishes an MD5 at most. The classifier is cut off after loading.
+The published weights are the files with the classifier on top, because only their sha256 can
+be verified: Keras publishes at most an MD5. The classifier is removed after loading.
 """
 
 import hashlib
@@ -119,7 +119,7 @@ class KerasBackbone:
         save_keras_weights(self._network, path)
 
     def to_tflite(self, quantization: str, calibration: NDArray[np.uint8]) -> bytes:
-        """Convert for one frame a call, float32 in and out, as `Backbone.to_tflite` says."""
+        """Convert for one frame per call, float32 in and out, as in `Backbone.to_tflite`."""
         import tensorflow as tf
 
         converter = tf.lite.TFLiteConverter.from_concrete_functions([self._frozen()])
@@ -158,7 +158,7 @@ def load_application(
     In a folder the Keras file is used; without one the quantised file, with a notice.
 
     Raises:
-        WeightsError: as `find_weights`; or the file is damaged, or of another network.
+        WeightsError: as in `find_weights`; or the file is damaged, or of another network.
     """
     prepare()
     if weights == "random":
@@ -206,7 +206,7 @@ def _build(application: Application, *, top: bool) -> "keras.Model":
 
 
 def _random(application: Application, seed: int) -> "keras.Model":
-    """Normal weights that keep the variance (He): Keras's own fade to nothing over the depth."""
+    """Normal weights that keep the variance (He): with Keras's default, it vanishes with the depth."""
     network = _build(application, top=False)
     generator = np.random.default_rng(seed)
     for kernel in network.trainable_variables:
@@ -237,7 +237,7 @@ def _dequantised(application: Application, path: Path, published: WeightFile) ->
 def _has_top(path: Path) -> bool:
     import h5py  # type: ignore[import-untyped]
 
-    with h5py.File(path) as file:  # of all weights only the classifier's are a matrix
+    with h5py.File(path) as file:  # only the weights of the classifier are a matrix
         return bool(file.visititems(lambda _, item: getattr(item, "ndim", 0) == 2 or None))
 
 

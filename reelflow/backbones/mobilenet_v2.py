@@ -1,7 +1,7 @@
 """MobileNetV2 1.0 in float (Keras, ImageNet).
 
-Where Keras's weights are not to be had, a folder with the quantised network's file does: its weights are
-those of the same architecture, in float again.
+If Keras's weights are missing, a folder with the file of the quantised network is enough: it has the same
+architecture, and its weights are dequantised.
 """
 
 from reelflow.backbones.interface import Backbone
@@ -47,5 +47,5 @@ APPLICATION = Application(
 
 
 def load(weights: str, *, seed: int, settings: Settings) -> Backbone:
-    """Load it, as `load_application` does."""
+    """Load it by `load_application`."""
     return load_application(APPLICATION, weights, seed=seed, settings=settings)

@@ -1,7 +1,7 @@
 """The study's network: MobileNetV2 1.0 in uint8, cut at its averaged last feature map.
 
-The weights are Google's, trained with quantisation in mind, in the conversion that Coral keeps
-(github.com/google-coral/test_data); the older conversion in TensorFlow's own archive
+The weights are Google's, from quantisation-aware training, in the conversion that Coral publishes
+(github.com/google-coral/test_data); the older conversion in TensorFlow's archive
 (tflite_11_05_08) has another sha256.
 """
 
@@ -33,7 +33,7 @@ FILE = WeightFile(
 
 
 class QuantisedMobileNet:
-    """One interpreter a thread, each with one thread: faster than one with many."""
+    """One interpreter per thread, each with one thread: faster than one with many."""
 
     def __init__(self, network: bytes, spec: BackboneSpec) -> None:
         self.spec = spec
@@ -65,7 +65,7 @@ def load(weights: str, *, seed: int, settings: Settings) -> Backbone:  # noqa: A
     """Load it from its TFLite file.
 
     Raises:
-        WeightsError: as `find_weights`; or the file is damaged, or another network.
+        WeightsError: as in `find_weights`; or the file is damaged, or of another network.
     """
     path = find_weights(weights, FILE, settings)
     try:

@@ -29,7 +29,7 @@ def libraries_of(backbone: str) -> tuple[str, ...]:
 
 
 def check_backbones(names: Iterable[str]) -> None:
-    """See that every name is a backbone's.
+    """Check that every name is a backbone.
 
     Raises:
         ParamsError: one is not.
@@ -46,7 +46,7 @@ def load_backbone(name: str, weights: str, *, seed: int, settings: Settings) -> 
         name: one of `BACKBONES`.
         weights: `imagenet` (a download), `random`, a file, or a folder of files.
         seed: of random weights.
-        settings: name the cache of downloads, and a mirror.
+        settings: with the cache of downloads, and a mirror.
 
     Raises:
         ParamsError: unknown backbone.

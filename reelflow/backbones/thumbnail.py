@@ -1,4 +1,4 @@
-"""A 16x12 grey picture a frame: a fast default, and the baseline that a network must beat."""
+"""A 16x12 grey thumbnail of each frame: a fast default, and the baseline that a network must beat."""
 
 from typing import TYPE_CHECKING
 
@@ -35,5 +35,5 @@ class Thumbnail:
 
 
 def load(weights: str, *, seed: int, settings: "Settings") -> Backbone:  # noqa: ARG001
-    """Load it; it has no weights to choose."""
+    """Load it; it has no weights."""
     return Thumbnail()

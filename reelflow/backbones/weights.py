@@ -21,14 +21,14 @@ KEYWORDS = ("imagenet", "random")
 
 
 def find_weights(weights: str, published: WeightFile, settings: Settings, others: Sequence[str] = ()) -> Path:
-    """Find the file of weights that a parameter means.
+    """Find the file of weights that a parameter refers to.
 
     Args:
         weights: `imagenet` for the published file; a file; or its folder.
         published: the published file. A file of its name must have its content; a file of another
             name is the user's own and is not checked.
-        settings: name the cache of downloads, and a mirror.
-        others: further names that are looked for in a folder.
+        settings: with the cache of downloads, and a mirror.
+        others: further names to look for in a folder.
 
     Raises:
         WeightsError: missing, altered, or not reachable.
@@ -58,13 +58,13 @@ def save_keras_weights(network: "keras.Model", path: Path) -> None:
         StorageError: the disk is full or read-only.
     """
     with tempfile.TemporaryDirectory() as folder, atomic(path) as partial:
-        named = Path(folder, "by_keras.weights.h5")  # no other ending will do for Keras
+        named = Path(folder, "by_keras.weights.h5")  # Keras requires this ending
         network.save_weights(named)
         _copy_without_attributes(named, partial)
 
 
 def _copy_without_attributes(source: Path, target: Path) -> None:
-    """Copy an HDF5 file; its attributes name layers, which Keras numbers anew in every process."""
+    """Copy an HDF5 file without attributes: they have layer names, which differ between processes."""
     import h5py  # type: ignore[import-untyped]
 
     with h5py.File(source) as old, h5py.File(target, "w") as new:

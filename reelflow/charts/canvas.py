@@ -1,4 +1,4 @@
-"""What all charts share: colours, labels, and how a figure becomes a PNG file or inline SVG.
+"""Shared by all charts: colours, labels, and the conversion of a figure to a PNG file or inline SVG.
 
 Lengths are in points of 1/72 inch; in a page one point is one CSS pixel. The same inputs give the
 same bytes.
@@ -60,7 +60,7 @@ PIXELS_PER_POINT = 2  # of a PNG file
 TIGHT = {"savefig.bbox": "tight", "savefig.pad_inches": 4 / 72}
 
 in_style = rc_context(STYLE)
-"""Decorator of a function that draws. Ticks are made while a figure is saved, so that saving needs it too."""
+"""Decorator of a drawing function. Ticks are made when a figure is saved, so saving needs it too."""
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -71,8 +71,8 @@ def new_figure(width: float, height: float) -> Figure:
 def shorten(label: str) -> str:
     """A label that fits beside a chart.
 
-    East Asian and emoji characters are wider in a browser than the box that matplotlib measures for them:
-    a no-break space for each keeps room.
+    East Asian and emoji characters are wider in a browser than matplotlib measures: a no-break space per
+    character adds the missing width.
     """
     label = printable(label)
     columns = list(accumulate(1 + _is_wide(letter) for letter in label))
@@ -94,20 +94,20 @@ def save(figure: Figure, path: Path) -> None:
 def inline(figure: Figure, name: str) -> str:
     """A figure as an `<svg>` element of an HTML page.
 
-    It refers to nothing but itself. Its colours are CSS variables (`VARIABLES`), so that the
-    page decides about light and dark.
+    It is self-contained. Its colours are CSS variables (`VARIABLES`), so that the page sets light and
+    dark colours.
 
     Args:
         figure: what to draw.
-        name: what it shows, for screen readers; another name for every figure of a page, as the
-            element's ids depend on it.
+        name: what it shows, for screen readers; unique on a page, because the ids of the element
+            depend on it.
     """
     content = io.BytesIO()
     metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with _saving(figure), rc_context({"svg.hashsalt": name}):
         figure.savefig(content, format="svg", transparent=True, metadata=metadata)
     root = ET.fromstring(content.getvalue())  # noqa: S314 matplotlib wrote it
-    root.remove(root[0])  # a style sheet, which would hold for the whole page
+    root.remove(root[0])  # a style sheet, which would apply to the whole page
     _to_html(root)
     box = root.attrib["viewBox"]
     width, height = box.split()[2:]
@@ -116,7 +116,7 @@ def inline(figure: Figure, name: str) -> str:
 
 
 def _to_html(root: ET.Element) -> None:
-    """Drop XML namespaces and the ids that nothing refers to; colours become variables."""
+    """Drop XML namespaces and unused ids; colours become variables."""
     values = [value for part in root.iter() for value in part.attrib.values()]
     referred = set(re.findall(r"#(\w+)", " ".join(values)))
     for part in root.iter():
@@ -130,7 +130,7 @@ def _to_html(root: ET.Element) -> None:
 
 @contextmanager
 def _saving(figure: Figure) -> Iterator[None]:
-    """In style, without warnings; a figure without a layout becomes as large as what is drawn."""
+    """Apply the style, hide warnings; a figure without a layout gets the size of its content."""
     style = STYLE if figure.get_layout_engine() else {**STYLE, **TIGHT}
     with rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a box is drawn
@@ -142,5 +142,5 @@ def _is_wide(letter: str) -> bool:
 
 
 def _local(name: str) -> str:
-    """A name without its XML namespace, as HTML wants it."""
+    """A name without its XML namespace, as in HTML."""
     return name.rpartition("}")[2]

@@ -1,4 +1,4 @@
-"""Clips per class, as papers on data sets print them."""
+"""Clips per class, as in papers on data sets."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ WIDTH, BAR = 620, 16
 
 @in_style
 def draw_clips_per_class(clips: Sequence[Clip]) -> Figure:
-    """Draw a bar a class, its clips stacked by duration; as tall as the classes need."""
+    """Draw one bar per class, its clips stacked by duration; the height depends on the classes."""
     labels = sorted({clip.label for clip in clips})
     counted = _by_duration(clips)
     figure = new_figure(WIDTH, 110 + BAR * len(labels))

@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from reelflow.charts.canvas import GREY, INK, SOFT, in_style, shorten
 
-MOST_NUMBERED = 24  # classes up to which every cell has its number
+MOST_NUMBERED = 24  # maximum of classes for a number in every cell
 CELL = 8, 48  # smallest and largest side of a cell
 SIDE = 320, 1000  # of the matrix, as far as `CELL` allows
 MIN_FONT, MAX_FONT = 6.5, 12
 LIGHT_TEXT = 0.7  # share of the darkest cell above which numbers are white
-CELLS = "#3366d6"  # in light and dark: an image follows no CSS variable
+CELLS = "#3366d6"  # in light and dark: an image cannot use CSS variables
 SHADES = LinearSegmentedColormap.from_list("shades", [(CELLS, 0.1), (CELLS, 1.0)], N=10)
 DIAGONAL = ListedColormap([(GREY, 0.2)])
 
@@ -26,7 +26,7 @@ DIAGONAL = ListedColormap([(GREY, 0.2)])
 def draw_confusion(matrix: ArrayLike, labels: Sequence[str], *, by_row: bool, title: str = "") -> Figure:
     """Draw a confusion matrix: rows are true classes, columns predicted ones.
 
-    The cells are one small image, so that the figure grows with the classes and not with their square.
+    The cells are one small image, so the size of the figure grows with the classes, not with their square.
 
     Args:
         matrix: clips, `(classes, classes)`.
@@ -58,7 +58,7 @@ def draw_confusion(matrix: ArrayLike, labels: Sequence[str], *, by_row: bool, ti
 
 
 def _name_classes(axes: Axes, labels: Sequence[str], side: float) -> None:
-    """Labels left and below; only some, if all would overlap. Texts are three times faster than ticks."""
+    """Labels left and below; only some if all would overlap. Texts are three times faster than ticks."""
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(True)
     cell = side / len(labels)

@@ -21,13 +21,13 @@ def draw_curves(
     measures: Sequence[str] = MEASURES,
     title: str = "",
 ) -> Figure:
-    """Draw figures an epoch, of training and validation clips.
+    """Draw metrics by epoch, of training and validation clips.
 
     Args:
-        curves: by name, as `train_loss`; the first value is that of epoch 1.
-        kept_epoch: whose weights were kept.
+        curves: by name, as `train_loss`; the first value is of epoch 1.
+        kept_epoch: the epoch whose weights were kept.
         measures: to draw side by side.
-        title: above all.
+        title: of the figure.
     """
     figure = new_figure(WIDTH * len(measures), HEIGHT)
     figure.suptitle(title)
@@ -37,7 +37,7 @@ def draw_curves(
 
 
 def _draw_measure(axes: Axes, measure: str, curves: Mapping[str, Sequence[float]], kept_epoch: int) -> None:
-    """Both curves of a measure; the legend tells their values at the kept epoch."""
+    """Both curves of a measure; the legend has their values at the kept epoch."""
     kept = kept_epoch - 1
     for split, color in COLORS.items():
         values = curves[f"{split}_{measure}"]

@@ -12,14 +12,14 @@ LARGEST, SMALLEST = 500.0, 30.0  # areas of dots, in square points
 
 @in_style
 def draw_reliability(calibration: Calibration, title: str = "") -> Figure:
-    """Draw how often answers of about one score are right, against that score.
+    """Draw accuracy by score.
 
-    A dot stands for the clips of one range of scores: their number is beside it, and its area grows with
-    them. On the diagonal scores mean what they say.
+    A dot is the clips of one range of scores; their number is beside it, and its area grows with the
+    number. On the diagonal, the accuracy equals the score.
     """
     figure = new_figure(440, 380)
     axes = figure.subplots()
-    axes.plot((0, 1), (0, 1), color=SOFT, linestyle="--", linewidth=1, label="scores that mean what they say")
+    axes.plot((0, 1), (0, 1), color=SOFT, linestyle="--", linewidth=1, label="accuracy equals score")
     filled = [one for one in calibration.bins if one.clips]
     scores, right = [one.confidence for one in filled], [one.accuracy for one in filled]
     clips = np.array([one.clips for one in filled])

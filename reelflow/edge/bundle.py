@@ -1,4 +1,4 @@
-"""A bundle on disk: nothing in it is used before every file is what `bundle.json` says."""
+"""A bundle on disk: every file is checked against `bundle.json` before it is used."""
 
 import re
 import stat
@@ -105,7 +105,7 @@ def _check_listing(folder: Path, report: BundleReport) -> None:
     if report.backbone_quantization == "none" and BACKBONE in names:
         raise BundleError(f"{folder} lists {BACKBONE}, but says that its backbone has no network")
     if len(set(report.labels)) != len(report.labels) or not report.labels:
-        raise BundleError(f"{folder} has no labels, or the same one twice: export it again")
+        raise BundleError(f"{folder} has no labels, or duplicate ones: export it again")
     size_bytes = sum(file.size_bytes for file in report.files.values())
     if size_bytes > MAX_BUNDLE_BYTES or size_bytes != report.size_bytes:
         raise BundleError(
@@ -136,7 +136,7 @@ def _regular_size_bytes(folder: Path, name: str) -> int:
     """Size of a regular file inside the folder."""
     path = folder / name
     if not path.exists():
-        raise BundleError(f"{path} is missing: the bundle is not whole, copy it again")
+        raise BundleError(f"{path} is missing: the bundle is incomplete, copy it again")
     if not path.resolve().is_relative_to(folder.resolve()):
         raise BundleError(f"{path} is a link that leads out of the bundle: expected a plain file")
     facts = path.stat()

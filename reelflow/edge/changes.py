@@ -23,7 +23,7 @@ Sample = tuple[float, NDArray[np.generic]]
 
 
 def mark_changes(samples: Iterable[Sample], reach: int) -> Iterator[tuple[Sample, bool]]:
-    """Pass samples on, each with whether something new begins with it.
+    """Yield each sample, and whether a change point is before it.
 
     Memory holds `2 * reach` samples and `HISTORY` numbers. No two changes are closer than `reach`
     samples, nor closer to the beginning or the end.
@@ -47,7 +47,7 @@ def mark_changes(samples: Iterable[Sample], reach: int) -> Iterator[tuple[Sample
 
 
 def contrast(codes: NDArray[np.generic]) -> float:
-    """How much the second half of `(2 * reach, dim)` differs from the first."""
+    """The contrast between both halves of `(2 * reach, dim)`."""
     halves = codes.astype(np.float32).reshape(2, -1, codes.shape[1])  # (2 * reach, dim) -> (2, reach, dim)
     reach = halves.shape[1]
     steps = np.arange(reach, dtype=np.float32) - (reach - 1) / 2  # from the middle of a half
@@ -61,7 +61,7 @@ def contrast(codes: NDArray[np.generic]) -> float:
 
 
 def _is_change(contrasts: Sequence[float], history: Sequence[float]) -> bool:
-    """The contrast in the middle is the highest one, and far above the usual."""
+    """Whether the contrast in the middle is the highest, and far above the usual level."""
     middle = len(contrasts) // 2
     found, others = contrasts[middle], list(contrasts)
     if found < LEAST_CONTRAST or found <= max(others[:middle]) or found < max(others[middle:]):

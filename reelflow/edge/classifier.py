@@ -1,4 +1,4 @@
-"""From a clip to class probabilities, with nothing but a bundle."""
+"""From a clip to class probabilities, with only a bundle."""
 
 import time
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ class Answer(NamedTuple):
     rejected: bool
 
     def same_as(self, other: "Answer") -> bool:
-        """Whether both say the same, however sure."""
+        """Whether both give the same answer, with any scores."""
         return (self.label, self.rejected) == (other.label, other.rejected)
 
 
 @dataclass(frozen=True)
 class Classification:
-    """What a clip shows.
+    """The prediction for a clip.
 
     Attributes:
         clip: the path as given.
@@ -71,7 +71,7 @@ class Classifier:
             threads: that LiteRT computes with.
 
         Raises:
-            BundleError: a network cannot be loaded, or does not fit what the bundle says of it.
+            BundleError: a network cannot be loaded, or does not match the bundle.
         """
         self.report = bundle.report
         has_network = self.report.backbone_quantization != "none"
@@ -98,7 +98,7 @@ class Classifier:
         )
 
     def answer(self, scores: NDArray[np.floating]) -> Answer:
-        """What calibrated scores `(classes,)` say."""
+        """The answer from calibrated scores `(classes,)`."""
         best = int(scores.argmax())
         score = float(scores[best])
         return Answer(self.report.labels[best], score, rejected=score < self.report.reject_below)

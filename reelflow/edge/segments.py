@@ -32,7 +32,7 @@ class Segment(Document):
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part in which nothing new begins.
+    """A part of a video without a change.
 
     Attributes:
         start_s: from the video's beginning.
@@ -129,7 +129,7 @@ class SegmentBuilder:
         self._looks += 1
 
     def _take_others(self) -> None:
-        """They were a passing doubt: they count like all windows."""
+        """A short deviation: these windows count like all others."""
         for _, scores in self._others:
             self._take(scores)
         self._others = []

@@ -1,9 +1,9 @@
-"""Golden vectors: does this device compute what the bundle's maker computed?
+"""Golden vectors: checks that this device computes the same as the machine that built the bundle.
 
-Kernels of other CPUs round otherwise, and a quantised network carries each rounding on: between
-two kernel sets of LiteRT on one CPU 56 % of MobileNetV2's codes differ, by up to 21, and yet the
-codes of a frame stay at a cosine of 0.997, where frames 0.8 s apart are at 0.93. Hence a cosine
-is the criterion for codes of a network, equality for a backbone without a network.
+Kernels of other CPUs round differently, and a quantised network amplifies each rounding: between
+two kernel sets of LiteRT on one CPU 56 % of MobileNetV2's codes differ, by up to 21, but the
+codes of a frame keep a cosine of 0.997; frames 0.8 s apart have 0.93. Therefore a cosine
+is the criterion for codes of a network, and equality for a backbone without a network.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from reelflow.errors import BundleError
 
 MIN_COSINE = 0.99
 MAX_SCORE_DIFFERENCE = {"float32": 0.005, "float16": 0.005, "dynamic": 0.05}  # of a clip's best score
-ADVICE = "this device does not compute what the bundle promises; do not use it here"
+ADVICE = "this device does not compute the expected outputs; do not use the bundle here"
 
 
 def self_test(bundle: Bundle, *, threads: int = 1) -> None:

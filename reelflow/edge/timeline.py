@@ -1,4 +1,4 @@
-"""What a video of any length shows, in time: segments, change points, scores; in constant memory.
+"""Segments, change points and scores of a video of any length, in constant memory.
 
 Frames are sampled as densely as in the clips that the bundle was trained on, and embedded once.
 Windows with as many frames as a clip are classified; where features change
@@ -44,11 +44,11 @@ def make_timeline(classifier: Classifier, video: Path, window_s: float | None = 
     Args:
         classifier: a loaded bundle.
         video: of any length. One shorter than a window becomes one segment, found as by `classify`.
-        window_s: how long the clips of training were; null for what the bundle says.
+        window_s: duration of the training clips; by default that in the bundle.
 
     Raises:
         ClipError: the video cannot be decoded.
-        ParamsError: neither the bundle nor the caller says how long a window is.
+        ParamsError: neither the bundle nor the caller gives the duration of a window.
     """
     window_s = _window_s(classifier, window_s)
     interval_s = window_s / classifier.report.sampling.frames

@@ -1,4 +1,4 @@
-"""A boto3 client with its retry policy, and what its errors mean to a user."""
+"""A boto3 client with its retry policy, and error messages for users."""
 
 import re
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ class TransferError(Exception):
 
 @dataclass(frozen=True)
 class TransferPolicy:
-    """How often requests are sent, and how much they carry.
+    """Retries, timeouts and sizes of requests.
 
     Attributes:
         attempts: of a request, and of an operation that met a transient error.
@@ -62,7 +62,7 @@ def open_client(endpoint: str | None, policy: TransferPolicy) -> Any:
     """A boto3 client for any server: path-style, with no other checksums than those that S3 requires.
 
     Raises:
-        ParamsError: the endpoint is no address.
+        ParamsError: the endpoint is not an address.
         StorageError: the `AWS_` variables contradict each other.
     """
     if endpoint and not ENDPOINT.fullmatch(endpoint):
@@ -97,6 +97,6 @@ def storage_errors(where: str) -> Iterator[None]:
 
 
 def error_code(error: Exception) -> str:
-    """S3's name of an error, or Python's of an exception that is none of S3."""
+    """The error code of S3, or the class name of another exception."""
     name = type(error).__name__
     return str(error.response["Error"].get("Code", name)) if isinstance(error, ClientError) else name

@@ -42,7 +42,7 @@ class ObjectStore(Protocol):
     def get(self, name: str, path: Path, *, sha256: str = "") -> bool:
         """Write a whole object to `path`; False if it does not exist.
 
-        An object with other content than that of `sha256` is removed, and does not exist.
+        An object whose content does not match `sha256` is removed, and does not exist.
         """
 
     def put_new(self, name: str, path: Path) -> None:
@@ -71,5 +71,5 @@ def checked(name: str) -> str:
         StorageError: it is not.
     """
     if not NAME.fullmatch(name):
-        raise StorageError(f"{name!r} is no name of an object: expected letters, digits, @ . _ = - and /")
+        raise StorageError(f"{name!r} is not a name of an object: expected letters, digits, @ . _ = - and /")
     return name

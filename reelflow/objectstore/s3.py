@@ -94,7 +94,7 @@ class S3Store:
                     if sha256 and digest in wrong:
                         self._boto.delete_object(**key)  # the next attempt finds no object
                     wrong.add(digest)
-                    raise TransferError(f"what came is not what was stored: its hash is {digest}")
+                    raise TransferError(f"the content is not what was stored: its hash is {digest}")
             return True
 
         return bool(self._send(name, attempt))
@@ -171,7 +171,7 @@ class S3Store:
         more, required = page.get("IsTruncated"), LISTINGS[operation][1]
         following = {key.removeprefix("Next"): page[key] for key in page if more and key.startswith("Next")}
         if required not in page or (more and following.items() <= where.items()):
-            raise TransferError("the answer is no listing, or does not name the next page")
+            raise TransferError("the answer is not a listing, or does not name the next page")
         found = page.get("Contents", page.get("Uploads", []))
         if others := [one["Key"] for one in found if not one["Key"].startswith(where["Prefix"])]:
             raise TransferError(f"the listing holds {others[0]!r}, which was not asked for")

@@ -1,10 +1,9 @@
-"""Shards that one machine has made and the others take: found by what they were made from.
+"""Shards that machines share, by the hash of their inputs.
 
-A shard is a few files, the one that makes it count as whole named last. Its files are objects that
-bear their own sha256 as names, and `<key>.json` lists them; it is stored after them, so that a writer
-that dies leaves nothing to be read, and two writers of one shard leave one good copy, even if their
-bytes differ. What turns out to be damaged or incomplete is removed by who reads it, and counts as none:
-the shard is made and published anew.
+A shard is a few files; the last one marks it as complete. Its files are objects that are named by their
+sha256, and `<key>.json` lists them. The listing is stored last: a killed writer leaves no listing, and two
+writers of one shard leave one valid copy, even if their bytes differ. A reader removes damaged and
+incomplete shards; they are then computed and published again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from reelflow.objectstore.interface import ObjectStore
 
 
 class Listing(Document):
-    """`<kind>/<key>.json`: the files of a shard, and a hash over them by which damage shows."""
+    """`<kind>/<key>.json`: the files of a shard, and a hash of the listing, to detect damage."""
 
     files: dict[str, Sha256]
     sha256: Sha256
@@ -68,7 +67,7 @@ class SharedShards:
         return whole
 
     def publish(self, key: Sha256, folder: Path, names: Sequence[str]) -> None:
-        """Store a shard's files, unless it is there: what is damaged, `fetch` has removed.
+        """Store a shard's files, unless it exists; `fetch` has removed a damaged one.
 
         Raises:
             StorageError: the store refuses, is full or not reachable.
@@ -84,7 +83,7 @@ class SharedShards:
             self._store.put_new(self._listing(key), path)
 
     def _bring(self, path: Path, sha256: Sha256) -> bool:
-        """Fetch a file, unless an earlier attempt that was cut off has."""
+        """Fetch a file, unless an interrupted attempt has fetched it."""
         if path.is_file() and sha256_file(path) == sha256:
             return True
         return self._store.get(self._file(sha256), path, sha256=sha256)
@@ -97,7 +96,7 @@ class SharedShards:
 
 
 def _files_of(path: Path) -> dict[str, Sha256]:
-    """What a listing names; nothing if it is damaged."""
+    """The files in a listing; empty if it is damaged."""
     try:
         return Listing.read(path).files
     except BundleError:

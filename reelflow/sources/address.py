@@ -88,7 +88,7 @@ def _parse_git(source: str) -> GitPath:
     if not place.strip("/") or not path or ".." in path.split("/"):
         raise ParamsError(
             f"dataset.source is {redacted(source)!r}: expected git+https://HOST/REPO.git@REVISION#PATH, "
-            "PATH being that of the clips in the repository"
+            "with the path of the clips in the repository"
         )
     url = unquote(place) if parts.scheme == "file" else f"{parts.scheme}://{parts.netloc}{place}"
     return GitPath(url, revision, path)

@@ -155,8 +155,8 @@ class ClipCache:
             tree.mkdir(parents=True, exist_ok=True)
             os.utime(tree)
             if not (tree / note.file_name).is_file():
-                for torn in tree.rglob(TEMPORARY):
-                    torn.unlink()
+                for leftover in tree.rglob(TEMPORARY):
+                    leftover.unlink()
                 missing = {name: entry for name, entry in entries.items() if not (tree / name).is_file()}
                 self._bring_all(origin, missing, tree)
                 os.utime(tree)  # `data gc` may have looked meanwhile

@@ -108,7 +108,7 @@ def open_git(source: str, address: GitPath, settings: Settings) -> Iterator[DvcO
 
 @contextmanager
 def _socket_timeout(timeout_s: float) -> Iterator[None]:
-    """Set a default timeout for sockets: DVC's git would wait for ever for a silent server."""
+    """Set a default timeout for sockets: DVC's git has none."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(timeout_s)
     try:
@@ -217,7 +217,7 @@ def _told(what: str, missing: str) -> Iterator[None]:
 
 
 def _said(error: BaseException) -> str:
-    """Message of an error, on one line; for git that of the root error."""
+    """Message of an error, on one line; for git, of the root error."""
     from dvc.scm import SCMError
 
     if isinstance(error, SCMError):

@@ -1,7 +1,7 @@
 """Opens sources of clips: a path, DVC, a git repository, or S3.
 
-What is not on this disk is fetched into a cache that outlives the run. A source's version is known
-before anything is fetched.
+Remote clips are fetched into a cache that outlives the run. The version of a source is known before
+the first fetch.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -108,7 +108,7 @@ def list_files(source: str, settings: Settings, wanted: str) -> SourceFiles:
 
 
 def bring_clips(report: DatasetReport, dataset: Path, clips: Sequence[Clip], settings: Settings) -> Path:
-    """The folder below which these clips of a data set lie; they alone are fetched if they are not here.
+    """The root folder of these clips of a data set; missing ones are fetched, and no others.
 
     Args:
         report: of the data set.
@@ -164,7 +164,7 @@ def _opened(source: str, settings: Settings, revision: str = "") -> Iterator[Ope
 
 
 def _open(source: str, settings: Settings, revision: str, stack: ExitStack) -> tuple[ClipSource | None, bool]:
-    """The origin, and whether what it holds lies here already."""
+    """The origin, and whether its content is here already."""
     match parse_source(source):
         case S3Prefix() as address:
             from reelflow.sources.s3 import S3Origin

@@ -1,4 +1,4 @@
-"""Decodes clips to frames: what counts is what decodes, not what a header says.
+"""Decodes clips to frames; facts come from decoded frames, not from headers.
 
 A packet that does not decode is skipped; a truncated file ends
 where it is cut. A clip is refused when no frame decodes, when it is encrypted, and when at least
@@ -148,7 +148,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a clip and its first moving stream; errors of FFmpeg become a `ClipError`."""
     try:
         if not path.is_file():
-            raise ClipError("it is missing, or no regular file")
+            raise ClipError("it is missing, or not a regular file")
         if path.stat().st_size == 0:
             raise ClipError("the file is empty")
         with av.open(str(path.absolute()), options=OPTIONS, metadata_errors="replace") as container:

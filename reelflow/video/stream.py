@@ -17,7 +17,7 @@ DEFAULT_FPS = 25.0  # if neither timestamps nor the header have it
 
 
 class FrameStream:
-    """What a video of any length shows in the middle of every interval, in constant memory.
+    """The frame in the middle of every interval of a video of any length, in constant memory.
 
     Iterating decodes it once, in order, and gives `(time_s, image)`: seconds from the start of the
     first frame on, and `(height, width, 3) uint8`, RGB, upright. A video that is over before the
@@ -45,7 +45,7 @@ class FrameStream:
                     image = upright(frame)
                 for number in shown:
                     yield (number + 0.5) * self._interval_s, image
-                interval = gone  # the first one in whose middle this frame is not shown any more
+                interval = gone  # the first interval after this frame
             if upright and interval == 0:
                 yield 0.5 * self._interval_s, upright(frame)
 

@@ -98,7 +98,7 @@ TIME_VIEWS: Mapping[str, int] = MappingProxyType(
 """Offsets of views in time: `earlier` -1, `later` 1, `earlier2` -2, ... frames of those that were kept."""
 
 VIEWS: Mapping[str, View] = MappingProxyType({**FRAME_VIEWS, **dict.fromkeys(TIME_VIEWS, plain)})
-"""What each view makes of the frames that were kept at its offset in time."""
+"""The function of each view, applied to the frames at its offset in time."""
 
 
 def offset_of(name: str) -> int:
@@ -112,7 +112,7 @@ def is_spatial(name: str) -> bool:
 
 
 def check_views(names: Sequence[str], oversample: int) -> None:
-    """See that views can be computed from frames that were kept `oversample` for one.
+    """Check that views can be computed from frames with this `oversample`.
 
     Raises:
         ParamsError: a name is unknown or duplicated, plain is not the first, or a time view asks for

@@ -1,1 +1,1 @@
-"""Work on many clips at once, on the cores of this machine."""
+"""Parallel work on clips, on the cores of this machine."""

@@ -1,4 +1,4 @@
-"""Work on clips in other processes: a decoder that hangs or crashes costs its own clip and no other.
+"""Work on clips in other processes: a decoder that hangs or crashes loses only its own clip.
 
 PyAV holds the interpreter's lock while it decodes, so threads would gain nothing.
 """

@@ -1,4 +1,4 @@
-"""What images are made of, and what the scan refuses; no engine is needed."""
+"""The content of images, and the findings of the scan; no engine is needed."""
 
 import ast
 import io
@@ -55,7 +55,7 @@ def root_file_system(name: str, content: str = "", mode: int = 0o644) -> tarfile
     [
         ("usr/bin/su", "", 0o4755, "setuid"),
         ("usr/bin/wall", "", 0o2755, "setgid"),
-        ("app/notes.txt", "", 0o666, "anybody may write"),
+        ("app/notes.txt", "", 0o666, "world-writable"),
         ("tmp/.netrc", "machine", 0o600, "name of a secret"),
         ("app/.git/config", "[core]", 0o644, "name of a secret"),
         ("opt/.aws/credentials", "", 0o600, "name of a secret"),

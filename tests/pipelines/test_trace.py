@@ -175,7 +175,7 @@ def swap_a_hash(document: dict) -> None:
         (swap_a_hash, "lists other clips"),
         (lambda document: document["clips"].pop(), "lists other clips"),
         (lambda document: document["dataset"].update(data_hash="0" * 64), "lists other clips"),
-        (lambda document: document.update(bundle_sha256="0" * 64), "that of another bundle"),
+        (lambda document: document.update(bundle_sha256="0" * 64), "belongs to another bundle"),
         (lambda document: document.update(surprise=1), "not a valid Lineage"),
         (lambda document: document["clips"].append(["x"]), "not a valid Lineage"),
         (lambda document: document.update(schema_version=2), "not a valid Lineage"),

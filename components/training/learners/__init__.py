@@ -1,1 +1,1 @@
-"""What trains a head: by epochs, or in closed form."""
+"""Learners train a head: by epochs, or in closed form."""

@@ -68,10 +68,10 @@ class Stepper:
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Say which values to lower where a training does not fit into memory.
+    """Turn an out-of-memory error into an error that names the values to lower.
 
     Raises:
-        ParamsError: it does not.
+        ParamsError: the training does not fit into memory.
     """
     prepare()
     from tensorflow.errors import ResourceExhaustedError

@@ -60,7 +60,7 @@ class KubeflowClient(kfp.Client):  # type: ignore[misc]  # kfp carries no types
         self._retry = retry
         authority = config.certificate_authority
         if authority and not authority.is_file():
-            raise ClusterError(f"kfp.certificate_authority: {authority} is no file; name a PEM file")
+            raise ClusterError(f"kfp.certificate_authority: {authority} is not a file; name a PEM file")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # "only works with v2.0.0-beta.2 and later"
             super().__init__(
@@ -84,7 +84,7 @@ class KubeflowClient(kfp.Client):  # type: ignore[misc]  # kfp carries no types
         self._context_setting: dict[str, str] = {}
 
     def check(self) -> None:
-        """Make sure that the server is such an API, and that the namespace fits it.
+        """Check that the server is a KFP API, and that the namespace matches.
 
         Raises:
             ClusterError: it is not, or the namespace does not fit.
@@ -98,7 +98,7 @@ class KubeflowClient(kfp.Client):  # type: ignore[misc]  # kfp carries no types
             )
         if self.namespace and not multi_user:
             raise ClusterError(
-                f"{self.host} is a single-user installation, which knows no namespace {self.namespace}: set "
+                f"{self.host} is a single-user installation without a namespace {self.namespace}: set "
                 'kfp.namespace to ""'
             )
 

@@ -71,7 +71,7 @@ def unreadable(host: str, content_type: str = "") -> ApiError:
     kind = f" ({printable(content_type)})" if content_type else ""
     return ApiError(
         f"{host} did not answer as the Kubeflow Pipelines API does{kind}\n\t"
-        "set kfp.host or REELFLOW_KFP_HOST to the address under which /apis/v2beta1 lies, and check whether "
+        "set kfp.host or REELFLOW_KFP_HOST to the base address of /apis/v2beta1, and check whether "
         "a proxy or a login page is in between",
         UNUSABLE,
     )

@@ -1,4 +1,4 @@
-"""infra/schedules.yaml, typed, and applied to the server by the changes of schedule_diff.py."""
+"""infra/schedules.yaml, typed, and applied to the server by the changes of diff.py."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from pipelines.values import read_values
 
 
 class Schedule(RunOptions):
-    """A pipeline that runs again and again."""
+    """A recurring run of the pipeline."""
 
     name: str = Field(min_length=1, max_length=120)
     cron: str = Field(description="six fields, seconds first, in the time zone of the server")
@@ -68,7 +68,7 @@ def load_schedules(path: Path) -> Schedules:
 def apply(
     client: KubeflowClient, config: Kfp, declared: list[DeclaredSchedule], *, dry_run: bool = False
 ) -> list[ScheduleChange]:
-    """Make the server hold what is declared, and nothing else of ours.
+    """Make the recurring runs on the server agree with the declared ones.
 
     Args:
         client: of the server.

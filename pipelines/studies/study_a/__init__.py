@@ -1,1 +1,1 @@
-"""Study A, reproduced: UCF101 as people have it, the study's figures, and its tables beside ours."""
+"""Study A, reproduced: UCF101, the study's figures, and its tables compared with ours."""

@@ -14,7 +14,7 @@ COLUMNS = ("label", *METRICS, "support")
 MAX_BYTES = 16 * 1024 * 1024
 NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?", re.ASCII)
 LONGEST_NUMBER = 30
-SHOWN = 60  # characters of a value that is no number
+SHOWN = 60  # characters of an invalid number
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def read_class_report(path: Path) -> ClassReport:
 
     Raises:
         ParamsError: there is no such file.
-        DataError: it is no such report, or a value in it cannot be used.
+        DataError: it is not a per-class report, or has an invalid value.
     """
     rows: dict[str, ClassRow] = {}
     for where, values in read_rows(path, COLUMNS):
@@ -79,7 +79,7 @@ def read_class_report(path: Path) -> ClassReport:
 
 
 def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
-    """The lines of a CSV file that has these columns, each with where it stands.
+    """The lines of a CSV file with these columns, each with its position.
 
     Raises:
         ParamsError: there is no such file.

@@ -29,7 +29,7 @@ SHOWN_LABELS = 5
 
 
 class ReportFacts(Document):
-    """What one report says as a whole."""
+    """Facts of one report."""
 
     name: str
     classes: int
@@ -108,7 +108,7 @@ class Named:
 
 
 def compare_files(a: Path, b: Path, accuracy_a: str = "", accuracy_b: str = "") -> ReportComparison:
-    """Compare two report files; files of the same name are told apart by their folders.
+    """Compare two report files; files of the same name are shown with their folders.
 
     Raises:
         ParamsError: a file is missing, or an accuracy is no number from 0 to 1.

@@ -39,7 +39,7 @@ def write_page(
     sections = [
         "# Study A, reproduced",
         "Video classification with a memory- and compute-efficient CNN (2019): can a small frozen CNN with a "
-        "recurrent head come close to a large one? Published figures stand beside those measured here. "
+        "recurrent head come close to a large one? Published figures are compared with those measured here. "
         f"Intervals are 95 %, from resampling whole groups of test clips. {NO_CELL} is not published, or "
         "not run.",
         "## What was run",
@@ -87,7 +87,7 @@ def settings(results: Results, params: Params, split: int) -> list[str]:
     return [
         f"UCF101, official lists of split {split}; {total} clips in {len(results.data.labels)} classes: "
         f"{parts}.",
-        f"Validation clips are cut out of the train list {cut}.",
+        f"Validation clips are taken from the train list {cut}.",
         f"{len(results.by_pair)} classifiers: {', '.join(f'{b} with {h}' for b, h in results.by_pair)}; "
         f"{params.frames.count} frames a clip.",
         f"Adam, learning rate {training.learning_rate:g} / (1 + {training.decay:g} * step), dropout "

@@ -1,4 +1,4 @@
-"""Study A on UCF101: its six classifiers run with its own values, its tables written beside ours."""
+"""Study A on UCF101: runs its six classifiers with its own values, and compares the tables."""
 
 import shutil
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Choice:
-    """What the command line says; None and empty leave the study's own."""
+    """Values of the command line; None and empty ones keep those of the study."""
 
     data: Path
     lists: Path | None = None
@@ -82,7 +82,7 @@ def _given(**values: object) -> dict[str, object]:
 
 
 def reproduce(request: Request, out: Path, console: Console, settings: Settings) -> Path:
-    """Run the pipeline in `out`, or go on with it, and write the tables into `out/study-a`.
+    """Run or resume the pipeline in `out`, and write the tables into `out/study-a`.
 
     Returns:
         The page.
@@ -93,7 +93,9 @@ def reproduce(request: Request, out: Path, console: Console, settings: Settings)
     """
     target = out / FOLDER
     if target.exists() and not (target / PAGE).is_file():
-        raise StorageError(f"{target} is none of ours and is left as it is: choose another folder (--out)")
+        raise StorageError(
+            f"{target} is not an output of this command and is left unchanged: choose another folder (--out)"
+        )
     check_heads(request.params.training.heads)
     check_weights(request.params.features.backbones, request.params.features.weights, settings)
     run_local(request.params, out, console, settings)

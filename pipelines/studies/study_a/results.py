@@ -1,4 +1,4 @@
-"""What a finished run measured, read from its steps' folders."""
+"""The results of a finished run, read from the folders of its steps."""
 
 import contextlib
 import json
@@ -41,7 +41,7 @@ class ClassifierResult:
 
     @cached_property
     def right(self) -> Right:
-        """Whether each test clip is named correctly, `(clips,)`, in the order of the clips' ids."""
+        """Whether each test clip is classified correctly, `(clips,)`, in the order of the clips' ids."""
         right: Right = self.candidate.scores().argmax(axis=1) == np.array(self.report.truth)
         return right[np.argsort(self.report.clip_ids)]
 
@@ -136,9 +136,7 @@ def _finished(work: Path) -> dict[str, Path]:
 
 def _folder(folders: Mapping[str, Path], task: str, work: Path) -> Path:
     if task not in folders:
-        raise BundleError(
-            f"{work / 'events.jsonl'} does not tell where {task} is: run the same command again"
-        )
+        raise BundleError(f"{work / 'events.jsonl'} has no folder of {task}: run the same command again")
     return folders[task]
 
 

@@ -1,4 +1,4 @@
-"""The study's tables beside ours; each goes into a CSV file and onto the page."""
+"""The study's tables compared with ours; each is written to a CSV file and to the page."""
 
 import csv
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def averages(results: Results, published: Published) -> Table:
 
 
 def baselines(results: Results) -> Table:
-    """What classifiers reach that see next to nothing of a clip, on the same test clips."""
+    """The shortcut baselines on the same test clips."""
     rows = [
         (
             *(*pair, baseline.name, text(baseline.accuracy), *interval(baseline.interval)),

@@ -1,4 +1,4 @@
-"""UCF101 as people have it: `UCF-101/<Class>/v_*.avi`, and the official lists somewhere near it."""
+"""Finds the clips of UCF101, `UCF-101/<Class>/v_*.avi`, and the official lists near them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +34,7 @@ def find_clips(folder: Path) -> Path:
     found = "several folders with" if inside else "no"
     raise DataError(
         f"{folder} holds {found} clips as UCF-101/<Class>/v_<Class>_g01_c01.avi: name the folder that "
-        f"holds the class folders (--data); UCF101 is to be had from {ORIGIN}"
+        f"holds the class folders (--data); UCF101 is available from {ORIGIN}"
     )
 
 

@@ -11,7 +11,7 @@ from reelflow.settings import Settings
 
 
 def check_weights(backbones: Sequence[str], weights: str, settings: Settings) -> None:
-    """See that every backbone's weights are at hand; `imagenet` downloads them into the cache.
+    """Check that the weights of every backbone exist; `imagenet` downloads them into the cache.
 
     Raises:
         ParamsError: a name is no backbone's.

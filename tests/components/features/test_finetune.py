@@ -225,7 +225,7 @@ def test_more_blocks_than_there_are_is_an_error(place: Place) -> None:
 
 def test_a_network_that_cannot_learn_is_an_error(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.features.step.load_backbone", lambda *_, **__: Thumbnail())
-    with pytest.raises(ParamsError, match=r"thumbnail is no float network.*mobilenet_v2 or inception_v3"):
+    with pytest.raises(ParamsError, match=r"thumbnail is not a float network.*mobilenet_v2 or inception_v3"):
         place.tune()
 
 

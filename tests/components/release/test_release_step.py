@@ -144,7 +144,7 @@ def test_the_same_inputs_give_the_same_bytes(made, tmp_path):
 def test_a_bundle_of_other_data_is_refused_before_it_is_registered(made, tmp_path):
     registry = MemoryRegistry()
     BundleReport.open(made.bundle).model_copy(update={"data_hash": "ab" * 32}).save(made.bundle)
-    with pytest.raises(BundleError, match="is about other clips"):
+    with pytest.raises(BundleError, match="has other clips"):
         released(made, tmp_path / "release", registry)
     assert registry.alias("reelflow", "challenger") is None
     assert not (tmp_path / "release" / "release.json").exists()
@@ -158,7 +158,7 @@ def test_a_damaged_bundle_is_refused(made, tmp_path):
 
 def test_a_bundle_of_no_candidate_is_refused(made, tmp_path):
     BundleReport.open(made.bundle).model_copy(update={"name": "thumbnail-lstm"}).save(made.bundle)
-    with pytest.raises(BundleError, match="none of the evaluated thumbnail-gru, thumbnail-single_frame"):
+    with pytest.raises(BundleError, match="not one of the evaluated thumbnail-gru, thumbnail-single_frame"):
         released(made, tmp_path / "release")
 
 

@@ -169,7 +169,7 @@ def test_one_tested_group_is_said_to_be_one(tmp_path):
 
 def test_what_the_scores_mean(plain):
     found = words(plain)
-    assert "1.70: the scores as they come were too sure of themselves" in found
+    assert "1.70: the raw scores were too high" in found
     assert "21.0 points before, 6.0 after" in found
     assert "An answer with a score below 61.0 % is rejected" in found
 
@@ -189,7 +189,7 @@ def test_what_becomes_of_unsure_answers(changes, expected):
 @pytest.mark.parametrize(
     ("protocol", "folds", "expected"),
     [
-        ("holdout", 1, "clips that were set aside"),
+        ("holdout", 1, "tested on held-out clips"),
         ("group_kfold(5)", 5, "5-fold cross-validation by group"),
         ("group_kfold(5, seed=2)", 5, "5-fold cross-validation by group"),
         ("leave_one_group_out", 21, "Each of the 21 groups was left out in turn"),
@@ -242,7 +242,7 @@ def test_a_head_that_is_fitted_at_once_has_a_report_too(tmp_path):
         training = candidate.report.training.model_copy(update=once)
         candidate.report.model_copy(update={"training": training}).save(candidate.folder)
     run(PARAMS, **made.inputs, release=tmp_path / "release", registry=MemoryRegistry())
-    assert "Fitted at once" in (tmp_path / "release" / "report.html").read_text(encoding="utf-8")
+    assert "Fitted without epochs" in (tmp_path / "release" / "report.html").read_text(encoding="utf-8")
 
 
 def test_charts_have_names_and_words_beside_them(plain):

@@ -1,4 +1,4 @@
-"""A run that is killed again and again ends as an untouched one, and makes no finished shard twice."""
+"""A run that is killed repeatedly ends like an undisturbed one, and computes no finished shard twice."""
 
 import time
 from collections import Counter

@@ -90,7 +90,7 @@ def test_a_document_that_the_line_alters_is_not_taken_for_what_lies_there(place,
     assert place.calm.get(name, tmp_path / "back")
     assert (tmp_path / "back").read_text() == (tmp_path / "sent").read_text()
     place.proxy.spoil("get", faults.flip)
-    with pytest.raises(StorageError, match=f"{name}: what came is not what was stored"):
+    with pytest.raises(StorageError, match=f"{name}: the content is not what was stored"):
         place.calm.get(name, tmp_path / "none")
     assert place.beside.size_of(name)
     assert not (tmp_path / "none").exists()
@@ -181,7 +181,7 @@ def test_a_clip_that_changes_or_goes_after_the_listing_is_told(place, tmp_path):
     for name in "ab":
         place.beside.delete(f"{tmp_path.name}/{name}")
     place.beside.put_new(f"{tmp_path.name}/a", tmp_path / "b")
-    told = f"{prefix}/a: (the server answered PreconditionFailed: it has changed|what came is not what was)"
+    told = f"{prefix}/a: (the server answered PreconditionFailed: it has changed|the content is not what was)"
     with pytest.raises(StorageError, match=told):
         origin.get("a", tmp_path / "back")
     with pytest.raises(StorageError, match=f"{prefix}/b is gone: run the same command again"):

@@ -18,7 +18,7 @@ class Kubelet:
     """Starts containers; addresses and paths of the cluster are replaced by those of this machine.
 
     Attributes:
-        places: what stands in the manifests -> what it is here.
+        places: values in the manifests -> their values here.
     """
 
     def __init__(self, objects: list[Object], places: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What every object must keep to. A policy takes the objects of an overlay and tells what breaks it."""
+"""Policies for every object. A policy takes the objects of an overlay and returns the violations."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -150,7 +150,7 @@ BAD = {
     "params missing": (["--params", "/nowhere/params.yaml"], 2, "name an existing params file"),
     "not permitted to write": (["--out", "/sys/reelflow"], 6, "choose another output folder"),
     "no folder can be made there": (["--out", "/proc/reelflow"], 6, "cannot create /proc/reelflow"),
-    "a file in its place": (["--out", __file__], 6, "is a file, no folder"),
+    "a file in its place": (["--out", __file__], 6, "is a file, not a folder"),
 }
 
 

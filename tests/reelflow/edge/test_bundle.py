@@ -114,7 +114,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
     "an unknown name": (lambda f: edit(f, lambda d: d.update(command="rm")), "command"),
     "a field missing": (lambda f: edit(f, lambda d: d.pop("labels")), "labels"),
     "no labels": (lambda f: edit(f, lambda d: d.update(labels=[])), "no labels"),
-    "a label twice": (lambda f: edit(f, lambda d: d.update(labels=["a", "a", "b"])), "the same one twice"),
+    "a label twice": (lambda f: edit(f, lambda d: d.update(labels=["a", "a", "b"])), "duplicate ones"),
     "a path that leads up": (lambda f: rename_entry(f, "../head.tflite"), "expected plain names"),
     "a path that leads up inside": (lambda f: rename_entry(f, "golden/../../x"), "expected plain names"),
     "an absolute path": (lambda f: rename_entry(f, "/etc/passwd"), "expected plain names"),

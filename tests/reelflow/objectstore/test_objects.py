@@ -99,9 +99,9 @@ def test_many_writers_of_one_object_end_with_one_good_copy(store, tmp_path):
 
 @pytest.mark.parametrize("name", ["../a", "a/../b", "/a", "a//b", "", ".a", "a/.b", "a b", "a\n"])
 def test_a_name_is_no_way_out(store, tmp_path, name):
-    with pytest.raises(StorageError, match="no name of an object"):
+    with pytest.raises(StorageError, match="not a name of an object"):
         store.put_new(name, file(tmp_path, b"x"))
-    with pytest.raises(StorageError, match="no name of an object"):
+    with pytest.raises(StorageError, match="not a name of an object"):
         store.get(name, tmp_path / "back")
 
 

@@ -213,7 +213,7 @@ def test_what_is_no_clip_is_refused_at_once(tmp_path):
     assert reasons["text.mp4"].startswith("it is not a")
     assert reasons["empty.mp4"] == "the file is empty"
     no_file = [reasons[name] for name in ("folder.mp4", "link.mp4", "pipe.mp4", "missing.mp4")]
-    assert set(no_file) == {"it is missing, or no regular file"}
+    assert set(no_file) == {"it is missing, or not a regular file"}
 
 
 @pytest.mark.parametrize(

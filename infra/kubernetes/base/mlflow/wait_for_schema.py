@@ -1,4 +1,4 @@
-"""Wait until the database has the schema of this MLflow: the migration job brings it there, alone."""
+"""Wait until the migration job has given the database the schema of this MLflow."""
 
 import logging
 import os
@@ -15,18 +15,18 @@ PAUSE_S = 2.0
 
 
 def missing(engine: sqlalchemy.Engine) -> str:
-    """What is still missing; empty when nothing is. Never tells the address: it holds a password."""
+    """The reason to wait; empty if the schema is right. Never has the address, which holds a password."""
     try:
         _verify_schema(engine)
     except MlflowException:
-        return "the schema is not that of this MLflow; job mlflow-migration brings it there"
+        return "the schema is not that of this MLflow; the job mlflow-migration upgrades it"
     except SQLAlchemyError as error:
         return f"the database does not answer ({type(error).__name__})"
     return ""
 
 
 def main() -> int:
-    """Wait; 0 when the schema is right, 1 when it never was."""
+    """Wait; 0 if the schema is right, 1 after the timeout."""
     logging.basicConfig(format="%(message)s", level=logging.ERROR)
     engine = sqlalchemy.create_engine(os.environ["MLFLOW_BACKEND_STORE_URI"], poolclass=sqlalchemy.NullPool)
     deadline, told = time.monotonic() + TIMEOUT_S, ""

@@ -340,7 +340,7 @@ def test_what_sets_the_figures_apart_is_said(tmp_path):
         "With 2 classes top-5 is top-2.",
         "inception_v3 with lstm ran into the limit of 3 epochs",
         "The test clips are of 10 groups",
-        "cut out of the train list by whole groups",
+        "taken from the train list by whole groups",
         "(--reference)",
     ):
         assert sentence in page, sentence
@@ -360,7 +360,7 @@ def test_the_same_run_gives_the_same_bytes_and_old_tables_go(tmp_path):
 
 def test_a_run_that_is_not_whole_is_an_error(tmp_path):
     write_run(tmp_path / "work", {("inception_v3", "gru"): 3})
-    with pytest.raises(BundleError, match="does not tell where evaluation inception_v3-lstm is"):
+    with pytest.raises(BundleError, match="has no folder of evaluation inception_v3-lstm"):
         read_results(tmp_path / "work", PAIRS, STUDY.evaluation)
     (tmp_path / "work" / "evaluation-0" / "scores.npy").write_bytes(b"altered")
     results = read_results(tmp_path / "work", [("inception_v3", "gru")], STUDY.evaluation)
@@ -373,7 +373,7 @@ def test_a_run_that_is_not_whole_is_an_error(tmp_path):
 
 def test_a_folder_that_is_not_ours_stays(tmp_path):
     touch(tmp_path / "study-a" / "mine.txt")
-    with pytest.raises(StorageError, match="is none of ours"):
+    with pytest.raises(StorageError, match="is not an output of this command"):
         reproduction.reproduce(Request(STUDY, 1, Published()), tmp_path, Console(), Settings())
     assert (tmp_path / "study-a" / "mine.txt").exists()
 
