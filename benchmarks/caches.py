@@ -104,9 +104,8 @@ def _network() -> tuple[Any, Any]:
     from reelflow.nets.heads import build_head
     from reelflow.params import load_params
 
-    params = (
-        load_params(ROOT / "params.large.yaml").with_values(training={"units": DIM, "batch_size": BATCH}).training
-    )
+    values = {"units": DIM, "batch_size": BATCH}
+    params = load_params(ROOT / "params.large.yaml").with_values(training=values).training
     return build_head("gru", params=params, frames=FRAMES, dim=DIM, classes=CLASSES), params
 
 
