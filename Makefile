@@ -27,8 +27,11 @@ repro: $(VENV)/run ## Run the same steps as DVC stages
 ui: $(VENV)/run ## Open MLflow on the runs so far
 	$(BIN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
+# Two workers, each with one thread: threads that wait for each other cost several times the work.
+PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/pytest
+
 test: $(VENV)/dev ## Run the ordinary tests
-	$(BIN)/pytest -n 2
+	$(PYTEST) -n 2
 
 test-all: $(VENV)/dev ## Run every kind of test whole, and end with one table: KINDS="docker slow"
 	@$(BIN)/python -m tests.everything $(KINDS)
@@ -37,13 +40,13 @@ test-slow test-browser test-cluster test-s3 test-arm64: test-%: $(VENV)/dev ## R
 	$(if $(filter browser,$*),command -v chromium >/dev/null || { apt-get update && apt-get install -y chromium; })
 	$(if $(filter cluster,$*),ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update && apt-get install -y postgresql; })
 	$(if $(filter s3 slow,$*),command -v radosgw >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ceph-common ceph-mon ceph-osd radosgw; })
-	$(BIN)/pytest -m '$*$(if $(filter-out slow,$*), and not slow)' $(if $(filter slow,$*),-n 2 --dist loadgroup)
+	$(PYTEST) -m '$*$(if $(filter-out slow,$*), and not slow)' $(if $(filter slow,$*),-n 2 --dist loadgroup)
 
 test-docker: $(VENV)/dev ## Run the tests that need a Docker engine, on images of this checkout
 	command -v docker-registry >/dev/null || { apt-get update && apt-get install -y docker-registry; }
 	docker info >/dev/null 2>&1 || infra/images/engine.sh
 	$(MAKE) --no-print-directory images
-	$(BIN)/pytest -m docker
+	$(PYTEST) -m docker
 
 check: $(VENV)/dev ## Lint, types, import rules, docs in step
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,13 @@ def score_held_out(
     if not len(test):
         return np.zeros((0, classes), np.float32)
     return _score(_fit(model, inputs[train], truth[train]), inputs[test], classes)
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """For matrices this small, threads of BLAS that wait for each other cost several times the work."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1)
 
 
 def _candidates(seed: int) -> list[Any]:
