@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,9 @@ def score_held_out(
     classes: int,
     seed: int,
 ) -> Scores:
-    """Train the best classifier on some rows, and score others.
+    """Train the best classifier on some rows, and score others, with one thread.
+
+    For matrices this small, threads of BLAS that wait for each other cost several times the work.
 
     Args:
         inputs: baseline inputs `(clips, k)`.
@@ -42,18 +43,14 @@ def score_held_out(
     Returns:
         Probabilities `(len(test), classes) float32`.
     """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     names = np.array(groups)[train]
-    model = _choose(inputs[train], truth[train], names, classes, seed)
-    if not len(test):
-        return np.zeros((0, classes), np.float32)
-    return _score(_fit(model, inputs[train], truth[train]), inputs[test], classes)
-
-
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """For matrices this small, threads of BLAS that wait for each other cost several times the work."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(limits=1)
+    with threadpool_limits(limits=1):
+        model = _choose(inputs[train], truth[train], names, classes, seed)
+        if not len(test):
+            return np.zeros((0, classes), np.float32)
+        return _score(_fit(model, inputs[train], truth[train]), inputs[test], classes)
 
 
 def _candidates(seed: int) -> list[Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from components.baselines.inputs import BaselineInputs, metadata, thumbnails
-from components.baselines.models import Truth, one_blas_thread, score_held_out
+from components.baselines.models import Truth, score_held_out
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.predictions import Scores, write_predictions
@@ -56,8 +56,7 @@ def run(
         "metadata": metadata(known.clips),
         "thumbnails": thumbnails(store, known.clips, params.thumbnail_frames),
     }
-    with one_blas_thread():
-        scored = {name: _score(known, inputs, params.seed) for name, inputs in inputs.items()}
+    scored = {name: _score(known, inputs, params.seed) for name, inputs in inputs.items()}
     report = BaselinesReport(
         data_hash=source.data_hash,
         protocol=protocol,
