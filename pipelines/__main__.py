@@ -49,11 +49,13 @@ def run(
 
     console = Console(file=sys.stdout)  # kfp's own output is redirected while it runs
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    source = absolute_source(data)
+    source, settings = absolute_source(data), Settings()
     default = (
         Default(params)
         if params
-        else default_for(source, out, names_in(heads), protocol, drop_small_classes=drop_small_classes)
+        else default_for(
+            source, out, settings, names_in(heads), protocol, drop_small_classes=drop_small_classes
+        )
     )
     if default.reason:
         console.print(default.reason, highlight=False, markup=False, soft_wrap=True)
@@ -68,7 +70,7 @@ def run(
         note=default.reason,
     )
     chosen = with_model_name(chosen, data, model)
-    print_summary(run_local(chosen, out, console, Settings(), runner), out, console)
+    print_summary(run_local(chosen, out, console, settings, runner), out, console)
 
 
 @app.command(name="compile")

@@ -16,7 +16,7 @@ from reelflow.params import TrainingParams, load_params
 LABELS = ("grow", "shrink", "spin")
 FRAMES = 6
 HASH = "0" * 64
-TRAINING = load_params(Path("params.yaml")).training.model_copy(update={"units": 8, "dense_units": 8})
+TRAINING = load_params(Path("params.large.yaml")).training.model_copy(update={"units": 8, "dense_units": 8})
 
 
 class RandomFrames:

@@ -34,8 +34,8 @@ COUNTS: dict[Split, int] = {"train": 32, "validation": 12, "test": 16}  # clips 
 
 
 def training_params(**changes) -> TrainingParams:
-    """The section of params.yaml, some values changed."""
-    params = load_params(Path("params.yaml")).with_values(training=changes)
+    """The section of params.large.yaml, some values changed."""
+    params = load_params(Path("params.large.yaml")).with_values(training=changes)
     return params.training
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from components.dataset.duplicates import drop_duplicates
 from components.dataset.facts import KIND
+from components.dataset.generated.synthetic import generate
 from components.dataset.probing import NOTES, Probed, probe_all
 from components.dataset.source import FoundClip, find_clips
 from components.dataset.split import SplitResult, split_clips
-from components.dataset.synthetic import generate
 from components.dataset.table import write_table
 from reelflow.artifacts.clips import CLIPS, data_hash, row_of, write_clips
 from reelflow.charts.canvas import save

@@ -59,13 +59,20 @@ class Default:
 
 
 def default_for(
-    source: str, out: Path, heads: Sequence[str] = (), protocol: str = "", *, drop_small_classes: bool = False
+    source: str,
+    out: Path,
+    settings: Settings,
+    heads: Sequence[str] = (),
+    protocol: str = "",
+    *,
+    drop_small_classes: bool = False,
 ) -> Default:
     """What to use for a source; empty for that of the params file.
 
     Args:
         source: as in params.
         out: where results go.
+        settings: cache of fetched clips, and credentials.
         heads: that the user names, if any.
         protocol: that the user names, if any.
         drop_small_classes: leave out classes that are too small to split.
@@ -77,7 +84,7 @@ def default_for(
     if not source:
         return Default()
     check_source(source, out)
-    counts = count_clips(source, Settings(), drop_small_classes=drop_small_classes)
+    counts = count_clips(source, settings, drop_small_classes=drop_small_classes)
     return choose(counts, heads, protocol) if counts else Default()
 
 

@@ -19,9 +19,20 @@ from reelflow.errors import DataError
 from reelflow.params import DatasetParams, load_params
 from tests.videos import write_video
 
-SMALL = (
-    "seed: 3\ngroups: 4\nclips_per_group: 1\nwidth: 64\nheight: 48\nfps: 15\nframes: [9, 13]\nnoise: [1, 3]\n"
-)
+SMALL = """\
+seed: 3
+groups: 4
+clips_per_group: 1
+width: 64
+height: 48
+fps: 15
+frames: [13, 13]
+noise: [1, 3]
+motions:
+  - {shape: disc, changes: size, classes: {grow: [0, 1], shrink: [1, 0]}}
+  - {shape: square, changes: side, classes: {left: [-1, 0], right: [0, -1]}}
+  - {shape: diamond, changes: height, classes: {up: [0, 1], down: [1, 0]}}
+"""
 
 
 def params_for(source: Path, **changes) -> DatasetParams:

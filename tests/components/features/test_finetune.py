@@ -235,7 +235,7 @@ def test_without_labels_nothing_is_learnt(place: Place) -> None:
 
 
 def test_a_loss_that_is_no_number_is_an_error(place: Place) -> None:
-    with pytest.raises(ParamsError, match=r"epoch [1-4]: take a smaller features\.finetune\.learning_rate"):
+    with pytest.raises(ParamsError, match=r"epoch [1-4]: lower features\.finetune\.learning_rate"):
         place.tune(learning_rate=1e30)
     assert not (place.folder / "out/features" / NOTE).exists()
     assert not list((place.folder / "out/features").glob(".*"))

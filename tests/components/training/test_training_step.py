@@ -103,7 +103,7 @@ def test_training_stops_when_the_validation_loss_stalls_and_tells_every_epoch(tm
 
 
 def write_params(path: Path, **changes) -> Path:
-    document = yaml.safe_load(Path("params.yaml").read_text())
+    document = yaml.safe_load(Path("params.large.yaml").read_text())
     document["training"] |= QUICK | changes
     path.write_text(yaml.safe_dump(document))
     return path

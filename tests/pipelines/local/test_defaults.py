@@ -82,7 +82,7 @@ def test_classes_that_are_dropped_do_not_count(tmp_path):
 def test_without_own_clips_nothing_is_chosen(tmp_path):
     (tmp_path / "recipe.yaml").write_text("seed: 1\n")
     for source in ("", str(tmp_path / "recipe.yaml")):
-        assert default_for(source, tmp_path / "out") == Default(Path(FULL), "", "")
+        assert default_for(source, tmp_path / "out", Settings()) == Default(Path(FULL), "", "")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_without_own_clips_nothing_is_chosen(tmp_path):
 def test_what_cannot_be_used_is_refused_before_anything_runs(tmp_path, source, heads, error, message):
     (tmp_path / "empty").mkdir()
     with pytest.raises(error, match=message):
-        default_for(str(tmp_path / source), tmp_path / "out", heads)
+        default_for(str(tmp_path / source), tmp_path / "out", Settings(), heads)
 
 
 @pytest.mark.parametrize("file", [SMALL, LARGE])

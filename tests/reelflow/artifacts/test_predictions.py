@@ -43,8 +43,8 @@ def test_scores_come_back(tmp_path: Path):
         (zipped(), "not a complete .npy file"),
         (packed(SCORES[:2]), r"expected float32 \(3, 2\)"),
         (packed(SCORES.astype(np.float64)), "expected float32"),
-        (packed(SCORES * np.float32(np.nan)), "no probabilities"),
-        (packed(SCORES - 1), "no probabilities"),
+        (packed(SCORES * np.float32(np.nan)), "not probabilities"),
+        (packed(SCORES - 1), "not probabilities"),
     ],
 )
 def test_a_file_of_other_things_is_refused(tmp_path: Path, content: bytes, message: str):

@@ -323,7 +323,7 @@ def test_a_model_that_brings_code_is_refused(tmp_path):
     assert not ran
 
 
-def test_params_are_those_of_the_study_in_params_yaml(tmp_path):
+def test_params_large_has_the_dropout_of_the_study(tmp_path):
     params = training_params()
     assert isinstance(params, TrainingParams)
     assert (params.input_dropout, params.dropout, params.leaky_slope) == (0.5, 0.5, 0.3)

@@ -165,7 +165,7 @@ def test_a_private_authority_is_trusted_when_named(tmp_path):
         quick_client(config_for(tmp_path, fake, certificate_authority=str(certificate))).check()
         with pytest.raises(ApiError, match=r"no trusted TLS connection.*self-signed"):
             quick_client(config_for(tmp_path, fake)).check()
-        with pytest.raises(ClusterError, match="is no file"):
+        with pytest.raises(ClusterError, match="is not a file"):
             quick_client(config_for(tmp_path, fake, certificate_authority=str(tmp_path / "none.pem")))
 
 

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
-from components.dataset.recipe import Motion, Poses, Recipe, read_recipe
+from components.dataset.generated.recipe import Motion, Poses, Recipe, read_recipe
 from components.dataset.source import FoundClip
 from reelflow.errors import ClipError
 from reelflow.files import atomic

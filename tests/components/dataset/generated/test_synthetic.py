@@ -14,8 +14,8 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from components.dataset.recipe import Motion, Poses, read_recipe
-from components.dataset.synthetic import generate, possible_starts, spread_poses
+from components.dataset.generated.recipe import Motion, Poses, read_recipe
+from components.dataset.generated.synthetic import generate, possible_starts, spread_poses
 from reelflow.backbones.thumbnail import SPEC
 from reelflow.errors import ParamsError
 from reelflow.params import load_params

@@ -1,0 +1,1 @@
+"""Clips that reelflow draws itself."""
