@@ -1,24 +1,15 @@
 """Keras's scores of the clips that parity is checked on."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reelflow.artifacts.evaluations import Candidate
-from reelflow.backbones.interface import Backbone
-from reelflow.contracts import TrainingReport
-from reelflow.nets.saved import load_head
-from reelflow.scoring import FrameReader
+from reelflow.artifacts.predictions import read_predictions
 from reelflow.splitting.protocols import Protocol
-from reelflow.video.preprocess import preprocess
-from reelflow.video.views import VIEWS
 
-if TYPE_CHECKING:
-    import keras
-
-MAX_SEEN_CLIPS = 200
+MAX_SEEN_CLIPS = 100
 
 
 @dataclass(frozen=True)
@@ -38,34 +29,20 @@ class Reference:
     seen: bool
 
 
-def read_reference(candidate: Candidate, backbone: Backbone, frames: FrameReader) -> Reference:
+def read_reference(candidate: Candidate) -> Reference:
     """The reference of a candidate.
 
     By `holdout` it is the evaluation on every test clip. By other protocols the deployed model was
-    trained on all clips and not evaluated: it is run here, on the first `MAX_SEEN_CLIPS` by id.
+    trained on all clips: its scores of the first `MAX_SEEN_CLIPS` by id, from the training step.
 
     Raises:
-        BundleError: scores, model or frames are damaged.
+        BundleError: scores are missing or altered.
     """
     report = candidate.report
     if Protocol.parse(report.training.protocol).kind == "holdout":
         return Reference(report.clip_ids, report.truth, candidate.scores(), seen=False)
     deployed = report.training.deployed
-    chosen = dict(sorted(zip(deployed.clip_ids, deployed.truth, strict=True))[:MAX_SEEN_CLIPS])
-    model = load_head(candidate.model, sha256=report.model_sha256)
-    scores = [_score(model, backbone, frames.read(clip), report.training) for clip in chosen]
-    return Reference(tuple(chosen), tuple(chosen.values()), np.stack(scores), seen=True)
-
-
-def _score(
-    model: "keras.Model", backbone: Backbone, frames: NDArray[np.uint8], training: TrainingReport
-) -> NDArray[np.float32]:
-    """Probabilities `(classes,)` of RGB frames `(frames, height, width, 3)`, from all views."""
-    spec = backbone.spec
-    views = [preprocess(VIEWS[name](frames), spec.preprocessing) for name in training.views]
-    codes = np.stack([backbone.embed(view) for view in views])
-    if training.beside:
-        codes = np.concatenate(codes, axis=-1)[None]  # (views, frames, dim) -> (1, frames, views * dim)
-    features = codes.astype(np.float32) * np.float32(spec.scale)  # (views, frames, dim)
-    scores: NDArray[np.float32] = model(features, training=False).numpy().mean(axis=0)
-    return scores
+    scores = read_predictions(candidate.folder, deployed, len(report.labels))
+    rows = np.argsort(deployed.clip_ids)[:MAX_SEEN_CLIPS]
+    clip_ids = tuple(deployed.clip_ids[row] for row in rows)
+    return Reference(clip_ids, tuple(deployed.truth[row] for row in rows), scores[rows], seen=True)

@@ -69,7 +69,7 @@ def run(
     write_head(params, candidate, bundle)
     quantization = write_backbone(params, backbone, dataset, store, bundle)
     draft = _draft(params, candidate, quantization, _clip_s(candidate, dataset))
-    reference = read_reference(candidate, backbone, store)
+    reference = read_reference(candidate)
     found = litert_scores(lambda: Classifier(Bundle(bundle, draft)), reference.clip_ids, store)
     measured = draft.model_copy(update={"parity": compare(reference, found)})
     report = finish_bundle(measured, bundle, params.golden_clips, candidate.report.clip_ids, store)

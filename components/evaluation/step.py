@@ -22,6 +22,7 @@ from reelflow.errors import ParamsError
 from reelflow.files import link_file, sha256_file, write_array
 from reelflow.params import EvaluationParams
 from reelflow.provenance.step import PROVENANCE
+from reelflow.splitting.protocols import Protocol
 
 
 def run(
@@ -84,6 +85,9 @@ def _gather_candidates(
     own = evaluation / CANDIDATES / report.name
     link_folder(evaluation, own)
     link_file(model / MODEL, own / MODEL)
+    if Protocol.parse(report.training.protocol).kind != "holdout":
+        deployed = report.training.deployed.file
+        link_file(model / deployed, own / deployed)
     if (features / BACKBONE_WEIGHTS).is_file():
         link_file(features / BACKBONE_WEIGHTS, own / BACKBONE_WEIGHTS)
     link_file(features / FeaturesReport.file_name, own / FEATURES_REPORT)

@@ -14,6 +14,7 @@ from components.frames.write import write_shard
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.lineage import LINEAGE
+from reelflow.artifacts.predictions import write_predictions
 from reelflow.backbones.interface import Backbone
 from reelflow.backbones.registry import load_backbone
 from reelflow.backbones.thumbnail import SPEC, Thumbnail
@@ -79,19 +80,19 @@ def write_evaluation(
     model_sha256 = save_head(model, target / "model.keras")
     test = sorted((clip for clip in clips if clip.split == "test"), key=lambda clip: clip.path)
     store = FrameStore(frames)
-    by_view = []
-    for view in views:
-        stills = (VIEWS[view](store.read(clip.clip_id)) for clip in test)
-        codes = np.stack([backbone.embed(preprocess(still, spec.preprocessing)) for still in stills])
-        by_view.append(model(codes.astype(np.float32) * np.float32(spec.scale), training=False).numpy())
-    np.save(target / "scores.npy", np.mean(by_view, axis=0, dtype=np.float32))
-    deployed = fake_reports.scored().model_copy(
-        update={
-            "clip_ids": tuple(clip.clip_id for clip in clips),
-            "truth": tuple(LABELS.index(clip.label) for clip in clips),
-            "folds": (0,) * len(clips),
-        }
-    )
+
+    def scores(scored: list[Clip]) -> np.ndarray:
+        by_view = []
+        for view in views:
+            stills = (VIEWS[view](store.read(clip.clip_id)) for clip in scored)
+            codes = np.stack([backbone.embed(preprocess(still, spec.preprocessing)) for still in stills])
+            by_view.append(model(codes.astype(np.float32) * np.float32(spec.scale), training=False).numpy())
+        return np.mean(by_view, axis=0, dtype=np.float32)
+
+    np.save(target / "scores.npy", scores(test))
+    truth = [LABELS.index(clip.label) for clip in clips]
+    ids = [clip.clip_id for clip in clips]
+    deployed = write_predictions(target, "deployed", scores(clips), ids, truth)
     training = fake_reports.training_report(
         head,
         backbone=spec,
