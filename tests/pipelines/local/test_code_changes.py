@@ -41,5 +41,5 @@ def test_after_a_change_to_the_device_s_classifier_the_steps_that_use_it_run(run
     names = task_names(load_params(place.params))
     printed = run_again("reelflow/edge/classifier.py")
     kept = re.findall(r"\] (.+): already done", printed)
-    assert kept == [name for name in names if name not in ("conversion", "release")]
+    assert sorted(kept) == sorted(name for name in names if name not in ("conversion", "release"))
     assert re.findall(r"\] (.+): done in", printed) == ["conversion", "release"]
