@@ -50,10 +50,11 @@ class Checkout:
 
     def run(self, *kinds: str, **environment: str) -> subprocess.CompletedProcess[str]:
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        own = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
         return subprocess.run(
             [sys.executable, "-m", "tests.everything", *kinds],
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "PATH": path, "COLUMNS": "160"} | environment,
+            env=own | {"PYTHONPATH": str(ROOT), "PATH": path, "COLUMNS": "160"} | environment,
             capture_output=True,
             text=True,
         )

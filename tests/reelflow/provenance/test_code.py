@@ -36,7 +36,7 @@ STEPS_BY_FILE = {
     "reelflow/cli.py": "",
     "reelflow/steps.py": "",
     "reelflow/contracts.py": ALL,
-    "reelflow/artifacts/predictions.py": "baselines training evaluation",
+    "reelflow/artifacts/predictions.py": "baselines training evaluation conversion",
     "reelflow/backbones/inception_v3.py": "features conversion",
     "reelflow/backbones/thumbnail.py": "features baselines conversion",
     "reelflow/charts/canvas.py": "dataset evaluation release",
