@@ -35,7 +35,8 @@ def test_codes_are_as_the_spec_says(backbone: Backbone) -> None:
     assert BACKBONES[spec.name]
     assert codes.shape == (3, spec.dim)
     assert codes.dtype == spec.dtype
-    np.testing.assert_array_equal(codes[2], codes[0])
+    rounding = 2e-3 if spec.dtype == "float16" else 0  # a float sum depends on the frame's place in the batch
+    np.testing.assert_allclose(codes[2], codes[0], rtol=rounding)
     assert (codes[1] != codes[0]).any()
     np.testing.assert_array_equal(backbone.embed(ready), codes)
 
