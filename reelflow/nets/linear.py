@@ -1,4 +1,4 @@
-"""Fits `segment_linear` by ridge regression on one-hot classes, in closed form.
+"""Fits the linear heads by ridge regression on one-hot classes, in closed form.
 
 Summaries are standardised and divided by the root of their length, so that a penalty means the same
 whatever the backbone. Penalty and sharpness are chosen by cross-validation over whole groups.
@@ -72,7 +72,7 @@ def fit_linear(
     """Choose the penalty, fit all rows with it, and set the model's weights.
 
     Args:
-        model: an unfitted `build_head("segment_linear", ...)`; changed in place.
+        model: an unfitted linear head from `build_head`; changed in place.
         batches: features `(n, frames, dim) float32`, together all rows in order; only their
             summaries are kept in memory.
         truth: class index a row, `(rows,)`.
