@@ -53,7 +53,7 @@ def suggest(trial: "Trial", space: Space, backbones: Sequence[str]) -> SweepCand
         family=name,
         backbone=_pick(trial, "backbone", backbones),
         head=_pick(trial, f"{name}.head", family.heads),
-        views=_pick(trial, f"{name}.views", family.views),
+        views=_pick(trial, f"{name}.features.views", family.views),
         training={
             field: _draw(trial, f"{name}.{field}", found)
             if isinstance(found, Range)

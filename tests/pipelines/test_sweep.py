@@ -10,7 +10,7 @@ import yaml
 from rich.console import Console
 
 from pipelines.sweep import driver, trainings
-from pipelines.sweep.candidate import SweepCandidate
+from pipelines.sweep.candidate import SweepCandidate, suggest
 from pipelines.sweep.driver import run_sweep
 from pipelines.sweep.folds import write_nests
 from pipelines.sweep.results import SweepReport
@@ -422,3 +422,15 @@ def test_the_trials_table_holds_what_a_person_wrote(tmp_path):
     found = space(tmp_path, **linear(training={"penalties": [[0.1, 1], [1]], "segments": [2.0]}))
     assert found.families["linear"].training == {"penalties": ((0.1, 1.0), (1.0,)), "segments": (2,)}
     assert json.loads(found.model_dump_json())["trials"] == 3
+
+
+def test_every_value_of_the_space_in_this_repository_is_tried():
+    import optuna
+
+    space = load_space(ROOT / "sweep.yaml", load_params(ROOT / "params.yaml"))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    found = [suggest(study.ask(), space, ("thumbnail", "mobilenet_v2_quant")) for _ in range(60)]
+    for name, family in space.families.items():
+        of_family = [one for one in found if one.family == name]
+        assert {one.views for one in of_family} == set(family.views)
+        assert {one.training["views"] for one in of_family} == {"sample", "average"}
