@@ -24,20 +24,16 @@ from numpy.typing import NDArray
 
 from reelflow.errors import ClipError
 from reelflow.video.clock import Clock
+from reelflow.video.formats import FORMATS
 from reelflow.video.sample import shown_indices, uniform_indices
 
 Image = NDArray[np.uint8]
 Kept = TypeVar("Kept")
 MAX_PIXELS = 8192 * 8192
 
-# Formats with the clip in one file. Playlists, which name other files, are refused.
-FORMATS = (
-    "3gp,apng,asf,av1,avi,dv,flv,gif,h264,hevc,ivf,live_flv,m4v,matroska,mjpeg,mov,mp4,mpeg,mpegts,"
-    "mpegvideo,mxf,nut,obu,ogg,rm,vc1,webm,wtv,yuv4mpegpipe"
-)
 OPTIONS = {
     "protocol_whitelist": "file",
-    "format_whitelist": FORMATS,
+    "format_whitelist": ",".join(FORMATS),
     "max_pixels": str(MAX_PIXELS),
     "fflags": "-genpts",  # PyAV's default; it makes up times for B-frames in AVI that jump back and forth
 }
@@ -208,6 +204,8 @@ def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
             yield frame
     if not found:
         raise ClipError("no frame decodes")
+    if found == 1 and container.format.name == "jpeg_pipe":
+        raise ClipError("it is a single picture, not a video")
     if 2 * damaged >= found:
         raise ClipError(f"too much of it is damaged: {damaged} faults in {found} frames")
 
