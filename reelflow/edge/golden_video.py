@@ -46,8 +46,8 @@ def check_decoder() -> None:
     expected = golden_frames()
     if found.shape != expected.shape or abs(duration_s - FRAMES / FPS) > 0.001:
         raise BundleError(
-            f"PyAV {av.__version__} finds {duration_s:.3f} s of {found.shape[2]} x {found.shape[1]} pixels in "
-            f"the golden video, expected {FRAMES / FPS:.3f} s of {WIDTH} x {HEIGHT}: {ADVICE}"
+            f"PyAV {av.__version__} finds {duration_s:.3f} s of {found.shape[2]} x {found.shape[1]} pixels "
+            f"in the golden video, expected {FRAMES / FPS:.3f} s of {WIDTH} x {HEIGHT}: {ADVICE}"
         )
     centres = slice(HEIGHT // 6, None, HEIGHT // 3)  # of the bands: their borders are blurred
     difference = int(np.abs(found[:, centres].astype(int) - expected[:, centres]).max())
