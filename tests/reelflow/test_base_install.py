@@ -39,6 +39,7 @@ def run(*command: object, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_base_install_classifies(environment: Path, small_bundle: Path, tmp_path: Path):
     probe = f"import importlib.util as u; print([n for n in {FOREIGN} if u.find_spec(n)])"
     assert run(environment / "python", "-c", probe, folder=tmp_path).stdout.strip() == "[]"
