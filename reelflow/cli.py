@@ -122,7 +122,7 @@ def timeline(
 
 @app.command(epilog=EXIT_CODES)
 def verify(bundle: BundleFolder, threads: Threads = DEFAULT_THREADS) -> None:
-    """Check the files of a bundle, and that this device computes its golden vectors."""
+    """Check the files of a bundle, and that this device decodes and computes as expected."""
     from reelflow.edge.selftest import self_test
 
     checked = _open(bundle)
@@ -134,6 +134,7 @@ def verify(bundle: BundleFolder, threads: Threads = DEFAULT_THREADS) -> None:
         f"  {report.name}, {len(report.labels)} classes, {report.sampling.frames} frames a clip\n"
         f"  {len(report.files)} files, {report.size_bytes / 1e6:.2f} MB: as listed\n"
         f"  golden vectors: as expected on this device\n"
+        f"  golden video: decoded as expected on this device\n"
         f"  {_accuracy(report)}"
     )
 

@@ -315,7 +315,7 @@ class Sampling(Document):
 
 
 class Parity(Document):
-    """The bundle on LiteRT compared with the Keras model.
+    """The bundle on LiteRT, from the videos, compared with the Keras model, on the stored frames.
 
     By `holdout` on the test clips. By any other protocol the deployed model is trained on all
     clips: parity is then checked on training clips, and the two accuracies are not estimates.
@@ -323,6 +323,11 @@ class Parity(Document):
 
     clips: int
     seen: bool = Field(default=False, description="the model was trained on these clips")
+    videos: int = Field(
+        default=0,
+        ge=0,
+        description="clips that were decoded from the video, as on a device; the others' frames are stored",
+    )
     agreement: float = Field(description="fraction of clips with the same top-1")
     max_score_difference: float
     keras_accuracy: float

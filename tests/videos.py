@@ -1,6 +1,7 @@
 """Small real clips, and data sets of them, for tests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -38,6 +39,44 @@ def write_video(
                 image = random.integers(0, 256, image.shape, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
+    return path
+
+
+def write_timed(
+    path: Path,
+    times: Sequence[int],
+    codec: str = "mpeg4",
+    *,
+    per_s: int = 1000,
+    b_frames: int = 0,
+    container_format: str | None = None,
+    options: Mapping[str, str] | None = None,
+) -> Path:
+    """Frames of one grey level each, shown from these times on, which count `per_s` units a second."""
+    quality = {"mpeg4": {"qscale": "2"}, "libx264": {"crf": "10", "preset": "ultrafast"}}
+    with av.open(str(path), "w", format=container_format, options=dict(options or {})) as container:
+        stream = container.add_stream(codec, rate=25, options=quality.get(codec, {}) | {"bf": str(b_frames)})
+        stream.width, stream.height = 64, 48
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.codec_context.time_base = Fraction(1, per_s)
+        for number, time in enumerate(times):
+            image = np.full((48, 64, 3), level(number), np.uint8)
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, per_s)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def write_stamped(path: Path, stamps_ms: Sequence[tuple[int, int]], **options: str) -> Path:
+    """Intra frames of one grey level each, stored with these presentation and decoding times."""
+    steady = write_timed(path.with_suffix(".steady.mkv"), range(0, 40 * len(stamps_ms), 40), "mjpeg")
+    with av.open(str(steady)) as source, av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(source.streams.video[0]) if packet.size]
+        for packet, (pts, dts) in zip(packets, stamps_ms, strict=True):
+            packet.time_base, packet.pts, packet.dts, packet.stream = Fraction(1, 1000), pts, dts, stream
+            container.mux_one(packet)
     return path
 
 

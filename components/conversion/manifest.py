@@ -43,6 +43,6 @@ def _with_files(draft: BundleReport, folder: Path) -> BundleReport:
         for path in paths
     }
     size_bytes = sum(file.size_bytes for file in files.values())
-    parity = draft.parity.model_dump(exclude={"schema_version", "clips", "seen"})
+    parity = draft.parity.model_dump(exclude={"schema_version", "clips", "seen", "videos"})
     metrics = {name: float(value) for name, value in parity.items()} | {"size_bytes": float(size_bytes)}
     return draft.model_copy(update={"files": files, "size_bytes": size_bytes, "metrics": metrics})

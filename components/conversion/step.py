@@ -8,6 +8,7 @@ from components.conversion.manifest import finish_bundle
 from components.conversion.networks import Quantization, write_backbone, write_head
 from components.conversion.parity import compare
 from components.conversion.reference import read_reference
+from components.conversion.videos import DeviceFrames, find_videos
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS, Candidate, best_candidate, read_candidates
 from reelflow.artifacts.frames import FrameStore
@@ -49,7 +50,7 @@ def run(
         frames: output of the frames step.
         evaluations: folder of every candidate's evaluation.
         bundle: the output; `bundle.json` is written last, except for the lineage, which refers to it.
-        settings: cache and mirror of downloaded weights.
+        settings: cache and mirror of downloaded weights, cache of clips.
 
     Raises:
         BundleError: the inputs do not belong together, or the bundle fails its self-test.
@@ -70,8 +71,12 @@ def run(
     quantization = write_backbone(params, backbone, dataset, store, bundle)
     draft = _draft(params, candidate, quantization, _clip_s(candidate, dataset))
     reference = read_reference(candidate)
-    found = litert_scores(lambda: Classifier(Bundle(bundle, draft)), reference.clip_ids, store)
-    measured = draft.model_copy(update={"parity": compare(reference, found)})
+    videos = find_videos(dataset, reference.clip_ids, settings)
+    if not videos:
+        emit("notice", message="parity is measured on stored frames: the videos are not on this machine")
+    seen = DeviceFrames(videos, store)
+    found = litert_scores(lambda: Classifier(Bundle(bundle, draft)), reference.clip_ids, seen)
+    measured = draft.model_copy(update={"parity": compare(reference, found, videos=len(videos))})
     report = finish_bundle(measured, bundle, params.golden_clips, candidate.report.clip_ids, store)
     write_lineage(bundle, dataset=dataset, frames=frames, candidate=candidate)
     return report

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from reelflow.edge.bundle import Bundle
 from reelflow.edge.classifier import Classifier
+from reelflow.edge.golden_video import check_decoder
 from reelflow.errors import BundleError
 
 MIN_COSINE = 0.99
@@ -21,15 +22,16 @@ ADVICE = "this device does not compute the expected outputs; do not use the bund
 
 
 def self_test(bundle: Bundle, *, threads: int = 1) -> None:
-    """Compute the golden vectors again and compare.
+    """Decode the golden video, compute the golden vectors again, and compare.
 
     Args:
         bundle: a checked bundle.
         threads: that LiteRT computes with.
 
     Raises:
-        BundleError: a network cannot be loaded or run, or its output differs.
+        BundleError: a network cannot be loaded or run, or its output differs, or what is decoded does.
     """
+    check_decoder()
     classifier = Classifier(bundle, threads=threads)
     _test_backbone(bundle, classifier)
     _test_head(bundle, classifier)

@@ -2,13 +2,14 @@
 
 A packet that does not decode is skipped; a truncated file ends
 where it is cut. A clip is refused when no frame decodes, when it is encrypted, and when at least
-half of what was decoded is damaged. Frames are in the order of display, on one thread: several
-clips are decoded by several processes.
+half of what was decoded is damaged. Frames are in the order of display, at the times of
+`reelflow.video.clock`, on one thread: several clips are decoded by several processes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,18 +23,20 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from reelflow.errors import ClipError
-from reelflow.video.sample import uniform_indices
+from reelflow.video.clock import Clock
+from reelflow.video.formats import FORMATS
+from reelflow.video.sample import shown_indices, uniform_indices
 
 Image = NDArray[np.uint8]
 Kept = TypeVar("Kept")
 MAX_PIXELS = 8192 * 8192
 
-# Formats with the clip in one file. Playlists, which name other files, are refused.
-FORMATS = (
-    "3gp,apng,asf,av1,avi,dv,flv,gif,h264,hevc,ivf,live_flv,m4v,matroska,mjpeg,mov,mp4,mpeg,mpegts,"
-    "mpegvideo,mxf,nut,obu,ogg,rm,vc1,webm,wtv,yuv4mpegpipe"
-)
-OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS, "max_pixels": str(MAX_PIXELS)}
+OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(FORMATS),
+    "max_pixels": str(MAX_PIXELS),
+    "fflags": "-genpts",  # PyAV's default; it makes up times for B-frames in AVI that jump back and forth
+}
 
 
 @dataclass(frozen=True)
@@ -68,19 +71,16 @@ def probe(path: Path) -> VideoFacts:
         ClipError: the clip cannot be used; the message is the reason alone.
     """
     with opened(path) as (container, stream):
-        times: list[int] = []
-        frame_count = 0
+        clock = Clock(stream)
         for frame in decoded(container, stream):
-            if frame_count == 0:
+            if clock.count == 0:
                 rotation = _rotation(frame)
                 width, height = _displayed_size(frame)
-            frame_count += 1
-            times += [] if frame.pts is None else [frame.pts]
-        duration_s = _duration_s(times, frame_count, stream)
+            clock.tell(frame)
         return VideoFacts(
-            frame_count=frame_count,
-            duration_s=round(duration_s, 6),
-            fps=round(frame_count / duration_s, 6) if duration_s else 0.0,
+            frame_count=clock.count,
+            duration_s=round(float(clock.end_s), 6),
+            fps=round(float(clock.count / clock.end_s), 6),
             width=width,
             height=height,
             rotation=rotation,
@@ -105,7 +105,7 @@ def stacked(images: list[Image]) -> NDArray[np.uint8]:
 def sample(
     path: Path, count: int, keep: Callable[[Image], Kept], *, expected_frames: int | None = None
 ) -> list[Kept]:
-    """Decode a clip once, in order, and convert uniformly spread frames one at a time.
+    """Decode a clip, in order, and convert the frames shown in the middle of `count` equal parts of it.
 
     Args:
         path: the clip.
@@ -120,27 +120,40 @@ def sample(
     Raises:
         ClipError: the clip cannot be used; the message is the reason alone.
     """
-    total = expected_frames or _count_packets(path)
-    kept, found = _decode_chosen(path, uniform_indices(total, count), keep)
-    if found != total:
-        kept, _ = _decode_chosen(path, uniform_indices(found, count), keep)
+    guessed = _guess(path, count, expected_frames)
+    kept, right = _decode_chosen(path, guessed, keep)
+    if right != guessed:
+        kept, _ = _decode_chosen(path, right, keep)
     return kept
 
 
 def _decode_chosen(
     path: Path, indices: Sequence[int], keep: Callable[[Image], Kept]
-) -> tuple[list[Kept], int]:
-    """What is kept of the frames at `indices`, and how many frames there are."""
+) -> tuple[list[Kept], Sequence[int]]:
+    """What is kept of the frames at `indices`, and the right indices."""
     kept: list[Kept] = []
+    times_s: list[Fraction] = []
     with opened(path) as (container, stream):
-        total = 0
+        clock = Clock(stream)
         for frame in decoded(container, stream):
-            if total == 0:
+            if not times_s:
                 upright = Upright(frame)
-            if times := indices.count(total):
-                kept += [keep(upright(frame))] * times
-            total += 1
-        return kept, total
+            if repeats := indices.count(len(times_s)):
+                kept += [keep(upright(frame))] * repeats
+            times_s.append(clock.tell(frame))
+        return kept, shown_indices(times_s, clock.end_s, len(indices))
+
+
+def _guess(path: Path, count: int, expected_frames: int | None) -> Sequence[int]:
+    """The frames to look at if every packet is a frame; where they have no times, by number."""
+    with opened(path) as (container, stream):
+        packets = [packet.pts for packet in _packets(container, stream) if packet]
+        stamps = sorted(pts for pts in packets if pts is not None)
+        total = expected_frames or max(1, len(packets))
+        if total == 1 or len(stamps) != total:
+            return uniform_indices(total, count)
+        times_s = [(stamp - stamps[0]) * Fraction(stream.time_base or 0) for stamp in stamps]
+        return shown_indices(times_s, times_s[-1] * total / (total - 1), count)
 
 
 @contextmanager
@@ -191,6 +204,8 @@ def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
             yield frame
     if not found:
         raise ClipError("no frame decodes")
+    if found == 1 and container.format.name == "jpeg_pipe":
+        raise ClipError("it is a single picture, not a video")
     if 2 * damaged >= found:
         raise ClipError(f"too much of it is damaged: {damaged} faults in {found} frames")
 
@@ -206,11 +221,6 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator["av.Pac
     except av.FFmpegError:
         pass
     yield None
-
-
-def _count_packets(path: Path) -> int:
-    with opened(path) as (container, stream):
-        return max(1, sum(packet is not None for packet in _packets(container, stream)))
 
 
 def _check_size(width: int, height: int) -> None:
@@ -241,11 +251,3 @@ def _displayed_size(frame: VideoFrame) -> tuple[int, int]:
     """Width and height of the upright frame."""
     turned = _rotation(frame) in (90, 270)
     return (frame.height, frame.width) if turned else (frame.width, frame.height)
-
-
-def _duration_s(times: Sequence[int], frame_count: int, stream: VideoStream) -> float:
-    """Duration by the frames' timestamps, or by the nominal rate without timestamps."""
-    span_s = float((max(times) - min(times)) * (stream.time_base or 0)) if times else 0.0
-    if span_s > 0:
-        return span_s * len(times) / (len(times) - 1)
-    return frame_count / float(stream.average_rate) if stream.average_rate else 0.0

@@ -5,15 +5,13 @@ from math import ceil
 from pathlib import Path
 
 import numpy as np
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from reelflow.video.clock import Clock, timed
 from reelflow.video.decode import Upright, decoded, opened
+from reelflow.video.sample import rounding_s
 
 MAX_REPEATS = 100  # of one frame in a stream, however long it is shown
-ROUNDING = 1e-6  # of an interval
-DEFAULT_FPS = 25.0  # if neither timestamps nor the header have it
 
 
 class FrameStream:
@@ -37,9 +35,11 @@ class FrameStream:
     def __iter__(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         with opened(self._path) as (container, stream):
             upright, interval = None, 0
-            for frame, self.duration_s in _timed(decoded(container, stream), stream):
+            late_s = rounding_s(self._interval_s)
+            for frame, end_s in timed(decoded(container, stream), Clock(stream)):
+                self.duration_s = float(end_s)
                 upright = upright or Upright(frame)
-                gone = max(interval, ceil(self.duration_s / self._interval_s - 0.5 - ROUNDING))
+                gone = max(interval, ceil((self.duration_s - late_s) / self._interval_s - 0.5))
                 shown = range(interval, min(gone, interval + MAX_REPEATS))
                 if shown:
                     image = upright(frame)
@@ -48,19 +48,3 @@ class FrameStream:
                 interval = gone  # the first interval after this frame
             if upright and interval == 0:
                 yield 0.5 * self._interval_s, upright(frame)
-
-
-def _timed(frames: Iterator[VideoFrame], stream: VideoStream) -> Iterator[tuple[VideoFrame, float]]:
-    """Every frame, with its end in seconds from the first one's start.
-
-    Frames without timestamps, and frames whose timestamps do not rise, follow at the nominal rate.
-    """
-    nominal_s = 1 / float(stream.average_rate or DEFAULT_FPS)
-    time_base = float(stream.time_base or 0)
-    held, time_s, count = next(frames), 0.0, 1
-    for frame in frames:
-        step_s = 0.0 if frame.pts is None or held.pts is None else (frame.pts - held.pts) * time_base
-        time_s += step_s if step_s > 0 else nominal_s
-        yield held, time_s
-        held, count = frame, count + 1
-    yield held, time_s + (time_s / (count - 1) if count > 1 else nominal_s)

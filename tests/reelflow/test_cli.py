@@ -157,6 +157,7 @@ def test_verify(small_bundle: Path):
     assert (done.returncode, done.stderr) == (0, "")
     assert "thumbnail-gru, 3 classes" in done.stdout
     assert "golden vectors: as expected" in done.stdout
+    assert "golden video: decoded as expected" in done.stdout
 
 
 @pytest.mark.parametrize("command", [("verify",), ("classify", "clip.mp4"), ("timeline", "clip.mp4")])

@@ -67,8 +67,8 @@ def test_a_model_that_cannot_be_loaded_says_why():
 def test_compare():
     keras = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]], np.float32)
     litert = np.array([[0.8, 0.2], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7]], np.float32)
-    parity = compare(Reference(tuple("abcd"), (0, 0, 1, 0), keras, seen=True), litert)
+    parity = compare(Reference(tuple("abcd"), (0, 0, 1, 0), keras, seen=True), litert, videos=3)
     assert parity.seen
-    assert (parity.clips, parity.agreement) == (4, 0.75)
+    assert (parity.clips, parity.videos, parity.agreement) == (4, 3, 0.75)
     assert (parity.keras_accuracy, parity.litert_accuracy) == (0.75, 0.5)
     assert parity.max_score_difference == pytest.approx(0.2, abs=1e-6)

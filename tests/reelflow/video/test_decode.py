@@ -9,8 +9,9 @@ import pytest
 
 from reelflow.errors import ClipError
 from reelflow.video.decode import probe, sample_frames
-from reelflow.video.sample import uniform_indices
+from reelflow.video.sample import shown_indices, uniform_indices
 from reelflow.workers.processes import in_processes
+from tests.reelflow.video.test_clock import times
 from tests.videos import level, write_video
 
 # Frames, width, height as displayed, of each odd video that can be used.
@@ -126,10 +127,11 @@ def test_headers_that_lie_are_not_believed(shared_data):
     for path in sorted((shared_data / "clips/ut_interaction/hug").iterdir())[:4]:
         with av.open(str(path)) as container:
             stated = container.streams.video[0].frames
-            every = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-        assert probe(path).frame_count == len(every)
-        lies += stated != len(every)
-        expected = np.stack([every[index] for index in uniform_indices(len(every), 25)])
+            frames = list(container.decode(video=0))
+        assert probe(path).frame_count == len(frames)
+        lies += stated != len(frames)
+        shown = shown_indices(times(path), probe(path).duration_s, 25)
+        expected = np.stack([frames[index].to_ndarray(format="rgb24") for index in shown])
         assert np.array_equal(sample_frames(path, 25, expected_frames=stated), expected)
     assert lies
 

@@ -1,33 +1,16 @@
 """Frames of a video of any length, at moments of presentation time."""
 
 import tracemalloc
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
 from reelflow.errors import ClipError
 from reelflow.video.decode import probe, sample_frames
-from reelflow.video.stream import DEFAULT_FPS, MAX_REPEATS, FrameStream
+from reelflow.video.stream import MAX_REPEATS, FrameStream
 from tests.reelflow.video.test_decode import USABLE
-from tests.videos import level, write_video
-
-
-def write_timed(path: Path, times_ms: list[int]) -> Path:
-    """Frames of one grey level each, shown from these times on."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10, options={"qscale": "2"})
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, 1000)
-        for number, time_ms in enumerate(times_ms):
-            image = np.full((48, 64, 3), level(number), np.uint8)
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
+from tests.videos import level, write_timed, write_video
 
 
 def shown(stream: FrameStream) -> list[tuple[float, int]]:
@@ -108,6 +91,5 @@ def test_odd_videos_last_as_long_as_they_do(shared_data: Path, name: str):
     facts, stream = probe(path), FrameStream(path, 0.1)
     times = [time_s for time_s, image in stream if image.shape == (facts.height, facts.width, 3)]
     assert times == sorted(set(times))
-    expected_s = facts.duration_s or facts.frame_count / DEFAULT_FPS
-    assert stream.duration_s == pytest.approx(expected_s, rel=0.05, abs=0.1)
+    assert stream.duration_s == pytest.approx(facts.duration_s, abs=1e-6)
     assert len(times) == pytest.approx(stream.duration_s / 0.1, abs=1)
