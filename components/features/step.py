@@ -68,8 +68,9 @@ def run(
         StorageError: the disk is full or read-only.
     """
     source = FrameStore(frames)
-    check_views(params.views, source.report.oversample)
-    load = partial(load_backbone, backbone, seed=params.seed, settings=settings)
+    views = params.views_of(backbone)
+    check_views(views, source.report.oversample)
+    load = partial(load_backbone, backbone, seed=params.seed, settings=settings, networks=params.networks)
     network = load(str(weights or params.weights))
     metrics, curves = {}, {}
     if params.finetune.blocks:
@@ -80,12 +81,12 @@ def run(
         data_hash=source.report.data_hash,
         backbone=network.spec,
         frames=source.report.count,
-        views=params.views,
-        shards=_finish_shards(Embedding(source, network, params.views, features, shared_shards(store, KIND))),
+        views=views,
+        shards=_finish_shards(Embedding(source, network, views, features, shared_shards(store, KIND))),
         metrics={
             "clips": len(source.clip_ids),
             "frames": len(source.clip_ids) * source.report.count,
-            "views": len(params.views),
+            "views": len(views),
             **metrics,
         },
         curves=curves,
