@@ -1,6 +1,6 @@
 """Which image a task needs."""
 
-from reelflow.backbones.registry import NEEDS_NO_TENSORFLOW
+from reelflow.backbones.registry import NEEDS_TENSORFLOW
 from reelflow.params import Params
 from reelflow.sources.address import GitPath, parse_source
 
@@ -16,7 +16,7 @@ def image_name(task: str, params: Params, *, gpu: bool = False) -> str:
     step, item, *_ = (*task.split(), "")
     if step in ("check", "outcome"):
         return "dataset"
-    if step == "features" and (item not in NEEDS_NO_TENSORFLOW or params.features.finetune.blocks):
+    if step == "features" and (item in NEEDS_TENSORFLOW or params.features.finetune.blocks):
         return "features-float"
     if step == "training" and gpu:
         return "training-gpu"

@@ -33,7 +33,7 @@ def override(
         dataset["drop_small_classes"] = True
     features: dict[str, object] = {"weights": weights} if weights else {}
     if backbones or weights:
-        features["backbones"] = list(backbones) or [DEFAULT_WEIGHTS_BACKBONE]
+        features["backbones"] = list(backbones) or [DEFAULT_WEIGHTS_BACKBONE, *params.features.networks]
     training = {"heads": list(heads)} if heads else {}
     evaluation = {"protocol": protocol} if protocol else {}
     release = {"note": note} if note else {}

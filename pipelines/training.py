@@ -20,7 +20,10 @@ from components.features.component import features
 from components.frames.component import frames
 from components.release.component import release
 from components.training.component import training
+from reelflow.errors import ParamsError
+from reelflow.nets.heads import TILED
 from reelflow.params import Params
+from reelflow.video.views import TILES
 
 NAME = "reelflow-training"
 DESCRIPTION = "Clips in, a verified TFLite classifier out"
@@ -38,8 +41,26 @@ def set_variables(task: Any, variables: Mapping[str, str]) -> None:
 
 
 def pairs(params: Params) -> list[tuple[str, str]]:
-    """Every (backbone, head) that is trained."""
-    return [(backbone, head) for backbone in params.features.backbones for head in params.training.heads]
+    """Every (backbone, head) that is trained; heads of parts of the picture on backbones that have them.
+
+    Raises:
+        ParamsError: there is none.
+    """
+    features, heads = params.features, params.training.heads
+    tiles = TILES.keys() & set(features.views)
+    found = [
+        (backbone, head)
+        for backbone in features.backbones
+        for head in heads
+        if head not in TILED or tiles or features.has_windows(backbone)
+    ]
+    if not found:
+        raise ParamsError(
+            f"{', '.join(heads)} needs parts of the picture, but features.views has no tiles and no backbone "
+            f"({', '.join(features.backbones)}) has windows: add tiles to features.views, or a network with "
+            "windows to features.networks"
+        )
+    return found
 
 
 def task_names(params: Params) -> list[str]:

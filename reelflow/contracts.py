@@ -102,15 +102,26 @@ class Preprocessing(Document):
     )
 
 
+class TfliteTrunk(Document):
+    """The part of a TFLite file that embeds frames; `NetworkParams` says what the fields mean."""
+
+    file: str
+    tensor: str
+    window: int | None
+    stride: int
+
+
 class BackboneSpec(Document):
     """Input and output of a frozen CNN; feature (float32) = code * scale."""
 
     name: str
     preprocessing: Preprocessing
-    dim: int = Field(ge=1)
+    dim: int = Field(ge=1, description="of all windows together")
+    windows: int = Field(default=1, ge=1, description="parts of the picture with features of their own")
     dtype: Literal["uint8", "float16"] = Field(description="of the stored codes")
     scale: float = Field(gt=0)
     weights_sha256: Sha256 | None = Field(description="null for a backbone without weights")
+    trunk: TfliteTrunk | None = Field(default=None, description="of a network that only the params describe")
 
 
 class FeatureShard(Document):

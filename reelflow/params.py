@@ -97,16 +97,41 @@ class FinetuneParams(Section):
     batch_size: Size = Field(description="frames")
 
 
+class NetworkParams(Section):
+    """A TFLite network as a backbone: `reelflow.backbones.tflite`."""
+
+    file: str = Field(pattern=r"^[^/\\]+$", description="its name in the folder of weights")
+    tensor: str = Field(min_length=1, description="the last one that is computed: a map behind a ReLU")
+    height: int = Field(ge=1, le=4096, description="of the frames that it sees, in pixels")
+    width: int = Field(ge=1, le=4096)
+    window: int | None = Field(ge=1, description="side of the averaged windows, in cells; null: all cells")
+    stride: int = Field(ge=1, description="from one window to the next, in cells")
+    value_range: tuple[float, float] | None = Field(
+        default=None, description="of a float network's input; null for uint8"
+    )
+
+
 class FeaturesParams(Section):
     """Which networks embed the frames, and which views of them."""
 
     unrolled: ClassVar[str] = "backbones"
 
     backbones: Names
+    networks: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], NetworkParams] = Field(
+        default={}, description="further backbones, TFLite networks by name"
+    )
     weights: str = Field(min_length=1, description="imagenet, random, a file, or a folder of files")
     views: Names = Field(description="names in reelflow.video.views; plain comes first")
     finetune: FinetuneParams
     seed: Seed = Field(description="of random weights and of fine-tuning")
+
+    def has_windows(self, backbone: str) -> bool:
+        """Whether a backbone gives features of parts of the picture."""
+        return backbone in self.networks and self.networks[backbone].window is not None
+
+    def views_of(self, backbone: str) -> tuple[str, ...]:
+        """The views that a backbone embeds: windows see the parts of the plain one in one pass."""
+        return self.views[:1] if self.has_windows(backbone) else self.views
 
 
 class BaselinesParams(Section):

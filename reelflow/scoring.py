@@ -1,6 +1,5 @@
 """Scores many clips with LiteRT, from decoded frames."""
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from reelflow.edge.classifier import Classifier
 from reelflow.progress import track
+from reelflow.workers.cpus import granted_cpus
 
 
 class FrameReader(Protocol):
@@ -34,7 +34,7 @@ def litert_scores(
         load: creates one classifier per worker.
         clip_ids: at least one clip.
         frames: of the clips.
-        workers: threads; as many as there are cores by default.
+        workers: threads; one a CPU by default.
 
     Returns:
         Probabilities `(clips, classes) float32`.
@@ -47,5 +47,5 @@ def litert_scores(
         scores: NDArray[np.float32] = own.classifier.scores_from_frames(frames.read(clip_id))
         return scores
 
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers or granted_cpus()) as pool:
         return np.stack(list(track(pool.map(score, clip_ids), len(clip_ids), "clips")))

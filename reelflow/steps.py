@@ -33,6 +33,7 @@ from reelflow.provenance.step import PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
 from reelflow.tracking.records import record_failure, record_folder
 from reelflow.tracking.registry import MlflowRegistry
+from reelflow.workers.cpus import bound_thread_pools
 
 ReportT = TypeVar("ReportT", bound=Report)
 
@@ -65,6 +66,7 @@ def perform(
         ReelflowError: whatever the step raises.
     """
     settings = settings or Settings()
+    bound_thread_pools()
     step = run.__module__.split(".")[1]
     task = settings.task or " ".join(filter(None, [step, *(options or {}).values()]))
     with watched_by(EventFile(settings.events) if settings.events else Line()):

@@ -39,6 +39,7 @@ USE_ENVIRONMENT = {
     "reelflow/nets/runtime.py",  # Keras
     "reelflow/sources/dvc.py",  # git and DVC
     "reelflow/tracking/client.py",  # MLflow
+    "reelflow/workers/cpus.py",  # threads of native libraries that are loaded later
 }
 """What configures a library, or passes on its configuration, that nothing but the environment can carry."""
 

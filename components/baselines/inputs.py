@@ -1,6 +1,5 @@
 """Baseline inputs: the metadata of a clip, or a few thumbnails. No motion, no detail."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +11,7 @@ from reelflow.backbones.thumbnail import SPEC
 from reelflow.contracts import Clip
 from reelflow.progress import track
 from reelflow.video.preprocess import preprocess
+from reelflow.workers.cpus import granted_cpus
 
 BaselineInputs = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ def thumbnails(store: FrameStore, clips: Sequence[Clip], frames: int) -> Baselin
         pictures = store.read(clip.clip_id, count=frames)
         return preprocess(pictures, SPEC.preprocessing).ravel()  # (frames, 12, 16, 1) -> (k,)
 
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(granted_cpus())
     try:
         rows = track(pool.map(look, clips), len(clips), "clips")
         return np.stack(list(rows)).astype(np.float64) * SPEC.scale

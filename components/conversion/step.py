@@ -15,6 +15,7 @@ from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.lineage import write_lineage
 from reelflow.backbones.interface import Backbone
 from reelflow.backbones.registry import load_backbone
+from reelflow.backbones.tflite.network import described_by
 from reelflow.contracts import BackboneSpec, BundleReport, DatasetReport, Parity, Sampling
 from reelflow.edge.bundle import Bundle
 from reelflow.edge.classifier import Classifier
@@ -98,7 +99,9 @@ def _load_backbone(
     """The backbone of the features; fine-tuned weights are in the folder of the candidate."""
     own = folder / BACKBONE_WEIGHTS
     source = str(own) if own.is_file() else weights
-    backbone = load_backbone(expected.name, source, seed=seed, settings=settings)
+    described = described_by(expected)
+    networks = {expected.name: described} if described else {}
+    backbone = load_backbone(expected.name, source, seed=seed, settings=settings, networks=networks)
     if backbone.spec != expected:
         raise BundleError(
             f"the features come from {expected.name} with weights {expected.weights_sha256}, but "

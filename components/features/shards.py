@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components.features.codes import write_codes
 from reelflow.backbones.interface import Codes
-from reelflow.backbones.registry import BACKBONES, libraries_of
+from reelflow.backbones.registry import libraries_of, module_of
 from reelflow.contracts import BackboneSpec, FeatureShard, FrameShard, Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
@@ -136,4 +136,4 @@ def _noted(path: Path, origin: FeatureShardInputs) -> FeatureShard | None:
 def made_by(backbone: str) -> Sha256:
     """Hash of the code and the libraries that a backbone's codes depend on."""
     libraries = (*LIBRARIES, *libraries_of(backbone))
-    return content_code("components.features.codes", BACKBONES[backbone], libraries=libraries)
+    return content_code("components.features.codes", module_of(backbone), libraries=libraries)

@@ -1,6 +1,5 @@
 """The features step: codes of every frame by one backbone, in shards that training memory-maps."""
 
-import os
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -30,6 +29,7 @@ from reelflow.params import FeaturesParams
 from reelflow.progress import report as report_progress
 from reelflow.settings import Settings
 from reelflow.video.views import check_views
+from reelflow.workers.cpus import granted_cpus
 from reelflow.workers.lookahead import AHEAD, ahead
 
 KIND = "features"
@@ -68,8 +68,9 @@ def run(
         StorageError: the disk is full or read-only.
     """
     source = FrameStore(frames)
-    check_views(params.views, source.report.oversample)
-    load = partial(load_backbone, backbone, seed=params.seed, settings=settings)
+    views = params.views_of(backbone)
+    check_views(views, source.report.oversample)
+    load = partial(load_backbone, backbone, seed=params.seed, settings=settings, networks=params.networks)
     network = load(str(weights or params.weights))
     metrics, curves = {}, {}
     if params.finetune.blocks:
@@ -80,12 +81,12 @@ def run(
         data_hash=source.report.data_hash,
         backbone=network.spec,
         frames=source.report.count,
-        views=params.views,
-        shards=_finish_shards(Embedding(source, network, params.views, features, shared_shards(store, KIND))),
+        views=views,
+        shards=_finish_shards(Embedding(source, network, views, features, shared_shards(store, KIND))),
         metrics={
             "clips": len(source.clip_ids),
             "frames": len(source.clip_ids) * source.report.count,
-            "views": len(params.views),
+            "views": len(views),
             **metrics,
         },
         curves=curves,
@@ -149,12 +150,12 @@ def _find_shard(work: Embedding, origin: FeatureShardInputs) -> FeatureShard | N
 def _embed_all(work: Embedding, plans: Sequence[ShardPlan]) -> Generator[Codes, None, None]:
     """Codes of the clips of missing shards, in order; progress includes earlier attempts.
 
-    Decoding, resizing and the networks run in threads, one a core, some clips ahead.
+    Decoding, resizing and the networks run in threads, one a CPU, some clips ahead.
     """
     total = len(work.store.clip_ids)
     done = sum(len(plan.source.clip_ids) for plan in plans if not plan.missing)
     report_progress(done, total, "clips")
-    threads = os.cpu_count() or 1
+    threads = granted_cpus()
     pool = ThreadPoolExecutor(threads)
 
     def submit(task: tuple[list[str], str]) -> "Future[Codes]":

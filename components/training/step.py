@@ -147,6 +147,7 @@ def _train_folds(
 
 def _build(head: str, examples: Examples, params: TrainingParams) -> Any:
     found, classes = examples.store.report, len(examples.labels)
-    views = len(found.views) if examples.beside else 1
-    dim = found.backbone.dim
+    windows = found.backbone.windows
+    views = windows * (len(found.views) if examples.beside else 1)
+    dim = found.backbone.dim // windows
     return build_head(head, frames=found.frames, dim=dim, classes=classes, params=params, views=views)

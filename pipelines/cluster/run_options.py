@@ -38,7 +38,7 @@ class RunOptions(ConfigSection):
             heads=self.heads,
             protocol=self.protocol,
         ).with_values(release=self._release(params))
-        check_backbones(chosen.features.backbones)
+        check_backbones(chosen.features.backbones, chosen.features.networks)
         check_heads(chosen.training.heads)
         check_views(chosen.features.views, chosen.frames.oversample)
         return chosen

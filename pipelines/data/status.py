@@ -147,7 +147,7 @@ def _features(
         size = sum(catalog.size_bytes(shard) for shard in shards) if catalog else 0
         yield Cache(
             name=f"{FEATURES}@{name}" + (f" ({one[:8]})" if len(weights) > 1 else ""),
-            wanted=len(need.keys) * len(need.params.features.views),
+            wanted=len(need.keys) * len(need.params.features.views_of(name)),
             here=_held(here.get(one, {})),
             store=Held(shards=len(shards), size_bytes=size) if catalog else None,
         )
@@ -171,7 +171,7 @@ def _features_here(name: str, need: Need, folders: Sequence[Path]) -> dict[str, 
     kept: dict[str, dict[Sha256, int]] = {}
     for folder, report in finished(folders, FeaturesReport):
         if report.data_hash == need.data_hash and report.backbone.name == name:
-            views = [shard for shard in report.shards if shard.view in need.params.features.views]
+            views = [shard for shard in report.shards if shard.view in need.params.features.views_of(name)]
             kept.setdefault(_weights(report.backbone), {}).update(kept_bytes(folder, views))
     return kept
 
@@ -185,7 +185,8 @@ def _frames_in_store(need: Need, catalog: Catalog) -> dict[str, Shard]:
 def _fits(note: ShardNote, need: Need, tars: set[str]) -> bool:
     """Whether a run with these params would use these codes, the weights aside."""
     origin = note.origin
-    fits = origin.source.sha256 in tars and origin.view in need.params.features.views
+    views = need.params.features.views_of(origin.backbone.name)
+    fits = origin.source.sha256 in tars and origin.view in views
     return fits and origin.code == made_by(origin.backbone.name)
 
 

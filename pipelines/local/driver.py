@@ -20,7 +20,7 @@ from pipelines.local.runners import Runner, Steps, open_steps
 from pipelines.local.source import check_source
 from pipelines.local.temporary import own_temporary
 from pipelines.local.view import View, open_view
-from pipelines.training import build, task_names
+from pipelines.training import build, pairs, task_names
 from reelflow.backbones.registry import check_backbones
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import BundleReport, Summary
@@ -80,8 +80,9 @@ def run_local(
 
 def _check(params: Params) -> None:
     """Check early what a late step would refuse."""
-    check_backbones(params.features.backbones)
+    check_backbones(params.features.backbones, params.features.networks)
     check_heads(params.training.heads)
+    pairs(params)
     check_views(params.features.views, params.frames.oversample)
     check_teachers(params.training.teacher)
     weights = params.features.weights

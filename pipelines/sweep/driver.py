@@ -104,7 +104,7 @@ def _check(params: Params, out: Path) -> None:
     Raises:
         ParamsError: the source does not exist, or a value cannot be used in a search.
     """
-    check_backbones(params.features.backbones)
+    check_backbones(params.features.backbones, params.features.networks)
     check_source(params.dataset.source, out)
     if params.features.finetune.blocks:
         raise ParamsError(

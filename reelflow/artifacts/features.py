@@ -13,13 +13,18 @@ from reelflow.files import sha256_file
 
 REMEDY = "remove its folder and run the features step again"
 Codes = NDArray[np.uint8] | NDArray[np.float16]
-Choice = Callable[[tuple[str, ...]], tuple[str, ...]]
+Choice = Callable[[FeaturesReport], tuple[str, ...]]
+
+
+def all_views(report: FeaturesReport) -> tuple[str, ...]:
+    """Every view of the features."""
+    return report.views
 
 
 class FeatureStore:
     """Reads the folder that the features step wrote. Several threads may read at once."""
 
-    def __init__(self, folder: Path, seen: Choice = lambda names: names) -> None:
+    def __init__(self, folder: Path, seen: Choice = all_views) -> None:
         """Open the store and map its shards.
 
         Args:
@@ -31,7 +36,7 @@ class FeatureStore:
         """
         report = FeaturesReport.open(folder)
         by_view = dict(zip(report.views, _parts_of_views(folder, report), strict=True))
-        views = seen(report.views)
+        views = seen(report)
         parts = [by_view[view] for view in views]
         self.report = report.model_copy(update={"views": views, "shards": tuple(chain(*parts))})
         self._folder = folder

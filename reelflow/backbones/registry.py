@@ -5,7 +5,9 @@ from importlib import import_module
 from types import MappingProxyType
 
 from reelflow.backbones.interface import Backbone
+from reelflow.backbones.tflite.network import load_network
 from reelflow.errors import ParamsError
+from reelflow.params import NetworkParams
 from reelflow.settings import Settings
 
 BACKBONES: Mapping[str, str] = MappingProxyType(
@@ -18,40 +20,63 @@ BACKBONES: Mapping[str, str] = MappingProxyType(
 )
 """The module of each backbone; its `load(weights, *, seed, settings)` gives the backbone."""
 
-NEEDS_NO_TENSORFLOW = frozenset({"mobilenet_v2_quant", "thumbnail"})
+TFLITE = "reelflow.backbones.tflite.network"
+"""The module of the networks that only the params describe."""
+NEEDS_TENSORFLOW = frozenset({"inception_v3", "mobilenet_v2"})
+NO_NETWORKS: Mapping[str, NetworkParams] = MappingProxyType({})
+
+
+def module_of(backbone: str) -> str:
+    """The module that embeds frames with a backbone."""
+    return BACKBONES.get(backbone, TFLITE)
 
 
 def libraries_of(backbone: str) -> tuple[str, ...]:
     """The libraries that run a network."""
-    if backbone not in NEEDS_NO_TENSORFLOW:
+    if backbone in NEEDS_TENSORFLOW:
         return "keras", "tensorflow"
     return () if backbone == "thumbnail" else ("ai-edge-litert",)
 
 
-def check_backbones(names: Iterable[str]) -> None:
+def check_backbones(names: Iterable[str], networks: Mapping[str, NetworkParams] = NO_NETWORKS) -> None:
     """Check that every name is a backbone.
 
     Raises:
-        ParamsError: one is not.
+        ParamsError: one is not, or one of `networks` has the name of a backbone.
     """
-    unknown = sorted(set(names) - set(BACKBONES))
-    if unknown:
-        raise ParamsError(f"unknown backbone {', '.join(unknown)}; known ones are {', '.join(BACKBONES)}")
+    if taken := sorted(networks.keys() & BACKBONES.keys()):
+        raise ParamsError(f"features.networks: {', '.join(taken)} is a backbone already: choose another name")
+    if unknown := sorted(set(names) - BACKBONES.keys() - networks.keys()):
+        known = ", ".join([*BACKBONES, *networks])
+        raise ParamsError(
+            f"unknown backbone {', '.join(unknown)}; known ones are {known}; "
+            "features.networks describes others"
+        )
 
 
-def load_backbone(name: str, weights: str, *, seed: int, settings: Settings) -> Backbone:
+def load_backbone(
+    name: str,
+    weights: str,
+    *,
+    seed: int,
+    settings: Settings,
+    networks: Mapping[str, NetworkParams] = NO_NETWORKS,
+) -> Backbone:
     """Load a backbone by name.
 
     Args:
-        name: one of `BACKBONES`.
+        name: one of `BACKBONES` or of `networks`.
         weights: `imagenet` (a download), `random`, a file, or a folder of files.
         seed: of random weights.
         settings: with the cache of downloads, and a mirror.
+        networks: TFLite networks that the params describe.
 
     Raises:
         ParamsError: unknown backbone.
         WeightsError: the weights are missing, altered, of another network, or not reachable.
     """
-    check_backbones([name])
+    check_backbones([name], networks)
+    if name in networks:
+        return load_network(name, networks[name], weights, settings)
     backbone: Backbone = import_module(BACKBONES[name]).load(weights, seed=seed, settings=settings)
     return backbone

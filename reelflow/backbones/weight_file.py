@@ -17,6 +17,16 @@ class WeightFile:
     size_bytes: int
 
 
+MOBILENET_V2_QUANT = WeightFile(
+    name="mobilenet_v2_1.0_224_quant.tflite",
+    url="https://raw.githubusercontent.com/google-coral/test_data/"
+    "104342d2d3480b3e66203073dac24f4e2dbb4c41/mobilenet_v2_1.0_224_quant.tflite",
+    sha256="7aad0c74c5e3c06e5eb3c827e13304fdd68a83da6087d92ee169c24ff9fd4776",
+    size_bytes=3_610_798,
+)
+"""The study's network; also one of `features.networks` in params.small.yaml."""
+
+
 def check(path: Path, published: WeightFile) -> None:
     """Check that `path` holds what was published.
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelflow.artifacts.clips import read_clips
-from reelflow.artifacts.features import Choice, Codes, FeatureStore
+from reelflow.artifacts.features import Choice, Codes, FeatureStore, all_views
 from reelflow.contracts import Clip, DatasetReport
 from reelflow.errors import BundleError
 from reelflow.progress import emit
@@ -94,7 +94,7 @@ def batches(rows: Rows, size: int) -> list[Rows]:
 
 
 def load_examples(
-    dataset: Path, features: Path, most_bytes: int = MOST_BYTES, seen: Choice = lambda names: names
+    dataset: Path, features: Path, most_bytes: int = MOST_BYTES, seen: Choice = all_views
 ) -> tuple[Examples, list[Clip]]:
     """The examples, and all clips of the data set: also those without features, which were quarantined.
 

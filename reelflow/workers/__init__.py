@@ -1,1 +1,1 @@
-"""Parallel work on clips, on the cores of this machine."""
+"""Parallel work on clips, on the CPUs that this process may use."""

@@ -3,7 +3,6 @@
 PyAV holds the interpreter's lock while it decodes, so threads would gain nothing.
 """
 
-import os
 import sys
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from reelflow.errors import ClipError, StepError
+from reelflow.workers.cpus import granted_cpus
 from reelflow.workers.lookahead import AHEAD, ahead
 
 Item = TypeVar("Item")
@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 def in_processes(
     work: Callable[[Item], Result], items: Iterable[Item], *, timeout_s: float
 ) -> Generator[Result | ClipError, None, None]:
-    """Apply `work` to every item, one process per core; yield the outcomes in the order of the items.
+    """Apply `work` to every item, one process a CPU; yield the outcomes in the order of the items.
 
     At most `AHEAD` items a process are under way or waiting to be taken, which bounds the memory.
 
@@ -40,7 +40,7 @@ def in_processes(
     Raises:
         StepError: no process can be started, or all have been ended.
     """
-    workers = os.cpu_count() or 1
+    workers = granted_cpus()
     context = _Context()
     context.set_forkserver_preload([work.__module__])
     pool = ProcessPool(max_workers=workers, context=context)

@@ -109,6 +109,12 @@ def test_steps_start_locked_down(images: dict[str, str]) -> None:
         assert done.stdout.startswith("10001")
 
 
+def test_a_container_with_one_cpu_starts_one_thread(images: dict[str, str]) -> None:
+    asked = "from reelflow.workers.cpus import granted_cpus; print(granted_cpus())"
+    found = docker("run", *LOCKED_DOWN, "--cpus=1", images["features"], "python", "-c", asked)
+    assert found.stdout.split() == ["1"], found.stderr
+
+
 def test_image_holds_its_own_step_alone(images: dict[str, str]) -> None:
     listed = docker("run", *LOCKED_DOWN, images["frames"], "find", "/app/components", "-name", "step.py")
     assert listed.stdout.split() == ["/app/components/frames/step.py"]

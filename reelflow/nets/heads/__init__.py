@@ -6,10 +6,11 @@ the same for all heads but the linear ones, which `reelflow.nets.linear` fits in
 Importing this module does not import TensorFlow.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from reelflow.contracts import FeaturesReport
 from reelflow.errors import ParamsError
 from reelflow.nets.runtime import prepare
 from reelflow.params import TrainingParams
@@ -42,20 +43,22 @@ def sees_side_by_side(head: str, params: TrainingParams) -> bool:
     return head in TILED or params.views == "beside"
 
 
-def views_seen(head: str, params: TrainingParams, names: Sequence[str]) -> tuple[str, ...]:
-    """The views that a head sees, of those in the features.
+def views_seen(head: str, params: TrainingParams, features: FeaturesReport) -> tuple[str, ...]:
+    """The views that a head sees, of those in the features; the plain one is first.
 
     A tile alone shows too little of a clip. So only heads that see all views at once get tiles:
     `tile_linear`, and every head if `params.views` is beside.
 
     Raises:
-        ParamsError: the head needs tiles, and there are none.
+        ParamsError: the head needs tiles or windows, and there are none.
     """
+    names = features.views
     if head not in TILED:
         return tuple(name for name in names if params.views == "beside" or name not in TILES)
-    if not TILES.keys() & set(names):
+    if not TILES.keys() & set(names) and features.backbone.windows == 1:
         raise ParamsError(
-            f"{head} needs tiles, but features.views is {', '.join(names)}: add {', '.join(TILES)}"
+            f"{head} needs parts of the picture, but {features.backbone.name} has one window and "
+            f"features.views is {', '.join(names)}: choose a network with windows, or add {', '.join(TILES)}"
         )
     return tuple(name for name in names if name == PLAIN or name in TILES)
 

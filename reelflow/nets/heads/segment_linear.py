@@ -5,8 +5,8 @@ import math
 from keras import KerasTensor, layers, ops
 
 from reelflow.nets.heads.motion import differences
+from reelflow.nets.heads.standardise import standardised
 from reelflow.nets.heads.views import apart, roots
-from reelflow.nets.linear import FARTHEST
 from reelflow.params import TrainingParams
 
 
@@ -15,8 +15,7 @@ def summarise(features: KerasTensor, params: TrainingParams, views: int = 1) -> 
 
     Of views side by side, the mean of the frames counts, and the largest of the changes.
     `(batch, frames, views * dim)` to `(batch, 2 * segments * dim)`. `reelflow.nets.linear` sets what
-    to standardise with. Values far out are clipped: an outlier in one dimension must not
-    decide, and the converter cannot merge the division into weights that it then quantises.
+    to standardise with.
     """
     frames = roots(features)
     change = segment_means(ops.absolute(differences(frames)), params.segments, "change")
@@ -25,11 +24,7 @@ def summarise(features: KerasTensor, params: TrainingParams, views: int = 1) -> 
     means = segment_means(frames, params.segments, "frames")
     if views > 1:  # (batch, segments, views * dim) -> (batch, segments, dim)
         means, change = ops.mean(apart(means, views), axis=2), ops.max(apart(change, views), axis=2)
-    summary = layers.Flatten(name="summary")(ops.concatenate([means, change], axis=-1))
-    ready = layers.BatchNormalization(
-        epsilon=1e-12, center=False, scale=False, trainable=False, name="standardise"
-    )(summary)
-    return ops.clip(ready, -FARTHEST, FARTHEST)
+    return standardised(layers.Flatten(name="summary")(ops.concatenate([means, change], axis=-1)))
 
 
 def segment_means(features: KerasTensor, segments: int, name: str) -> KerasTensor:

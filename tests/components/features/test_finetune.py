@@ -73,7 +73,7 @@ def networks(monkeypatch: pytest.MonkeyPatch) -> None:
         "components.features.step.load_backbone", lambda _, weights, **__: load_small(weights)
     )
     registry = {"small": "reelflow.backbones.keras_application"}
-    monkeypatch.setattr("components.features.shards.BACKBONES", registry)
+    monkeypatch.setattr("reelflow.backbones.registry.BACKBONES", registry)
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,21 @@ def test_of_views_side_by_side_the_largest_change_counts():
     assert model.get_layer("gru").units == 4
 
 
+def test_the_parts_of_the_picture_that_change_most_count_most():
+    import keras
+
+    parts = np.random.default_rng(8).random((3, 4, FRAMES, DIM), dtype=np.float32)  # (views, clips, ...)
+    parts[:, 0] = parts[0, 0, :1]  # nothing moves
+    model = build_head("tile_linear", frames=FRAMES, dim=DIM, classes=2, params=training_params(), views=3)
+    found = keras.Model(model.input, model.get_layer("summary").output)(np.concatenate(parts, axis=-1))
+
+    roots = np.sqrt(parts)
+    change = np.abs(np.diff(roots, axis=2, prepend=roots[:, :, :1])).mean(axis=2)  # (views, clips, dim)
+    share = (change.mean(axis=-1, keepdims=True) + 1e-6) ** 4
+    np.testing.assert_allclose(found, (change * share).sum(axis=0) / share.sum(axis=0), atol=1e-6)
+    assert not np.asarray(found)[0].any()
+
+
 @pytest.mark.parametrize("centered", [False, True])
 @pytest.mark.parametrize("segments", [1, 3, 4, 9])
 def test_a_linear_head_sees_segments_and_changes(segments, centered):

@@ -11,7 +11,8 @@ from ai_edge_litert.interpreter import Interpreter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reelflow.backbones.embedding import ALIGNMENT_BYTES, cut_at
+from reelflow.backbones.tflite.cut import cut_at
+from reelflow.backbones.tflite.graph import ALIGNMENT_BYTES
 from reelflow.errors import WeightsError
 
 TENSOR = "MobilenetV2/Logits/AvgPool"
@@ -116,7 +117,7 @@ def test_cuts_any_network(small_network: bytes) -> None:
 
 def test_another_network_is_told_apart(weights: Path) -> None:
     for name in ("mobilenet_v1_0.75_192_quant.tflite", "model_invoking_error.tflite"):
-        with pytest.raises(WeightsError, match=f"no tensor '{TENSOR}'"):
+        with pytest.raises(WeightsError, match=f"has no tensors '{TENSOR}'; its last ones are"):
             cut_at((weights / name).read_bytes(), TENSOR)
 
 

@@ -6,10 +6,10 @@ equal those of the whole network.
 
 from typing import Any
 
+from reelflow.backbones.tflite.graph import pack, unpack
 from reelflow.errors import WeightsError
 
-IDENTIFIER = b"TFL3"
-ALIGNMENT_BYTES = 16  # of constant data in a TFLite file; the generated packer does not keep it
+SUGGESTED = 5
 
 
 def cut_at(model: bytes, tensor_name: str) -> bytes:
@@ -17,35 +17,34 @@ def cut_at(model: bytes, tensor_name: str) -> bytes:
 
     Args:
         model: content of a `.tflite` file.
-        tensor_name: the new and only output.
+        tensor_name: the new and only output. The converter joins the names of fused operations by `;`:
+            one of them is enough.
 
     Raises:
-        WeightsError: the content is damaged, or has no such tensor.
+        WeightsError: the content is damaged, or has no such tensor, or several.
     """
     try:
-        graph_file = _unpack(model)
-        target = _find(graph_file.subgraphs[0], tensor_name)
-        if target is not None:
-            _cut(graph_file, target)
-            return _pack(graph_file)
+        graph_file = unpack(model)
+        computed = _computed(graph_file.subgraphs[0])
+        found = [place for place, name in computed.items() if name == tensor_name] or [
+            place for place, name in computed.items() if tensor_name in name.split(";")
+        ]
+        if len(found) == 1:
+            _cut(graph_file, found[0])
+            return pack(graph_file)
     except Exception as error:  # any error of the generated parser on damaged bytes
         raise WeightsError(f"this is not a complete TFLite file ({error}); fetch it again") from error
+    last = ", ".join(name.split(";")[0] for name in list(computed.values())[-SUGGESTED:])
     raise WeightsError(
-        f"this TFLite file has no tensor {tensor_name!r}: it is another network; name the right file"
+        f"this TFLite file has {len(found) or 'no'} tensors {tensor_name!r}; its last ones are {last}: "
+        "name one of its tensors, or the right file"
     )
 
 
-def _unpack(model: bytes) -> Any:
-    from ai_edge_litert import schema_py_generated as schema
-
-    if model[4:8] != IDENTIFIER:
-        raise ValueError(f"it starts with {model[:8]!r}, expected {IDENTIFIER!r} at byte 4")
-    return schema.ModelT.InitFromPackedBuf(model)
-
-
-def _find(graph: Any, tensor_name: str) -> int | None:
-    names = [tensor.name for tensor in graph.tensors]
-    return names.index(tensor_name.encode()) if tensor_name.encode() in names else None
+def _computed(graph: Any) -> dict[int, str]:
+    """Names of the tensors that operators compute, by index, in order of execution."""
+    places = [place for operator in graph.operators for place in operator.outputs]
+    return {int(place): (graph.tensors[place].name or b"").decode() for place in places}
 
 
 def _cut(graph_file: Any, target: int) -> None:
@@ -84,7 +83,7 @@ def _drop_unused_buffers(graph_file: Any) -> None:
     tensors = graph_file.subgraphs[0].tensors
     order = sorted({0, *(tensor.buffer for tensor in tensors)})  # 0 is the empty one, by convention
     place = {old: new for new, old in enumerate(order)}
-    graph_file.buffers = [_Aligned(graph_file.buffers[old].data) for old in order]
+    graph_file.buffers = [graph_file.buffers[old] for old in order]
     for tensor in tensors:
         tensor.buffer = place[tensor.buffer]
 
@@ -95,33 +94,3 @@ def _drop_unused_operator_codes(graph_file: Any) -> None:
     graph_file.operatorCodes = [graph_file.operatorCodes[old] for old in order]
     for operator in operators:
         operator.opcodeIndex = order.index(operator.opcodeIndex)
-
-
-class _Aligned:
-    """Packs the data of a buffer aligned, as the runtime needs it; replaces the generated `BufferT`."""
-
-    def __init__(self, data: Any) -> None:
-        self._data = b"" if data is None else bytes(data)
-
-    def Pack(self, builder: Any) -> int:  # noqa: N802
-        """Write the buffer; returns its offset."""
-        from ai_edge_litert import schema_py_generated as schema
-
-        size = len(self._data)
-        if size:
-            builder.StartVector(1, size, ALIGNMENT_BYTES)
-            builder.head -= size
-            builder.Bytes[builder.head : builder.head + size] = self._data
-            vector = builder.EndVector()
-        schema.BufferStart(builder)
-        if size:
-            schema.BufferAddData(builder, vector)
-        return int(schema.BufferEnd(builder))
-
-
-def _pack(graph_file: Any) -> bytes:
-    import flatbuffers  # type: ignore[import-untyped]
-
-    builder = flatbuffers.Builder(1 << 22)
-    builder.Finish(graph_file.Pack(builder), file_identifier=IDENTIFIER)
-    return bytes(builder.Output())
