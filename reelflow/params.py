@@ -57,6 +57,11 @@ class DatasetParams(Section):
         min_length=1,
         description="folder of clips, recipe of generated ones (.yaml), or git+https:// or s3:// address",
     )
+    label_folder: Literal["only", "top", "parent"] = Field(
+        default="only",
+        description="the class: the only folder (further levels are an error), the topmost, or the clip's",
+    )
+    group_by_name: bool = Field(default=True, description="names of cameras and datasets define groups")
     split: Literal["group", "random"] = Field(description="cut by whole groups, or clip by clip")
     split_lists: SplitLists | None = Field(description="train and test lists, or null")
     validation: float = Field(gt=0, lt=1, description="fraction of all clips")
