@@ -103,7 +103,9 @@ def compile_(
 
 @app.command()
 def compare_reports(
-    a: Annotated[Path, typer.Argument(help="A per-class report: label,precision,recall,f1,support.")],
+    a: Annotated[
+        Path, typer.Argument(help="A per-class report: label,precision,recall,f1,support, or scikit-learn's.")
+    ],
     b: Annotated[Path, typer.Argument(help="Another one, of the same classes.")],
     accuracy_a: Annotated[str, typer.Option(help="Accuracy published with A, from 0 to 1.")] = "",
     accuracy_b: Annotated[str, typer.Option(help="Accuracy published with B, from 0 to 1.")] = "",
