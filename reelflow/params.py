@@ -196,6 +196,12 @@ class ReleaseParams(Section):
     require_above_baselines: bool = Field(
         description="promote only what is clearly above its shortcut baselines"
     )
+    require_above_chance: bool = Field(
+        default=True,
+        description="promote only what is clearly above always answering the most frequent class",
+    )
+    min_class_recall: Fraction = Field(default=0.0, description="of the class that is recognised least")
+    min_class_clips: int = Field(default=5, ge=0, description="test clips of the class that has the fewest")
     note: str = Field(max_length=1000, description="for the report and the summary: why these values")
 
 

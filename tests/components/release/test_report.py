@@ -18,7 +18,7 @@ from tests.fake_registry import MemoryRegistry
 from tests.fake_reports import baseline_comparison, calibration
 from tests.fake_run import write_run
 
-PARAMS = load_params(Path("params.yaml")).release
+PARAMS = load_params(Path("params.yaml")).release.model_copy(update={"require_above_chance": False})
 EVIL = "<script>alert(1)</script>"
 SECTIONS = [
     "candidates",
