@@ -11,14 +11,14 @@ RUN_OPTIONS = --out "$(OUT)" $(if $(PARAMS),--params "$(PARAMS)") \
 	$(if $(DATA),--data "$(DATA)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") \
 	$(if $(BACKBONES),--backbones "$(BACKBONES)") $(if $(HEADS),--heads "$(HEADS)") \
 	$(if $(PROTOCOL),--protocol "$(PROTOCOL)") $(if $(MODEL),--model "$(MODEL)") \
-	$(if $(DROP_SMALL_CLASSES),--drop-small-classes)
+	$(if $(LABEL_FOLDER),--label-folder "$(LABEL_FOLDER)") $(if $(DROP_SMALL_CLASSES),--drop-small-classes)
 
 .PHONY: help run repro ui test test-all test-slow test-browser test-cluster test-docker test-s3 test-arm64 check images lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
-run: $(VENV)/run ## Run the pipeline: DATA= WEIGHTS= OUT= BACKBONES= HEADS= PROTOCOL= MODEL= PARAMS= DROP_SMALL_CLASSES=1
+run: $(VENV)/run ## Run the pipeline: DATA= WEIGHTS= OUT= BACKBONES= HEADS= PROTOCOL= MODEL= PARAMS= LABEL_FOLDER=top|parent DROP_SMALL_CLASSES=1
 	@$(BIN)/python -m pipelines run $(RUN_OPTIONS)
 
 repro: $(VENV)/run ## Run the same steps as DVC stages

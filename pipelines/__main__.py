@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from components.dataset.source.layout import LabelFolder
 from pipelines.cluster.commands import commands as cluster_commands
 from pipelines.console import wide_console
 from pipelines.data.commands import commands as data_commands
@@ -38,6 +39,9 @@ def run(
     drop_small_classes: Annotated[
         bool, typer.Option("--drop-small-classes", help="Drop classes too small to split.")
     ] = False,
+    label_folder: Annotated[
+        LabelFolder, typer.Option(help="Which folder is the class, where there are several levels.")
+    ] = "only",
     runner: Annotated[
         Literal["subprocess", "docker"], typer.Option(help="Steps as processes, or in their images.")
     ] = "subprocess",
@@ -54,7 +58,13 @@ def run(
         Default(params)
         if params
         else default_for(
-            source, out, settings, names_in(heads), protocol, drop_small_classes=drop_small_classes
+            source,
+            out,
+            settings,
+            names_in(heads),
+            protocol,
+            drop_small_classes=drop_small_classes,
+            label_folder=label_folder,
         )
     )
     if default.reason:
@@ -67,6 +77,7 @@ def run(
         heads=names_in(heads),
         protocol=protocol or default.protocol,
         drop_small_classes=drop_small_classes,
+        label_folder=label_folder,
         note=default.reason,
     )
     chosen = with_model_name(chosen, data, model)
@@ -92,7 +103,9 @@ def compile_(
 
 @app.command()
 def compare_reports(
-    a: Annotated[Path, typer.Argument(help="A per-class report: label,precision,recall,f1,support.")],
+    a: Annotated[
+        Path, typer.Argument(help="A per-class report: label,precision,recall,f1,support, or scikit-learn's.")
+    ],
     b: Annotated[Path, typer.Argument(help="Another one, of the same classes.")],
     accuracy_a: Annotated[str, typer.Option(help="Accuracy published with A, from 0 to 1.")] = "",
     accuracy_b: Annotated[str, typer.Option(help="Accuracy published with B, from 0 to 1.")] = "",

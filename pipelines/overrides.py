@@ -21,6 +21,7 @@ def override(
     heads: Sequence[str] = (),
     protocol: str = "",
     drop_small_classes: bool = False,
+    label_folder: str = "only",
     note: str = "",
 ) -> Params:
     """The params with the values that are given; empty ones change nothing.
@@ -31,6 +32,8 @@ def override(
     dataset: dict[str, object] = {"source": source} if source else {}
     if drop_small_classes:
         dataset["drop_small_classes"] = True
+    if label_folder != "only":
+        dataset["label_folder"] = label_folder
     features: dict[str, object] = {"weights": weights} if weights else {}
     if backbones or weights:
         features["backbones"] = list(backbones) or [DEFAULT_WEIGHTS_BACKBONE, *params.features.networks]

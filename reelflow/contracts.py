@@ -77,6 +77,13 @@ class FrameShard(Document):
     clip_ids: tuple[str, ...]
 
 
+class Alike(Document):
+    """Two clips of different groups that look the same."""
+
+    paths: tuple[str, str]
+    splits: tuple[Split, Split]
+
+
 class FramesReport(Report):
     """`frames.json`: uniformly spread frames of every clip."""
 
@@ -88,6 +95,7 @@ class FramesReport(Report):
     jpeg_quality: int
     shards: tuple[FrameShard, ...]
     quarantined: tuple[Rejected, ...]
+    alike: tuple[Alike, ...] = Field(default=(), description="near-duplicates in different groups")
 
 
 class Preprocessing(Document):
@@ -421,6 +429,7 @@ class ReleaseReport(Report):
     gates: tuple[Gate, ...]
     comparison: Comparison | None = Field(default=None, description="null if there is no other champion")
     explanation: str
+    warnings: tuple[str, ...] = Field(default=(), description="what to know before trusting the result")
     note: str = Field(default="", description="why these params; from the params")
 
 
@@ -448,6 +457,7 @@ class Summary(Document):
     parity: Parity
     promoted: bool
     explanation: str
+    warnings: tuple[str, ...] = Field(default=(), description="what to know before trusting the result")
     note: str = Field(default="", description="why these params; from the params")
     seconds: dict[str, float] = Field(default={}, description="work of each task; set by the driver")
     wall_seconds: float = Field(default=0.0, description="of the last attempt; set by the driver")

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
@@ -42,6 +42,51 @@ def sha256_file(path: Path) -> str:
 def sha256_text(text: str) -> str:
     """Hex sha256 of a text in UTF-8; names of files may hold other bytes too."""
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+
+
+def shown_path(path: str) -> str:
+    """A path as text; bytes that are not UTF-8 are escaped."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def _pass_over(_path: Path, _reason: str) -> None:
+    """Say nothing."""
+
+
+def walk_links(
+    top: Path, refuse: Callable[[Path, str], None] = _pass_over
+) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """As `os.walk`, sorted, links to folders followed, each real folder once.
+
+    Args:
+        top: the folder; callers may remove names from the folders of a place.
+        refuse: is told the folders that are not entered, and why.
+
+    Yields:
+        Each place, the names of its folders, and of its files.
+    """
+    real_top = top.resolve()
+    seen: dict[Path, Path] = {real_top: top}
+
+    def is_new(path: Path) -> bool:
+        real = path.resolve()
+        if path.is_symlink() and real.is_relative_to(real_top):
+            refuse(path, f"it is a link to {real.relative_to(real_top)} of this folder, which counts once")
+        elif real_top.is_relative_to(real):
+            refuse(path, "it is a link to a folder around this one")
+        elif (first := seen.setdefault(real, path)) != path:
+            refuse(path, f"it is the same folder as {first.relative_to(top)}, which counts once")
+        else:
+            return True
+        return False
+
+    def failed(error: OSError) -> None:
+        refuse(Path(error.filename), f"the folder cannot be opened: {error.strerror}")
+
+    for place, folders, names in os.walk(top, followlinks=True, onerror=failed):
+        folders.sort()
+        yield Path(place), folders, sorted(names)
+        folders[:] = [name for name in folders if is_new(Path(place, name))]
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -197,11 +242,22 @@ def fingerprint(path: Path) -> str:
     """Cheap identity of a file or folder: names, sizes and modification times below it."""
     if path.is_file():
         return sha256_file(path)
-    rows = []
-    for folder, folders, names in os.walk(path, followlinks=True):
-        folders.sort()
-        for name in sorted(names):
-            file = Path(folder, name)
-            stat = file.stat(follow_symlinks=True) if file.exists() else file.lstat()
-            rows.append(f"{file.relative_to(path)}\0{stat.st_size}\0{stat.st_mtime_ns}")
+    rows: list[str] = []
+
+    def refuse(place: Path, reason: str) -> None:
+        rows.append(f"{place.relative_to(path)}\0{reason}")
+
+    for folder, _, names in walk_links(path, refuse):
+        here = folder.relative_to(path)
+        rows.append(f"{here}/")
+        rows += [f"{here / name}\0{_state(folder / name)}" for name in names]
     return sha256_text("\n".join(rows))
+
+
+def _state(file: Path) -> str:
+    """Size, time of change and whether it may be read; of the link itself where it leads nowhere."""
+    try:
+        found = file.stat() if exists(file) else file.lstat()
+    except OSError as error:
+        return f"{error.strerror}"
+    return f"{found.st_size}\0{found.st_mtime_ns}" + ("" if os.access(file, os.R_OK) else "\0unreadable")

@@ -57,6 +57,11 @@ class DatasetParams(Section):
         min_length=1,
         description="folder of clips, recipe of generated ones (.yaml), or git+https:// or s3:// address",
     )
+    label_folder: Literal["only", "top", "parent"] = Field(
+        default="only",
+        description="the class: the only folder (further levels are an error), the topmost, or the clip's",
+    )
+    group_by_name: bool = Field(default=True, description="names of cameras and datasets define groups")
     split: Literal["group", "random"] = Field(description="cut by whole groups, or clip by clip")
     split_lists: SplitLists | None = Field(description="train and test lists, or null")
     validation: float = Field(gt=0, lt=1, description="fraction of all clips")
@@ -216,6 +221,12 @@ class ReleaseParams(Section):
     require_above_baselines: bool = Field(
         description="promote only what is clearly above its shortcut baselines"
     )
+    require_above_chance: bool = Field(
+        default=True,
+        description="promote only what is clearly above always answering the most frequent class",
+    )
+    min_class_recall: Fraction = Field(default=0.0, description="of the class that is recognised least")
+    min_class_clips: int = Field(default=5, ge=0, description="test clips of the class that has the fewest")
     note: str = Field(max_length=1000, description="for the report and the summary: why these values")
 
 

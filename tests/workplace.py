@@ -12,7 +12,7 @@ SMALL = {
     "dataset": {"validation": 0.2, "test": 0.3},
     "frames": {"count": 6, "shards": 3},
     "training": {"heads": ["gru", "single_frame"], "epochs": 5, "units": 16, "dense_units": 16},
-    "release": {"min_accuracy": 0.0},
+    "release": {"min_accuracy": 0.0, "require_above_chance": False, "min_class_clips": 0},
 }
 RECIPE = {"groups": 5, "clips_per_group": 1}
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from components.dataset.source.layout import LabelFolder
 from components.dataset.step import run
 from reelflow.commandline import run_command
 from reelflow.params import load_params
@@ -21,10 +22,14 @@ def main(
     drop_small_classes: Annotated[
         bool, typer.Option("--drop-small-classes", help="Drop classes too small for the split.")
     ] = False,
+    label_folder: Annotated[
+        LabelFolder, typer.Option(help="Which folder is the class, where there are several levels.")
+    ] = "only",
 ) -> None:
     """Probe every clip, set aside what cannot be used, and split the rest."""
     changes = {"source": source} if source else {}
-    flags = {"drop_small_classes": True} if drop_small_classes else {}
+    flags: dict[str, object] = {"drop_small_classes": True} if drop_small_classes else {}
+    flags |= {"label_folder": label_folder} if label_folder != "only" else {}
     section = load_params(params).with_values(dataset={**changes, **flags}).dataset
     perform(
         run,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from components.dataset.probing import Probed
-from components.dataset.source import FoundClip
+from components.dataset.source.clips import FoundClip
 from reelflow.contracts import Rejected
 from reelflow.errors import DataError
 

@@ -5,6 +5,7 @@ are not in a pack: every run finds their reason itself.
 """
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -31,8 +32,8 @@ class Pack(Document):
 
 
 def hash_clips(root: Path, paths: Iterable[str]) -> dict[str, Sha256]:
-    """The sha256 of every clip that is a file, by its path."""
-    files = [path for path in paths if (root / path).is_file()]
+    """The sha256 of every clip that is a readable file, by its path."""
+    files = [path for path in paths if os.path.isfile(root / path) and os.access(root / path, os.R_OK)]  # noqa: PTH113
     with ThreadPoolExecutor() as pool:
         return dict(zip(files, pool.map(lambda path: sha256_file(root / path), files), strict=True))
 

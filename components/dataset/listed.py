@@ -1,33 +1,47 @@
-"""Applies split lists to the available clips, which may be a part of the listed ones."""
+"""Applies a given split, of lists or folders, to the available clips."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from reelflow.contracts import Split
+from reelflow.contracts import SPLITS, Split
 from reelflow.errors import DataError
-from reelflow.progress import emit
 from reelflow.splitting.splits import Member
 
 Parts = dict[str, list[Member]]
 
 
 def parts_of(members: Sequence[Member], given: Mapping[str, Split]) -> Parts:
-    """The clips of the train list and of the test list.
+    """The clips of each given split.
 
     Raises:
-        DataError: no clip is listed.
+        DataError: no clip is in one.
     """
-    parts = {name: [m for m in members if given.get(m.path) == name] for name in ("train", "test")}
+    parts: Parts = {split: [] for split in SPLITS if split in given.values()}
+    for member in members:
+        if split := given.get(member.path):
+            parts[split].append(member)
     if members and not any(parts.values()):
         raise DataError(
             f"none of {len(members)} clips is in the split lists; the first clip is {members[0].path}, "
             f"the first one listed is {min(given)}: name the folder that the lists' paths start in"
         )
-    straddling = {m.group for m in parts["train"]} & {m.group for m in parts["test"]}
-    if straddling:
-        emit("notice", message=f"{len(straddling)} group(s) are in both lists: their clips may leak")
     return parts
+
+
+def leaks(parts: Parts, *, by_lists: bool) -> tuple[str, ...]:
+    """A warning about groups that the given split cuts; empty if it cuts none."""
+    splits: defaultdict[str, set[str]] = defaultdict(set)
+    for name, members in parts.items():
+        for member in members:
+            splits[member.group].add(name)
+    cut = sorted(group for group, found in splits.items() if len(found) > 1)
+    if not cut:
+        return ()
+    where = "both lists" if by_lists else "several of the split folders"
+    return (
+        f"{len(cut)} group(s) are in {where}: their clips may leak, and figures be too good; {cut[0]}, say",
+    )
 
 
 def presence(parts: Parts, given: Mapping[str, Split]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from components.dataset.content import reason_by_content
 from components.dataset.facts import SharedFacts, hash_clips
 from reelflow.errors import ClipError, disk_errors
 from reelflow.files import sha256_file
@@ -35,7 +36,10 @@ def probe_clip(path: Path) -> Probed:
     Raises:
         ClipError: the clip cannot be used.
     """
-    facts = probe(path)
+    try:
+        facts = probe(path)
+    except ClipError as error:
+        raise ClipError(reason_by_content(path) or str(error)) from error
     return Probed(sha256_file(path), path.stat().st_size, facts)
 
 
@@ -91,12 +95,12 @@ def _probe_missing(
 
 
 def _identity(root: Path, path: str) -> str:
-    """Path, size and time of change: another file of the same name is probed again."""
+    """Path, size and times of change: another file, or one with other rights, is probed again."""
     try:
         stat = (root / path).stat()
     except OSError:
         return path
-    return f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}"
+    return f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}"
 
 
 def _note(identity: str, outcome: Outcome) -> str:

@@ -1,12 +1,13 @@
-"""Splits the clips as params say: by group or clip by clip, freely or by split lists."""
+"""Splits the clips as params say: by group or clip by clip, freely, by split lists or by split folders."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from textwrap import shorten
 from typing import Literal
 
-from components.dataset.listed import Parts, explain_apart, parts_of, presence
+from components.dataset.listed import Parts, explain_apart, leaks, parts_of, presence
+from components.dataset.source.reasons import commonest
 from components.dataset.split_lists import read_lists
 from reelflow.contracts import SPLITS, Rejected, Split
 from reelflow.errors import DataError
@@ -16,6 +17,9 @@ from reelflow.splitting.splits import Member, split_by_group
 
 WHOLE: Mapping[str, int] = {"all": 3}
 LISTED: Mapping[str, int] = {"train": 2, "test": 1}
+GIVEN: Mapping[str, int] = {"train": 1, "validation": 1, "test": 1}
+NONE_GIVEN: Mapping[str, Split] = {}
+NONE_REFUSED: Mapping[str, Sequence[str]] = {}
 LONGEST_NOTICE = 400
 
 
@@ -31,12 +35,13 @@ class SplitResult:
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """How to split: `train` and `test` hold listed clips, `all` the clips to split freely.
+    """How to split: `train`, `validation` and `test` hold given clips, `all` the clips to split freely.
 
     Attributes:
         small: classes that are too small for every split, with their counts.
         needed: minimum per class, by part.
         unit: of `needed`.
+        crowded: small classes with enough clips, in too few groups.
     """
 
     parts: Parts
@@ -44,26 +49,35 @@ class SplitPlan:
     needed: Mapping[str, int]
     unit: Literal["clips", "groups"]
     notes: tuple[str, ...] = ()
+    crowded: frozenset[str] = frozenset()
 
 
-def split_clips(members: Sequence[Member], labels: Collection[str], params: DatasetParams) -> SplitResult:
+def split_clips(
+    members: Sequence[Member],
+    labels: Collection[str],
+    params: DatasetParams,
+    *,
+    folders: Mapping[str, Split] = NONE_GIVEN,
+    refused: Mapping[str, Sequence[str]] = NONE_REFUSED,
+) -> SplitResult:
     """Split the clips; classes that are too small are dropped if params say so.
 
     Args:
         members: the usable clips.
         labels: all classes, including those without a usable clip.
         params: fractions, lists, seed.
+        folders: the split of clips in split folders, by path; split lists come before it.
+        refused: the reasons why clips were refused, by label.
 
     Raises:
         DataError: a class is too small, or fewer than two classes are left.
         ParamsError: a list cannot be read.
     """
-    given = read_lists(params.split_lists) if params.split_lists else {}
+    given = read_lists(params.split_lists) if params.split_lists else folders
     plan = _plan(members, labels, given, params)
     if plan.small and not params.drop_small_classes:
-        raise DataError(_explain(plan))
-    for note in plan.notes:
-        emit("notice", message=shorten(note, LONGEST_NOTICE, placeholder=" ... (see dataset.json)"))
+        raise DataError(_explain(plan, refused))
+    tell(plan.notes)
     _check_classes_left(labels, plan.small)
     splits = _splits(plan, params)
     unlisted = [member.path for member in members if given and member.path not in given]
@@ -75,13 +89,18 @@ def _plan(
     members: Sequence[Member], labels: Collection[str], given: Mapping[str, Split], params: DatasetParams
 ) -> SplitPlan:
     parts = parts_of(members, given) if given else {"all": list(members)}
-    needed = LISTED if given else WHOLE
+    kind = "list" if params.split_lists else "folder"
+    needed = GIVEN if "validation" in parts else LISTED if given else WHOLE
     unit: Literal["clips", "groups"] = "clips" if params.split == "random" else "groups"
-    small = _too_small(parts, labels, needed, unit)
-    notes = presence(parts, given) if given else ()
+    small = _too_small(parts, labels, needed, unit, kind)
+    notes = (
+        *(presence(parts, given) if params.split_lists else ()),
+        *leaks(parts, by_lists=bool(params.split_lists)),
+    )
     if small and params.split_lists and params.split_lists.incomplete == "split":
         return _set_apart(parts, set(small), notes)
-    return SplitPlan(_without(parts, small), small, needed, unit, notes)
+    crowded = frozenset(small.keys() - _too_small(parts, labels, needed, "clips").keys())
+    return SplitPlan(_without(parts, small), small, needed, unit, notes, crowded)
 
 
 def _set_apart(parts: Parts, incomplete: set[str], notes: tuple[str, ...]) -> SplitPlan:
@@ -101,7 +120,10 @@ def _without(parts: Parts, labels: Collection[str]) -> Parts:
 
 def _splits(plan: SplitPlan, params: DatasetParams) -> dict[str, Split]:
     splits: dict[str, Split] = {}
-    if plan.parts.get("train"):
+    if "validation" in plan.parts:
+        given = {split: plan.parts[split] for split in SPLITS}
+        splits |= {member.path: split for split, members in given.items() for member in members}
+    elif plan.parts.get("train"):
         splits |= _split_train(plan.parts, params)
     if freely := plan.parts.get("all"):
         by_clip = params.split == "random" and not params.split_lists
@@ -136,7 +158,11 @@ def _split(
 
 
 def _too_small(
-    parts: Parts, labels: Collection[str], needed: Mapping[str, int], unit: Literal["clips", "groups"]
+    parts: Parts,
+    labels: Collection[str],
+    needed: Mapping[str, int],
+    unit: Literal["clips", "groups"],
+    kind: str = "list",
 ) -> dict[str, str]:
     """Classes that are too small for every split, with their counts."""
     small: dict[str, list[str]] = defaultdict(list)
@@ -147,22 +173,40 @@ def _too_small(
         for label in sorted(labels):
             clips, distinct = len(groups[label]), len(set(groups[label]))
             if (clips if unit == "clips" else distinct) < least:
-                where = "" if name == "all" else f" in the {name} list"
+                where = "" if name == "all" else f" in the {name} {kind}"
                 small[label].append(f"{clips} clip(s) in {distinct} group(s){where}")
     return {label: "; ".join(small[label]) for label in sorted(small)}
 
 
-def _explain(plan: SplitPlan) -> str:
+def _explain(plan: SplitPlan, refused: Mapping[str, Sequence[str]]) -> str:
     least = " and ".join(
         f"{count}" + ("" if name == "all" else f" in {name}") for name, count in plan.needed.items()
     )
-    lines = [f"  {label}: {found}" for label, found in plan.small.items()]
+    lines = [f"  {label}: {found}{_refusals(refused.get(label, ()))}" for label, found in plan.small.items()]
     return (
         f"{len(plan.small)} class(es) are too small to be in train, validation and test; each needs at least "
         f"{least} {plan.unit}:\n"
         + "\n".join(lines)
-        + "\nAdd clips, or drop these classes with --drop-small-classes"
+        + f"\n{_advice(plan, refused)}, or drop these classes with --drop-small-classes"
     )
+
+
+def _refusals(reasons: Sequence[str]) -> str:
+    return f", and {len(reasons)} refused: {commonest(reasons)}" if reasons else ""
+
+
+def _advice(plan: SplitPlan, refused: Mapping[str, Sequence[str]]) -> str:
+    repair = any(refused.get(label) for label in plan.small)
+    separate = ", say in groups.csv or by dataset.group_by_name: false that they are not of one recording"
+    return ("Repair the refused clips, add clips" if repair else "Add clips") + (
+        separate if plan.crowded else ""
+    )
+
+
+def tell(notes: Iterable[str]) -> None:
+    """Show notes on a terminal, long ones cut."""
+    for note in notes:
+        emit("notice", message=shorten(note, LONGEST_NOTICE, placeholder=" ... (see dataset.json)"))
 
 
 def _check_classes_left(labels: Collection[str], small: dict[str, str]) -> None:

@@ -1,13 +1,13 @@
 """Split lists, one clip per line, as UCF101's: `Class/v_Class_g01_c01.avi 1`."""
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from reelflow.contracts import Split
 from reelflow.errors import DataError, ParamsError
 from reelflow.params import SplitLists
 
-CLASS_NUMBER = re.compile(r" \d+$")
+CLASS_NUMBER = re.compile(r"[ \t,;]+\d+$")
 MAX_BYTES = 256 * 1024 * 1024
 
 
@@ -39,4 +39,9 @@ def _read(file: str) -> set[str]:
         raise ParamsError(f"dataset.split_lists: {file}: {error.strerror}; name an existing list") from error
     except UnicodeDecodeError as error:
         raise ParamsError(f"dataset.split_lists: {file} is not UTF-8 text") from error
-    return {CLASS_NUMBER.sub("", line.strip()) for line in lines if line.strip()}
+    return {_path(line.strip()) for line in lines if line.strip()}
+
+
+def _path(line: str) -> str:
+    """A path below the clips' folder, however it is written."""
+    return PurePosixPath(CLASS_NUMBER.sub("", line).replace("\\", "/")).as_posix()

@@ -1,23 +1,26 @@
 """The dataset step: probes, quarantines, deduplicates and splits the clips."""
 
 import json
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from components.dataset.duplicates import drop_duplicates
 from components.dataset.facts import KIND
 from components.dataset.generated.synthetic import generate
 from components.dataset.probing import NOTES, Probed, probe_all
-from components.dataset.source import FoundClip, find_clips
-from components.dataset.split import SplitResult, split_clips
+from components.dataset.source.clips import RECIPES, FoundClip, FoundClips, Reading, find_clips
+from components.dataset.source.reasons import commonest
+from components.dataset.split import SplitResult, split_clips, tell
 from components.dataset.table import write_table
 from reelflow.artifacts.clips import CLIPS, data_hash, row_of, write_clips
 from reelflow.charts.canvas import save
 from reelflow.charts.clips import draw_clips_per_class
 from reelflow.contracts import SPLITS, Clip, DatasetReport, Rejected
 from reelflow.errors import ClipError, DataError
-from reelflow.files import sha256_file, sha256_text
+from reelflow.files import sha256_file, sha256_text, write_csv
 from reelflow.objectstore.interface import ObjectStore
 from reelflow.objectstore.shards import SharedShards, shared_shards
 from reelflow.params import DatasetParams
@@ -25,7 +28,7 @@ from reelflow.progress import emit
 from reelflow.sources.cache import SourceNote
 from reelflow.splitting.splits import Member
 
-RECIPES = (".yaml", ".yml")
+REFUSED = "quarantined.csv"
 
 
 def run(
@@ -52,19 +55,62 @@ def run(
     """
     generated = source.suffix in RECIPES
     root = dataset / "clips" if generated else source
-    found, rejected = (generate(source, root), []) if generated else find_clips(source)
-    usable, broken = _probe(params, root, found, dataset / NOTES, shared_shards(store, KIND))
-    kept, duplicates = drop_duplicates(usable)
-    members = [Member(clip.path, clip.label, clip.group) for clip in kept]
-    result = split_clips(members, {clip_file.label for clip_file in found}, params)
+    found = FoundClips(tuple(generate(source, root))) if generated else find_clips(source, _reading(params))
+    tell(found.notes)
+    usable, broken = _probe(params, root, found.clips, dataset / NOTES, shared_shards(store, KIND))
+    left_out = [*found.rejected, *broken]
+    with _keeping(left_out, dataset):
+        if not usable:
+            first = f"the first one: {broken[0].path}: {broken[0].reason}"
+            raise DataError(
+                f"none of {len(found.clips)} clips can be used; {first}; in all: {_reasons(broken)}"
+            )
+        kept, duplicates = drop_duplicates(usable)
+        left_out += duplicates
+        result = _split(params, found, kept, left_out)
     clips = [
         _clip(clip_file, probed, result)
         for clip_file, probed in kept.items()
         if clip_file.path in result.splits
     ]
-    quarantined = [*rejected, *broken, *duplicates, *result.rejected]
+    result = replace(result, notes=(*found.notes, *result.notes))
     origin = SourceNote.read(note) if note else _note(params, source, clips, generated=generated)
+    quarantined = [*left_out, *result.rejected]
     return _write(origin, clips, quarantined, result, generated=generated, dataset=dataset)
+
+
+def _reading(params: DatasetParams) -> Reading:
+    return Reading(params.label_folder, params.group_by_name)
+
+
+def _split(
+    params: DatasetParams, found: FoundClips, kept: Iterable[FoundClip], left_out: Iterable[Rejected]
+) -> SplitResult:
+    labels = {clip.path: clip.label for clip in found.clips}
+    refused: defaultdict[str, list[str]] = defaultdict(list)
+    for one in left_out:
+        if one.path in labels:
+            refused[labels[one.path]].append(one.reason)
+    members = [Member(clip.path, clip.label, clip.group) for clip in kept]
+    return split_clips(members, set(labels.values()), params, folders=found.splits, refused=refused)
+
+
+@contextmanager
+def _keeping(left_out: Sequence[Rejected], dataset: Path) -> Iterator[None]:
+    """Keep the reasons in a file where the step fails: it then writes no `dataset.json`."""
+    kept = dataset / REFUSED
+    kept.unlink(missing_ok=True)
+    try:
+        yield
+    except DataError as error:
+        if not left_out:
+            raise
+        write_csv(kept, ("path", "reason"), ((one.path, one.reason) for one in left_out))
+        raise DataError(f"{error}\n{kept} names the {len(left_out)} left out, with reasons") from error
+
+
+def _reasons(left_out: Iterable[Rejected]) -> str:
+    return commonest(one.reason for one in left_out)
 
 
 def _note(params: DatasetParams, source: Path, clips: Sequence[Clip], *, generated: bool) -> SourceNote:
@@ -88,11 +134,6 @@ def _probe(
             rejected.append(Rejected(path=clip_file.path, reason=str(outcome)))
         else:
             usable[clip_file] = outcome
-    if not usable:
-        first = rejected[0]
-        raise DataError(
-            f"none of {len(rejected)} clips can be used; the first one: {first.path}: {first.reason}"
-        )
     return usable, rejected
 
 
@@ -123,7 +164,8 @@ def _write(
     write_table(clips, dataset / "table.csv")
     save(draw_clips_per_class(clips), dataset / "clips_per_class.png")
     if quarantined:
-        emit("notice", message=f"{len(quarantined)} clip(s) left out; dataset.json has the reasons")
+        why = _reasons(quarantined)
+        emit("notice", message=f"{len(quarantined)} left out; dataset.json has the reasons: {why}")
     splits = Counter(clip.split for clip in clips)
     report = DatasetReport(
         source=origin.source,

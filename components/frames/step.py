@@ -7,6 +7,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from components.frames.alike import find_alike
 from components.frames.extract import Extracted, extract
 from components.frames.shards import (
     assign_shards,
@@ -18,11 +19,13 @@ from components.frames.shards import (
 )
 from components.frames.write import Finished, write_shard
 from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.frames import FrameStore
 from reelflow.contracts import Clip, DatasetReport, FramesReport
 from reelflow.errors import ClipError, DataError
 from reelflow.objectstore.interface import ObjectStore
 from reelflow.objectstore.shards import SharedShards, shared_shards
 from reelflow.params import FramesParams
+from reelflow.progress import emit
 from reelflow.progress import report as report_progress
 from reelflow.settings import Settings
 from reelflow.sources.fetch import bring_clips
@@ -58,7 +61,8 @@ def run(
         StorageError: the disk is full or read-only.
     """
     source = DatasetReport.open(dataset)
-    shards = part_of(assign_shards(read_clips(dataset), params.shards), part)
+    clips_of_all = read_clips(dataset)
+    shards = part_of(assign_shards(clips_of_all, params.shards), part)
     bring = partial(bring_clips, source, dataset, settings=settings)
     work = Extraction(params, bring, frames, shared_shards(store, KIND))
     finished = _finish_shards(work, shards)
@@ -84,7 +88,21 @@ def run(
         },
     )
     report.save(frames)
+    if not part:
+        report = report.model_copy(update={"alike": find_alike(FrameStore(frames), clips_of_all)})
+        _tell(report)
+        report.save(frames)
     return report
+
+
+def _tell(report: FramesReport) -> None:
+    if report.alike:
+        first, second = report.alike[0].paths
+        emit(
+            "notice",
+            message=f"{len(report.alike)} pair(s) of clips in different groups look the same, such "
+            f"as {first} and {second}: give them one group in groups.csv",
+        )
 
 
 @dataclass(frozen=True)

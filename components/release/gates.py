@@ -1,37 +1,47 @@
 """The gates between `challenger` and `champion`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from reelflow.contracts import BaselineComparison, BundleReport, Gate
+from components.release.chance import above_chance
+from reelflow.artifacts.evaluations import Candidate
+from reelflow.contracts import BundleReport, Gate, Interval
 from reelflow.params import ReleaseParams
 
 MEANINGS = {
     "min_accuracy": "accuracy on clips that were held out",
     "min_agreement": "agreement with Keras",
+    "min_class_recall": "lowest share of a class that is recognised",
+    "min_class_clips": "lowest number of test clips of a class",
     "max_accuracy_drop": "accuracy lost in conversion",
     "max_size_mb": "size of the bundle",
     "require_above_baselines": "lowest lead over a shortcut baseline beyond noise",
+    "require_above_chance": "lead over always answering the most frequent class beyond noise",
 }
 
 
-def check_gates(
-    params: ReleaseParams, bundle: BundleReport, baselines: Sequence[BaselineComparison]
-) -> tuple[Gate, ...]:
-    """Every gate, with the name of its limit in params.yaml."""
-    parity = bundle.parity
+def check_gates(params: ReleaseParams, bundle: BundleReport, chosen: Candidate) -> tuple[Gate, ...]:
+    """Every gate, with the name of its limit in params.yaml.
+
+    Raises:
+        BundleError: the scores of the classifier are damaged.
+    """
+    parity, classes = bundle.parity, chosen.report.per_class
     found = {
         "min_accuracy": bundle.accuracy if parity.seen else parity.litert_accuracy,
+        "min_class_recall": min((row.recall for row in classes if row.support), default=0.0),
+        "min_class_clips": float(min(row.support for row in classes)),
         "min_agreement": parity.agreement,
         "max_accuracy_drop": parity.keras_accuracy - parity.litert_accuracy,
         "max_size_mb": bundle.size_bytes / 1e6,
     }
     gates = [_gate(name, round(value, 9), getattr(params, name)) for name, value in found.items()]
-    return (*gates, *([_baselines_gate(baselines)] if params.require_above_baselines else []))
+    return (*gates, *_leads(params, chosen))
 
 
 def amount(gate: Gate, value: float) -> str:
     """The value of a gate with its unit."""
-    return f"{value:.3g} MB" if gate.name.endswith("mb") else f"{100 * value:.4g} %"
+    units = {"max_size_mb": f"{value:.3g} MB", "min_class_clips": f"{value:.0f} test clips"}
+    return units.get(gate.name, f"{100 * value:.4g} %")
 
 
 def bound(gate: Gate) -> str:
@@ -51,9 +61,19 @@ def _gate(name: str, found: float, limit: float) -> Gate:
     return Gate(name=name, found=found, limit=limit, passed=passed)
 
 
-def _baselines_gate(baselines: Sequence[BaselineComparison]) -> Gate:
-    """The gate on baselines; without a clear lead over every baseline its value is at most 0."""
-    leads = [baseline.difference_interval.low for baseline in baselines]
-    passed = bool(baselines) and all(baseline.clearly_above for baseline in baselines)
-    lowest = min(leads) if passed else min([0.0, *leads])
-    return Gate(name="require_above_baselines", found=round(lowest, 9), limit=0.0, passed=passed)
+def _leads(params: ReleaseParams, chosen: Candidate) -> Iterator[Gate]:
+    """The gates on other classifiers that the chosen one must beat."""
+    if params.require_above_chance:
+        paired = above_chance(chosen)
+        yield _lead("require_above_chance", [paired.interval], passed=paired.is_clearly_better)
+    if params.require_above_baselines:
+        baselines = chosen.report.baselines
+        passed = bool(baselines) and all(baseline.clearly_above for baseline in baselines)
+        differences = [baseline.difference_interval for baseline in baselines]
+        yield _lead("require_above_baselines", differences, passed=passed)
+
+
+def _lead(name: str, differences: Sequence[Interval], *, passed: bool) -> Gate:
+    """A gate on leads; without a clear one over each its value is at most 0."""
+    lowest = min((difference.low for difference in differences), default=0.0)
+    return Gate(name=name, found=round(lowest if passed else min(0.0, lowest), 9), limit=0.0, passed=passed)

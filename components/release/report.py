@@ -15,6 +15,7 @@ from components.release.gates import MEANINGS, amount, bound
 from components.release.report_text import points, signed_span, span
 from components.release.sections import uncertainty
 from components.release.stills import strips
+from components.release.warnings import leaked_groups, tested_groups
 from reelflow import __version__
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import Candidate
@@ -23,7 +24,6 @@ from reelflow.charts.canvas import inline
 from reelflow.charts.clips import draw_clips_per_class
 from reelflow.contracts import (
     BundleReport,
-    Clip,
     DatasetReport,
     FramesReport,
     Rejected,
@@ -85,8 +85,8 @@ def _contents(run: RunFolders) -> dict[str, Any]:
         "chosen": chosen.report,
         "right": sum(row[place] for place, row in enumerate(chosen.report.confusion)),
         "guess": max(sum(row) for row in chosen.report.confusion) / len(chosen.report.truth),
-        "test_groups": _groups(clips, chosen),
-        "leaked_groups": _leaked(clips, chosen),
+        "test_groups": tested_groups(clips.values(), chosen),
+        "leaked_groups": leaked_groups([*clips.values()], chosen),
         "charts": [draw_candidate(candidate) for candidate in run.candidates],
         "strips": strips(chosen, clips, FrameStore(run.frames)),
         "dataset": dataset,
@@ -98,17 +98,6 @@ def _contents(run: RunFolders) -> dict[str, Any]:
         "provenances": _provenances(run),
         "version": __version__,
     }
-
-
-def _groups(clips: dict[str, Clip], candidate: Candidate) -> set[str]:
-    return {clips[clip_id].group for clip_id in candidate.report.clip_ids if clip_id in clips}
-
-
-def _leaked(clips: dict[str, Clip], candidate: Candidate) -> set[str]:
-    """Groups that are in both the training and the test clips; empty for protocols with folds."""
-    if candidate.report.training.protocol != "holdout":
-        return set()
-    return _groups(clips, candidate) & {clip.group for clip in clips.values() if clip.split == "train"}
 
 
 def _table(path: Path) -> list[list[str]]:

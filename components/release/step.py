@@ -9,6 +9,8 @@ from components.release.gates import check_gates
 from components.release.report import RunFolders, write_report
 from components.release.report_text import explain
 from components.release.tables import write_tables
+from components.release.warnings import warnings
+from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import Candidate, read_candidates
 from reelflow.contracts import BundleReport, Comparison, DatasetReport, FramesReport, ReleaseReport
 from reelflow.edge.bundle import open_bundle
@@ -23,11 +25,12 @@ HEADLINES = ("accuracy", "top5_accuracy", "macro_f1")
 
 @dataclass(frozen=True)
 class Challenger:
-    """A bundle to release, its folder, its evaluation, and the frames of its test clips."""
+    """A bundle to release, its folder, its evaluation, the data set, and the frames of its test clips."""
 
     bundle: BundleReport
     folder: Path
     evaluation: Candidate
+    dataset: Path
     frames: Path
 
 
@@ -62,7 +65,7 @@ def run(
     converted = open_bundle(bundle).report
     ranked = _ranked(read_candidates(evaluations), converted)
     _check_same_data(converted, ranked, dataset, frames)
-    made = Challenger(converted, bundle, ranked[0], frames)
+    made = Challenger(converted, bundle, ranked[0], dataset, frames)
     outcome = _release(params, made, registry)
     emit("notice", message=outcome.explanation)
     write_tables(release, ranked[0], ranked, converted, outcome)
@@ -118,7 +121,7 @@ def _release(params: ReleaseParams, made: Challenger, registry: Registry) -> Rel
     tags |= {metric: f"{value:.6g}" for metric, value in metrics.items()}
     version = registry.register(made.folder, model_name=name, tags=tags, evaluation=made.evaluation.folder)
     registry.set_alias(name, CHALLENGER, version)
-    gates = check_gates(params, bundle, made.evaluation.report.baselines)
+    gates = check_gates(params, bundle, made.evaluation)
     against = _compare(name, version, made, registry)
     beats = against is None or (isinstance(against, Comparison) and replaces(against))
     promoted = beats and all(gate.passed for gate in gates)
@@ -135,6 +138,9 @@ def _release(params: ReleaseParams, made: Challenger, registry: Registry) -> Rel
         gates=gates,
         comparison=against if isinstance(against, Comparison) else None,
         explanation=explain(bundle, name, version, gates, against, champion),
+        warnings=warnings(
+            params, made.evaluation, read_clips(made.dataset), FramesReport.open(made.frames).alike
+        ),
         note=params.note,
         metrics=metrics,
     )

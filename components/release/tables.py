@@ -40,6 +40,7 @@ def summarise(ranked: Sequence[Candidate], bundle: BundleReport, outcome: Releas
         parity=bundle.parity,
         promoted=outcome.promoted,
         explanation=outcome.explanation,
+        warnings=outcome.warnings,
         note=outcome.note,
     )
 

@@ -15,6 +15,8 @@ def print_summary(summary: Summary, out: Path, console: Console) -> None:
     console.print(_table(summary))
     console.print(_baselines(summary), highlight=False)
     console.print(summary.explanation, highlight=False, markup=False)
+    for warning in summary.warnings:
+        console.print(warning, style="yellow", highlight=False, markup=False)
     console.print(_times(summary), highlight=False)
     console.print(f"report  {out / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"bundle  {out / 'bundle'}", highlight=False, markup=False, soft_wrap=True)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from reelflow.files import sha256_file, sha256_text, write_text
+from reelflow.files import sha256_file, sha256_text, walk_links, write_text
 from reelflow.progress import track
 from reelflow.settings import Settings
 
@@ -35,11 +35,16 @@ def content_hash(folder: Path, settings: Settings) -> str:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in walk_links(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if not name.startswith(".") and Path(place, name).is_file():
-                yield os.path.relpath(Path(place, name), folder)
+            if not name.startswith(".") and _is_readable(place / name):
+                yield os.path.relpath(place / name, folder)
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether it is a file that this user may read: others cannot be used, and count when they can."""
+    return os.path.isfile(path) and os.access(path, os.R_OK)  # noqa: PTH113
 
 
 def _stat(path: Path) -> Row:

@@ -18,7 +18,7 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
 from components.dataset.generated.recipe import Motion, Poses, Recipe, read_recipe
-from components.dataset.source import FoundClip
+from components.dataset.source.clips import FoundClip
 from reelflow.errors import ClipError
 from reelflow.files import atomic
 from reelflow.progress import track

@@ -1,12 +1,13 @@
-"""Per-class reports as CSV: `label,precision,recall,f1,support`, ours and those of the studies."""
+"""Per-class reports: `label,precision,recall,f1,support`, ours, those of the studies and scikit-learn's."""
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from pipelines.studies.study_a.report_forms import Line, read_lines
 from reelflow.errors import DataError, ParamsError
 
 METRICS = ("precision", "recall", "f1")
@@ -14,6 +15,7 @@ COLUMNS = ("label", *METRICS, "support")
 MAX_BYTES = 16 * 1024 * 1024
 NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?", re.ASCII)
 LONGEST_NUMBER = 30
+FLOAT = Decimal("1e-12")  # of numbers with all digits, which are rounded in binary
 SHOWN = 60  # characters of an invalid number
 
 
@@ -27,9 +29,10 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class ClassReport:
-    """A per-class report, by label in the file's order."""
+    """A per-class report, by label in the file's order, and the accuracy that the file gives, if any."""
 
     rows: Mapping[str, ClassRow]
+    accuracy: Decimal | None = None
 
     @property
     def support(self) -> int:
@@ -49,7 +52,7 @@ class ClassReport:
 
         The longest one counts: others may have lost zeros at their end.
         """
-        return min(half_unit(row.metrics["recall"]) for row in self.rows.values())
+        return max(FLOAT, min(half_unit(row.metrics["recall"]) for row in self.rows.values()))
 
 
 def half_unit(value: Decimal) -> Decimal:
@@ -60,14 +63,15 @@ def half_unit(value: Decimal) -> Decimal:
 
 
 def read_class_report(path: Path) -> ClassReport:
-    """Read and check a per-class report; further columns are passed over.
+    """Read and check a per-class report; further columns and rows of averages are passed over.
 
     Raises:
         ParamsError: there is no such file.
         DataError: it is not a per-class report, or has an invalid value.
     """
     rows: dict[str, ClassRow] = {}
-    for where, values in read_rows(path, COLUMNS):
+    lines, accuracy = _lines(path, COLUMNS)
+    for where, values in _rows(lines, path, COLUMNS):
         label = values["label"].strip()
         if not label or label in rows:
             raise DataError(f"{where}: found the label {label!r}, expected a new one on each line")
@@ -75,7 +79,7 @@ def read_class_report(path: Path) -> ClassReport:
         rows[label] = ClassRow(metrics, _count(values["support"], f"{where}, support"))
     if not rows:
         raise DataError(f"{path} holds no classes below its header; expected one line a class")
-    return ClassReport(rows)
+    return ClassReport(rows, fraction(accuracy, f"{path}, accuracy") if accuracy else None)
 
 
 def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
@@ -85,24 +89,28 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str,
         ParamsError: there is no such file.
         DataError: too large, no CSV in UTF-8, or other columns.
     """
+    lines, _ = _lines(path, columns)
+    return _rows(lines, path, columns)
+
+
+def _lines(path: Path, columns: tuple[str, ...]) -> tuple[list[Line], str | None]:
+    """The lines of a file, and the accuracy that scikit-learn's averages give."""
     try:
         if not path.is_file():
             raise ParamsError(f"there is no file {path}: name a CSV file with the columns {_list(columns)}")
         if path.stat().st_size > MAX_BYTES:
             raise DataError(f"{path} is larger than {MAX_BYTES // 1024**2} MB: it is not a table of classes")
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            return _rows(((reader.line_num, values) for values in reader), path, columns)
+        return read_lines(path.read_bytes().decode("utf-8-sig"))
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a CSV file in UTF-8: {error}") from error
+    except ValueError as error:
+        raise DataError(f"{path} is not a report in JSON: {error}") from error
     except OSError as error:
         raise ParamsError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _rows(
-    lines: Iterator[tuple[int, list[str]]], path: Path, columns: tuple[str, ...]
-) -> list[tuple[str, dict[str, str]]]:
-    _, first = next(lines, (0, []))
+def _rows(lines: list[Line], path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
+    first = lines[0][1] if lines else []
     header = [name.strip() for name in first]
     missing = [name for name in columns if header.count(name) != 1]
     if missing:
@@ -111,7 +119,7 @@ def _rows(
             f"{_list(columns)} once"
         )
     rows = []
-    for line, values in lines:
+    for line, values in lines[1:]:
         where = f"{path}, line {line}"
         if values and len(values) != len(header):
             raise DataError(f"{where}: found {len(values)} values, expected {len(header)} as in the header")

@@ -89,7 +89,7 @@ class Named:
 
     @classmethod
     def read(cls, path: Path, accuracy: str = "", *, name: str = "") -> "Named":
-        """Read a report; its accuracy is the given one, or the one published in the table beside it.
+        """Read a report; its accuracy is the given one, the file's own, or the one published beside it.
 
         Raises:
             ParamsError: there is no such file, or the accuracy is no number from 0 to 1.
@@ -100,7 +100,7 @@ class Named:
             given = (
                 fraction(accuracy, f"the accuracy given for {path.name}")
                 if accuracy
-                else published_accuracy(path)
+                else report.accuracy or published_accuracy(path)
             )
         except DataError as error:
             raise (ParamsError(str(error)) if accuracy else error) from error

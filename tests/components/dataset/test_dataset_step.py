@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from reelflow.artifacts.clips import read_clips
 from reelflow.contracts import DatasetReport
 from reelflow.errors import DataError
 from reelflow.params import DatasetParams, load_params
+from tests.permissions import run_bound_by_rights
 from tests.videos import write_video
 
 SMALL = """\
@@ -272,3 +274,88 @@ def test_surveillance_fight_is_usable(shared_data, tmp_path):
     assert report.quarantined == ()
     assert report.metrics["clips"] == 239
     assert report.labels == ("fight", "no_fight")
+
+
+CONTENTS = {
+    "lfs.mp4": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
+    "page.mp4": (b"\xef\xbb\xbf\n<!DOCTYPE html><html><body>Too many requests</body></html>", "a web page"),
+    "error.mp4": (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "an XML document"),
+    "zeros.mp4": (bytes(4096), "begins with zeros"),
+    "noise.mp4": (b"\x93\x07 not a clip" * 99, "it is not a"),
+    "empty.mp4": (b"", "the file is empty"),
+}
+
+
+def test_files_that_are_no_clips_say_what_they_are(source, tmp_path):
+    for name, (content, _) in CONTENTS.items():
+        (source / "走る" / name).write_bytes(content)
+    reasons = reasons_of(run_on(source, tmp_path / "dataset"))
+    for name, (_, said) in CONTENTS.items():
+        assert said in reasons[f"走る/{name}"]
+
+
+def test_a_class_of_refused_clips_is_told_with_the_commonest_reasons_and_a_list(source, tmp_path):
+    (source / "jump").mkdir()
+    for number in range(4):
+        (source / f"jump/{number}.mp4").write_bytes(CONTENTS["lfs.mp4"][0])
+    (source / "jump/4.mp4").touch()
+    with pytest.raises(DataError) as refused:
+        run_on(source, tmp_path / "dataset")
+    said = str(refused.value)
+    assert "jump: 0 clip(s) in 0 group(s), and 5 refused: 4 it is a Git LFS pointer" in said
+    kept = tmp_path / "dataset/quarantined.csv"
+    assert f"{kept} names the 5 left out" in said
+    assert len(kept.read_text().splitlines()) == 6
+    assert not (tmp_path / "dataset/dataset.json").exists()
+    report = run_on(source, tmp_path / "dataset", drop_small_classes=True)
+    assert len(report.quarantined) == 5
+    assert not kept.exists()
+
+
+def test_clips_and_folders_without_permission_are_left_out(source, tmp_path):
+    for name in ("closed.mp4", "locked/in.mp4"):
+        write_video(source / "走る" / name, 3, seed=5)
+    (source / "走る/closed.mp4").chmod(0)
+    (source / "走る/locked").chmod(0)
+    ended = run_bound_by_rights(*command(source, tmp_path / "dataset"))
+    (source / "走る/locked").chmod(0o700)
+    assert ended.returncode == 0, ended.stderr
+    reasons = reasons_of(DatasetReport.open(tmp_path / "dataset"))
+    assert reasons == {
+        "走る/closed.mp4": "permission denied: give this user the right to read it",
+        "走る/locked": "the folder cannot be opened: Permission denied",
+    }
+    assert "2 left out" in ended.stderr
+
+
+def test_a_clip_that_becomes_readable_is_used(source, tmp_path):
+    write_video(source / "走る/closed.mp4", 3, seed=5).chmod(0)
+    arguments = command(source, tmp_path / "dataset")
+    assert run_bound_by_rights(*arguments).returncode == 0
+    (source / "走る/closed.mp4").chmod(0o600)
+    assert run_bound_by_rights(*arguments).returncode == 0
+    assert DatasetReport.open(tmp_path / "dataset").metrics["clips"] == 11
+
+
+def test_split_folders_are_the_split(tmp_path):
+    for split, label, number in product(("train", "val", "test"), ("grow", "shrink"), range(2)):
+        seed = len(split) + 10 * len(label) + 100 * number
+        write_video(tmp_path / "clips" / split / label / f"{number}.mp4", 3, seed=seed * 7 + ord(split[1]))
+    report = run_on(tmp_path / "clips", tmp_path / "dataset")
+    assert report.labels == ("grow", "shrink")
+    assert report.split_counts == {"train": 4, "validation": 4, "test": 4}
+    assert {(clip.path.split("/")[0], clip.split) for clip in read_clips(tmp_path / "dataset")} == {
+        ("train", "train"),
+        ("val", "validation"),
+        ("test", "test"),
+    }
+    assert "give the split (4 train, 4 validation, 4 test)" in report.notes[0]
+
+
+def test_linked_and_empty_class_folders_have_a_word(source, tmp_path):
+    source.joinpath("走る").rename(tmp_path / "elsewhere")
+    source.joinpath("走る").symlink_to(tmp_path / "elsewhere")
+    (source / "empty").mkdir()
+    report = run_on(source, tmp_path / "dataset")
+    assert (report.labels, report.metrics["clips"]) == (("run ä", "走る"), 10)
+    assert reasons_of(report) == {"empty": "the folder holds no clips: add some, or remove it"}

@@ -1,6 +1,7 @@
 """What params ask of the cut: fractions, given lists, small classes."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -245,3 +246,70 @@ def test_the_official_lists_fit_the_official_names(shared_data):
     assert (counts["train"] + counts["validation"], counts["test"]) == (9537, 3783)
     assert counts["validation"] == pytest.approx(1332, abs=60)
     assert len({(member.group, result.splits[member.path]) for member in members}) == 101 * 25
+
+
+FOLDERS = ("train", "validation", "test")
+
+
+def in_folders(*splits, clips=3):
+    members = [
+        Member(f"{split}/{label}/{number}.mp4", label, f"{label}{split}{number}")
+        for split in splits
+        for label in ("grow", "shrink")
+        for number in range(clips)
+    ]
+    return members, {member.path: member.path.split("/")[0] for member in members}
+
+
+def test_split_folders_are_followed():
+    members, folders = in_folders(*FOLDERS)
+    result = split_clips(members, labels_of(members), PARAMS, folders=folders)
+    assert (result.splits, result.notes) == (folders, ())
+
+
+def test_without_a_validation_folder_its_clips_come_from_train():
+    members, folders = in_folders("train", "test", clips=5)
+    splits = split_clips(members, labels_of(members), PARAMS, folders=folders).splits
+    assert {path for path, split in splits.items() if split == "test"} == {
+        path for path, split in folders.items() if split == "test"
+    }
+    assert set(splits.values()) == set(FOLDERS)
+
+
+def test_groups_in_several_split_folders_are_said():
+    members, folders = in_folders(*FOLDERS)
+    members = [replace(member, group=member.path[-5:]) for member in members]
+    with watched_by((notices := []).append):
+        (note,) = split_clips(members, labels_of(members), PARAMS, folders=folders).notes
+    assert note.startswith("3 group(s) are in several of the split folders")
+    assert notices[0]["message"] == note
+
+
+def test_a_class_that_a_split_folder_lacks_is_named_with_what_was_refused():
+    members, folders = in_folders(*FOLDERS)
+    members = [member for member in members if not member.path.startswith("test/grow")]
+    refused = {"grow": ["the file is empty", "the file is empty", "it is a web page"]}
+    with pytest.raises(DataError) as error:
+        split_clips(members, labels_of(members), PARAMS, folders=folders, refused=refused)
+    said = str(error.value)
+    assert (
+        "grow: 0 clip(s) in 0 group(s) in the test folder, and 3 refused: 2 the file is empty; 1 it" in said
+    )
+    assert "Repair the refused clips, add clips, or drop" in said
+
+
+def test_many_clips_in_few_groups_are_told_how_to_part_them():
+    members = [Member(f"{label}/{i}.mp4", label, label) for label in ("a", "b") for i in range(9)]
+    with pytest.raises(DataError, match=r"groups\.csv or by dataset\.group_by_name: false"):
+        split_clips(members, labels_of(members), PARAMS)
+
+
+def test_lists_may_have_tabs(tmp_path):
+    members = ucf101()
+    test = [member.path for member in members if member.group[-2:] in ("01", "02")]
+    train = [member.path for member in members if member.path not in test]
+    params = with_lists(tmp_path, train, test)
+    written = (tmp_path / "train.txt").read_bytes()
+    (tmp_path / "train.txt").write_bytes(written.replace(b" 1\r", b"\t1\r").replace(b"/", b"\\"))
+    splits = split_clips(members, labels_of(members), params).splits
+    assert {path for path, split in splits.items() if split == "test"} == set(test)

@@ -12,7 +12,7 @@ from reelflow.params import ReleaseParams, load_params
 from tests.fake_registry import MemoryRegistry
 from tests.fake_run import write_run
 
-PARAMS = load_params(Path("params.yaml")).release
+PARAMS = load_params(Path("params.yaml")).release.model_copy(update={"require_above_chance": False})
 LOW = {"min_accuracy": 0.1}
 
 

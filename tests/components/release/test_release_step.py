@@ -15,7 +15,7 @@ from reelflow.params import ReleaseParams, load_params
 from tests.fake_registry import MemoryRegistry
 from tests.fake_run import FakeRun, write_run
 
-PARAMS = load_params(Path("params.yaml")).release
+PARAMS = load_params(Path("params.yaml")).release.model_copy(update={"require_above_chance": False})
 
 
 @pytest.fixture
@@ -77,6 +77,8 @@ def test_conversion_losses_are_gates_too(tmp_path):
         "min_accuracy": True,
         "min_agreement": False,
         "max_accuracy_drop": False,
+        "min_class_recall": True,
+        "min_class_clips": True,
         "max_size_mb": True,
     }
 

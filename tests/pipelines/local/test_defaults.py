@@ -73,6 +73,14 @@ def test_clips_are_counted_by_name_and_groups_csv(tmp_path):
     assert count(named) == Counts(2, 1, 1)
 
 
+def test_split_folders_are_tested_as_they_are(tmp_path):
+    clips = make_clips(tmp_path, *(f"{split}/{name}/1.mp4" for split in ("train", "test") for name in "xy"))
+    assert count(clips) == Counts(4, 4, 2, given=True)
+    default = choose(Counts(239, 63, 20, given=True))
+    assert default.protocol == "holdout"
+    assert "folders give the split" in default.reason
+
+
 def test_classes_that_are_dropped_do_not_count(tmp_path):
     clips = make_clips(tmp_path, *(f"x/{i}.mp4" for i in range(4)), "y/1.mp4", "y/2.mp4")
     assert count(clips) == Counts(6, 6, 2)

@@ -51,5 +51,11 @@ def test_an_accuracy_bears_its_interval_and_the_baselines_stand_below():
     assert "8 s of work in the steps, 9 s since the start" in text
 
 
+def test_warnings_are_said():
+    assert "Warning: a [class] is never recognised." in shown(
+        summary(warnings=["Warning: a [class] is never recognised."])
+    )
+
+
 def test_a_run_without_baselines_says_so():
     assert "shortcut baselines: not measured" in shown(summary(baselines={}))

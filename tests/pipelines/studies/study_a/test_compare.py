@@ -214,3 +214,78 @@ def test_bad_input_of_the_command_is_one_line(files, tmp_path):
         assert ended.stderr.startswith("error: ")
         assert said in ended.stderr
         assert ended.stderr.count("\n") == 1
+
+
+SKLEARN = {
+    "run": {"precision": 0.5, "recall": 0.5, "f1-score": 0.5, "support": 2.0},
+    "walk": {"precision": 2 / 3, "recall": 1.0, "f1-score": 0.8, "support": 2.0},
+    "sit": {"precision": 1.0, "recall": 0.5, "f1-score": 2 / 3, "support": 2.0},
+    "accuracy": 2 / 3,
+    "macro avg": {"precision": 0.7222222222222222, "recall": 2 / 3, "f1-score": 0.6555, "support": 6.0},
+    "weighted avg": {"precision": 0.7222222222222222, "recall": 2 / 3, "f1-score": 0.6555, "support": 6.0},
+}
+BY_CLASS = """,precision,recall,f1-score,support
+run,0.5,0.5,0.5,2.0
+walk,0.6666666666666666,1.0,0.8,2.0
+sit,1.0,0.5,0.6666666666666666,2.0
+accuracy,0.6666666666666666,0.6666666666666666,0.6666666666666666,0.6666666666666666
+macro avg,0.7222222222222222,0.6666666666666666,0.6555,6.0
+weighted avg,0.7222222222222222,0.6666666666666666,0.6555,6.0
+"""
+BY_METRIC = "\n".join(
+    ",".join(column) for column in zip(*(line.split(",") for line in BY_CLASS.splitlines()), strict=True)
+)
+FRAME = {
+    label: values if isinstance(values, dict) else dict.fromkeys(SKLEARN["run"], values)
+    for label, values in SKLEARN.items()
+}
+FORMS = {
+    "by class": BY_CLASS,
+    "by metric": BY_METRIC,
+    "named index": "class" + BY_CLASS,
+    "excel": "\ufeff" + BY_CLASS.replace("\n", "\r\n"),
+    "json": json.dumps(SKLEARN),
+    "json of a frame": json.dumps(FRAME, indent=1),
+    "json of a frame on its side": json.dumps(
+        {name: {label: row[name] for label, row in FRAME.items()} for name in SKLEARN["run"]}
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_scikit_learn_s_reports_are_taken_in_the_forms_people_save(tmp_path, form):
+    report = read_class_report(write(tmp_path / "report", FORMS[form]))
+    assert list(report.rows) == ["run", "walk", "sit"]
+    assert [row.support for row in report.rows.values()] == [2, 2, 2]
+    assert [float(row.metrics["f1"]) for row in report.rows.values()] == [0.5, 0.8, 2 / 3]
+    assert float(report.accuracy) == 2 / 3
+
+
+def test_scikit_learn_s_report_is_compared_with_ours_and_its_accuracy_is_checked(tmp_path):
+    ours = write(tmp_path / "ours.csv", f"{HEADER}\nrun,0.5,1,0.6,2\nsit,1,1,1,2\nwalk,0.5,0.5,0.5,2\n")
+    found = compare_files(write(tmp_path / "theirs.csv", BY_CLASS), ours)
+    assert (found.a.accuracy, found.a.contradicts) == (pytest.approx(2 / 3), False)
+    assert (found.metrics.higher_in_a, found.metrics.higher_in_b, found.metrics.equal) == (3, 4, 2)
+    wrong = BY_CLASS.replace(",".join(["0.6666666666666666"] * 4), ",".join(["0.75"] * 4))
+    assert "A contradicts itself" in compare_files(write(tmp_path / "wrong.csv", wrong), ours).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"run": {"precision": 1}', "is not a report in JSON"),
+        ('{"run": {"precision": 1, "recall": 1, "f1-score": 1, "support": null}}', "support: found ''"),
+        ('{"run": {"precision": NaN, "recall": 1, "f1-score": 1, "support": 1}}', "precision: found 'NaN'"),
+        ('{"run": 1, "run": 2}', "'run' is there twice"),
+        ('{"precision": 1, "recall": 1, "f1-score": 1, "support": 1}', "a metric is not a table of classes"),
+        ("{" * 100_000, "is not a report in JSON"),
+        ('{"accuracy": 0.5}', "holds no classes"),
+        ("precision,recall,f1-score,support\n1,1,1,1\n", "expected each of label"),
+        (",precision,recall,f1-score,support\naccuracy,0.5,0.5,0.5,0.5\n", "holds no classes"),
+        (",run\nprecision,1\nrecall,1\nf1-score,1\nsupport,x\n", "support: found 'x'"),
+    ],
+)
+def test_what_is_no_report_of_scikit_learn_is_refused(tmp_path, content, said):
+    with pytest.raises(DataError) as refused:
+        read_class_report(write(tmp_path / "wrong.json", content))
+    assert said in str(refused.value)

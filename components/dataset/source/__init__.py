@@ -1,0 +1,1 @@
+"""Finds the clips of a source: their labels, groups and, in split folders, their splits."""

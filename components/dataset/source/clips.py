@@ -1,0 +1,143 @@
+"""Finds the clips of a source with their labels, groups and given splits."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from components.dataset.source.groups_csv import COLUMNS, Row, read_groups
+from components.dataset.source.labels import changed, check_twins, clean
+from components.dataset.source.layout import LabelFolder, given_splits, read_layout
+from components.dataset.source.listing import GROUPS, FolderListing, list_folder, list_names
+from components.dataset.source.naming import groups_by_name
+from components.dataset.source.reasons import commonest
+from reelflow.contracts import Rejected, Split
+from reelflow.errors import DataError
+
+RECIPES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class FoundClip:
+    """A file that may be a clip. `path` is relative to the source, with forward slashes."""
+
+    path: str
+    label: str
+    group: str
+
+
+@dataclass(frozen=True)
+class FoundClips:
+    """What was found in a source.
+
+    Attributes:
+        clips: sorted by path.
+        rejected: what is left out, each with its reason.
+        splits: by path, as split folders give them; empty without such folders.
+        notes: what a reader of the results should know.
+    """
+
+    clips: tuple[FoundClip, ...]
+    rejected: tuple[Rejected, ...] = ()
+    splits: Mapping[str, Split] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How names are read, as in params.
+
+    Attributes:
+        label_folder: which folder is the class, where there are several levels.
+        group_by_name: whether names that cameras and datasets give define groups.
+    """
+
+    label_folder: LabelFolder = "only"
+    group_by_name: bool = True
+
+
+def find_clips(source: Path, reading: Reading) -> FoundClips:
+    """Find the clips of a folder.
+
+    Raises:
+        DataError: there are no clips, `groups.csv` is wrong, or labels are not certain.
+    """
+    if not source.is_dir():
+        raise DataError(f"{source} is not a folder: expected {source}/<class>/<clip>")
+    return _found(list_folder(source), source, reading)
+
+
+def clips_among(names: Iterable[str], source: Path, reading: Reading) -> FoundClips:
+    """As `find_clips`, of files whose names are known; only `groups.csv` must be in the folder.
+
+    Raises:
+        DataError: as `find_clips`.
+    """
+    return _found(list_names(names), source, reading)
+
+
+def _found(listing: FolderListing, source: Path, reading: Reading) -> FoundClips:
+    listed = os.path.lexists(source / GROUPS)
+    found = _by_table(listing, source) if listed else _by_folders(listing, reading)
+    if not found.clips:
+        raise DataError(_explain_none(listing, source))
+    check_twins({clip.label: clip.path for clip in reversed(found.clips)})
+    return found
+
+
+def _by_table(listing: FolderListing, source: Path) -> FoundClips:
+    rows = read_groups(source, set(listing.files))
+    listed = {row.path for row in rows}
+    for path in listing.files:
+        if path not in listed:
+            listing.reject(path, f"it is not listed in {GROUPS}")
+    clips = sorted((_clip(row) for row in rows), key=lambda clip: clip.path)
+    splits, notes = given_splits(clip.path for clip in clips)
+    notes = (*notes, *changed(row.label for row in rows), *listing.note())
+    return FoundClips(tuple(clips), tuple(listing.rejected), splits, notes)
+
+
+def _by_folders(listing: FolderListing, reading: Reading) -> FoundClips:
+    layout = read_layout(listing.files, reading.label_folder)
+    labels = {path: clean(label) for path, label in layout.labels.items() if clean(label)}
+    for path in listing.files:
+        if path in layout.stray:
+            listing.reject(path, "it is in no class folder: move it into one")
+        elif path not in labels:
+            listing.reject(path, "the name of its class folder is blank: rename the folder")
+    named = groups_by_name(labels) if reading.group_by_name else None
+    groups = named.groups if named else {}
+    clips = [FoundClip(path, label, groups.get(path, path)) for path, label in sorted(labels.items())]
+    alone = sum(clip.group == clip.path for clip in clips)
+    notes = (
+        *layout.notes,
+        *changed(layout.labels.values()),
+        *(named.notes if named else ()),
+        *(_explain_alone(alone, len(clips)) if alone else ()),
+        *listing.note(),
+    )
+    return FoundClips(tuple(clips), tuple(listing.rejected), layout.splits, notes)
+
+
+def _clip(row: Row) -> FoundClip:
+    return FoundClip(row.path, clean(row.label), row.group)
+
+
+def _explain_alone(alone: int, clips: int) -> tuple[str]:
+    return (
+        f"{alone} of {clips} clips are groups of their own: without {GROUPS} ({','.join(COLUMNS)}) it is "
+        "unknown which clips are of the same recording",
+    )
+
+
+def _explain_none(listing: FolderListing, source: Path) -> str:
+    flat = [path for path in listing.files if "/" not in path]
+    if flat:
+        table = f": rename {listing.tables[0]} and its columns so" if listing.tables else ""
+        return (
+            f"{source} holds {len(flat)} clip(s) and no class folders: expected {source}/<class>/<clip>. "
+            f"A {GROUPS} beside the clips ({','.join(COLUMNS)}) does it without folders{table}; the group "
+            "of a clip is its recording"
+        )
+    left = f"; left out: {commonest(one.reason for one in listing.rejected)}" if listing.rejected else ""
+    return f"{source} holds no clips: expected {source}/<class>/<clip>{left}"

@@ -1,0 +1,148 @@
+"""`groups.csv`: path, label and group of every clip, as people and spreadsheets write it.
+
+Commas, semicolons or tabs; empty rows; paths with backslashes, or absolute ones inside the folder. What is
+not certain is an error that says what to write.
+"""
+
+import csv
+import unicodedata
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from components.dataset.source.labels import clean
+from components.dataset.source.listing import GROUPS
+from reelflow.errors import DataError
+
+COLUMNS = ("path", "label", "group")
+DELIMITERS = ",;\t"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One clip as `groups.csv` lists it. `label` is as written, `group` is cleaned."""
+
+    path: str
+    label: str
+    group: str
+
+
+def read_groups(source: Path, files: Collection[str]) -> list[Row]:
+    """Read `groups.csv`.
+
+    Args:
+        source: the folder that holds it.
+        files: the paths in the folder, by which other spellings of a path are recognised.
+
+    Raises:
+        DataError: a line is wrong; the message says which, and what to write.
+    """
+    path = source / GROUPS
+    lines = _lines(path)
+    header = [name.strip().lower() for name in lines[0][1]] if lines else []
+    for column in COLUMNS:
+        if header.count(column) != 1:
+            found = ", ".join(header) or "of an empty file"
+            problem = "twice" if column in header else "not there"
+            raise DataError(
+                f"{path} has the columns {found}; {column} is {problem}. "
+                f"Its first line must hold {', '.join(COLUMNS)} once each"
+            )
+    places = _Places(source, files)
+    rows: dict[str, Row] = {}
+    for number, values in lines[1:]:
+        row = _row(dict(zip(header, values, strict=False)), values, header, places, f"{path}, line {number}")
+        if rows.setdefault(row.path, row) != row:
+            raise DataError(f"{path}, line {number}: {row.path} is listed twice, with different values")
+    if rows and files and rows.keys().isdisjoint(files):
+        raise DataError(
+            f"none of the {len(rows)} clips that {path} lists is there; the first is {next(iter(rows))}, and "
+            f"the folder holds {min(files)}: write paths below the folder of {GROUPS}"
+        )
+    return list(rows.values())
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """The rows that are not empty, with their line numbers."""
+    if not path.is_file():
+        raise DataError(f"{path} is not a readable file: put the CSV file there, or remove it")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            delimiter = max(DELIMITERS, key=first.count)
+            reader = csv.reader(file, delimiter=delimiter)
+            return [(reader.line_num, row) for row in reader if any(value.strip() for value in row)]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a CSV file in UTF-8: {error}; save it as CSV in UTF-8") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}; change its rights") from error
+
+
+def _row(
+    named: dict[str, str], values: Sequence[str], header: Sequence[str], places: "_Places", where: str
+) -> Row:
+    given = [named.get(column, "").strip() for column in COLUMNS]
+    if not all(given):
+        raise DataError(f"{where}: found {given}; {', '.join(COLUMNS)} must all be given")
+    if any(value.strip() for value in values[len(header) :]):
+        raise DataError(
+            f"{where}: found {len(values)} values, expected {len(header)}: put values that hold the "
+            'separator in quotes ("...")'
+        )
+    path, label, group = (named[column] for column in COLUMNS)
+    if not clean(label) or not clean(group):
+        raise DataError(f"{where}: found {given}; label and group must hold visible characters")
+    return Row(places.find(path, where), label, clean(group))
+
+
+class _Places:
+    """Recognises the files of a folder by the ways in which people write their paths."""
+
+    def __init__(self, source: Path, files: Collection[str]) -> None:
+        self._roots = sorted({source.absolute().as_posix(), source.resolve().as_posix()})
+        self._files = files
+        self._composed = {_nfc(file): file for file in files}
+
+    def find(self, text: str, where: str) -> str:
+        """The path relative to the folder.
+
+        Raises:
+            DataError: it is not inside the folder.
+        """
+        if "\0" in text:
+            raise DataError(f"{where}: {text!r} is not a path: it has a zero byte")
+        for spelling in (text, text.strip(), text.strip().replace("\\", "/")):
+            path = self._relative(spelling)
+            if path in self._files:
+                return path
+            if _nfc(path) in self._composed:
+                return self._composed[_nfc(path)]
+        if not _is_inside(path):
+            raise DataError(f"{where}: {text} is outside of the folder; {self._advice(path)}")
+        return path
+
+    def _relative(self, text: str) -> str:
+        """Without the folder at its beginning, `.` and doubled slashes."""
+        for root in self._roots:
+            if text.startswith(f"{root}/"):
+                text = text.removeprefix(f"{root}/")
+        return PurePosixPath(text).as_posix()
+
+    def _advice(self, path: str) -> str:
+        """What to write instead: the file of the folder whose path ends alike, if there is one."""
+        parts = PurePosixPath(path).parts
+        ends = ("/".join(parts[start:]) for start in range(1, len(parts)))
+        alike = next((end for end in ends if end in self._files), None)
+        example = alike or min(self._files, default="class/clip.mp4")
+        return f"paths must be inside it: write {example}" + ("" if alike else ", say")
+
+
+def _is_inside(path: str) -> bool:
+    return not (
+        PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive or ".." in PurePosixPath(path).parts
+    )
+
+
+def _nfc(path: str) -> str:
+    return unicodedata.normalize("NFC", path)

@@ -1,0 +1,168 @@
+"""Labels and splits by folders: `<class>/<clip>`, `<split>/<class>/<clip>` or `<class>/<split>/<clip>`.
+
+A label is the name of the clip's folder. Further levels could mean a person, a day or a class; they are an
+error that shows the readings, unless `dataset.label_folder` chooses one.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+from reelflow.contracts import SPLITS, Split
+from reelflow.errors import DataError
+
+LabelFolder = Literal["only", "top", "parent"]
+SPLIT_FOLDERS: Mapping[str, Split] = {
+    **dict.fromkeys(("train", "training", "trainset", "train_set", "train_data"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "valset", "val_set", "val_data"), "validation"),
+    **dict.fromkeys(("test", "testing", "testset", "test_set", "test_data"), "test"),
+}
+Folders = Mapping[str, tuple[str, ...]]
+SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the folders say.
+
+    Attributes:
+        labels: by path, as the folder is called.
+        splits: by path; empty without split folders.
+        stray: clips without a class folder.
+        notes: what was recognised.
+    """
+
+    labels: Mapping[str, str]
+    splits: Mapping[str, Split]
+    stray: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def read_layout(paths: Sequence[str], label_folder: LabelFolder) -> Layout:
+    """Read labels and splits from the folders of clips.
+
+    Raises:
+        DataError: it is not certain which folder is the class.
+    """
+    folders = {path: PurePosixPath(path).parts[:-1] for path in paths}
+    inside = {path: names for path, names in folders.items() if names}
+    splits, below, notes = _take_splits(inside, label_folder)
+    classes = {path: names for path, names in below.items() if names}
+    if label_folder == "only" and any(len(names) > 1 for names in classes.values()):
+        raise DataError(_explain(folders, classes))
+    place = 0 if label_folder == "top" else -1
+    stray = tuple(path for path in paths if path not in classes)
+    labels = {path: names[place] for path, names in classes.items()}
+    return Layout(labels, {path: splits[path] for path in labels if path in splits}, stray, notes)
+
+
+def given_splits(paths: Iterable[str]) -> tuple[dict[str, Split], tuple[str, ...]]:
+    """Splits by the topmost folders, and a note on them; empty unless all of them are split folders.
+
+    Raises:
+        DataError: nothing is left to train on.
+    """
+    folders = {path: PurePosixPath(path).parts[:-1] for path in paths}
+    return _splits_at(0, folders) if _are_splits(0, folders) else ({}, ())
+
+
+def _take_splits(
+    folders: Folders, label_folder: LabelFolder
+) -> tuple[Mapping[str, Split], Folders, tuple[str, ...]]:
+    """The splits, the folders without those of splits, and notes."""
+    for level in (0, 1):
+        if not _are_splits(level, folders):
+            continue
+        if level == 0 and not any(len(names) > 1 for names in folders.values()):
+            if label_folder == "only":
+                raise DataError(_explain_without_classes(folders))
+            continue
+        splits, notes = _splits_at(level, folders)
+        left = {path: names[:level] + names[level + 1 :] for path, names in folders.items()}
+        return splits, left, notes
+    return {}, folders, ()
+
+
+def _are_splits(level: int, folders: Folders) -> bool:
+    """Whether every folder of a level is called like a split; those of classes, like two or more."""
+    if not folders or not all(len(names) > level for names in folders.values()):
+        return False
+    found = {_split_of(names[level]) for names in folders.values()}
+    return None not in found and (level == 0 or len(found) > 1)
+
+
+def _splits_at(level: int, folders: Folders) -> tuple[dict[str, Split], tuple[str, ...]]:
+    names = {path: parts[level] for path, parts in folders.items()}
+    splits = {path: SPLIT_FOLDERS[name.strip().casefold()] for path, name in names.items()}
+    found = set(splits.values())
+    shown = _some(sorted(set(names.values())))
+    if len(found) == 1:
+        return {}, (f"{shown} is the only split folder: its clips are split anew",)
+    if "train" not in found:
+        raise DataError(f"found the split folders {shown}, and no train: add train, or rename them")
+    if "test" not in found:
+        note = "there is no test folder: validation clips are taken from train, and val is the test"
+        return {path: "train" if split == "train" else "test" for path, split in splits.items()}, (
+            _counted(shown, splits),
+            note,
+        )
+    taken = () if "validation" in found else ("there is no val folder: validation clips come from train",)
+    return splits, (_counted(shown, splits), *taken)
+
+
+def _counted(shown: str, splits: Mapping[str, Split]) -> str:
+    counts = Counter(splits.values())
+    found = ", ".join(f"{counts[split]} {split}" for split in SPLITS if counts[split])
+    return f"the folders {shown} give the split ({found}), for the protocol holdout"
+
+
+def _split_of(name: str) -> Split | None:
+    return SPLIT_FOLDERS.get(name.strip().casefold())
+
+
+def _explain(folders: Folders, classes: Folders) -> str:
+    deepest = max(classes, key=lambda path: len(classes[path]))
+    readings = {
+        "top": {names[0] for names in classes.values()},
+        "parent": {names[-1] for names in classes.values()},
+    }
+    lines = [
+        f"  --label-folder {choice}: {len(labels)} class(es): {_some(sorted(labels))}"
+        for choice, labels in readings.items()
+    ]
+    return (
+        f"the class of a clip is not certain: there are folders within folders, as in {deepest!r}\n"
+        + "\n".join(lines)
+        + "\nChoose one (params: dataset.label_folder; make: LABEL_FOLDER=), or list the clips in groups.csv "
+        "(path,label,group)" + _half_split(folders)
+    )
+
+
+def _half_split(folders: Folders) -> str:
+    """A hint where some folders are called like splits and others are not."""
+    top = {names[0] for names in folders.values() if names}
+    splits = sorted(name for name in top if _split_of(name))
+    others = sorted(top - set(splits))
+    if not splits or not others:
+        return ""
+    return (
+        f". {_some(splits)} would be splits if every folder beside them were train, val or test; "
+        f"found {_some(others)}: move them elsewhere"
+    )
+
+
+def _explain_without_classes(folders: Folders) -> str:
+    names = _some(sorted({names[0] for names in folders.values()}))
+    return (
+        f"the folders {names} are called like splits and hold clips, as {min(folders)!r}, not class folders: "
+        "expected <split>/<class>/<clip>. List the clips in groups.csv (path,label,group), or say that these "
+        "folders are the classes with --label-folder parent (params: dataset.label_folder; make: "
+        "LABEL_FOLDER=)"
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

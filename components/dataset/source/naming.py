@@ -1,0 +1,155 @@
+"""Groups by the names that cameras, datasets and tools give to clips of one recording.
+
+| kind | names | group |
+|---|---|---|
+| UCF101 | `v_<Class>_g07_c02` | class and group |
+| Kinetics | `<id>_000010_000020` | the video |
+| GoPro | `GX010012`, `GL020012` (proxy), `GOPR0012`, `GP010012` | the recording, by its number |
+| date and time | `VID_20240105_100000`, `cam1 2024-01-05 10.00.30` | a camera's clips without a long pause |
+| numbered parts | `rec7_1`, `rec7_2`, `rec7 (3)`, `rec7-part2` | the name without the number |
+| one name | `a.mp4`, `a.lrv` in one folder | the name |
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+
+UCF101 = re.compile(r"v_(?P<name>.+)_g(?P<group>\d+)_c\d+")
+SEGMENT = re.compile(r"(?P<video>.+)_(?P<start>\d{1,6}(\.\d+)?)_(?P<end>\d{1,6}(\.\d+)?)")
+KINETICS_ID = 11  # characters of a video's id
+KINETICS_DIGITS = 6
+LONGEST_SEGMENT_S = 600
+GOPRO = re.compile(r"(?:G[HXLS](?:\d\d|[A-Z]{2})|GOPR|GP\d\d)(?P<number>\d{4})", re.IGNORECASE)
+TIMED = re.compile(
+    r"(?P<camera>.*?)(?<!\d)(?P<date>(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\3(?:0[1-9]|[12]\d|3[01]))"
+    r"(?:[-_ T.]{0,3}(?:at )?)(?P<time>(?:[01]\d|2[0-3])[-_.:h]?[0-5]\d(?:[-_.:m]?[0-5]\d)?)"
+    r"(?:\D.*|\d{3}(?:\D.*)?|)"
+)
+PART = re.compile(
+    r"(?P<name>.*[^\W_])"
+    r"(?:[ _.-]+(?:part|pt|clip|seg|segment|cut|take|scene|trim|copy|chunk|split)?[ _.-]?\d{1,4}"
+    r"| ?\(\d{1,3}\))",
+    re.IGNORECASE,
+)
+PAUSE = timedelta(minutes=30)
+LEAST_RECORDINGS = 3  # of a class, before `name_1`, `name_2` are parts rather than a numbering
+
+
+@dataclass(frozen=True)
+class NamedGroups:
+    """Groups by names.
+
+    Attributes:
+        groups: by path; clips without one are left out.
+        notes: how many clips each kind of names grouped.
+    """
+
+    groups: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def groups_by_name(labels: Mapping[str, str]) -> NamedGroups:
+    """Groups of clips whose names tell their recording.
+
+    Args:
+        labels: the label of every clip, by path.
+    """
+    groups: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for kind, find in KINDS.items():
+        left = {path: label for path, label in labels.items() if path not in groups}
+        found = find(left)
+        groups |= found
+        if len(set(found.values())) < len(found):
+            counts[f"{kind} ({len(found)} clips in {len(set(found.values()))} groups)"] += 1
+    notes = (f"groups by the clips' names: {', '.join(counts)}",) if counts else ()
+    return NamedGroups(groups, notes)
+
+
+def _ucf101(labels: Mapping[str, str]) -> dict[str, str]:
+    return {
+        path: f"{name['name']}_g{name['group']}" for path in labels if (name := UCF101.fullmatch(_stem(path)))
+    }
+
+
+def _kinetics(labels: Mapping[str, str]) -> dict[str, str]:
+    found = {path: SEGMENT.fullmatch(_stem(path)) for path in labels}
+    return {path: name["video"] for path, name in found.items() if name and _is_segment(name)}
+
+
+def _is_segment(name: re.Match[str]) -> bool:
+    """Whether two numbers are the start and the end of a segment, in seconds."""
+    start, end = name["start"], name["end"]
+    looks = "." in start + end or len(name["video"]) == KINETICS_ID
+    looks |= len(start) == len(end) == KINETICS_DIGITS
+    return looks and 0 < float(end) - float(start) <= LONGEST_SEGMENT_S
+
+
+def _gopro(labels: Mapping[str, str]) -> dict[str, str]:
+    """By the number of the recording; a trimmed or copied chapter has more behind it."""
+    found = {path: GOPRO.match(_stem(path)) for path in labels}
+    return {
+        path: f"GoPro {name['number']}"
+        for path, name in found.items()
+        if name and not _stem(path)[name.end() :][:1].isalnum()
+    }
+
+
+def _timed(labels: Mapping[str, str]) -> dict[str, str]:
+    """Clips of one camera, without a pause of `PAUSE` between the starts of two."""
+    cameras: defaultdict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for path in labels:
+        if (name := TIMED.fullmatch(_stem(path))) and (moment := _moment(name)):
+            cameras[name["camera"].strip(" _.-")].append((moment, path))
+    groups: dict[str, str] = {}
+    for camera, clips in cameras.items():
+        before = datetime.min
+        for moment, path in sorted(clips):
+            if moment - before >= PAUSE:
+                session = f"{camera} {moment:%Y-%m-%d %H:%M:%S}".strip()
+            groups[path], before = session, moment
+    return groups
+
+
+def _moment(name: re.Match[str]) -> datetime | None:
+    digits = re.sub(r"\D", "", name["date"] + name["time"])
+    try:
+        return datetime.strptime(digits.ljust(14, "0"), "%Y%m%d%H%M%S")
+    except ValueError:
+        return None
+
+
+def _parts(labels: Mapping[str, str]) -> dict[str, str]:
+    """`rec7_1` and `rec7_2`; in a class of `walk_1` to `walk_50` the number only tells clips apart."""
+    found = {path: name["name"] for path in labels if (name := PART.fullmatch(_stem(path)))}
+    recordings: defaultdict[str, set[str]] = defaultdict(set)
+    for path, recording in found.items():
+        recordings[labels[path]].add(recording)
+    groups = {path: name for path, name in found.items() if len(recordings[labels[path]]) >= LEAST_RECORDINGS}
+    several = {name for name, count in Counter(groups.values()).items() if count > 1}
+    whole = {path: _stem(path) for path in labels if path not in groups and _stem(path) in several}
+    return {path: name for path, name in groups.items() if name in several} | whole
+
+
+def _same_name(labels: Mapping[str, str]) -> dict[str, str]:
+    """Copies of a clip in other formats, beside each other."""
+    stems = {path: PurePosixPath(path).with_suffix("").as_posix() for path in labels}
+    counts = Counter(stem.casefold() for stem in stems.values())
+    return {path: stem.casefold() for path, stem in stems.items() if counts[stem.casefold()] > 1}
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path).stem
+
+
+KINDS = {
+    "UCF101": _ucf101,
+    "Kinetics": _kinetics,
+    "GoPro": _gopro,
+    "date and time": _timed,
+    "numbered parts": _parts,
+    "one name": _same_name,
+}

@@ -1,0 +1,65 @@
+"""Copies of a clip under other groups are found by what they show."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from components.frames.step import run
+from reelflow.contracts import FramesReport
+from reelflow.params import load_params
+from reelflow.settings import Settings
+from tests.videos import write_dataset
+
+
+def write_scene(
+    path: Path, seed: int, moves: int, *, size=(160, 120), quality="4", brighter=0, flat=False
+) -> Path:
+    """A blob that wanders before a background; `seed` is of the background, `moves` of its way."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    width, height = size
+    scene = np.random.default_rng(seed).integers(30, 200, (6, 8)).repeat(height // 6, 0).repeat(width // 8, 1)
+    way = np.random.default_rng(moves).uniform(0.2, 0.8, (20, 2)) * (height, width)
+    rows, columns = np.mgrid[:height, :width]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10, options={"qscale": quality})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for row, column in way:
+            blob = (rows - row) ** 2 + (columns - column) ** 2 < (height / 5) ** 2
+            image = np.full((height, width), 90) if flat else np.where(blob, 240, scene)
+            image = np.clip(image + brighter, 0, 255).astype(np.uint8)[..., None].repeat(3, 2)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def alike_in(folder: Path, *paths: Path) -> tuple[frozenset[str], ...]:
+    write_dataset(folder / "dataset", paths, folder / "clips")
+    params = load_params(Path("params.yaml")).frames
+    report = run(params, dataset=folder / "dataset", frames=folder / "frames", settings=Settings())
+    assert FramesReport.open(folder / "frames") == report
+    return tuple(frozenset(pair.paths) for pair in report.alike)
+
+
+@pytest.mark.parametrize(
+    "how", [{"quality": "20"}, {"size": (80, 60)}, {"brighter": 25}, {"size": (240, 120)}], ids=str
+)
+def test_copies_in_another_form_are_found(tmp_path, how):
+    clips = tmp_path / "clips"
+    one, copy = write_scene(clips / "a/one.mp4", 1, 1), write_scene(clips / "b/copy.mp4", 1, 1, **how)
+    other = write_scene(clips / "a/other.mp4", 2, 2)
+    assert alike_in(tmp_path, one, copy, other) == (frozenset({"a/one.mp4", "b/copy.mp4"}),)
+
+
+def test_clips_of_one_camera_and_plain_surfaces_are_not_copies(tmp_path):
+    clips = tmp_path / "clips"
+    moving = [write_scene(clips / f"a/{moves}.mp4", 1, moves) for moves in range(3)]
+    plain = [write_scene(clips / f"b/{name}.mp4", 1, 1, flat=True, brighter=name) for name in (0, 9)]
+    assert alike_in(tmp_path, *moving, *plain) == ()
+
+
+def test_copies_within_a_group_are_known_already(tmp_path):
+    clips = tmp_path / "clips"
+    one, copy = (write_scene(clips / f"{label}/one.mp4", 1, 1, quality=label) for label in ("4", "9"))
+    assert alike_in(tmp_path, one, copy) == ()
