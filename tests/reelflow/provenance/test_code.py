@@ -39,6 +39,7 @@ STEPS_BY_FILE = {
     "reelflow/artifacts/predictions.py": "baselines training evaluation conversion",
     "reelflow/backbones/inception_v3.py": "features conversion",
     "reelflow/backbones/thumbnail.py": "features baselines conversion",
+    "reelflow/backbones/tflite/windows.py": "features conversion",
     "reelflow/charts/canvas.py": "dataset evaluation release",
     "reelflow/charts/curves.py": "evaluation release",
     "reelflow/edge/drawing.py": "",
