@@ -23,6 +23,7 @@ STEPS_BY_FILE = {
     "components/__init__.py": ALL,
     "components/baselines/models.py": "baselines",
     "components/conversion/head.py": "conversion",
+    "components/dataset/source/naming.py": "dataset",
     "components/dataset/generated/synthetic.py": "dataset",
     "components/dataset/component.py": "",
     "components/evaluation/measures.py": "evaluation",
