@@ -60,7 +60,9 @@ class Workplace:
             stderr=subprocess.STDOUT,
         )
 
-    def run(self, out: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, out: Path, *arguments: str | Path, timeout_s: float = 280
+    ) -> subprocess.CompletedProcess[str]:
         process = self.start(out, *arguments)
-        output, _ = process.communicate(timeout=280)
+        output, _ = process.communicate(timeout=timeout_s)
         return subprocess.CompletedProcess(process.args, process.returncode, output)

@@ -28,8 +28,8 @@ status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text
 print(status["VmHWM"].split()[0])
 """
 REASONS = {
-    "hang": "stopped after 10 s (the time limit)",
-    "hang, deaf": "stopped after 10 s (the time limit)",
+    "hang": f"stopped after {LIMIT_S} s (the time limit)",
+    "hang, deaf": f"stopped after {LIMIT_S} s (the time limit)",
     "memory": "its frames do not fit into memory",
 }
 PARAMS = FramesParams(count=4, oversample=1, jpeg_quality=95, shards=2, clip_timeout_s=LIMIT_S)

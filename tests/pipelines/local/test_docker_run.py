@@ -22,12 +22,12 @@ def run(folder: Path, shared_data: Path, runner: str) -> Path:
     place = Workplace(folder)
     place.write_params(**SMALL)
     given = ("--data", shared_data / "clips" / "ut_interaction", "--weights", shared_data / "weights")
-    done = place.run(folder / "out", *given, "--model", "compared", "--runner", runner)
+    done = place.run(folder / "out", *given, "--model", "compared", "--runner", runner, timeout_s=800)
     assert done.returncode == 0, done.stdout
     return folder / "out"
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_containers_and_processes_agree(images, shared_data, tmp_path, monkeypatch):
     for variable in ONE_THREAD:  # the order of Keras's sums depends on the number of threads
         monkeypatch.delenv(variable, raising=False)
