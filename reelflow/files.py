@@ -179,14 +179,15 @@ def locked(path: Path, holder: str = "") -> Iterator[None]:
 def replace_folder(partial: Path, final: Path) -> None:
     """Replace the folder `final` by `partial`; `final` is always whole or absent."""
     old = final.with_name(f".{final.name}.old")
-    _remove(old)
+    remove(old)
     if final.is_symlink() or final.exists():
         final.replace(old)
     partial.replace(final)
-    _remove(old)
+    remove(old)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder, if it is there."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():

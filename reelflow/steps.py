@@ -7,7 +7,7 @@ same key resumes in the partial folder; a finished output with the same provenan
 """
 
 import os
-import shutil
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,6 +23,7 @@ from reelflow.files import (
     check_space,
     exists,
     locked,
+    remove,
     replace_folder,
     write_text,
 )
@@ -110,8 +111,9 @@ def _finish(
     )
     with lock, _foreign_errors(store), disk_errors(store):
         reused = reuse and _is_whole(final, provenance)
+        _check_replaceable(target, provenance)
         if not reused:
-            _check_replaceable(final, provenance.step)
+            _check_replaceable(final, provenance)
             partial.mkdir(parents=True, exist_ok=True)
             for leftover in partial.rglob(TEMPORARY):
                 leftover.unlink()
@@ -163,18 +165,24 @@ def _is_whole(folder: Path, provenance: Provenance) -> bool:
         return False
 
 
-def _check_replaceable(folder: Path, step: str) -> None:
-    """Refuse to replace anything but an older output of the same step."""
-    if folder.is_symlink() or not folder.exists():
+def _check_replaceable(path: Path, provenance: Provenance) -> None:
+    """Refuse to replace anything but an older output of the same step, a link to one, or an empty folder."""
+    if not os.path.lexists(path) or _is_output(path, provenance.step):
         return
-    with suppress(BundleError):
-        if Provenance.read(folder / PROVENANCE).step == step:
-            return
-    if not folder.is_dir() or any(folder.iterdir()):
+    if path.is_symlink() or not path.is_dir() or any(path.iterdir()):
         raise StorageError(
-            f"{folder} is not an output of the {step} step and is left unchanged: "
+            f"{path} is not an output of the {provenance.step} step and is left unchanged: "
             "choose another output folder, or remove it"
         )
+
+
+def _is_output(path: Path, step: str) -> bool:
+    """Whether a folder, or what a link leads to, is an output of a step; the link may have lost it."""
+    if path.is_symlink() and not path.exists():
+        return bool(re.fullmatch(rf"{step}-[0-9a-f]{{16}}", path.readlink().name))
+    with suppress(BundleError):
+        return Provenance.read(path / PROVENANCE).step == step
+    return False
 
 
 @contextmanager
@@ -190,9 +198,6 @@ def _foreign_errors(store: Path) -> Iterator[None]:
 
 
 def _link(target: Path, final: Path) -> None:
-    if target.is_symlink() or target.is_file():
-        target.unlink()
-    elif target.is_dir():
-        shutil.rmtree(target)
+    remove(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.symlink_to(os.path.relpath(final, target.parent.resolve()))

@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import re
+import secrets
 import shutil
 import time
 import warnings
@@ -15,7 +16,7 @@ from typing import IO
 import psutil
 from rich.console import Console
 
-from pipelines.local.run_folder import alone_in
+from pipelines.local.run_folder import LOCK, alone_in
 from pipelines.local.runners import Runner, Steps, open_steps
 from pipelines.local.source import check_source
 from pipelines.local.temporary import own_temporary
@@ -38,6 +39,7 @@ from reelflow.tracking.teachers import check_teachers
 from reelflow.video.views import check_views
 
 POLL_S = 0.1
+WRITTEN = ("bundle", "report.html", "run.json", "summary.json", "work")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")  # of kfp's messages
 
 
@@ -93,9 +95,15 @@ def _check_folders(params: Params, out: Path) -> None:
     """Refuse missing clips, and an output folder with files of the user."""
     check_source(params.dataset.source, out)
     bundle = out / "bundle"
-    if bundle.exists() and not (bundle / BundleReport.file_name).is_file():
+    if exists(bundle) and not exists(bundle / BundleReport.file_name):
         raise StorageError(
             f"{bundle} is not a bundle and is left unchanged: choose another output folder (--out)"
+        )
+    foreign = [name for name in WRITTEN if exists(out / name)]
+    if foreign and not exists(out / LOCK):
+        raise StorageError(
+            f"{out} has {', '.join(foreign)}, which no run wrote (there is no {LOCK} in it); they are left "
+            "unchanged: choose another output folder (--out)"
         )
 
 
@@ -111,7 +119,8 @@ def _state(params: Params, out: Path, settings: Settings) -> RunState:
             return found
     with disk_errors(out):
         (out / "work" / "events.jsonl").unlink(missing_ok=True)
-    return RunState(name=time.strftime("run-%Y%m%d-%H%M%S"), fingerprint=mark)
+    name = f"{time.strftime('run-%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+    return RunState(name=name, fingerprint=mark)
 
 
 def _finished_summary(out: Path) -> Summary | None:
