@@ -44,14 +44,13 @@ def pairs(params: Params) -> list[tuple[str, str]]:
 
 def task_names(params: Params) -> list[str]:
     """What the tasks are called, in the order in which they are built."""
-    names = [f"{backbone}-{head}" for backbone, head in pairs(params)]
     return [
         "dataset",
         "frames",
         "baselines",
         *(f"features {backbone}" for backbone in params.features.backbones),
-        *(f"training {name}" for name in names),
-        *(f"evaluation {name}" for name in names),
+        *(f"training {name}" for name in params.classifiers),
+        *(f"evaluation {name}" for name in params.classifiers),
         "conversion",
         "release",
     ]

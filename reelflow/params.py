@@ -206,6 +206,13 @@ class Params(Section):
     conversion: ConversionParams
     release: ReleaseParams
 
+    @property
+    def classifiers(self) -> tuple[str, ...]:
+        """What is trained and evaluated: `<backbone>-<head>`."""
+        return tuple(
+            f"{backbone}-{head}" for backbone in self.features.backbones for head in self.training.heads
+        )
+
     def with_values(self, **changes: dict[str, Any]) -> "Params":
         """Replace values: `with_values(dataset={"source": "clips"})`.
 

@@ -24,7 +24,11 @@ def main(
     perform(
         run,
         values.conversion,
-        options={"weights": weights or values.features.weights, "seed": str(values.features.seed)},
+        options={
+            "weights": weights or values.features.weights,
+            "seed": str(values.features.seed),
+            "candidates": ",".join(values.classifiers),
+        },
         inputs={"dataset": dataset, "frames": frames, "evaluations": evaluations},
         output={"bundle": bundle},
     )

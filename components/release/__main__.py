@@ -21,7 +21,15 @@ def main(
 ) -> None:
     """Register the bundle, promote it if it passes the gates, and write the report."""
     inputs = {"dataset": dataset, "frames": frames, "evaluations": evaluations, "bundle": bundle}
-    perform(run, load_params(params).release, inputs=inputs, output={"release": release}, reuse=False)
+    values = load_params(params)
+    perform(
+        run,
+        values.release,
+        options={"candidates": ",".join(values.classifiers)},
+        inputs=inputs,
+        output={"release": release},
+        reuse=False,
+    )
 
 
 if __name__ == "__main__":

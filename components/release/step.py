@@ -34,6 +34,7 @@ class Challenger:
 def run(
     params: ReleaseParams,
     *,
+    candidates: str = "",
     dataset: Path,
     frames: Path,
     evaluations: Path,
@@ -48,6 +49,7 @@ def run(
 
     Args:
         params: the model's name and the gates.
+        candidates: names of those that the report shows, comma-separated; empty for all that were evaluated.
         dataset: folder of the dataset step.
         frames: folder of the frames step.
         evaluations: folder of every candidate's evaluation.
@@ -60,7 +62,7 @@ def run(
         TrackingError: the registry refuses or is not reachable.
     """
     converted = open_bundle(bundle).report
-    ranked = _ranked(read_candidates(evaluations), converted)
+    ranked = _ranked(read_candidates(evaluations, candidates), converted)
     _check_same_data(converted, ranked, dataset, frames)
     made = Challenger(converted, bundle, ranked[0], frames)
     outcome = _release(params, made, registry)

@@ -60,14 +60,23 @@ class Candidate:
         return scores
 
 
-def read_candidates(folder: Path) -> list[Candidate]:
+def read_candidates(folder: Path, wanted: str = "") -> list[Candidate]:
     """Every candidate below `folder`, by name; copies of a candidate count once, with its model if kept.
 
+    Args:
+        folder: of evaluations.
+        wanted: names of the candidates to read, comma-separated; empty for all. DVC leaves the
+            evaluation of a head in place that is no longer in the params.
+
     Raises:
-        BundleError: no candidate found, one is damaged, or they were measured on different clips.
+        BundleError: none or not all candidates found, one is damaged, or they were measured on different
+            clips.
     """
     found: dict[str, Candidate] = {}
+    names = set(filter(None, wanted.split(",")))
     for path in sorted(folder.rglob(f"{CANDIDATES}/*/{EvaluationReport.file_name}")):
+        if names and path.parent.name not in names:
+            continue
         candidate = Candidate(path.parent, EvaluationReport.open(path.parent))
         known = found.get(candidate.name)
         if known and known.report != candidate.report:
@@ -75,6 +84,8 @@ def read_candidates(folder: Path) -> list[Candidate]:
         if known is None or not known.model.is_file():
             found[candidate.name] = candidate
     candidates = [found[name] for name in sorted(found)]
+    if missing := sorted(names - found.keys()):
+        raise BundleError(f"no evaluation of {', '.join(missing)} below {folder}: run the evaluation step")
     if not candidates:
         raise BundleError(f"no evaluated classifier below {folder}: run the evaluation step")
     _check_same_test(candidates)

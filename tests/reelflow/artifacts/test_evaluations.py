@@ -72,6 +72,15 @@ def test_candidates_of_other_clips_are_refused(tmp_path, other):
         read_candidates(tmp_path)
 
 
+def test_a_head_that_is_no_longer_in_the_params_is_no_candidate(tmp_path):
+    write(tmp_path, "gru", accuracy=0.9, data_hash="b" * 64)
+    write(tmp_path, "lstm", accuracy=0.5)
+    (found,) = read_candidates(tmp_path, "thumbnail-lstm")
+    assert found.name == "thumbnail-lstm"
+    with pytest.raises(BundleError, match=r"no evaluation of thumbnail-tcn below .* run the evaluation step"):
+        read_candidates(tmp_path, "thumbnail-lstm,thumbnail-tcn")
+
+
 def test_nothing_evaluated_is_an_error(tmp_path):
     with pytest.raises(BundleError, match="no evaluated classifier below"):
         read_candidates(tmp_path)
