@@ -20,6 +20,7 @@ from components.features.component import features
 from components.frames.component import frames
 from components.release.component import release
 from components.training.component import training
+from reelflow.backbones.weights import KEYWORDS
 from reelflow.params import Params
 
 NAME = "reelflow-training"
@@ -135,7 +136,10 @@ class Graph:
     def _features(self, backbone: str, part: str = "", **inputs: Any) -> Any:
         name = f"features {backbone} {part}".strip()
         section = self.params.features.narrowed_to(backbone)
-        return self._task(features, name, section, backbone=backbone, **inputs)
+        task = self._task(features, name, section, backbone=backbone, **inputs)
+        if section.weights not in KEYWORDS:  # a cluster's cache knows the path, not the files
+            task.set_caching_options(False)
+        return task
 
     def _train_and_evaluate(self, data: Any, baseline_scores: Any, embedded: dict[str, Any]) -> Any:
         """Unroll trainings and the chain of evaluations; returns the chain's end."""
@@ -146,7 +150,10 @@ class Graph:
             inputs = {"dataset": data, "features": embedded[backbone]}
             section = params.training.narrowed_to(head)
             how = {"head": head, "protocol": params.evaluation.protocol}
-            model = self._task(training, f"training {name}", section, **how, **inputs).output
+            trained = self._task(training, f"training {name}", section, **how, **inputs)
+            if section.teacher:  # an alias may move
+                trained.set_caching_options(False)
+            model = trained.output
             inputs |= {"model": model, "baselines": baseline_scores}
             task = self._task(evaluation, f"evaluation {name}", params.evaluation, **inputs, **last)
             last = {"previous": task.outputs["evaluation"]}

@@ -123,7 +123,7 @@ def link_file(source: Path, target: Path) -> None:
     """Make `target` the same file as `source` where the disk can, else a copy of it."""
     target.unlink(missing_ok=True)  # what a killed process left may be a link: writing to it would alter more
     try:
-        os.link(source, target)
+        os.link(source.resolve(), target)  # not the link that DVC may have put there
     except OSError:
         with source.open("rb") as read, target.open("wb") as written:
             shutil.copyfileobj(read, written, COPY_BYTES)  # copyfile() blames `source` for a full disk

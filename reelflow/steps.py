@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reelflow.documents import Report
-from reelflow.errors import BundleError, ReelflowError, StorageError, disk_errors
+from reelflow.errors import BundleError, ReelflowError, RegistryError, StorageError, disk_errors
 from reelflow.files import (
     TEMPORARY,
     check_space,
@@ -32,7 +32,7 @@ from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
 from reelflow.provenance.step import PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
-from reelflow.tracking.records import record_failure, record_folder
+from reelflow.tracking.records import forget_failure, record_failure, record_folder
 from reelflow.tracking.registry import MlflowRegistry
 
 ReportT = TypeVar("ReportT", bound=Report)
@@ -47,6 +47,7 @@ def perform(
     options: Mapping[str, str] | None = None,
     passing: Callable[[Settings], AbstractContextManager[Mapping[str, Path]]] = lambda _: nullcontext({}),
     reuse: bool = True,
+    seal: Callable[[Path], None] = lambda _: None,
     settings: Settings | None = None,
 ) -> ReportT:
     """Run a step, resume or reuse an earlier attempt, and emit its events.
@@ -60,6 +61,7 @@ def perform(
         options: further string arguments, such as the head's name.
         passing: provides further inputs that exist only while the step runs.
         reuse: reuse a finished output; false for a step with side effects.
+        seal: called with the finished output, after its provenance is written.
         settings: by default those of the environment.
 
     Raises:
@@ -76,14 +78,21 @@ def perform(
                 # KFP's folders hold links
                 given = {name: path.resolve() for name, path in {**inputs, **further}.items()}
                 provenance = describe_step(step, params, given, options or {})
-                folder, reused = _finish(run, params, provenance, given, output, settings, reuse)
+                folder, reused = _finish(run, params, provenance, given, output, settings, reuse, seal)
             report = _report_type(run).open(folder)
             if settings.events is None:
                 _record(settings, folder, given.values())
+                forget_failure(settings, task)
         except ReelflowError as error:
-            emit("failed", task=task, message=str(error), exit_code=error.exit_code)
+            kept = getattr(error, "output", None)
+            whole = {"folder": str(kept)} if kept else {}
+            emit("failed", task=task, message=str(error), exit_code=error.exit_code, **whole)
             if settings.events is None:
-                record_failure(settings, f"{task}: {error}")
+                record_failure(settings, task, str(error))
+            raise
+        except Exception as error:
+            if settings.events is None:
+                record_failure(settings, task, f"{type(error).__name__}: {error}")
             raise
         seconds = time.perf_counter() - started
         emit("finished", task=task, folder=str(folder), reused=reused, seconds=seconds)
@@ -98,6 +107,7 @@ def _finish(
     output: Mapping[str, Path],
     settings: Settings,
     reuse: bool,
+    seal: Callable[[Path], None],
 ) -> tuple[Path, bool]:
     """Finish the output; returns its folder and whether it was finished before."""
     work = settings.work
@@ -118,11 +128,19 @@ def _finish(
             for leftover in partial.rglob(TEMPORARY):
                 leftover.unlink()
             asked = asked_for(run, settings)
-            run(params, **provenance.options, **inputs, **{name: partial}, **asked)
+            problem = None
+            try:
+                run(params, **provenance.options, **inputs, **{name: partial}, **asked)
+            except RegistryError as error:  # the output is whole
+                problem = error
             write_text(partial / PROVENANCE, provenance.to_json())
+            seal(partial)
             replace_folder(partial, final)
         if work:
             _link(target, final)
+        if not reused and problem:
+            problem.output = final
+            raise problem
     return final, reused
 
 

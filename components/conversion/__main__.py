@@ -7,6 +7,7 @@ import typer
 
 from components.conversion.step import run
 from reelflow.commandline import run_command
+from reelflow.edge.seal import seal
 from reelflow.params import load_params
 from reelflow.steps import perform
 
@@ -31,6 +32,7 @@ def main(
         },
         inputs={"dataset": dataset, "frames": frames, "evaluations": evaluations},
         output={"bundle": bundle},
+        seal=seal,
     )
 
 

@@ -12,7 +12,8 @@ from components.release.tables import write_tables
 from reelflow.artifacts.evaluations import Candidate, read_candidates
 from reelflow.contracts import BundleReport, Comparison, DatasetReport, FramesReport, ReleaseReport
 from reelflow.edge.bundle import open_bundle
-from reelflow.errors import BundleError
+from reelflow.edge.seal import SUMS
+from reelflow.errors import BundleError, ReelflowError, RegistryError, StorageError, TrackingError
 from reelflow.params import ReleaseParams
 from reelflow.progress import emit
 from reelflow.tracking.registry import Registry
@@ -59,20 +60,49 @@ def run(
 
     Raises:
         BundleError: an input is damaged, or they do not belong together.
-        TrackingError: the registry refuses or is not reachable.
+        RegistryError: the registry refuses or is not reachable; the output is whole.
     """
-    converted = open_bundle(bundle).report
+    opened = open_bundle(bundle)
+    if not opened.is_sealed:
+        raise BundleError(f"{bundle} has no {SUMS}, so that nothing covers its lineage: run conversion again")
+    converted = opened.report
     ranked = _ranked(read_candidates(evaluations, candidates), converted)
     _check_same_data(converted, ranked, dataset, frames)
     made = Challenger(converted, bundle, ranked[0], frames)
-    outcome = _release(params, made, registry)
-    emit("notice", message=outcome.explanation)
+    problem: ReelflowError | None = None
+    try:
+        outcome = _release(params, made, registry)
+    except (TrackingError, StorageError) as error:
+        problem, outcome = error, _unregistered(params, made, error)
+    if problem is None:
+        emit("notice", message=outcome.explanation)
     write_tables(release, ranked[0], ranked, converted, outcome)
     write_report(
         RunFolders(dataset, frames, evaluations, bundle, ranked, converted, outcome, params), release
     )
     outcome.save(release)
+    if problem:
+        refused = RegistryError(f"{problem}; the report and the bundle are finished")
+        refused.exit_code = problem.exit_code
+        raise refused from problem
     return outcome
+
+
+def _unregistered(params: ReleaseParams, made: Challenger, problem: ReelflowError) -> ReleaseReport:
+    """The result where the registry refuses: version 0."""
+    name = made.bundle.name
+    return ReleaseReport(
+        name=name,
+        data_hash=made.bundle.data_hash,
+        model_name=params.model_name,
+        version=0,
+        promoted=False,
+        aliases=(),
+        gates=check_gates(params, made.bundle, made.evaluation.report.baselines),
+        explanation=f"{name} is not registered: {problem}",
+        note=params.note,
+        metrics=_metrics(made.evaluation, made.bundle),
+    )
 
 
 def _ranked(candidates: Sequence[Candidate], bundle: BundleReport) -> list[Candidate]:

@@ -26,7 +26,15 @@ from reelflow.backbones.registry import check_backbones
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import BundleReport, Summary
 from reelflow.documents import Document
-from reelflow.errors import ReelflowError, StepError, StorageError, WeightsError, disk_errors
+from reelflow.errors import (
+    ParamsError,
+    ReelflowError,
+    StepError,
+    StorageError,
+    TrackingError,
+    WeightsError,
+    disk_errors,
+)
 from reelflow.files import check_space, exists, fingerprint, replace_folder, sha256_text, write_text
 from reelflow.nets.heads import check_heads
 from reelflow.params import STEPS, Params
@@ -34,8 +42,14 @@ from reelflow.progress import Event
 from reelflow.provenance.code import code_hash
 from reelflow.settings import Settings
 from reelflow.sources.fetch import data_version
-from reelflow.tracking.records import finish_run, prepare, record_folder
-from reelflow.tracking.teachers import check_teachers
+from reelflow.tracking.records import (
+    finish_run,
+    forget_failure,
+    prepare,
+    record_failure,
+    record_folder,
+)
+from reelflow.tracking.teachers import check_teachers, teacher_version
 from reelflow.video.views import check_views
 
 POLL_S = 0.1
@@ -74,8 +88,12 @@ def run_local(
         settings = _of_run(settings, state, out)
         prepare(settings)
         with open_steps(runner, params, out, settings) as steps:
-            _run_pipeline(params, out, console, steps)
+            problem = _run_pipeline(params, out, console, steps)
         summary = _deliver(out, settings, started)
+        if problem:
+            told = f"report and bundle are in {out}; run the same command again to register the bundle"
+            console.print(told, markup=False, highlight=False, soft_wrap=True)
+            raise problem
         write_text(out / "run.json", state.model_copy(update={"finished": True}).to_json())
         return summary
 
@@ -93,6 +111,7 @@ def _check(params: Params) -> None:
 
 def _check_folders(params: Params, out: Path) -> None:
     """Refuse missing clips, and an output folder with files of the user."""
+    _check_names(out, Path.cwd(), params.dataset.source, params.features.weights, *params.training.teacher)
     check_source(params.dataset.source, out)
     bundle = out / "bundle"
     if exists(bundle) and not exists(bundle / BundleReport.file_name):
@@ -107,10 +126,18 @@ def _check_folders(params: Params, out: Path) -> None:
         )
 
 
+def _check_names(*paths: Path | str) -> None:
+    """Refuse what KFP would replace."""
+    for path in paths:
+        if "{{" in str(path):
+            raise ParamsError(f"{path} holds {{{{, which KFP replaces: choose a path without it")
+
+
 def _state(params: Params, out: Path, settings: Settings) -> RunState:
     """The state of the run in `out` if it has the same params, data and code, else a new one."""
-    given = map(Path, (params.features.weights, *params.training.teacher))
-    files = [fingerprint(path) for path in given if exists(path)]
+    weights = Path(params.features.weights)
+    files = [fingerprint(weights)] if exists(weights) else []
+    files += [teacher_version(teacher, settings) for teacher in params.training.teacher]
     files.append(data_version(params.dataset.source, settings))
     mark = sha256_text("\n".join([params.model_dump_json(), code_hash(*STEPS), *files]))
     with contextlib.suppress(ReelflowError):
@@ -138,7 +165,8 @@ def _of_run(settings: Settings, state: RunState, out: Path) -> Settings:
     return settings.model_copy(update=own)
 
 
-def _run_pipeline(params: Params, out: Path, console: Console, steps: Steps) -> None:
+def _run_pipeline(params: Params, out: Path, console: Console, steps: Steps) -> ReelflowError | None:
+    """Run all steps; returns a problem of MLflow beside which the results are whole."""
     settings = steps.settings
     log_path = out / "work" / "logs" / f"{settings.run_name}.log"
     with (
@@ -152,18 +180,27 @@ def _run_pipeline(params: Params, out: Path, console: Console, steps: Steps) -> 
         running = kfp_thread.submit(_run_kfp, params, out, steps, log)
         failure, records = _watch(running, settings, position, view, recorder)
     if failure or (error := running.exception()):
+        reason = failure or {"task": "a step", "message": COLORS.sub("", str(error))}
+        record_failure(settings, reason["task"], reason["message"])
         with contextlib.suppress(ReelflowError):  # report the failure of the step, not this one
             finish_run(settings, "FAILED")
         if failure is None:
             check_space(out)
-            told = COLORS.sub("", str(error))
+            told = reason["message"]
             raise StepError(f"a step exited without an error message ({told}); its output is in {log_path}")
         problem = StepError(f"{failure['task']}: {failure['message']}")
         problem.exit_code = failure["exit_code"]
+        if "folder" in failure:
+            return problem
         raise problem
-    for record in records:
-        record.result()
-    finish_run(settings, "FINISHED")
+    try:
+        for record in records:
+            record.result()
+        forget_failure(settings)
+        finish_run(settings, "FINISHED")
+    except TrackingError as refused:
+        return refused
+    return None
 
 
 @contextlib.contextmanager
@@ -243,10 +280,10 @@ def _deliver(out: Path, settings: Settings, started: float) -> Summary:
     seconds: dict[str, float] = {}
     events, _ = _read_events(settings.events, 0)
     for event in events:
-        if event["kind"] == "finished":
+        if event["kind"] in ("finished", "failed") and "folder" in event:
             done[event["task"]] = Path(event["folder"])
-            if not event["reused"] or event["task"] not in seconds:
-                seconds[event["task"]] = round(event["seconds"], 2)
+        if event["kind"] == "finished" and (not event["reused"] or event["task"] not in seconds):
+            seconds[event["task"]] = round(event["seconds"], 2)
     release = done["release"]
     with disk_errors(out):
         partial = out / ".bundle.partial"

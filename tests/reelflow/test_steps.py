@@ -14,7 +14,7 @@ import pytest
 
 from reelflow import steps
 from reelflow.contracts import FramesReport
-from reelflow.errors import BundleError, DataError, StorageError
+from reelflow.errors import BundleError, DataError, RegistryError, StorageError
 from reelflow.params import load_params
 from reelflow.provenance import step as provenance
 
@@ -285,3 +285,23 @@ def test_a_killed_step_gives_its_lock_back(tmp_path, source):
     assert second.returncode == 0
     assert time.monotonic() - begun < 50
     assert (tmp_path / "out" / "frames.json").exists()
+
+
+def test_an_output_is_kept_where_only_the_registry_refuses(tmp_path, source):
+    problem = RegistryError("MLflow is away")
+    with pytest.raises(RegistryError):
+        perform(make_run([], problem), source, tmp_path / "out")
+    assert (tmp_path / "out" / "payload").read_text() == "whole"
+    (failed,) = [event for event in events(tmp_path) if event["kind"] == "failed"]
+    assert (failed["folder"], failed["exit_code"]) == (str(tmp_path / "out"), 7)
+
+
+@pytest.mark.parametrize("error", [DataError("nothing usable"), ValueError("no such axis"), MemoryError()])
+def test_every_kind_of_crash_leaves_its_reason(tmp_path, source, monkeypatch, error):
+    monkeypatch.delenv("REELFLOW_EVENTS")
+    told: list[str] = []
+    monkeypatch.setattr(steps, "record_failure", lambda _, task, reason: told.append(f"{task}: {reason}"))
+    with pytest.raises(type(error)):
+        perform(make_run([], error), source, tmp_path / "out")
+    name = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
+    assert told == [f"frames: {name}{error}"]

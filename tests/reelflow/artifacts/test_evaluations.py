@@ -109,3 +109,16 @@ def test_files_are_linked_and_copied_where_links_are_refused(tmp_path, monkeypat
     link_folder(source, tmp_path / "copied")
     assert [path.name for path in (tmp_path / "copied").iterdir()] == ["evaluation.json"]
     assert (tmp_path / "copied" / "evaluation.json").read_text() == (source / "evaluation.json").read_text()
+
+
+def test_heads_are_compared_on_clips_that_all_have_scored(tmp_path):
+    """Linear heads have scored their training clips as well; a neural head has not."""
+    for head, accuracy, crossed in (("segment_linear", 0.6, 0.9), ("tile_linear", 0.7, 0.8)):
+        metrics = {"cross_validation_accuracy": crossed, "cross_validation_loss": 1.0}
+        metrics |= {"validation_accuracy": accuracy, "validation_loss": 1.0}
+        folder = tmp_path / "candidates" / f"thumbnail-{head}"
+        folder.mkdir(parents=True)
+        evaluation_report(head, metrics=metrics, training=training_report(head)).save(folder)
+    assert best_candidate(read_candidates(tmp_path)).name == "thumbnail-segment_linear"
+    write(tmp_path, "gru", accuracy=0.65)
+    assert best_candidate(read_candidates(tmp_path)).name == "thumbnail-tile_linear"
