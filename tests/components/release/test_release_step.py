@@ -221,4 +221,4 @@ def test_the_command_without_a_server_is_one_line_and_no_traceback(made, tmp_pat
     assert ended.stderr.startswith("error: no MLflow server answers at http://***@127.0.0.1:9")
     assert "secret" not in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert not (tmp_path / "release").exists()
+    assert "is not registered" in (tmp_path / "release" / "report.html").read_text()
