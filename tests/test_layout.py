@@ -39,6 +39,7 @@ USE_ENVIRONMENT = {
     "pipelines/local/temporary.py",  # TMPDIR, for libraries and processes
     "reelflow/nets/runtime.py",  # Keras
     "reelflow/sources/dvc.py",  # git and DVC
+    "reelflow/commandline.py",  # HOME and TMPDIR of libraries
     "reelflow/tracking/client.py",  # MLflow
 }
 """What configures a library, or passes on its configuration, that nothing but the environment can carry."""

@@ -197,14 +197,16 @@ class MlflowRegistry:
 
 def _save_model(bundle: Path, folder: Path) -> None:
     """Write the bundle as an MLflow model with its own code."""
-    with warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
+        # MLflow reads a path with ? or % as a URI, and refuses links that lead out, such as DVC's
+        plain = shutil.copytree(bundle, Path(place, "bundle"))
         warnings.simplefilter("ignore")  # MLflow warns of type hints in its own code
         import mlflow.pyfunc
 
         mlflow.pyfunc.save_model(
             folder,
             python_model=str(Path(__file__).with_name("pyfunc.py")),
-            artifacts={"bundle": str(bundle)},
+            artifacts={"bundle": str(plain)},
             code_paths=[str(PACKAGE)],
             pip_requirements=_requirements(),
         )
