@@ -22,10 +22,11 @@ run: $(VENV)/run ## Run the pipeline: DATA= WEIGHTS= OUT= BACKBONES= HEADS= PROT
 	@$(BIN)/python -m pipelines run $(RUN_OPTIONS)
 
 repro: $(VENV)/run ## Run the same steps as DVC stages
+	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/dvc config --local core.no_scm true
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 
 ui: $(VENV)/run ## Open MLflow on the runs so far
-	$(BIN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+	$(BIN)/mlflow ui --backend-store-uri "$$($(BIN)/python -c 'from reelflow.settings import Settings; print(Settings().tracking_uri)')"
 
 # Two workers, each with one thread: threads that wait for each other cost several times the work.
 PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/pytest

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from reelflow.backbones.tflite.cut import cut_at
 from reelflow.backbones.mobilenet_v2_quant import FILE, SIDE, TENSOR, open_network
+from reelflow.backbones.tflite.cut import cut_at
 from reelflow.video.decode import sample_frames
 
 FRAMES = 25

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from unicodedata import normalize
 
+from reelflow.files import sha256_text
 from reelflow.params import Params
 from reelflow.sources.address import is_remote
 
 DEFAULT_MODEL = "reelflow"
 DEFAULT_WEIGHTS_BACKBONE = "mobilenet_v2_quant"
+HASH_LETTERS = 6
 NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -72,8 +75,10 @@ def with_model_name(params: Params, data: Path | str | None, model: str) -> Para
 
 
 def model_name_of(data: str) -> str:
-    """The name in the registry for clips in a folder of this name."""
-    return f"{DEFAULT_MODEL}-{NO_NAME.sub('-', data)}"
+    """The name in the registry for clips in a folder of this name; a hash tells non-ASCII ones apart."""
+    name = normalize("NFC", data)
+    plain = NO_NAME.sub("-", name)
+    return f"{DEFAULT_MODEL}-{plain}" + ("" if name.isascii() else f"-{sha256_text(name)[:HASH_LETTERS]}")
 
 
 def names_in(text: str) -> list[str]:

@@ -20,10 +20,9 @@ from components.features.component import features
 from components.frames.component import frames
 from components.release.component import release
 from components.training.component import training
-from reelflow.errors import ParamsError
-from reelflow.nets.heads import TILED
+from reelflow.backbones.weights import KEYWORDS
+from reelflow.nets.candidates import candidates, name_of
 from reelflow.params import Params
-from reelflow.video.views import TILES
 
 NAME = "reelflow-training"
 DESCRIPTION = "Clips in, a verified TFLite classifier out"
@@ -40,32 +39,9 @@ def set_variables(task: Any, variables: Mapping[str, str]) -> None:
         task.set_env_variable(variable, value)
 
 
-def pairs(params: Params) -> list[tuple[str, str]]:
-    """Every (backbone, head) that is trained; heads of parts of the picture on backbones that have them.
-
-    Raises:
-        ParamsError: there is none.
-    """
-    features, heads = params.features, params.training.heads
-    tiles = TILES.keys() & set(features.views)
-    found = [
-        (backbone, head)
-        for backbone in features.backbones
-        for head in heads
-        if head not in TILED or tiles or features.has_windows(backbone)
-    ]
-    if not found:
-        raise ParamsError(
-            f"{', '.join(heads)} needs parts of the picture, but features.views has no tiles and no backbone "
-            f"({', '.join(features.backbones)}) has windows: add tiles to features.views, or a network with "
-            "windows to features.networks"
-        )
-    return found
-
-
 def task_names(params: Params) -> list[str]:
     """What the tasks are called, in the order in which they are built."""
-    names = [f"{backbone}-{head}" for backbone, head in pairs(params)]
+    names = [name_of(*pair) for pair in candidates(params)]
     return [
         "dataset",
         "frames",
@@ -157,18 +133,24 @@ class Graph:
     def _features(self, backbone: str, part: str = "", **inputs: Any) -> Any:
         name = f"features {backbone} {part}".strip()
         section = self.params.features.narrowed_to(backbone)
-        return self._task(features, name, section, backbone=backbone, **inputs)
+        task = self._task(features, name, section, backbone=backbone, **inputs)
+        if section.weights not in KEYWORDS:  # a cluster's cache knows the path, not the files
+            task.set_caching_options(False)
+        return task
 
     def _train_and_evaluate(self, data: Any, baseline_scores: Any, embedded: dict[str, Any]) -> Any:
         """Unroll trainings and the chain of evaluations; returns the chain's end."""
         params = self.params
         last: dict[str, Any] = {}
-        for backbone, head in pairs(params):
-            name = f"{backbone}-{head}"
+        for backbone, head in candidates(params):
+            name = name_of(backbone, head)
             inputs = {"dataset": data, "features": embedded[backbone]}
             section = params.training.narrowed_to(head)
             how = {"head": head, "protocol": params.evaluation.protocol}
-            model = self._task(training, f"training {name}", section, **how, **inputs).output
+            trained = self._task(training, f"training {name}", section, **how, **inputs)
+            if section.teacher:  # an alias may move
+                trained.set_caching_options(False)
+            model = trained.output
             inputs |= {"model": model, "baselines": baseline_scores}
             task = self._task(evaluation, f"evaluation {name}", params.evaluation, **inputs, **last)
             last = {"previous": task.outputs["evaluation"]}

@@ -133,6 +133,7 @@ def verify(bundle: BundleFolder, threads: Threads = DEFAULT_THREADS) -> None:
         f"{bundle}: sound\n"
         f"  {report.name}, {len(report.labels)} classes, {report.sampling.frames} frames a clip\n"
         f"  {len(report.files)} files, {report.size_bytes / 1e6:.2f} MB: as listed\n"
+        f"  {_seal(checked)}\n"
         f"  golden vectors: as expected on this device\n"
         f"  golden video: decoded as expected on this device\n"
         f"  {_accuracy(report)}"
@@ -149,6 +150,12 @@ def _accuracy(report: "BundleReport") -> str:
     if report.parity.seen:
         return f"accuracy on clips that were held out: {report.accuracy:.4f}"
     return f"accuracy on {report.parity.clips} test clips: {report.parity.litert_accuracy:.4f}"
+
+
+def _seal(bundle: "Bundle") -> str:
+    if bundle.is_sealed:
+        return "bundle.json and its records: as in SHA256SUMS"
+    return "bundle.json is of an older reelflow: without SHA256SUMS nothing covers it and its records"
 
 
 def _check_outputs(paths: list[Path]) -> None:

@@ -1,7 +1,10 @@
 """Shared by all command lines: errors become one message and an exit code, never a traceback."""
 
+import os
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -10,10 +13,13 @@ from reelflow.errors import DISK_ADVICE, ReelflowError, StorageError
 
 INTERRUPTED = 130  # typer's exit code for a KeyboardInterrupt
 LAYOUT = "\n\t"
+LONGEST_TMPDIR_BYTES = 56  # of 107 that a socket's path may have; the rest is what libraries append
+SHORT_TMPDIR = "/tmp"  # noqa: S108
 
 
 def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
     """Run a typer command, or a plain function as one; `reelflow.errors` documents the exit codes."""
+    _prepare_environment()
     try:
         _as_app(command)(standalone_mode=True)
     except ReelflowError as error:
@@ -30,6 +36,19 @@ def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
             print("stopped; run the same command again to resume", file=sys.stderr)  # noqa: T201
         raise
     sys.exit(0)
+
+
+def _prepare_environment() -> None:
+    """Give libraries a home, if the user has none, and a temporary folder with room for a socket's path."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = tempfile.gettempdir()
+    found = tempfile.gettempdir()
+    if len(os.fsencode(found)) > LONGEST_TMPDIR_BYTES and os.access(SHORT_TMPDIR, os.W_OK | os.X_OK):
+        tempfile.tempdir = os.environ["TMPDIR"] = SHORT_TMPDIR
+        told = f"TMPDIR, {found}, is too long for the names of sockets: {SHORT_TMPDIR} is used"
+        print(printable(told), file=sys.stderr)  # noqa: T201
 
 
 def printable(text: str, *, keep: str = "") -> str:

@@ -217,7 +217,9 @@ class TrainingReport(Report):
     data_hash: Sha256
     protocol: str
     folds: tuple[Fold, ...]
-    validation: Predictions = Field(description="used to select the best candidate and to calibrate scores")
+    validation: Predictions = Field(
+        description="to calibrate scores; a linear head has scored its training clips too"
+    )
     test: Predictions
     deployed: Predictions = Field(
         description="of the model to deploy, on the clips that parity is checked on"
@@ -293,8 +295,8 @@ class EvaluationReport(Report):
 
     Beside it: `scores.npy` `(test clips, classes) float32`, the model and the figures. `metrics`
     holds accuracy, top5_accuracy (of the first `top_k` classes), macro_f1, and
-    validation_accuracy and validation_loss, by which the best candidate is selected: test clips are never
-    used for selection.
+    validation_accuracy and validation_loss, by which the best candidate is selected (of linear heads alone,
+    cross_validation_accuracy and cross_validation_loss): test clips are never used for selection.
     """
 
     file_name: ClassVar[str] = "evaluation.json"
@@ -363,6 +365,8 @@ class BundleFile(Document):
 class BundleReport(Report):
     """`bundle.json`: everything that a device needs to know. The device verifies all of it.
 
+    `SHA256SUMS` beside it covers `bundle.json`, `lineage.json` and `provenance.json`.
+
     Files: `head.tflite`, `backbone.tflite` unless the backbone has no weights, and golden vectors
     `golden/frames.npy` (frames, height, width, channels) uint8, preprocessed; `golden/codes.npy`
     (frames, dim), the output of the backbone; `golden/features.npy` (clips, frames, dim),
@@ -423,7 +427,7 @@ class ReleaseReport(Report):
     name: str
     data_hash: Sha256
     model_name: str
-    version: int
+    version: int = Field(description="0: the registry refused it")
     promoted: bool
     aliases: tuple[str, ...] = Field(description="that now point to this version")
     gates: tuple[Gate, ...]

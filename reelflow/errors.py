@@ -8,6 +8,7 @@ ReelflowError                exit code 1
 ├── BundleError              5  a bundle or a step's output: damaged, foreign, not trusted
 ├── StorageError             6  the disk: read-only, full, not permitted
 ├── TrackingError            7  MLflow: not reachable, not migrated
+│   └── RegistryError        7  the registry, at the end of a run whose other results are whole
 ├── StepError                8  a step's process exited without an error message
 └── ClusterError             9  the Kubeflow API: unreachable, refused, or not found
 
@@ -17,6 +18,7 @@ A message says what was found, what was expected, and what to do next.
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 
@@ -66,6 +68,16 @@ class TrackingError(ReelflowError):
     exit_code = 7
 
 
+class RegistryError(TrackingError):
+    """The registry refused what is otherwise finished.
+
+    Attributes:
+        output: the step's folder, which is whole; set by what keeps it.
+    """
+
+    output: Path | None = None
+
+
 class StepError(ReelflowError):
     """A step's process exited without an error message."""
 
@@ -88,10 +100,24 @@ DISK_ADVICE = {
     errno.EEXIST: "a part of the path is a file, not a folder: choose another output folder",
     errno.EISDIR: "there is a folder of this name: choose another name",
     errno.ELOOP: "its links lead in a circle: choose another output folder",
-    errno.ENAMETOOLONG: "the name is too long: choose a shorter output folder",
+    errno.ENAMETOOLONG: "the name is too long: choose another output folder, with a shorter name",
     errno.EIO: "the disk failed: choose another output folder",
     errno.EPERM: "not permitted: choose another output folder or change its owner",
 }
+
+
+OUTPUT = "choose another output folder"
+_instead: ContextVar[str] = ContextVar("instead", default=OUTPUT)
+
+
+@contextmanager
+def advising(instead: str) -> Iterator[None]:
+    """Advise this in the place of another output folder, where something else cannot be written."""
+    token = _instead.set(instead)
+    try:
+        yield
+    finally:
+        _instead.reset(token)
 
 
 @contextmanager
@@ -103,4 +129,5 @@ def disk_errors(path: Path) -> Iterator[None]:
         if error.errno not in DISK_ADVICE:
             raise
         where = error.filename or path
-        raise StorageError(f"cannot write {where}: {DISK_ADVICE[error.errno]}") from error
+        advice = DISK_ADVICE[error.errno].replace(OUTPUT, _instead.get())
+        raise StorageError(f"cannot write {where}: {advice}") from error

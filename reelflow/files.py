@@ -168,7 +168,7 @@ def link_file(source: Path, target: Path) -> None:
     """Make `target` the same file as `source` where the disk can, else a copy of it."""
     target.unlink(missing_ok=True)  # what a killed process left may be a link: writing to it would alter more
     try:
-        os.link(source, target)
+        os.link(source.resolve(), target)  # not the link that DVC may have put there
     except OSError:
         with source.open("rb") as read, target.open("wb") as written:
             shutil.copyfileobj(read, written, COPY_BYTES)  # copyfile() blames `source` for a full disk
@@ -224,14 +224,15 @@ def locked(path: Path, holder: str = "") -> Iterator[None]:
 def replace_folder(partial: Path, final: Path) -> None:
     """Replace the folder `final` by `partial`; `final` is always whole or absent."""
     old = final.with_name(f".{final.name}.old")
-    _remove(old)
+    remove(old)
     if final.is_symlink() or final.exists():
         final.replace(old)
     partial.replace(final)
-    _remove(old)
+    remove(old)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder, if it is there."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():

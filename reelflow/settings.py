@@ -6,6 +6,19 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
+def sqlite_uri(file: Path) -> str:
+    """The tracking URI of a sqlite file: SQLAlchemy decodes it, and a question mark would start a query."""
+    return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
+
+
+def _home() -> Path:
+    """The home folder; the working folder for a user without one."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path.cwd()
+
+
 class Settings(BaseSettings):
     """Read from environment variables.
 
@@ -34,7 +47,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, populate_by_name=True, env_ignore_empty=True)
 
     tracking_uri: str = Field(
-        default_factory=lambda: f"sqlite:///{Path.cwd() / 'mlflow.db'}",
+        default_factory=lambda: sqlite_uri(Path.cwd() / "mlflow.db"),
         validation_alias="MLFLOW_TRACKING_URI",
     )
     experiment: str = Field(default="reelflow", validation_alias="MLFLOW_EXPERIMENT_NAME")
@@ -55,7 +68,7 @@ class Settings(BaseSettings):
     webhook: SecretStr | None = Field(default=None, validation_alias="REELFLOW_WEBHOOK")
     weights_mirror: str | None = Field(default=None, validation_alias="REELFLOW_WEIGHTS_MIRROR")
     weights_cache: Path = Field(
-        default_factory=lambda: Path.home() / ".cache" / "reelflow" / "weights",
+        default_factory=lambda: _home() / ".cache" / "reelflow" / "weights",
         validation_alias="REELFLOW_WEIGHTS_CACHE",
     )
 

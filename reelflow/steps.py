@@ -7,7 +7,7 @@ same key resumes in the partial folder; a finished output with the same provenan
 """
 
 import os
-import shutil
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reelflow.documents import Report
-from reelflow.errors import BundleError, ReelflowError, StorageError, disk_errors
+from reelflow.errors import BundleError, ReelflowError, RegistryError, StorageError, disk_errors
 from reelflow.files import (
     TEMPORARY,
     check_space,
     exists,
     locked,
+    remove,
     replace_folder,
     write_text,
 )
@@ -31,7 +32,7 @@ from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
 from reelflow.provenance.step import PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
-from reelflow.tracking.records import record_failure, record_folder
+from reelflow.tracking.records import forget_failure, record_failure, record_folder
 from reelflow.tracking.registry import MlflowRegistry
 from reelflow.workers.cpus import bound_thread_pools
 
@@ -47,6 +48,7 @@ def perform(
     options: Mapping[str, str] | None = None,
     passing: Callable[[Settings], AbstractContextManager[Mapping[str, Path]]] = lambda _: nullcontext({}),
     reuse: bool = True,
+    seal: Callable[[Path], None] = lambda _: None,
     settings: Settings | None = None,
 ) -> ReportT:
     """Run a step, resume or reuse an earlier attempt, and emit its events.
@@ -60,6 +62,7 @@ def perform(
         options: further string arguments, such as the head's name.
         passing: provides further inputs that exist only while the step runs.
         reuse: reuse a finished output; false for a step with side effects.
+        seal: called with the finished output, after its provenance is written.
         settings: by default those of the environment.
 
     Raises:
@@ -77,14 +80,21 @@ def perform(
                 # KFP's folders hold links
                 given = {name: path.resolve() for name, path in {**inputs, **further}.items()}
                 provenance = describe_step(step, params, given, options or {})
-                folder, reused = _finish(run, params, provenance, given, output, settings, reuse)
+                folder, reused = _finish(run, params, provenance, given, output, settings, reuse, seal)
             report = _report_type(run).open(folder)
             if settings.events is None:
                 _record(settings, folder, given.values())
+                forget_failure(settings, task)
         except ReelflowError as error:
-            emit("failed", task=task, message=str(error), exit_code=error.exit_code)
+            kept = getattr(error, "output", None)
+            whole = {"folder": str(kept)} if kept else {}
+            emit("failed", task=task, message=str(error), exit_code=error.exit_code, **whole)
             if settings.events is None:
-                record_failure(settings, f"{task}: {error}")
+                record_failure(settings, task, str(error))
+            raise
+        except Exception as error:
+            if settings.events is None:
+                record_failure(settings, task, f"{type(error).__name__}: {error}")
             raise
         seconds = time.perf_counter() - started
         emit("finished", task=task, folder=str(folder), reused=reused, seconds=seconds)
@@ -99,6 +109,7 @@ def _finish(
     output: Mapping[str, Path],
     settings: Settings,
     reuse: bool,
+    seal: Callable[[Path], None],
 ) -> tuple[Path, bool]:
     """Finish the output; returns its folder and whether it was finished before."""
     work = settings.work
@@ -112,17 +123,26 @@ def _finish(
     )
     with lock, _foreign_errors(store), disk_errors(store):
         reused = reuse and _is_whole(final, provenance)
+        _check_replaceable(target, provenance)
         if not reused:
-            _check_replaceable(final, provenance.step)
+            _check_replaceable(final, provenance)
             partial.mkdir(parents=True, exist_ok=True)
             for leftover in partial.rglob(TEMPORARY):
                 leftover.unlink()
             asked = asked_for(run, settings)
-            run(params, **provenance.options, **inputs, **{name: partial}, **asked)
+            problem = None
+            try:
+                run(params, **provenance.options, **inputs, **{name: partial}, **asked)
+            except RegistryError as error:  # the output is whole
+                problem = error
             write_text(partial / PROVENANCE, provenance.to_json())
+            seal(partial)
             replace_folder(partial, final)
         if work:
             _link(target, final)
+        if not reused and problem:
+            problem.output = final
+            raise problem
     return final, reused
 
 
@@ -165,18 +185,24 @@ def _is_whole(folder: Path, provenance: Provenance) -> bool:
         return False
 
 
-def _check_replaceable(folder: Path, step: str) -> None:
-    """Refuse to replace anything but an older output of the same step."""
-    if folder.is_symlink() or not folder.exists():
+def _check_replaceable(path: Path, provenance: Provenance) -> None:
+    """Refuse to replace anything but an older output of the same step, a link to one, or an empty folder."""
+    if not os.path.lexists(path) or _is_output(path, provenance.step):
         return
-    with suppress(BundleError):
-        if Provenance.read(folder / PROVENANCE).step == step:
-            return
-    if not folder.is_dir() or any(folder.iterdir()):
+    if path.is_symlink() or not path.is_dir() or any(path.iterdir()):
         raise StorageError(
-            f"{folder} is not an output of the {step} step and is left unchanged: "
+            f"{path} is not an output of the {provenance.step} step and is left unchanged: "
             "choose another output folder, or remove it"
         )
+
+
+def _is_output(path: Path, step: str) -> bool:
+    """Whether a folder, or what a link leads to, is an output of a step; the link may have lost it."""
+    if path.is_symlink() and not path.exists():
+        return bool(re.fullmatch(rf"{step}-[0-9a-f]{{16}}", path.readlink().name))
+    with suppress(BundleError):
+        return Provenance.read(path / PROVENANCE).step == step
+    return False
 
 
 @contextmanager
@@ -192,9 +218,6 @@ def _foreign_errors(store: Path) -> Iterator[None]:
 
 
 def _link(target: Path, final: Path) -> None:
-    if target.is_symlink() or target.is_file():
-        target.unlink()
-    elif target.is_dir():
-        shutil.rmtree(target)
+    remove(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.symlink_to(os.path.relpath(final, target.parent.resolve()))

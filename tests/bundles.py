@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from reelflow.contracts import BundleReport, Parity, Sampling
 from reelflow.edge.bundle import HEAD
+from reelflow.edge.seal import seal
 from reelflow.files import write_bytes
 from reelflow.params import TrainingParams, load_params
 
@@ -94,7 +95,9 @@ def write_bundle(
         "size_bytes": 0,
     }
     draft = BundleReport.model_validate(values | changes)
-    return finish_bundle(draft, folder, 2, ("a", "b", "c"), RandomFrames(frames))
+    report = finish_bundle(draft, folder, 2, ("a", "b", "c"), RandomFrames(frames))
+    seal(folder)
+    return report
 
 
 def write_clip(path: Path, frames: int = 12, seed: int = 1) -> Path:

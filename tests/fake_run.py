@@ -18,6 +18,7 @@ from reelflow.contracts import (
     Rejected,
 )
 from reelflow.edge.bundle import GOLDEN, HEAD
+from reelflow.edge.seal import seal
 from reelflow.files import sha256_file, write_bytes
 from tests.fake_features import make_clips, write_dataset
 from tests.fake_frames import noise, write_shard
@@ -214,3 +215,4 @@ def _write_bundle(
         files=listed,
         size_bytes=sum(map(len, files.values())),
     ).save(folder)
+    seal(folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from reelflow.artifacts.clips import read_clips
-from reelflow.artifacts.predictions import write_predictions
+from reelflow.artifacts.predictions import read_predictions, write_predictions
 from reelflow.contracts import (
     Baseline,
     BaselinesReport,
@@ -18,6 +18,7 @@ from reelflow.contracts import (
     TrainingReport,
 )
 from reelflow.files import sha256_file
+from reelflow.measures.loss import cross_entropy
 from reelflow.measures.scaling import scale_scores
 from reelflow.splitting.protocols import Protocol, make_folds
 
@@ -76,6 +77,8 @@ def write_training(
         return _write(folder, name, parts, source.labels, fraction, seed, sureness)
 
     test = write("test", [fold.test for fold in folds], right)
+    validation = write("validation", [fold.validation for fold in folds], validated)
+    scores, truth = read_predictions(folder, validation, len(source.labels)), np.array(validation.truth)
     TrainingReport(
         data_hash=found.data_hash,
         protocol=protocol,
@@ -88,7 +91,7 @@ def write_training(
             )
             for fold in folds
         ),
-        validation=write("validation", [fold.validation for fold in folds], validated),
+        validation=validation,
         test=test,
         deployed=test,
         head=head,
@@ -101,6 +104,12 @@ def write_training(
         seed=seed,
         parameters=1,
         model_sha256=sha256_file(folder / "model.keras"),
+        metrics={
+            "validation_accuracy": float((scores.argmax(axis=1) == truth).mean()),
+            "validation_loss": cross_entropy(scores, truth),
+        }
+        if len(truth)
+        else {},
         curves=dict.fromkeys(CURVES, (0.5,)),
     ).save(folder)
     return folder

@@ -8,6 +8,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+import pytest
 import yaml
 
 from pipelines.training import task_names
@@ -38,6 +39,7 @@ USE_ENVIRONMENT = {
     "pipelines/local/temporary.py",  # TMPDIR, for libraries and processes
     "reelflow/nets/runtime.py",  # Keras
     "reelflow/sources/dvc.py",  # git and DVC
+    "reelflow/commandline.py",  # HOME and TMPDIR of libraries
     "reelflow/tracking/client.py",  # MLflow
     "reelflow/workers/cpus.py",  # threads of native libraries that are loaded later
 }
@@ -86,6 +88,12 @@ def test_dvc_watches_every_value_of_a_section():
         watched = stages[name]["params"]
         values = {f"{name}.{value}" for value in section.of_one_task()}
         assert name in watched or values <= set(watched), name
+
+
+@pytest.mark.parametrize("stage", ["conversion", "release"])
+def test_what_reads_all_evaluations_runs_again_when_other_heads_are_asked_for(stage):
+    watched = yaml.safe_load(Path("dvc.yaml").read_text())["stages"][stage]["params"]
+    assert {"features.backbones", "training.heads"} <= set(watched)
 
 
 def test_one_class_name_means_one_thing():

@@ -7,6 +7,8 @@ import typer
 
 from components.conversion.step import run
 from reelflow.commandline import run_command
+from reelflow.edge.seal import seal
+from reelflow.nets.candidates import names
 from reelflow.params import load_params
 from reelflow.steps import perform
 
@@ -24,9 +26,14 @@ def main(
     perform(
         run,
         values.conversion,
-        options={"weights": weights or values.features.weights, "seed": str(values.features.seed)},
+        options={
+            "weights": weights or values.features.weights,
+            "seed": str(values.features.seed),
+            "candidates": names(values),
+        },
         inputs={"dataset": dataset, "frames": frames, "evaluations": evaluations},
         output={"bundle": bundle},
+        seal=seal,
     )
 
 

@@ -17,6 +17,7 @@ def conversion(
 ) -> None:
     """Convert the best classifier to a TFLite bundle and measure its parity."""
     from components.conversion.step import run
+    from reelflow.edge.seal import seal
     from reelflow.params import ConversionParams
     from reelflow.steps import paths, perform
 
@@ -26,4 +27,5 @@ def conversion(
         options={"weights": weights, "seed": seed},
         inputs=paths(dataset=dataset, frames=frames, evaluations=evaluations),
         output=paths(bundle=bundle),
+        seal=seal,
     )

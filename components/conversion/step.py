@@ -35,6 +35,7 @@ def run(
     *,
     weights: str,
     seed: str,
+    candidates: str = "",
     dataset: Path,
     frames: Path,
     evaluations: Path,
@@ -47,6 +48,7 @@ def run(
         params: quantisation, and numbers of calibration and golden clips.
         weights: the weights of the backbone, as in the features step.
         seed: of random weights, as in the features step.
+        candidates: names of those to choose from, comma-separated; empty for all that were evaluated.
         dataset: output of the dataset step.
         frames: output of the frames step.
         evaluations: folder of every candidate's evaluation.
@@ -57,7 +59,7 @@ def run(
         BundleError: the inputs do not belong together, or the bundle fails its self-test.
         WeightsError: the backbone's weights are missing or altered.
     """
-    candidate = best_candidate(read_candidates(evaluations))
+    candidate = best_candidate(read_candidates(evaluations, candidates))
     store = FrameStore(frames)
     _check_same_clips(
         candidate, {dataset: DatasetReport.open(dataset).data_hash, frames: store.report.data_hash}

@@ -42,6 +42,7 @@ class SplitPlan:
         needed: minimum per class, by part.
         unit: of `needed`.
         crowded: small classes with enough clips, in too few groups.
+        following: clips that follow the other clips of their group.
     """
 
     parts: Parts
@@ -50,6 +51,7 @@ class SplitPlan:
     unit: Literal["clips", "groups"]
     notes: tuple[str, ...] = ()
     crowded: frozenset[str] = frozenset()
+    following: tuple[Member, ...] = ()
 
 
 def split_clips(
@@ -104,12 +106,19 @@ def _plan(
 
 
 def _set_apart(parts: Parts, incomplete: set[str], notes: tuple[str, ...]) -> SplitPlan:
-    """Split the classes that do not fit the lists freely, always by whole groups."""
+    """Split the classes that do not fit the lists freely, always by whole groups.
+
+    A group that complete classes share stays where the lists put it.
+    """
     apart = [member for part in parts.values() for member in part if member.label in incomplete]
-    small = _too_small({"all": apart}, incomplete, WHOLE, "groups")
+    complete = _without(parts, incomplete)
+    known = {member.group for members in complete.values() for member in members}
+    free = [member for member in apart if member.group not in known]
+    small = _too_small({"all": free}, incomplete, WHOLE, "groups")
     notes = (*notes, *explain_apart(parts, incomplete - set(small)))
-    freely = _without({"all": apart}, small)
-    return SplitPlan(_without(parts, incomplete) | freely, small, WHOLE, "groups", notes)
+    following = _without({"all": [member for member in apart if member.group in known]}, small)["all"]
+    parts = complete | _without({"all": free}, small)
+    return SplitPlan(parts, small, WHOLE, "groups", notes, following=tuple(following))
 
 
 def _without(parts: Parts, labels: Collection[str]) -> Parts:
@@ -128,7 +137,8 @@ def _splits(plan: SplitPlan, params: DatasetParams) -> dict[str, Split]:
     if freely := plan.parts.get("all"):
         by_clip = params.split == "random" and not params.split_lists
         splits |= _split(freely, _fractions(params), params.seed, by_clip=by_clip)
-    return splits
+    placed = {member.group: splits[member.path] for part in plan.parts.values() for member in part}
+    return splits | {member.path: placed[member.group] for member in plan.following}
 
 
 def _fractions(params: DatasetParams) -> dict[Split, float]:

@@ -2,8 +2,8 @@
 
 from components.evaluation import measures, uncertainty
 from components.evaluation.inputs import Inputs
+from reelflow.artifacts.evaluations import SELECTION
 from reelflow.contracts import EvaluationReport
-from reelflow.measures.loss import cross_entropy
 from reelflow.params import EvaluationParams
 
 
@@ -33,7 +33,6 @@ def measure(params: EvaluationParams, inputs: Inputs, scores_sha256: str) -> Eva
 
 
 def _metrics(report: EvaluationReport, inputs: Inputs) -> dict[str, float]:
-    validated, its_truth = inputs.validation, inputs.validation_truth
     kinds = ("precision", "recall", "f1")
     return {
         "accuracy": measures.top_k_accuracy(inputs.scores, inputs.truth, 1),
@@ -41,8 +40,7 @@ def _metrics(report: EvaluationReport, inputs: Inputs) -> dict[str, float]:
         "accuracy_high": report.intervals["accuracy"].high,
         "top5_accuracy": measures.top_k_accuracy(inputs.scores, inputs.truth, report.top_k),
         **{f"{row.label}_{kind}": getattr(row, kind) for row in report.averages for kind in kinds},
-        "validation_accuracy": measures.top_k_accuracy(validated, its_truth, 1),
-        "validation_loss": cross_entropy(validated, its_truth),
+        **{name: value for name, value in report.training.metrics.items() if name in SELECTION},
         "calibration_error": report.calibration.error,
         "accepted": report.calibration.accepted,
         "accepted_accuracy": report.calibration.accepted_accuracy,

@@ -14,6 +14,7 @@ from reelflow.artifacts.evaluations import (
     MODEL,
     SCORES,
     best_candidate,
+    best_on_validation,
     link_folder,
     read_candidates,
 )
@@ -77,7 +78,7 @@ def _check_chosen(params: EvaluationParams, inputs: Inputs) -> None:
 def _gather_candidates(
     report: EvaluationReport, features: Path, model: Path, previous: Path | None, evaluation: Path
 ) -> None:
-    """Fill `candidates/`; only the model and the fine-tuned backbone of the best are kept."""
+    """Fill `candidates/`; only models and fine-tuned backbones that may yet win are kept."""
     shutil.rmtree(evaluation / CANDIDATES, ignore_errors=True)
     for candidate in read_candidates(previous) if previous else ():
         if candidate.name != report.name:
@@ -96,8 +97,8 @@ def _gather_candidates(
             link_file(folder / PROVENANCE, own / f"{step}.{PROVENANCE}")
     report.save(own)
     candidates = read_candidates(evaluation)
-    best = best_candidate(candidates)
+    may_win = {best_candidate(candidates).name, best_on_validation(candidates).name}
     for candidate in candidates:
-        if candidate.name != best.name:
+        if candidate.name not in may_win:
             candidate.model.unlink(missing_ok=True)
             candidate.backbone_weights.unlink(missing_ok=True)

@@ -7,6 +7,8 @@ inputs: another view costs only that view.
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pydantic import Field
+
 from components.features.codes import write_codes
 from reelflow.backbones.interface import Codes
 from reelflow.backbones.registry import libraries_of, module_of
@@ -27,6 +29,7 @@ class FeatureShardInputs(Document):
     backbone: BackboneSpec
     view: str
     code: Sha256
+    kernels: str = Field(default="", description="of this machine, as `kernels_of` tells them apart")
 
     @property
     def file(self) -> str:
@@ -51,9 +54,10 @@ class ShardNote(Document):
     shard: FeatureShard
 
 
-def inputs_of(source: FrameShard, backbone: BackboneSpec, view: str) -> FeatureShardInputs:
+def inputs_of(source: FrameShard, backbone: BackboneSpec, view: str, kernels: str) -> FeatureShardInputs:
     """The inputs of a view's codes."""
-    return FeatureShardInputs(source=source, backbone=backbone, view=view, code=made_by(backbone.name))
+    code = made_by(backbone.name)
+    return FeatureShardInputs(source=source, backbone=backbone, view=view, code=code, kernels=kernels)
 
 
 def finished_shard(folder: Path, origin: FeatureShardInputs) -> FeatureShard | None:

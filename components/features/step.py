@@ -10,6 +10,7 @@ from pathlib import Path
 
 from components.features.codes import embed
 from components.features.finetune import finetune
+from components.features.kernels import kernels_of
 from components.features.shards import (
     FeatureShardInputs,
     fetch_shard,
@@ -77,12 +78,14 @@ def run(
         tuning = finetune(params, network, dataset=dataset, store=source, features=features)
         metrics, curves = tuning.metrics, tuning.curves
         network = load(str(features / BACKBONE_WEIGHTS))
+    shared = shared_shards(store, KIND)
+    work = Embedding(source, network, views, features, shared, kernels_of(network))
     report = FeaturesReport(
         data_hash=source.report.data_hash,
         backbone=network.spec,
         frames=source.report.count,
         views=views,
-        shards=_finish_shards(Embedding(source, network, views, features, shared_shards(store, KIND))),
+        shards=_finish_shards(work),
         metrics={
             "clips": len(source.clip_ids),
             "frames": len(source.clip_ids) * source.report.count,
@@ -104,6 +107,7 @@ class Embedding:
     views: tuple[str, ...]
     features: Path
     shared: SharedShards | None
+    kernels: str
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def _finish_shards(work: Embedding) -> tuple[FeatureShard, ...]:
 
 
 def _plan(work: Embedding, source: FrameShard) -> ShardPlan:
-    origins = [inputs_of(source, work.network.spec, view) for view in work.views]
+    origins = [inputs_of(source, work.network.spec, view, work.kernels) for view in work.views]
     found = [_find_shard(work, origin) for origin in origins]
     missing = [origin for origin, shard in zip(origins, found, strict=True) if shard is None]
     return ShardPlan(source, tuple(filter(None, found)), tuple(missing))

@@ -7,6 +7,7 @@ import typer
 
 from components.release.step import run
 from reelflow.commandline import run_command
+from reelflow.nets.candidates import names
 from reelflow.params import load_params
 from reelflow.steps import perform
 
@@ -21,7 +22,15 @@ def main(
 ) -> None:
     """Register the bundle, promote it if it passes the gates, and write the report."""
     inputs = {"dataset": dataset, "frames": frames, "evaluations": evaluations, "bundle": bundle}
-    perform(run, load_params(params).release, inputs=inputs, output={"release": release}, reuse=False)
+    values = load_params(params)
+    perform(
+        run,
+        values.release,
+        options={"candidates": names(values)},
+        inputs=inputs,
+        output={"release": release},
+        reuse=False,
+    )
 
 
 if __name__ == "__main__":

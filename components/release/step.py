@@ -14,7 +14,8 @@ from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import Candidate, read_candidates
 from reelflow.contracts import BundleReport, Comparison, DatasetReport, FramesReport, ReleaseReport
 from reelflow.edge.bundle import open_bundle
-from reelflow.errors import BundleError
+from reelflow.edge.seal import SUMS
+from reelflow.errors import BundleError, ReelflowError, RegistryError, StorageError, TrackingError
 from reelflow.params import ReleaseParams
 from reelflow.progress import emit
 from reelflow.tracking.registry import Registry
@@ -37,6 +38,7 @@ class Challenger:
 def run(
     params: ReleaseParams,
     *,
+    candidates: str = "",
     dataset: Path,
     frames: Path,
     evaluations: Path,
@@ -51,6 +53,7 @@ def run(
 
     Args:
         params: the model's name and the gates.
+        candidates: names of those that the report shows, comma-separated; empty for all that were evaluated.
         dataset: folder of the dataset step.
         frames: folder of the frames step.
         evaluations: folder of every candidate's evaluation.
@@ -60,20 +63,50 @@ def run(
 
     Raises:
         BundleError: an input is damaged, or they do not belong together.
-        TrackingError: the registry refuses or is not reachable.
+        RegistryError: the registry refuses or is not reachable; the output is whole.
     """
-    converted = open_bundle(bundle).report
-    ranked = _ranked(read_candidates(evaluations), converted)
+    opened = open_bundle(bundle)
+    if not opened.is_sealed:
+        raise BundleError(f"{bundle} has no {SUMS}, so that nothing covers its lineage: run conversion again")
+    converted = opened.report
+    ranked = _ranked(read_candidates(evaluations, candidates), converted)
     _check_same_data(converted, ranked, dataset, frames)
     made = Challenger(converted, bundle, ranked[0], dataset, frames)
-    outcome = _release(params, made, registry)
-    emit("notice", message=outcome.explanation)
+    problem: ReelflowError | None = None
+    try:
+        outcome = _release(params, made, registry)
+    except (TrackingError, StorageError) as error:
+        problem, outcome = error, _unregistered(params, made, error)
+    if problem is None:
+        emit("notice", message=outcome.explanation)
     write_tables(release, ranked[0], ranked, converted, outcome)
     write_report(
         RunFolders(dataset, frames, evaluations, bundle, ranked, converted, outcome, params), release
     )
     outcome.save(release)
+    if problem:
+        refused = RegistryError(f"{problem}; the report and the bundle are finished")
+        refused.exit_code = problem.exit_code
+        raise refused from problem
     return outcome
+
+
+def _unregistered(params: ReleaseParams, made: Challenger, problem: ReelflowError) -> ReleaseReport:
+    """The result where the registry refuses: version 0."""
+    name = made.bundle.name
+    return ReleaseReport(
+        name=name,
+        data_hash=made.bundle.data_hash,
+        model_name=params.model_name,
+        version=0,
+        promoted=False,
+        aliases=(),
+        gates=check_gates(params, made.bundle, made.evaluation),
+        explanation=f"{name} is not registered: {problem}",
+        warnings=_warnings(params, made),
+        note=params.note,
+        metrics=_metrics(made.evaluation, made.bundle),
+    )
 
 
 def _ranked(candidates: Sequence[Candidate], bundle: BundleReport) -> list[Candidate]:
@@ -138,12 +171,15 @@ def _release(params: ReleaseParams, made: Challenger, registry: Registry) -> Rel
         gates=gates,
         comparison=against if isinstance(against, Comparison) else None,
         explanation=explain(bundle, name, version, gates, against, champion),
-        warnings=warnings(
-            params, made.evaluation, read_clips(made.dataset), FramesReport.open(made.frames).alike
-        ),
+        warnings=_warnings(params, made),
         note=params.note,
         metrics=metrics,
     )
+
+
+def _warnings(params: ReleaseParams, made: Challenger) -> tuple[str, ...]:
+    clips, alike = read_clips(made.dataset), FramesReport.open(made.frames).alike
+    return warnings(params, made.evaluation, clips, alike)
 
 
 def _compare(

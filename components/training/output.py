@@ -76,7 +76,7 @@ def write_results(
         seed=params.seed,
         parameters=sum(variable.numpy().size for variable in network.trainable_variables),
         model_sha256=save_head(network, folder / "model.keras"),
-        metrics={**_validation_metrics(result.results, examples), "epochs": history.epochs},
+        metrics={**_selection_metrics(result, examples), "epochs": history.epochs},
         curves=history.curves(),
     )
     report.save(folder)
@@ -127,8 +127,23 @@ def _write_scores(
     return validation, test, write("deployed", result.deployed, rows, [0] * len(rows))
 
 
-def _validation_metrics(results: Sequence[FoldResult], examples: Examples) -> dict[str, float]:
-    scores = np.concatenate([result.validation for result in results])
-    rows = np.concatenate([result.validated for result in results])
-    loss, accuracy = measure(scores, examples.truth[rows])
-    return {"validation_accuracy": accuracy, "validation_loss": loss}
+def _selection_metrics(result: TrainingResult, examples: Examples) -> dict[str, float]:
+    """What candidates are compared by: on the validation clips, which are the same for every head.
+
+    Linear heads score their training clips too, by an inner cross-validation: more clips, for runs in which
+    all heads do.
+    """
+    scores = np.concatenate([one.validation for one in result.results])
+    truth = np.concatenate([examples.truth[one.validated] for one in result.results])
+    is_validation = np.concatenate(
+        [
+            np.isin(one.validated, fold.validation)
+            for one, fold in zip(result.results, result.folds, strict=True)
+        ]
+    )
+    loss, accuracy = measure(scores[is_validation], truth[is_validation])
+    metrics = {"validation_accuracy": accuracy, "validation_loss": loss}
+    if not is_validation.all():
+        loss, accuracy = measure(scores, truth)
+        metrics |= {"cross_validation_accuracy": accuracy, "cross_validation_loss": loss}
+    return metrics

@@ -34,7 +34,12 @@ def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = 
         exit_task = _configured(outcome(), "outcome", configure)
         with dsl.ExitHandler(exit_task, name="run"):
             checked = check(
-                source=params.dataset.source, work=work, mlflow_ui=cluster.mlflow.ui, always=always
+                source=params.dataset.source,
+                weights=params.features.weights,
+                teachers=list(params.training.teacher),
+                work=work,
+                mlflow_ui=cluster.mlflow.ui,
+                always=always,
             )
             version = _configured(checked, "check", configure).outputs["Output"]
             with dsl.If(version != "", name="something is new"):

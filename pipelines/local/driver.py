@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import re
+import secrets
 import shutil
 import time
 import warnings
@@ -15,29 +16,45 @@ from typing import IO
 import psutil
 from rich.console import Console
 
-from pipelines.local.run_folder import alone_in
+from pipelines.local.run_folder import LOCK, alone_in
 from pipelines.local.runners import Runner, Steps, open_steps
 from pipelines.local.source import check_source
 from pipelines.local.temporary import own_temporary
 from pipelines.local.view import View, open_view
-from pipelines.training import build, pairs, task_names
+from pipelines.training import build, task_names
 from reelflow.backbones.registry import check_backbones
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import BundleReport, Summary
 from reelflow.documents import Document
-from reelflow.errors import ReelflowError, StepError, StorageError, WeightsError, disk_errors
+from reelflow.errors import (
+    ParamsError,
+    ReelflowError,
+    StepError,
+    StorageError,
+    TrackingError,
+    WeightsError,
+    disk_errors,
+)
 from reelflow.files import check_space, exists, fingerprint, replace_folder, sha256_text, write_text
+from reelflow.nets.candidates import candidates
 from reelflow.nets.heads import check_heads
 from reelflow.params import STEPS, Params
 from reelflow.progress import Event
 from reelflow.provenance.code import code_hash
 from reelflow.settings import Settings
 from reelflow.sources.fetch import data_version
-from reelflow.tracking.records import finish_run, prepare, record_folder
-from reelflow.tracking.teachers import check_teachers
+from reelflow.tracking.records import (
+    finish_run,
+    forget_failure,
+    prepare,
+    record_failure,
+    record_folder,
+)
+from reelflow.tracking.teachers import check_teachers, teacher_version
 from reelflow.video.views import check_views
 
 POLL_S = 0.1
+WRITTEN = ("bundle", "report.html", "run.json", "summary.json", "work")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")  # of kfp's messages
 
 
@@ -72,8 +89,12 @@ def run_local(
         settings = _of_run(settings, state, out)
         prepare(settings)
         with open_steps(runner, params, out, settings) as steps:
-            _run_pipeline(params, out, console, steps)
+            problem = _run_pipeline(params, out, console, steps)
         summary = _deliver(out, settings, started)
+        if problem:
+            told = f"report and bundle are in {out}; run the same command again to register the bundle"
+            console.print(told, markup=False, highlight=False, soft_wrap=True)
+            raise problem
         write_text(out / "run.json", state.model_copy(update={"finished": True}).to_json())
         return summary
 
@@ -82,7 +103,7 @@ def _check(params: Params) -> None:
     """Check early what a late step would refuse."""
     check_backbones(params.features.backbones, params.features.networks)
     check_heads(params.training.heads)
-    pairs(params)
+    candidates(params)
     check_views(params.features.views, params.frames.oversample)
     check_teachers(params.training.teacher)
     weights = params.features.weights
@@ -92,18 +113,33 @@ def _check(params: Params) -> None:
 
 def _check_folders(params: Params, out: Path) -> None:
     """Refuse missing clips, and an output folder with files of the user."""
+    _check_names(out, Path.cwd(), params.dataset.source, params.features.weights, *params.training.teacher)
     check_source(params.dataset.source, out)
     bundle = out / "bundle"
-    if bundle.exists() and not (bundle / BundleReport.file_name).is_file():
+    if exists(bundle) and not exists(bundle / BundleReport.file_name):
         raise StorageError(
             f"{bundle} is not a bundle and is left unchanged: choose another output folder (--out)"
         )
+    foreign = [name for name in WRITTEN if exists(out / name)]
+    if foreign and not exists(out / LOCK):
+        raise StorageError(
+            f"{out} has {', '.join(foreign)}, which no run wrote (there is no {LOCK} in it); they are left "
+            "unchanged: choose another output folder (--out)"
+        )
+
+
+def _check_names(*paths: Path | str) -> None:
+    """Refuse what KFP would replace."""
+    for path in paths:
+        if "{{" in str(path):
+            raise ParamsError(f"{path} holds {{{{, which KFP replaces: choose a path without it")
 
 
 def _state(params: Params, out: Path, settings: Settings) -> RunState:
     """The state of the run in `out` if it has the same params, data and code, else a new one."""
-    given = map(Path, (params.features.weights, *params.training.teacher))
-    files = [fingerprint(path) for path in given if exists(path)]
+    weights = Path(params.features.weights)
+    files = [fingerprint(weights)] if exists(weights) else []
+    files += [teacher_version(teacher, settings) for teacher in params.training.teacher]
     files.append(data_version(params.dataset.source, settings))
     mark = sha256_text("\n".join([params.model_dump_json(), code_hash(*STEPS), *files]))
     with contextlib.suppress(ReelflowError):
@@ -112,7 +148,8 @@ def _state(params: Params, out: Path, settings: Settings) -> RunState:
             return found
     with disk_errors(out):
         (out / "work" / "events.jsonl").unlink(missing_ok=True)
-    return RunState(name=time.strftime("run-%Y%m%d-%H%M%S"), fingerprint=mark)
+    name = f"{time.strftime('run-%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+    return RunState(name=name, fingerprint=mark)
 
 
 def _finished_summary(out: Path) -> Summary | None:
@@ -130,7 +167,8 @@ def _of_run(settings: Settings, state: RunState, out: Path) -> Settings:
     return settings.model_copy(update=own)
 
 
-def _run_pipeline(params: Params, out: Path, console: Console, steps: Steps) -> None:
+def _run_pipeline(params: Params, out: Path, console: Console, steps: Steps) -> ReelflowError | None:
+    """Run all steps; returns a problem of MLflow beside which the results are whole."""
     settings = steps.settings
     log_path = out / "work" / "logs" / f"{settings.run_name}.log"
     with (
@@ -144,18 +182,27 @@ def _run_pipeline(params: Params, out: Path, console: Console, steps: Steps) -> 
         running = kfp_thread.submit(_run_kfp, params, out, steps, log)
         failure, records = _watch(running, settings, position, view, recorder)
     if failure or (error := running.exception()):
+        reason = failure or {"task": "a step", "message": COLORS.sub("", str(error))}
+        record_failure(settings, reason["task"], reason["message"])
         with contextlib.suppress(ReelflowError):  # report the failure of the step, not this one
             finish_run(settings, "FAILED")
         if failure is None:
             check_space(out)
-            told = COLORS.sub("", str(error))
+            told = reason["message"]
             raise StepError(f"a step exited without an error message ({told}); its output is in {log_path}")
         problem = StepError(f"{failure['task']}: {failure['message']}")
         problem.exit_code = failure["exit_code"]
+        if "folder" in failure:
+            return problem
         raise problem
-    for record in records:
-        record.result()
-    finish_run(settings, "FINISHED")
+    try:
+        for record in records:
+            record.result()
+        forget_failure(settings)
+        finish_run(settings, "FINISHED")
+    except TrackingError as refused:
+        return refused
+    return None
 
 
 @contextlib.contextmanager
@@ -235,10 +282,10 @@ def _deliver(out: Path, settings: Settings, started: float) -> Summary:
     seconds: dict[str, float] = {}
     events, _ = _read_events(settings.events, 0)
     for event in events:
-        if event["kind"] == "finished":
+        if event["kind"] in ("finished", "failed") and "folder" in event:
             done[event["task"]] = Path(event["folder"])
-            if not event["reused"] or event["task"] not in seconds:
-                seconds[event["task"]] = round(event["seconds"], 2)
+        if event["kind"] == "finished" and (not event["reused"] or event["task"] not in seconds):
+            seconds[event["task"]] = round(event["seconds"], 2)
     release = done["release"]
     with disk_errors(out):
         partial = out / ".bundle.partial"

@@ -19,6 +19,9 @@ from reelflow.files import link_file, sha256_file
 CANDIDATES = "candidates"
 MODEL = "model.keras"
 SCORES = "scores.npy"
+VALIDATED = ("validation_accuracy", "validation_loss")
+CROSS_VALIDATED = ("cross_validation_accuracy", "cross_validation_loss")
+SELECTION = (*VALIDATED, *CROSS_VALIDATED)
 FEATURES_REPORT = "features.report.json"
 """The report of the features that a candidate was trained on, with its list of shards."""
 BACKBONE_WEIGHTS = "backbone.weights.h5"
@@ -60,14 +63,23 @@ class Candidate:
         return scores
 
 
-def read_candidates(folder: Path) -> list[Candidate]:
+def read_candidates(folder: Path, wanted: str = "") -> list[Candidate]:
     """Every candidate below `folder`, by name; copies of a candidate count once, with its model if kept.
 
+    Args:
+        folder: of evaluations.
+        wanted: names of the candidates to read, comma-separated; empty for all. DVC leaves the
+            evaluation of a head in place that is no longer in the params.
+
     Raises:
-        BundleError: no candidate found, one is damaged, or they were measured on different clips.
+        BundleError: none or not all candidates found, one is damaged, or they were measured on different
+            clips.
     """
     found: dict[str, Candidate] = {}
+    names = set(filter(None, wanted.split(",")))
     for path in sorted(folder.rglob(f"{CANDIDATES}/*/{EvaluationReport.file_name}")):
+        if names and path.parent.name not in names:
+            continue
         candidate = Candidate(path.parent, EvaluationReport.open(path.parent))
         known = found.get(candidate.name)
         if known and known.report != candidate.report:
@@ -75,6 +87,8 @@ def read_candidates(folder: Path) -> list[Candidate]:
         if known is None or not known.model.is_file():
             found[candidate.name] = candidate
     candidates = [found[name] for name in sorted(found)]
+    if missing := sorted(names - found.keys()):
+        raise BundleError(f"no evaluation of {', '.join(missing)} below {folder}: run the evaluation step")
     if not candidates:
         raise BundleError(f"no evaluated classifier below {folder}: run the evaluation step")
     _check_same_test(candidates)
@@ -82,8 +96,19 @@ def read_candidates(folder: Path) -> list[Candidate]:
 
 
 def best_candidate(candidates: Sequence[Candidate]) -> Candidate:
-    """The one with the highest validation accuracy; then the lowest validation loss; then by name."""
-    return min(candidates, key=_rank)
+    """The one with the highest accuracy on the same held-out clips; then the lowest loss; then by name.
+
+    These are the validation clips; the training clips too if every candidate has scored them by an inner
+    cross-validation.
+    """
+    if all(CROSS_VALIDATED[0] in candidate.report.metrics for candidate in candidates):
+        return min(candidates, key=lambda candidate: _rank(candidate, CROSS_VALIDATED))
+    return best_on_validation(candidates)
+
+
+def best_on_validation(candidates: Sequence[Candidate]) -> Candidate:
+    """The best on the validation clips alone: it wins once a head without cross-validation joins."""
+    return min(candidates, key=lambda candidate: _rank(candidate, VALIDATED))
 
 
 def link_folder(source: Path, target: Path) -> None:
@@ -94,9 +119,9 @@ def link_folder(source: Path, target: Path) -> None:
             link_file(file, target / file.name)
 
 
-def _rank(candidate: Candidate) -> tuple[float, float, str]:
-    metrics = candidate.report.metrics
-    return -metrics["validation_accuracy"], metrics["validation_loss"], candidate.name
+def _rank(candidate: Candidate, names: tuple[str, str]) -> tuple[float, float, str]:
+    accuracy, loss = (candidate.report.metrics[name] for name in names)
+    return -accuracy, loss, candidate.name
 
 
 def _check_same_test(candidates: Sequence[Candidate]) -> None:

@@ -1,8 +1,8 @@
 """The lineage of a bundle: `lineage.json` beside `bundle.json`, back to the hash of every clip.
 
 A device does not need it, and `bundle.json` does not list it: the same networks are the same bundle on
-every machine. The lineage identifies its bundle by the sha256 of `bundle.json`; the hash of its clips
-must equal the data hash in `bundle.json`.
+every machine. `SHA256SUMS` covers both. The lineage identifies its bundle by the sha256 of `bundle.json`; the
+hash of its clips must equal the data hash in `bundle.json`.
 """
 
 import json

@@ -1,5 +1,6 @@
-"""A bundle on disk: every file is checked against `bundle.json` before it is used."""
+"""A bundle on disk: `bundle.json` covers every file, `SHA256SUMS` covers that; checked before use."""
 
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from reelflow.contracts import BundleFile, BundleReport
+from reelflow.edge.checkout import is_in_cache
+from reelflow.edge.seal import RECORDS, SUMS, check_seal, is_sealed
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file
 
@@ -41,6 +44,11 @@ class Bundle:
         """Path of one of its files."""
         return self.folder / name
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether `bundle.json`, `lineage.json` and `provenance.json` are covered by `SHA256SUMS`."""
+        return is_sealed(self.folder)
+
     def array(self, name: str) -> NDArray[np.generic]:
         """One of its golden vectors, memory-mapped.
 
@@ -55,7 +63,7 @@ class Bundle:
 
 
 def open_bundle(folder: Path) -> Bundle:
-    """Read `bundle.json` and check every file that it names.
+    """Read `bundle.json` and check every file that it names, and the records beside it.
 
     Args:
         folder: the bundle.
@@ -64,7 +72,9 @@ def open_bundle(folder: Path) -> Bundle:
         BundleError: a file is missing, altered, unlisted, or outside the folder.
     """
     with _readable(folder):
-        report = _read_manifest(folder)
+        _check_manifest(folder)
+        check_seal(folder)
+        report = BundleReport.open(folder)
         _check_listing(folder, report)
         for name, expected in report.files.items():
             _check_file(folder, name, expected)
@@ -81,7 +91,8 @@ def _readable(folder: Path) -> Iterator[None]:
         raise BundleError(f"{where} cannot be read ({error.strerror}): copy the bundle again") from error
 
 
-def _read_manifest(folder: Path) -> BundleReport:
+def _check_manifest(folder: Path) -> None:
+    """Check what `bundle.json` and the files beside it are, before one is read."""
     if not folder.is_dir():
         raise BundleError(f"{folder} is not a bundle: expected a folder with {BundleReport.file_name} in it")
     size_bytes = _regular_size_bytes(folder, BundleReport.file_name)
@@ -90,7 +101,9 @@ def _read_manifest(folder: Path) -> BundleReport:
             f"{folder / BundleReport.file_name} has {size_bytes} bytes, "
             f"expected at most {MAX_MANIFEST_BYTES}: not read"
         )
-    return BundleReport.open(folder)
+    for name in (SUMS, *RECORDS):
+        if os.path.lexists(folder / name):
+            _regular_size_bytes(folder, name)
 
 
 def _check_listing(folder: Path, report: BundleReport) -> None:
@@ -137,7 +150,8 @@ def _regular_size_bytes(folder: Path, name: str) -> int:
     path = folder / name
     if not path.exists():
         raise BundleError(f"{path} is missing: the bundle is incomplete, copy it again")
-    if not path.resolve().is_relative_to(folder.resolve()):
+    target = path.resolve()
+    if not target.is_relative_to(folder.resolve()) and not is_in_cache(target, folder):
         raise BundleError(f"{path} is a link that leads out of the bundle: expected a plain file")
     facts = path.stat()
     if not stat.S_ISREG(facts.st_mode):

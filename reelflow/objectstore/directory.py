@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from reelflow.errors import disk_errors
+from reelflow.errors import advising, disk_errors
 from reelflow.files import atomic, link_file, sha256_file, unfinished
 from reelflow.objectstore.interface import NAME, IncompleteUpload, Stored, checked
+
+PLACE = "name another store in REELFLOW_STORE"
 
 
 class DirectoryStore:
@@ -31,7 +33,7 @@ class DirectoryStore:
         """Link or copy a file into the store."""
         target = self._path(name)
         if not target.exists():
-            with disk_errors(target), atomic(target) as partial:
+            with advising(PLACE), disk_errors(target), atomic(target) as partial:
                 link_file(path, partial)
 
     def size_of(self, name: str) -> int | None:
@@ -71,5 +73,5 @@ class DirectoryStore:
         return None
 
     def _remove(self, path: Path) -> None:
-        with disk_errors(path):
+        with advising(PLACE), disk_errors(path):
             path.unlink(missing_ok=True)

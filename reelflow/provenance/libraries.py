@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 LIBRARIES = (
     *("ai-edge-litert", "av", "keras", "numpy", "pillow"),
-    *("scikit-learn", "simplejpeg", "tensorflow"),
+    *("scikit-learn", "scipy", "simplejpeg", "tensorflow"),
 )
 
 

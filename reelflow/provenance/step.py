@@ -13,6 +13,8 @@ from reelflow.provenance.code import code_hash
 from reelflow.provenance.libraries import library_versions
 
 PROVENANCE = "provenance.json"
+GIVEN = ("source", "weights")
+"""Inputs that users make: a report in one of them, such as a copy of an output, says nothing about it."""
 
 
 class Provenance(Document):
@@ -44,24 +46,41 @@ def describe_step(
         step=step,
         options=dict(options),
         params=params.of_one_task(),
-        inputs={name: identity(path) for name, path in inputs.items()},
+        inputs={
+            name: identity_of_given(path) if name in GIVEN else identity(path)
+            for name, path in inputs.items()
+        },
         code=code_hash(step),
         libraries=library_versions(),
         python=platform.python_version(),
     )
 
 
-def identity(path: Path) -> str:
-    """Identity of an input: the hash of its reports, or of its file listing if it has no report.
+def identity_of_given(path: Path) -> str:
+    """Identity of clips or weights: the hash of their file listing.
 
     Raises:
         BundleError: `path` does not exist.
     """
-    if not path.exists():
-        raise BundleError(f"{path} does not exist: run the step that writes it, or correct the path")
+    _check_exists(path)
+    return fingerprint(path)
+
+
+def identity(path: Path) -> str:
+    """Identity of an output of a step: the hash of its reports, or of its file listing if it has no report.
+
+    Raises:
+        BundleError: `path` does not exist.
+    """
+    _check_exists(path)
     reports = {kind.file_name for kind in Report.__subclasses__()}
     files = path.rglob("*.json") if path.is_dir() else ()
     found = sorted(file for file in files if file.name in reports and file.is_file())
     if not found:
         return fingerprint(path)
     return sha256_text("".join(sha256_file(file) for file in found))
+
+
+def _check_exists(path: Path) -> None:
+    if not path.exists():
+        raise BundleError(f"{path} does not exist: run the step that writes it, or correct the path")

@@ -210,6 +210,11 @@ def _told(what: str, missing: str) -> Iterator[None]:
         raise DataError(f"{redacted(what)}: {error}; name a branch, tag or commit") from None
     except Exception as error:  # file systems of DVC raise errors of their own libraries
         said = _said(error)
+        if "is not a git repository" in said:
+            raise DataError(
+                f"{redacted(what)}: its DVC repository is not under git ({said}): run "
+                "dvc config core.no_scm true in it, or git init"
+            ) from None
         raise StorageError(
             f"{redacted(what)} cannot be fetched by DVC: {said}; look at the address, the remote and the "
             "credentials of the environment, and run the same command again"

@@ -14,10 +14,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from reelflow.errors import DISK_ADVICE, ReelflowError, StorageError, TrackingError, disk_errors
+from reelflow.errors import DISK_ADVICE, ReelflowError, StorageError, TrackingError, advising, disk_errors
 from reelflow.files import locked
 from reelflow.settings import Settings
+from reelflow.tracking.moved import artifact_root, follow_move
 from reelflow.tracking.sqlite import SQLITE, migrate, sqlite_file
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
+PLACE = "name another place for MLflow in MLFLOW_TRACKING_URI"
 ADVICE = "correct MLFLOW_TRACKING_URI, or unset it to use a sqlite file in the working folder"
 
 
@@ -59,6 +62,7 @@ def _connect(uri: str, experiment: str) -> "tuple[MlflowClient, str]":
         with exclusive(uri):
             if uri.startswith(SQLITE):
                 migrate(sqlite_file(uri))
+                follow_move(sqlite_file(uri))
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             return client, _experiment_id(client, uri, experiment)
 
@@ -67,8 +71,13 @@ def exclusive(uri: str) -> AbstractContextManager[None]:
     """Lock a sqlite file against other writers; does nothing for a server."""
     if not uri.startswith(SQLITE):
         return nullcontext()
-    file = sqlite_file(uri)
-    return locked(file.with_name(f"{file.name}.lock"))
+    return _locked(sqlite_file(uri))
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    with advising(PLACE), locked(file.with_name(f"{file.name}.lock")):
+        yield
 
 
 def without_credentials(text: str) -> str:
@@ -80,7 +89,7 @@ def without_credentials(text: str) -> str:
 def tracking_errors(uri: str) -> Iterator[None]:
     """Translate errors of MLflow into `TrackingError`, without credentials."""
     try:
-        with disk_errors(Path(without_credentials(uri))):
+        with advising(PLACE), disk_errors(Path(without_credentials(uri))):
             yield
     except ReelflowError:
         raise
@@ -130,7 +139,7 @@ def _experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
     if found is None:
         location = None
         if uri.startswith(SQLITE):
-            location = (sqlite_file(uri).parent / "mlartifacts" / name).as_uri()
+            location = f"{artifact_root(sqlite_file(uri))}/{quote(name)}"
         return str(client.create_experiment(name, artifact_location=location))
     if found.lifecycle_stage == "deleted":
         raise TrackingError(

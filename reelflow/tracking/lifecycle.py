@@ -4,6 +4,7 @@ A run is tagged with a hash of all its inputs. If a finished run has the same ha
 nothing to do and ends.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import requests
@@ -11,11 +12,13 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from reelflow.errors import DataError, ReelflowError, TrackingError
-from reelflow.files import sha256_text
+from reelflow.files import sha256_file, sha256_text
 from reelflow.settings import Settings
 from reelflow.sources.address import is_remote
+from reelflow.sources.content import content_hash
 from reelflow.sources.fetch import data_version
-from reelflow.tracking.records import FAILURE_TAG, finish_run, record_failure
+from reelflow.tracking.records import FAILURE_TAG, finish_run, forget_failure, record_failure
+from reelflow.tracking.teachers import teacher_version
 from reelflow.tracking.tracker import RUN_TAG, Tracker
 
 MARK_TAG = "reelflow.mark"
@@ -25,7 +28,15 @@ WEBHOOK_RETRIES = Retry(
 )
 
 
-def begin(settings: Settings, source: str, work: str, *, always: bool) -> tuple[str, str]:
+def begin(
+    settings: Settings,
+    source: str,
+    work: str,
+    *,
+    always: bool,
+    weights: str = "",
+    teachers: Sequence[str] = (),
+) -> tuple[str, str]:
     """Start a run in MLflow, unless a finished run has the same inputs.
 
     Args:
@@ -33,28 +44,33 @@ def begin(settings: Settings, source: str, work: str, *, always: bool) -> tuple[
         source: of the clips, as in params.
         work: hash of the params and the images.
         always: start it in any case.
+        weights: of backbones, as in params; files count by their content.
+        teachers: as in params.
 
     Returns:
         The version of the data, empty if there is nothing to do; and a link below the MLflow UI to this
         run, or to the finished run with the same inputs.
 
     Raises:
-        DataError: there are no clips.
+        DataError: there are no clips, or no weights.
         StorageError: they cannot be reached.
         TrackingError: MLflow refuses, or is not reachable.
     """
     try:
         version = _version(settings, source)
+        given = [_weights_version(settings, weights), *(teacher_version(one, settings) for one in teachers)]
     except ReelflowError as error:
-        record_failure(settings, f"check: {error}")
+        record_failure(settings, "check", str(error))
         raise
-    mark = {MARK_TAG: sha256_text(f"{work}\n{version}")}
+    mark = {MARK_TAG: sha256_text("\n".join([work, version, *filter(None, given)]))}
     tracker = Tracker(settings)
     done = None if always else tracker.find(mark, "FINISHED")
     if done:
         return "", tracker.link(done)
     run_id = tracker.parent(settings.run_name)
+    tracker.check_writable(run_id)
     tracker.log(run_id, tags=mark)
+    forget_failure(settings, "check")
     return version, tracker.link(run_id)
 
 
@@ -65,6 +81,21 @@ def _version(settings: Settings, source: str) -> str:
             "(volumes in infra/cluster.yaml, with the task check)"
         )
     return data_version(source, settings)
+
+
+def _weights_version(settings: Settings, weights: str) -> str:
+    """Hash of the content of a file or folder; empty for a name such as imagenet."""
+    path = Path(weights)
+    if path.is_file():
+        return sha256_file(path)
+    if weights and path.is_dir():
+        return content_hash(path, settings)
+    if path.is_absolute():
+        raise DataError(
+            f"{weights} does not exist in the pod: correct features.weights, or mount a volume there "
+            "(volumes in infra/cluster.yaml, with the task check)"
+        )
+    return ""
 
 
 def end(settings: Settings, state: str, message: str) -> str:

@@ -41,14 +41,14 @@ MAX_TAG_CHARS = 5000
 
 
 def prepare(settings: Settings) -> None:
-    """Create and migrate the database, and start the parent run if it has a name.
+    """Create and migrate the database, start the parent run if it has a name, and try to write to it.
 
     Raises:
         TrackingError: MLflow refuses, or is not reachable.
     """
     tracker = Tracker(settings)
     if settings.run_name:
-        tracker.parent(settings.run_name)
+        tracker.check_writable(tracker.parent(settings.run_name))
 
 
 def finish_run(settings: Settings, status: str) -> None:
@@ -61,12 +61,28 @@ def finish_run(settings: Settings, status: str) -> None:
     tracker.finish(tracker.parent(settings.run_name), status)
 
 
-def record_failure(settings: Settings, message: str) -> None:
+def record_failure(settings: Settings, task: str, message: str) -> None:
     """Tag a named run with its failure; errors of MLflow are ignored, the failure is reported anyway."""
     if settings.run_name:
         with suppress(ReelflowError):
             tracker = Tracker(settings)
-            tracker.log(tracker.parent(settings.run_name), tags={FAILURE_TAG: message[:MAX_TAG_CHARS]})
+            reason = f"{task}: {message}"[:MAX_TAG_CHARS]
+            tracker.log(tracker.parent(settings.run_name), tags={FAILURE_TAG: reason})
+
+
+def forget_failure(settings: Settings, task: str = "") -> None:
+    """Remove the failure of a named run if this task, or any without a name, has succeeded since.
+
+    Raises:
+        TrackingError: MLflow refuses, or is not reachable.
+    """
+    if not settings.run_name:
+        return
+    tracker = Tracker(settings)
+    run_id = tracker.parent(settings.run_name)
+    reason = tracker.tags(run_id).get(FAILURE_TAG)
+    if reason is not None and reason.startswith(f"{task}: " if task else ""):
+        tracker.untag(run_id, FAILURE_TAG)
 
 
 def record_folder(settings: Settings, folder: Path) -> None:

@@ -26,6 +26,7 @@ from reelflow.tracking.records import run_name
 from reelflow.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
 SHA_TAG = "bundle_sha256"
@@ -101,7 +102,10 @@ class MlflowRegistry:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._uri = settings.tracking_uri
-        self._client, self._experiment = connect(settings)
+
+    @property
+    def _client(self) -> "MlflowClient":
+        return connect(self._settings)[0]
 
     def register(
         self, bundle: Path, *, model_name: str, tags: Mapping[str, str], evaluation: Path | None = None
@@ -178,7 +182,9 @@ class MlflowRegistry:
         return tracker.child(tracker.parent(run_name(self._settings, report)), report.name)
 
     def _create(self, model: Path, run_id: str, model_name: str, tags: dict[str, str]) -> int:
-        logged = self._client.create_logged_model(self._experiment, name=model_name, source_run_id=run_id)
+        logged = self._client.create_logged_model(
+            connect(self._settings)[1], name=model_name, source_run_id=run_id
+        )
         self._client.log_model_artifacts(logged.model_id, str(model))
         self._client.finalize_logged_model(logged.model_id, "READY")
         if not self._client.search_registered_models(f"name = '{model_name}'"):
@@ -191,14 +197,16 @@ class MlflowRegistry:
 
 def _save_model(bundle: Path, folder: Path) -> None:
     """Write the bundle as an MLflow model with its own code."""
-    with warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
+        # MLflow reads a path with ? or % as a URI, and refuses links that lead out, such as DVC's
+        plain = shutil.copytree(bundle, Path(place, "bundle"))
         warnings.simplefilter("ignore")  # MLflow warns of type hints in its own code
         import mlflow.pyfunc
 
         mlflow.pyfunc.save_model(
             folder,
             python_model=str(Path(__file__).with_name("pyfunc.py")),
-            artifacts={"bundle": str(bundle)},
+            artifacts={"bundle": str(plain)},
             code_paths=[str(PACKAGE)],
             pip_requirements=_requirements(),
         )

@@ -9,8 +9,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import unquote
 
 from reelflow.errors import TrackingError
+from reelflow.settings import sqlite_uri
 
 SQLITE = "sqlite:///"
 BUSY_S = 5
@@ -18,7 +20,7 @@ BUSY_S = 5
 
 def sqlite_file(uri: str) -> Path:
     """The file of a sqlite URI."""
-    return Path(uri.removeprefix(SQLITE).split("?")[0]).absolute()
+    return Path(unquote(uri.removeprefix(SQLITE).split("?")[0])).absolute()
 
 
 def migrate(file: Path) -> None:
@@ -41,7 +43,7 @@ def _upgrade(database: sqlite3.Connection, file: Path) -> None:
         copy = folder / file.name
         _copy(database, copy, file)
         before = _changes(database)
-        upgrade.main([f"{SQLITE}{copy}"], standalone_mode=False)  # `mlflow db upgrade`
+        upgrade.main([sqlite_uri(copy)], standalone_mode=False)  # `mlflow db upgrade`
         if _changes(database) != before:
             raise _in_use(file)
         with _connection(copy) as upgraded:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reelflow.contracts import TrainingReport
 from reelflow.errors import BundleError, ParamsError
-from reelflow.files import exists
+from reelflow.files import exists, sha256_file
 from reelflow.settings import Settings
 from reelflow.tracking.client import connect, tracking_errors
 
@@ -53,6 +53,23 @@ def gathered(teachers: Sequence[str], settings: Settings) -> Iterator[dict[str, 
             else:
                 _link(Path(teacher), own)
         yield {"teachers": folder}
+
+
+def teacher_version(teacher: str, settings: Settings) -> str:
+    """What a teacher is now: an alias may have moved, and files may have changed.
+
+    Raises:
+        ParamsError: it does not exist.
+        BundleError: it has no report or no model.
+        TrackingError: MLflow refuses, or is not reachable.
+    """
+    if teacher.startswith((RUNS, MODELS)):
+        client, _ = connect(settings)
+        with tracking_errors(settings.tracking_uri):
+            return f"{RUNS}{_run_id(teacher, client)}"
+    source = _check_file(Path(teacher))
+    model = Path(teacher) if teacher.endswith(".keras") else source / MODEL
+    return f"{sha256_file(source / TrainingReport.file_name)} {sha256_file(model)}"
 
 
 def check_teachers(teachers: Sequence[str]) -> None:

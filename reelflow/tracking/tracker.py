@@ -10,14 +10,18 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reelflow import __version__
+from reelflow.errors import TrackingError
 from reelflow.settings import Settings
-from reelflow.tracking.client import connect, exclusive, tracking_errors
+from reelflow.tracking.client import connect, exclusive, tracking_errors, without_credentials
+from reelflow.tracking.sqlite import SQLITE
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
 
 RUN_TAG = "reelflow.run"
 PARENT_TAG = "mlflow.parentRunId"
+PROBE = "reelflow-probe"
 BATCH = 100
 MAX_VALUE_CHARS = 5000
 MAX_RUNS = 1000
@@ -80,10 +84,35 @@ class Tracker:
                 for values in _batches([RunTag(*item) for item in (tags or {}).items()]):
                     self._client.log_batch(run_id, tags=values)
 
+    def check_writable(self, run_id: str) -> None:
+        """Write what the end of a run writes: an artifact and, on a server, a model.
+
+        What cannot be written is told at the start of a run, not after hours of work.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with tracking_errors(self._uri):
+            self._client.log_text(run_id, f"reelflow {__version__}\n", "reelflow.txt")
+            if self._uri.startswith(SQLITE):
+                return
+            try:
+                model = self._client.create_logged_model(self._experiment, PROBE, source_run_id=run_id)
+                self._client.delete_logged_model(model.model_id)
+            except MlflowException as error:
+                raise TrackingError(
+                    f"MLflow at {without_credentials(self._uri)} keeps no models ({error}): "
+                    "reelflow needs a server of MLflow 3 or newer that lets it create models"
+                ) from None
+
     def tags(self, run_id: str) -> dict[str, str]:
         """The tags of a run."""
         with tracking_errors(self._uri):
             return dict(self._client.get_run(run_id).data.tags)
+
+    def untag(self, run_id: str, name: str) -> None:
+        """Remove a tag of a run."""
+        with tracking_errors(self._uri), exclusive(self._uri):
+            self._client.delete_tag(run_id, name)
 
     def find(self, tags: Mapping[str, str], status: str = "") -> str | None:
         """The id of the newest run with these tags, and with this status if given."""

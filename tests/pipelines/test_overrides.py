@@ -25,6 +25,15 @@ def test_other_clips_get_a_model_name_of_their_own(data, model, name):
     assert with_model_name(PARAMS, data, model).release.model_name == name
 
 
+def test_folders_that_are_not_named_in_ascii_have_names_of_their_own():
+    names = {
+        with_model_name(PARAMS, Path(data), "").release.model_name for data in ("падение", "драка", "跌倒")
+    }
+    assert len(names) == 3
+    nfc, nfd = (with_model_name(PARAMS, data, "").release.model_name for data in ("é", "e\u0301"))
+    assert nfc == nfd
+
+
 def test_a_name_in_the_params_stays():
     params = PARAMS.with_values(release={"model_name": "gates"})
     assert with_model_name(params, Path("clips"), "").release.model_name == "gates"

@@ -17,6 +17,7 @@ from reelflow.artifacts import lineage
 from reelflow.artifacts.clips import data_hash, read_clips, row_of
 from reelflow.artifacts.lineage import LINEAGE, Lineage
 from reelflow.contracts import DatasetReport, FeaturesReport, FramesReport
+from reelflow.edge.seal import seal
 from reelflow.errors import BundleError, ParamsError, ReelflowError, TrackingError
 from reelflow.files import sha256_file
 from reelflow.settings import Settings
@@ -50,6 +51,7 @@ def change(bundle: Path, edit: Callable[[dict], object]) -> None:
     document = json.loads((bundle / LINEAGE).read_text())
     edit(document)
     (bundle / LINEAGE).write_text(json.dumps(document))
+    seal(bundle)
 
 
 def test_a_bundle_alone_leads_back_to_every_clip(small_run, bundle):
@@ -191,8 +193,11 @@ def test_an_altered_lineage_is_refused(bundle, edit, told):
     "content", [b"", b"\0" * 999, b"[" * 100_000, b'{"clips": 1e999}', b"\xff{}", b"null"]
 )
 @pytest.mark.parametrize("name", [LINEAGE, "provenance.json", "bundle.json"])
-def test_garbage_is_refused_in_one_message(bundle, name, content):
+@pytest.mark.parametrize("sealed", [True, False])
+def test_garbage_is_refused_in_one_message(bundle, name, content, sealed):
     (bundle / name).write_bytes(content)
+    if sealed:
+        seal(bundle)
     found = command(bundle).exception
     assert isinstance(found, BundleError)
     assert name in str(found)

@@ -17,6 +17,7 @@ from reelflow import __version__
 from reelflow.cli import app
 from reelflow.contracts import Sampling
 from reelflow.edge.bundle import open_bundle
+from reelflow.edge.seal import seal
 from tests.bundles import LABELS, write_clip
 
 RUN = "from reelflow.cli import main; main()"
@@ -94,6 +95,7 @@ def test_odd_names(small_bundle: Path, clip: Path, tmp_path: Path, name: str):
 def test_a_rejected_clip_is_unsure_and_no_error(small_bundle: Path, clip: Path, tmp_path: Path):
     bundle = Path(shutil.copytree(small_bundle, tmp_path / "bundle"))
     open_bundle(bundle).report.model_copy(update={"reject_below": 1.0}).save(bundle)
+    seal(bundle)
     told = reelflow("classify", bundle, clip)
     assert (told.returncode, told.stderr) == (0, "")
     assert re.search(r": unsure \(best guess (grow|shrink|spin) 0\.\d{3}\) \(", told.stdout)
@@ -146,6 +148,7 @@ def test_timeline_of_no_video_or_without_a_window(small_bundle: Path, clip: Path
     bundle = Path(shutil.copytree(small_bundle, tmp_path / "bundle"))
     report = open_bundle(bundle).report
     report.model_copy(update={"sampling": Sampling(frames=report.sampling.frames)}).save(bundle)
+    seal(bundle)
     done = reelflow("timeline", bundle, clip)
     assert done.returncode == 2
     assert "--window SECONDS" in done.stderr
@@ -176,6 +179,7 @@ def test_numbers_that_mean_nothing_are_refused(small_bundle: Path, tmp_path: Pat
     bundle = Path(shutil.copytree(small_bundle, tmp_path / "bundle"))
     report = json.loads((bundle / "bundle.json").read_text())
     (bundle / "bundle.json").write_text(json.dumps(report | {name: value}))
+    seal(bundle)
     done = reelflow("timeline", bundle, "clip.mp4")
     assert (done.returncode, done.stdout) == (5, "")
     assert name in done.stderr

@@ -4,14 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import textwrap
 import time
 from pathlib import Path
 
 import pytest
 import typer
 
-from reelflow.commandline import run_command
+from reelflow.commandline import _prepare_environment, run_command
 from reelflow.errors import ReelflowError, StorageError
+from reelflow.settings import Settings
 
 
 def errors() -> list[type[ReelflowError]]:
@@ -111,3 +114,50 @@ def test_a_step_without_its_inputs_says_so(tmp_path):
     assert done.returncode == 5
     assert f"{tmp_path / 'dataset'} does not exist" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def environment_of(**variables: str) -> list[str]:
+    """The home and temporary folder of a command, and whether a worker of its own could start."""
+    code = """
+        import os, tempfile
+        from pathlib import Path
+        from multiprocessing import get_context
+        from reelflow.commandline import run_command
+
+        def main():
+            with get_context("forkserver").Pool(1) as pool:
+                print(Path.home(), tempfile.gettempdir(), pool.apply(abs, (-1,)))
+
+        if __name__ == "__main__":
+            run_command(main)
+    """
+    place = Path(variables["TMPDIR"], "main.py")
+    place.write_text(textwrap.dedent(code))
+    kept = {name: value for name, value in os.environ.items() if name != "HOME"}
+    done = subprocess.run(
+        [sys.executable, str(place)],
+        env=kept | {"PYTHONPATH": str(Path.cwd())} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_a_long_temporary_folder_leaves_room_for_sockets(tmp_path):
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    assert environment_of(HOME=str(tmp_path), TMPDIR=str(folder)) == [str(tmp_path), "/tmp", "1"]
+
+
+def test_an_unknown_user_without_a_home_gets_one(monkeypatch):
+    monkeypatch.setattr(Path, "home", classmethod(refuse_home))
+    monkeypatch.setenv("HOME", "")
+    _prepare_environment()
+    assert os.environ["HOME"] == tempfile.gettempdir()
+    assert Settings().weights_cache.is_relative_to(Path.cwd())
+
+
+def refuse_home(cls: type[Path]) -> Path:
+    raise RuntimeError("Could not determine home directory.")

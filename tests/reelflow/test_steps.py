@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from reelflow import steps
 from reelflow.contracts import FramesReport
-from reelflow.errors import BundleError, DataError, StorageError
+from reelflow.errors import BundleError, DataError, RegistryError, StorageError
 from reelflow.params import load_params
 from reelflow.provenance import step as provenance
 
@@ -92,6 +93,26 @@ def test_a_changed_input_runs_again(tmp_path, source):
     assert len(calls) == 2
 
 
+def make_dataset_run(calls: list[str]):
+    def run(params, *, source: Path, frames: Path) -> FramesReport:
+        return make_run(calls)(params, dataset=source, frames=frames)
+
+    run.__module__ = "components.dataset.step"
+    return run
+
+
+@pytest.mark.parametrize("place", ["dataset.json", "class/frames.json", "out/dataset/dataset.json"])
+def test_a_report_among_the_clips_does_not_stand_for_them(tmp_path, source, place):
+    (source / place).parent.mkdir(parents=True, exist_ok=True)
+    (source / place).write_text("{}")
+    calls: list[str] = []
+    for content in ("one", "other"):
+        (source / "clip").write_text(content)
+        inputs, output = {"source": source}, {"frames": tmp_path / "result"}
+        steps.perform(make_dataset_run(calls), PARAMS, inputs=inputs, output=output)
+    assert len(calls) == 2
+
+
 def test_a_failed_step_leaves_no_output_but_its_partial_folder(tmp_path, source):
     calls: list[str] = []
     with pytest.raises(DataError):
@@ -145,6 +166,51 @@ def test_what_no_step_wrote_is_never_replaced(tmp_path, source, place):
         perform(make_run([]), source, out / "below" if place == "below a file" else out)
     assert sorted(out.rglob("*")) == kept
     assert out.is_dir() or out.read_text() == "dear"
+
+
+FOREIGN = ("folder", "file", "a folder of another step", "a link", "a lost link")
+
+
+def put(place: str, out: Path, elsewhere: Path, source: Path) -> None:
+    """Something at `out` that the frames step has not written."""
+    elsewhere.mkdir()
+    (elsewhere / "letter").write_text("dear")
+    out.parent.mkdir(parents=True)
+    if place == "file":
+        out.write_text("dear")
+    elif "link" in place:
+        out.symlink_to(elsewhere if place == "a link" else elsewhere / "unmounted")
+    else:
+        shutil.copytree(elsewhere, out)
+    if place == "a folder of another step":
+        described = provenance.describe_step("dataset", PARAMS, {"dataset": source}, {})
+        (out / provenance.PROVENANCE).write_text(described.to_json())
+
+
+@pytest.mark.parametrize("work", [True, False])
+@pytest.mark.parametrize("place", FOREIGN)
+def test_no_output_replaces_what_its_step_has_not_written(tmp_path, source, monkeypatch, place, work):
+    if work:
+        monkeypatch.setenv("REELFLOW_WORK", str(tmp_path / "work"))
+    out, elsewhere = tmp_path / "a" / "out", tmp_path / "elsewhere"
+    put(place, out, elsewhere, source)
+    calls: list[str] = []
+    with pytest.raises(StorageError, match="left unchanged: choose another output folder"):
+        perform(make_run(calls), source, out)
+    assert calls == [], "it is told before the work"
+    assert (elsewhere / "letter").read_text() == "dear"
+    assert out.is_symlink() if "link" in place else out.is_dir() or out.read_text() == "dear"
+
+
+def test_a_link_to_an_older_output_or_to_one_that_is_gone_is_replaced(tmp_path, source, monkeypatch):
+    monkeypatch.setenv("REELFLOW_WORK", str(tmp_path / "work"))
+    out = tmp_path / "out"
+    for content in ("one", "two", "three"):
+        (source / "clip").write_text(content * 9)
+        perform(make_run([]), source, out)
+        assert (out / "payload").read_text() == "whole"
+        if content == "two":
+            shutil.rmtree(tmp_path / "work")
 
 
 def test_an_input_whose_report_is_a_folder_is_described(tmp_path, source):
@@ -219,3 +285,23 @@ def test_a_killed_step_gives_its_lock_back(tmp_path, source):
     assert second.returncode == 0
     assert time.monotonic() - begun < 50
     assert (tmp_path / "out" / "frames.json").exists()
+
+
+def test_an_output_is_kept_where_only_the_registry_refuses(tmp_path, source):
+    problem = RegistryError("MLflow is away")
+    with pytest.raises(RegistryError):
+        perform(make_run([], problem), source, tmp_path / "out")
+    assert (tmp_path / "out" / "payload").read_text() == "whole"
+    (failed,) = [event for event in events(tmp_path) if event["kind"] == "failed"]
+    assert (failed["folder"], failed["exit_code"]) == (str(tmp_path / "out"), 7)
+
+
+@pytest.mark.parametrize("error", [DataError("nothing usable"), ValueError("no such axis"), MemoryError()])
+def test_every_kind_of_crash_leaves_its_reason(tmp_path, source, monkeypatch, error):
+    monkeypatch.delenv("REELFLOW_EVENTS")
+    told: list[str] = []
+    monkeypatch.setattr(steps, "record_failure", lambda _, task, reason: told.append(f"{task}: {reason}"))
+    with pytest.raises(type(error)):
+        perform(make_run([], error), source, tmp_path / "out")
+    name = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
+    assert told == [f"frames: {name}{error}"]

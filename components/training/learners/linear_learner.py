@@ -51,7 +51,8 @@ class LinearLearner:
         validation = scores[list(self._views)].mean(axis=0, dtype=np.float32)  # (rows, classes)
         loss, accuracy = measure(score(self._scorer, self._examples, rows, self._views), truth)
         figures = {"train_loss": loss, "train_accuracy": accuracy}
-        loss, accuracy = measure(validation, truth)
+        held_out = slice(len(fold.train), None)  # the validation clips
+        loss, accuracy = measure(validation[held_out], truth[held_out])
         figures |= {"validation_loss": loss, "validation_accuracy": accuracy}
         emit("epoch", head=self.network.name, fold=fold.name, epoch=1, penalty=found.penalty, **figures)
         test = score(self._scorer, self._examples, fold.test, self._views)

@@ -16,10 +16,10 @@ from pipelines.studies.study_a.results import Results, read_results
 from pipelines.studies.study_a.tables import Table
 from pipelines.studies.study_a.ucf101 import find_clips, find_lists
 from pipelines.studies.study_a.weights import check_weights
-from pipelines.training import pairs
 from reelflow.commandline import printable
 from reelflow.errors import StorageError, disk_errors
 from reelflow.files import replace_folder, write_csv, write_text
+from reelflow.nets.candidates import candidates
 from reelflow.nets.heads import check_heads
 from reelflow.params import Params
 from reelflow.settings import Settings
@@ -99,7 +99,7 @@ def reproduce(request: Request, out: Path, console: Console, settings: Settings)
     check_heads(request.params.training.heads)
     check_weights(request.params.features.backbones, request.params.features.weights, settings)
     run_local(request.params, out, console, settings)
-    results = read_results(out / "work", pairs(request.params), request.params.evaluation)
+    results = read_results(out / "work", candidates(request.params), request.params.evaluation)
     summary = write_all(results, request, target)
     _show(summary, console)
     return target / PAGE

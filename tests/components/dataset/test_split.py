@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from components.dataset.split import split_clips
+from reelflow.contracts import SPLITS
 from reelflow.errors import DataError, ParamsError
 from reelflow.params import DatasetParams
 from reelflow.progress import watched_by
@@ -120,6 +121,23 @@ def test_a_class_that_is_in_one_list_alone_is_named(tmp_path):
     test = [member.path for member in members if member.path not in train]
     with pytest.raises(DataError, match=r"Punch: 0 clip\(s\) in 0 group\(s\) in the train list"):
         split_clips(members, labels_of(members), with_lists(tmp_path, train, test))
+
+
+@pytest.mark.parametrize("side", ["train", "test"])
+def test_a_group_that_a_complete_class_shares_stays_where_the_lists_put_it(tmp_path, side):
+    both = [f"Both/{part}{number}.avi" for part in ("train", "test") for number in range(3)]
+    members = [Member(path, "Both", path.removeprefix("Both/")) for path in both]
+    members += [Member(f"One/{number}.avi", "One", f"one{number}") for number in range(6)]
+    members += [Member(f"One/shared{number}.avi", "One", f"{side}{number}.avi") for number in range(3)]
+    train = [*both[:3], *(member.path for member in members if member.label == "One")]
+    params = with_lists(tmp_path, train, both[3:], incomplete="split")
+    splits = split_clips(members, {"Both", "One"}, params).splits
+    assert len(splits) == len(members)
+    groups = {member.group: set() for member in members}
+    for member in members:
+        groups[member.group].add(splits[member.path])
+    assert all(len(found) == 1 for found in groups.values())
+    assert {splits[member.path] for member in members if member.label == "One"} == {*SPLITS}
 
 
 def partial_copy(folder, **changes):

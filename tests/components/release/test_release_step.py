@@ -10,7 +10,8 @@ import pytest
 from components.release.step import run
 from reelflow.artifacts.evaluations import read_candidates
 from reelflow.contracts import BundleReport, Parity, ReleaseReport, Summary
-from reelflow.errors import BundleError
+from reelflow.edge.seal import seal
+from reelflow.errors import BundleError, RegistryError, TrackingError
 from reelflow.params import ReleaseParams, load_params
 from tests.fake_registry import MemoryRegistry
 from tests.fake_run import FakeRun, write_run
@@ -66,6 +67,36 @@ def test_a_refusal_is_a_result_that_says_why(made, tmp_path, limits, reason):
     failed = {gate.name for gate in report.gates if not gate.passed}
     assert failed == set(limits)
     assert Summary.read(tmp_path / "release" / "summary.json").promoted is False
+
+
+class RefusingRegistry(MemoryRegistry):
+    """Refuses at one of the calls of a release."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__()
+
+        def refuse(*_: object, **__: object) -> None:
+            raise TrackingError("MLflow at http://x: 503")
+
+        setattr(self, call, refuse)
+
+
+@pytest.mark.parametrize("call", ["register", "set_alias", "alias"])
+def test_what_is_finished_is_kept_where_the_registry_refuses(made, tmp_path, call):
+    with pytest.raises(RegistryError, match="503; the report and the bundle are finished") as caught:
+        released(made, tmp_path / "release", RefusingRegistry(call))
+    assert caught.value.exit_code == TrackingError.exit_code
+    report = ReleaseReport.open(tmp_path / "release")
+    assert (report.version, report.promoted, report.aliases) == (0, False, ())
+    assert "is not registered: MLflow at http://x: 503" in report.explanation
+    assert "is not registered" in (tmp_path / "release" / "report.html").read_text()
+    assert Summary.read(tmp_path / "release" / "summary.json").promoted is False
+
+
+def test_a_bundle_whose_lineage_nothing_covers_is_not_released(made, tmp_path):
+    (made.bundle / "SHA256SUMS").unlink()
+    with pytest.raises(BundleError, match="has no SHA256SUMS, so that nothing covers its lineage"):
+        released(made, tmp_path / "release")
 
 
 def test_conversion_losses_are_gates_too(tmp_path):
@@ -146,6 +177,7 @@ def test_the_same_inputs_give_the_same_bytes(made, tmp_path):
 def test_a_bundle_of_other_data_is_refused_before_it_is_registered(made, tmp_path):
     registry = MemoryRegistry()
     BundleReport.open(made.bundle).model_copy(update={"data_hash": "ab" * 32}).save(made.bundle)
+    seal(made.bundle)
     with pytest.raises(BundleError, match="has other clips"):
         released(made, tmp_path / "release", registry)
     assert registry.alias("reelflow", "challenger") is None
@@ -160,6 +192,7 @@ def test_a_damaged_bundle_is_refused(made, tmp_path):
 
 def test_a_bundle_of_no_candidate_is_refused(made, tmp_path):
     BundleReport.open(made.bundle).model_copy(update={"name": "thumbnail-lstm"}).save(made.bundle)
+    seal(made.bundle)
     with pytest.raises(BundleError, match="not one of the evaluated thumbnail-gru, thumbnail-single_frame"):
         released(made, tmp_path / "release")
 
@@ -190,4 +223,4 @@ def test_the_command_without_a_server_is_one_line_and_no_traceback(made, tmp_pat
     assert ended.stderr.startswith("error: no MLflow server answers at http://***@127.0.0.1:9")
     assert "secret" not in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert not (tmp_path / "release").exists()
+    assert "is not registered" in (tmp_path / "release" / "report.html").read_text()

@@ -179,6 +179,17 @@ def test_results_never_mix_with_the_users_own_files(workplace):
     assert (own / "bundle" / "letter").read_text() == "dear"
 
 
+@pytest.mark.parametrize("name", ["work/kfp/letter", "report.html", "summary.json", "run.json"])
+def test_what_no_run_wrote_is_left_where_results_would_go(workplace, name):
+    clips, letter = workplace.folder / "clips", workplace.folder / "own" / name
+    (clips / "only").mkdir(parents=True)
+    letter.parent.mkdir(parents=True)
+    letter.write_text("dear")
+    done = workplace.run(workplace.folder / "own", "--data", clips)
+    assert (done.returncode, "which no run wrote" in done.stdout.replace("\n", " ")) == (6, True)
+    assert letter.read_text() == "dear"
+
+
 def test_the_message_of_a_failed_step_reaches_the_user(workplace, temporary):
     (workplace.folder / "clips" / "only").mkdir(parents=True)
     done = workplace.run(workplace.folder / "out", "--data", workplace.folder / "clips")

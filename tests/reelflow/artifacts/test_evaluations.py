@@ -72,6 +72,15 @@ def test_candidates_of_other_clips_are_refused(tmp_path, other):
         read_candidates(tmp_path)
 
 
+def test_a_head_that_is_no_longer_in_the_params_is_no_candidate(tmp_path):
+    write(tmp_path, "gru", accuracy=0.9, data_hash="b" * 64)
+    write(tmp_path, "lstm", accuracy=0.5)
+    (found,) = read_candidates(tmp_path, "thumbnail-lstm")
+    assert found.name == "thumbnail-lstm"
+    with pytest.raises(BundleError, match=r"no evaluation of thumbnail-tcn below .* run the evaluation step"):
+        read_candidates(tmp_path, "thumbnail-lstm,thumbnail-tcn")
+
+
 def test_nothing_evaluated_is_an_error(tmp_path):
     with pytest.raises(BundleError, match="no evaluated classifier below"):
         read_candidates(tmp_path)
@@ -100,3 +109,16 @@ def test_files_are_linked_and_copied_where_links_are_refused(tmp_path, monkeypat
     link_folder(source, tmp_path / "copied")
     assert [path.name for path in (tmp_path / "copied").iterdir()] == ["evaluation.json"]
     assert (tmp_path / "copied" / "evaluation.json").read_text() == (source / "evaluation.json").read_text()
+
+
+def test_heads_are_compared_on_clips_that_all_have_scored(tmp_path):
+    """Linear heads have scored their training clips as well; a neural head has not."""
+    for head, accuracy, crossed in (("segment_linear", 0.6, 0.9), ("tile_linear", 0.7, 0.8)):
+        metrics = {"cross_validation_accuracy": crossed, "cross_validation_loss": 1.0}
+        metrics |= {"validation_accuracy": accuracy, "validation_loss": 1.0}
+        folder = tmp_path / "candidates" / f"thumbnail-{head}"
+        folder.mkdir(parents=True)
+        evaluation_report(head, metrics=metrics, training=training_report(head)).save(folder)
+    assert best_candidate(read_candidates(tmp_path)).name == "thumbnail-segment_linear"
+    write(tmp_path, "gru", accuracy=0.65)
+    assert best_candidate(read_candidates(tmp_path)).name == "thumbnail-tile_linear"

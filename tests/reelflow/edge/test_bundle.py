@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from reelflow.edge.bundle import GOLDEN, HEAD, MAX_BUNDLE_BYTES, MAX_FILES, MAX_MANIFEST_BYTES, open_bundle
+from reelflow.edge.seal import RECORDS, SUMS, seal
 from reelflow.errors import BundleError
 
 MANIFEST = "bundle.json"
@@ -26,6 +29,7 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     document = json.loads((folder / MANIFEST).read_text())
     change(document)
     (folder / MANIFEST).write_text(json.dumps(document))
+    seal(folder)
 
 
 def list_as(folder: Path, name: str, content: bytes) -> None:
@@ -104,10 +108,10 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: ((f / MANIFEST).unlink(), (f / MANIFEST).mkdir()),
         "is not a regular file",
     ),
-    "a manifest cut off": (truncate, "is not a valid BundleReport"),
-    "a manifest of random bytes": (lambda f: (f / MANIFEST).write_bytes(b"\xff\x00" * 9), "is not a valid"),
-    "an empty manifest": (lambda f: (f / MANIFEST).write_bytes(b""), "is not a valid"),
-    "a manifest nested too deep": (lambda f: (f / MANIFEST).write_bytes(b"[" * 100_000), "is not a valid"),
+    "a manifest cut off": (truncate, "bundle.json has been altered"),
+    "a manifest of random bytes": (lambda f: (f / MANIFEST).write_bytes(b"\xff\x00" * 9), "has been altered"),
+    "an empty manifest": (lambda f: (f / MANIFEST).write_bytes(b""), "has been altered"),
+    "a manifest nested too deep": (lambda f: (f / MANIFEST).write_bytes(b"[" * 100_000), "has been altered"),
     "a huge manifest": (lambda f: os.truncate(f / MANIFEST, MAX_MANIFEST_BYTES + 1), "not read"),
     "a manifest that leads out": (link_manifest_out, "leads out of the bundle"),
     "an unknown schema_version": (lambda f: edit(f, lambda d: d.update(schema_version=2)), "schema_version"),
@@ -164,8 +168,57 @@ def test_a_bundle_opens_through_a_link_to_its_folder(small_bundle: Path, tmp_pat
 
 
 def test_files_that_are_no_models_may_lie_beside(bundle: Path):
-    (bundle / "provenance.json").write_text("{}")
+    (bundle / "letter").write_text("dear")
+    assert open_bundle(bundle).is_sealed
+
+
+def with_records(bundle: Path) -> Path:
+    for name in RECORDS:
+        (bundle / name).write_text(json.dumps({name: [1, 2, 3]}))
+    seal(bundle)
+    return bundle
+
+
+def flipped(path: Path, place: int, bit: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1 << bit
+    path.write_bytes(content)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_flipped_bit_of_any_file_passes(bundle: Path, data: st.DataObject):
+    with_records(bundle)
+    names = sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file())
+    path = bundle / data.draw(st.sampled_from(names))
+    sound = path.read_bytes()
+    flipped(path, data.draw(st.integers(0, len(sound) - 1)), data.draw(st.integers(0, 7)))
+    try:
+        with pytest.raises(BundleError):
+            open_bundle(bundle)
+    finally:
+        path.write_bytes(sound)
     open_bundle(bundle)
+
+
+@pytest.mark.parametrize("missing", [RECORDS, RECORDS[:1], RECORDS[1:]])
+def test_a_device_may_lack_the_records(bundle: Path, missing: tuple[str, ...]):
+    with_records(bundle)
+    for name in missing:
+        (bundle / name).unlink()
+    assert open_bundle(bundle).is_sealed
+
+
+def test_a_record_that_no_sum_covers_is_refused(bundle: Path):
+    (bundle / "lineage.json").write_text("{}")
+    with pytest.raises(BundleError, match=r"has no sum of lineage\.json: copy the whole bundle again"):
+        open_bundle(bundle)
+
+
+def test_a_bundle_of_an_older_version_opens_and_says_so(bundle: Path):
+    with_records(bundle)
+    (bundle / SUMS).unlink()
+    assert not open_bundle(bundle).is_sealed
 
 
 @pytest.mark.parametrize("path", ["missing", "a-file"])

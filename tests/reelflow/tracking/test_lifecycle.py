@@ -11,7 +11,8 @@ import pytest
 from reelflow.errors import DataError, TrackingError
 from reelflow.settings import Settings
 from reelflow.tracking.lifecycle import begin, end
-from reelflow.tracking.records import finish_run, record_failure
+from reelflow.tracking.records import FAILURE_TAG, finish_run, forget_failure, record_failure
+from reelflow.tracking.tracker import Tracker
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
@@ -80,7 +81,7 @@ def test_a_run_that_has_not_finished_has_not_done_the_work(database, clips, stat
 def test_the_step_that_failed_is_what_is_told(database, clips, webhooks):
     webhooks.append(webhook := Webhook(204))
     begin(settings(database, "run-1"), str(clips), "work", always=False)
-    record_failure(settings(database, "run-1"), "frames: no clip gave frames")
+    record_failure(settings(database, "run-1"), "frames", "no clip gave frames")
     text = end(settings(database, "run-1", webhook.url), "FAILED", "Task run failed.")
     assert text == "reelflow run run-1 ended as FAILED: frames: no clip gave frames"
     expected = {"run": "run-1", "state": "FAILED", "reason": "frames: no clip gave frames", "text": text}
@@ -115,3 +116,34 @@ def test_clips_that_are_not_there_are_what_failed(database):
     with pytest.raises(DataError, match="/nowhere does not exist in the pod"):
         begin(settings(database, "run-1"), "/nowhere", "work", always=False)
     assert "/nowhere does not exist" in end(settings(database, "run-1"), "FAILED", "")
+
+
+def reason(database: str) -> str | None:
+    tracker = Tracker(settings(database, "run-1"))
+    return tracker.tags(tracker.parent("run-1")).get(FAILURE_TAG)
+
+
+def test_a_retry_that_succeeds_takes_its_own_failure_back_and_no_other(database):
+    record_failure(settings(database, "run-1"), "frames", "no clip gave frames")
+    forget_failure(settings(database, "run-1"), "features")
+    assert reason(database) == "frames: no clip gave frames"
+    forget_failure(settings(database, "run-1"), "frames")
+    assert reason(database) is None
+
+
+def test_other_weights_at_the_same_place_are_new_work(database, tmp_path):
+    clips, weights = tmp_path / "recipe.yaml", tmp_path / "weights"
+    clips.write_text("a recipe")
+    weights.mkdir()
+    versions = []
+    for content in ("one", "two", "two"):
+        (weights / "net.tflite").write_text(content)
+        name = f"run-{len(versions)}"
+        found = begin(settings(database, name), str(clips), "work", always=False, weights=str(weights))
+        versions.append(found[0])
+        finish_run(settings(database, name), "FINISHED")
+    assert versions[0]
+    assert versions[1] == versions[0]
+    assert versions[2] == ""
+    with pytest.raises(DataError, match="mount a volume there"):
+        begin(settings(database, "run"), str(clips), "work", always=False, weights=str(tmp_path / "none"))

@@ -142,7 +142,7 @@ def test_a_version_belongs_to_its_classifiers_run(settings, tmp_path):
 
 def test_an_unreachable_registry_is_a_tracking_error():
     with pytest.raises(TrackingError, match="no MLflow server answers"):
-        MlflowRegistry(Settings(tracking_uri="http://127.0.0.1:9"))
+        MlflowRegistry(Settings(tracking_uri="http://127.0.0.1:9")).alias("reelflow", "champion")
 
 
 PREDICT = """

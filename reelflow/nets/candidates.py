@@ -1,0 +1,43 @@
+"""What a run trains and evaluates, and chooses the best of."""
+
+from reelflow.errors import ParamsError
+from reelflow.nets.heads import TILED
+from reelflow.params import Params
+from reelflow.video.views import TILES
+
+
+def candidates(params: Params) -> list[tuple[str, str]]:
+    """Every (backbone, head) that is trained; heads of parts of the picture on backbones that have them.
+
+    Raises:
+        ParamsError: there is none.
+    """
+    features, heads = params.features, params.training.heads
+    tiles = TILES.keys() & set(features.views)
+    found = [
+        (backbone, head)
+        for backbone in features.backbones
+        for head in heads
+        if head not in TILED or tiles or features.has_windows(backbone)
+    ]
+    if not found:
+        raise ParamsError(
+            f"{', '.join(heads)} needs parts of the picture, but features.views has no tiles and no backbone "
+            f"({', '.join(features.backbones)}) has windows: add tiles to features.views, or a network with "
+            "windows to features.networks"
+        )
+    return found
+
+
+def name_of(backbone: str, head: str) -> str:
+    """The name of a candidate: `<backbone>-<head>`."""
+    return f"{backbone}-{head}"
+
+
+def names(params: Params) -> str:
+    """All candidates by name, comma-separated.
+
+    Raises:
+        ParamsError: there is none.
+    """
+    return ",".join(name_of(*pair) for pair in candidates(params))
