@@ -9,9 +9,9 @@ from typing import Any
 
 from components.training.distillation import check_distillation, distilled_scores
 from components.training.folds import FoldRows, all_rows, fold_rows
-from components.training.learners.epochs import EpochLearner, score
+from components.training.learners.epochs import EpochLearner
 from components.training.learners.fold_results import EpochProgress, FoldCache, FoldResult, Learner
-from components.training.learners.graph import memory_errors, scorer
+from components.training.learners.graph import memory_errors
 from components.training.learners.linear_learner import LinearLearner
 from components.training.output import TrainingResult, middle, write_results
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
@@ -81,7 +81,7 @@ def run(
             epochs = results[middle(results)].history.best_epoch
             whole = all_rows(examples, len(folds))
             learner.deploy(whole, epochs)
-            deployed = score(scorer(learner.network), examples, whole.train, views)
+            deployed = learner.score(whole.train)
     report = write_results(
         TrainingResult(str(scheme), folds, results, learner.network, views, deployed), examples, params, model
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import keras
 
 MOST_FOLDS = 5
+SUMMARY = "summary"  # the name of a layer
 FARTHEST = 10.0  # standard deviations; values beyond are clipped
 FLOOR = 0.01  # of the mean variance, added to each: a nearly constant dimension carries no information
 
@@ -61,9 +62,30 @@ class Standard:
         return result
 
 
+def summaries_of(model: "keras.Model", batches: Iterable[Array]) -> Array:
+    """What a linear head standardises, `(rows, dims) float32`: no fit changes it.
+
+    Args:
+        model: a linear head from `build_head`.
+        batches: features `(n, frames, dim) float32`, together all rows in order.
+    """
+    import keras
+
+    summary = keras.Model(model.input, model.get_layer(SUMMARY).output)
+    return np.concatenate([summary(features, training=False).numpy() for features in batches])
+
+
+def behind_summary(model: "keras.Model") -> "keras.Model":
+    """The rest of a linear head, from summaries `(rows, dims) float32` to scores; shares its weights."""
+    import keras
+
+    behind: keras.Model = keras.Model(model.get_layer(SUMMARY).output, model.output)
+    return behind
+
+
 def fit_linear(
     model: "keras.Model",
-    batches: Iterable[Array],
+    rows: Array,
     truth: NDArray[np.int64],
     groups: Sequence[str],
     params: TrainingParams,
@@ -73,8 +95,7 @@ def fit_linear(
 
     Args:
         model: an unfitted linear head from `build_head`; changed in place.
-        batches: features `(n, frames, dim) float32`, together all rows in order; only their
-            summaries are kept in memory.
+        rows: summaries `(rows, dims) float32`, as `summaries_of` computes them.
         truth: class index a row, `(rows,)`.
         groups: group of each row; all views of a clip share its group.
         params: `penalties` to choose from; the one with the lowest loss wins; ties go to the larger.
@@ -84,7 +105,7 @@ def fit_linear(
         DataError: too few groups to hold any out.
     """
     folds = _folds(truth, np.asarray(groups), seed)
-    rows, classes = _summaries(model, batches), int(model.output_shape[-1])
+    classes = int(model.output_shape[-1])
     penalties = sorted(set(params.penalties), reverse=True)
     held_out = np.zeros((len(penalties), len(rows), classes), np.float32)
     for train, test in folds:
@@ -98,14 +119,6 @@ def fit_linear(
     scores = softmax(held_out[best] * sharpness[best])
     accuracy = float((scores.argmax(axis=1) == truth).mean())
     return LinearFit(scores, penalties[best], losses[best], accuracy)
-
-
-def _summaries(model: "keras.Model", batches: Iterable[Array]) -> Array:
-    """What the model standardises, `(rows, dims)`."""
-    import keras
-
-    summary = keras.Model(model.input, model.get_layer("summary").output)
-    return np.concatenate([summary(features, training=False).numpy() for features in batches])
 
 
 def _folds(

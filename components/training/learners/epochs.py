@@ -59,10 +59,7 @@ class EpochLearner:
         if history.is_stalled(self._params.patience):
             stopped = f"stopped after epoch {history.epochs}; epoch {history.best_epoch} is kept"
             emit("notice", message=f"{fold.name}: {stopped}")
-        validation, test = (
-            score(self._scorer, self._examples, rows, self._views) for rows in (fold.validation, fold.test)
-        )
-        return FoldResult(history, fold.validation, validation, test)
+        return FoldResult(history, fold.validation, self.score(fold.validation), self.score(fold.test))
 
     def deploy(self, fold: FoldRows, epochs: int) -> None:
         """Train for a fixed number of epochs.
@@ -71,6 +68,10 @@ class EpochLearner:
             ParamsError: the loss is NaN or infinite.
         """
         self._train(fold, epochs)
+
+    def score(self, rows: Rows) -> Scores:
+        """Scores of some rows, averaged over views: `(n, classes) float32`."""
+        return score(self._scorer, self._examples, rows, self._views)
 
     def _train(self, fold: FoldRows, epochs: int) -> History:
         """Resume from the newest checkpoint; afterwards the network has the best weights."""
@@ -96,7 +97,7 @@ class EpochLearner:
         reseed(self.network, *seed)
         figures = self._learn(fold, np.random.default_rng(seed))
         if len(fold.validation):
-            scores = score(self._scorer, self._examples, fold.validation, self._views)
+            scores = self.score(fold.validation)
             loss, accuracy = measure(scores, self._examples.truth[fold.validation])
             figures |= {"validation_loss": loss, "validation_accuracy": accuracy}
         if not all(map(math.isfinite, figures.values())):

@@ -43,6 +43,9 @@ class Learner(Protocol):
     def deploy(self, fold: FoldRows, epochs: int) -> None:
         """Train for a fixed number of epochs, without validation clips."""
 
+    def score(self, rows: Rows) -> Scores:
+        """Scores of some rows by the network as it is: `(n, classes) float32`."""
+
 
 class FoldCache:
     """Results of finished folds in a folder."""

@@ -1,22 +1,23 @@
 """Fits linear heads in closed form: no epochs, no early stopping."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from components.training.folds import FoldRows
 from components.training.history import History
-from components.training.learners.epochs import score
 from components.training.learners.fold_results import EpochProgress, FoldResult
 from components.training.learners.graph import scorer
-from components.training.learners.objective import measure
+from components.training.learners.objective import Scores, measure
 from reelflow.errors import ParamsError
 from reelflow.nets.examples import Examples, Rows, batches
-from reelflow.nets.linear import LinearFit, fit_linear
+from reelflow.nets.linear import LinearFit, behind_summary, fit_linear, summaries_of
+from reelflow.nets.ridge import Array
 from reelflow.params import TrainingParams
-from reelflow.progress import emit
+from reelflow.progress import emit, track
 
-FITTED_AT_ONCE = 128  # clips
+SUMMARISED_AT_ONCE = 16  # clips; with many windows one has several megabytes
 
 
 class LinearLearner:
@@ -41,7 +42,7 @@ class LinearLearner:
         progress: EpochProgress,
     ) -> None:
         self.network, self._examples, self._params = network, examples, params
-        self._views, self._progress, self._scorer = views, progress, scorer(network)
+        self._views, self._progress, self._scorer = views, progress, scorer(behind_summary(network))
 
     def train_fold(self, fold: FoldRows) -> FoldResult:
         """Fit on the train and validation clips; their scores come from the inner cross-validation."""
@@ -49,27 +50,39 @@ class LinearLearner:
         found, truth = self._fit(fold, rows), self._examples.truth[rows]
         scores = found.scores.reshape(len(self._examples.views), len(rows), -1)  # (views * rows, classes)
         validation = scores[list(self._views)].mean(axis=0, dtype=np.float32)  # (rows, classes)
-        loss, accuracy = measure(score(self._scorer, self._examples, rows, self._views), truth)
+        loss, accuracy = measure(self.score(rows), truth)
         figures = {"train_loss": loss, "train_accuracy": accuracy}
         held_out = slice(len(fold.train), None)  # the validation clips
         loss, accuracy = measure(validation[held_out], truth[held_out])
         figures |= {"validation_loss": loss, "validation_accuracy": accuracy}
         emit("epoch", head=self.network.name, fold=fold.name, epoch=1, penalty=found.penalty, **figures)
-        test = score(self._scorer, self._examples, fold.test, self._views)
-        return FoldResult(History([figures]), rows, validation, test)
+        return FoldResult(History([figures]), rows, validation, self.score(fold.test))
 
     def deploy(self, fold: FoldRows, epochs: int) -> None:  # noqa: ARG002
         """Fit on all clips."""
         self._fit(fold, fold.train)
 
+    def score(self, rows: Rows) -> Scores:
+        """Scores of some rows, averaged over views: `(n, classes) float32`."""
+        found: Scores = np.mean([self._scorer(self._summaries[view, rows]) for view in self._views], axis=0)
+        return found
+
+    @cached_property
+    def _summaries(self) -> Array:
+        """Of every clip, `(views, rows, dims) float32`: they are the same in every fold."""
+        every, views = np.arange(len(self._examples.clips)), len(self._examples.views)
+        seen = [(rows, view) for view in range(views) for rows in batches(every, SUMMARISED_AT_ONCE)]
+        parts = track(seen, len(seen), "batches")
+        found = summaries_of(self.network, (self._examples.features(rows, view) for rows, view in parts))
+        return found.reshape(views, len(every), -1)
+
     def _fit(self, fold: FoldRows, rows: Rows) -> LinearFit:
         """Fit; every view of a clip is a row of the same group."""
         views = len(self._examples.views)
-        parts = batches(rows, FITTED_AT_ONCE)
         try:
             found = fit_linear(
                 self.network,
-                (self._examples.features(part, view) for view in range(views) for part in parts),
+                self._summaries[:, rows].reshape(views * len(rows), -1),
                 np.tile(self._examples.truth[rows], views),
                 [self._examples.clips[row].group for row in rows] * views,
                 self._params,

@@ -24,7 +24,7 @@ def summarise(features: KerasTensor, params: TrainingParams, views: int = 1) -> 
     means = segment_means(frames, params.segments, "frames")
     if views > 1:  # (batch, segments, views * dim) -> (batch, segments, dim)
         means, change = ops.mean(apart(means, views), axis=2), ops.max(apart(change, views), axis=2)
-    return standardised(layers.Flatten(name="summary")(ops.concatenate([means, change], axis=-1)))
+    return standardised(ops.concatenate([means, change], axis=-1))
 
 
 def segment_means(features: KerasTensor, segments: int, name: str) -> KerasTensor:

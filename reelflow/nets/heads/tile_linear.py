@@ -3,7 +3,7 @@
 The parts are windows of the backbone's map, or tiles.
 """
 
-from keras import KerasTensor, layers, ops
+from keras import KerasTensor, ops
 
 from reelflow.nets.heads.motion import differences
 from reelflow.nets.heads.standardise import standardised
@@ -23,4 +23,4 @@ def summarise(features: KerasTensor, params: TrainingParams, views: int = 1) -> 
     total = ops.mean(change, axis=-1, keepdims=True) + LEAST  # (batch, views, 1)
     share = ops.square(ops.square(total / ops.max(total, axis=1, keepdims=True)))
     seen = ops.sum(change * share, axis=1) / ops.sum(share, axis=1)  # (batch, dim)
-    return standardised(layers.Flatten(name="summary")(seen))
+    return standardised(seen)

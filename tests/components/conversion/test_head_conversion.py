@@ -9,7 +9,7 @@ from components.conversion.head import convert_head
 from components.conversion.operators import check_operators, count_operators
 from reelflow.edge.runtime import Network
 from reelflow.nets.heads import HEADS, build_head
-from reelflow.nets.linear import fit_linear
+from reelflow.nets.linear import fit_linear, summaries_of
 from reelflow.nets.runtime import seed_everything
 from tests.bundles import TRAINING, random_head
 
@@ -80,7 +80,8 @@ def test_a_fitted_linear_head_keeps_to_keras(motion: bool, tmp_path: Path):
     features = (features + chance.normal(size=(60, 25, 160)) * spread).astype(np.float32)
     params = TRAINING.model_copy(update={"motion": motion})
     model = build_head("segment_linear", frames=25, dim=160, classes=3, params=params)
-    fit_linear(model, [features], truth, [f"{place % 10}" for place in range(60)], params, 1)
+    rows = summaries_of(model, [features])
+    fit_linear(model, rows, truth, [f"{place % 10}" for place in range(60)], params, 1)
     expected = model(features, training=False).numpy()
     for quantization, tolerance in {"float32": 1e-4, "float16": 5e-3, "dynamic": 2e-2}.items():
         (tmp_path / "head.tflite").write_bytes(convert_head(model, quantization))

@@ -5,7 +5,7 @@ import pytest
 
 from reelflow.errors import DataError
 from reelflow.nets.heads import build_head, is_linear
-from reelflow.nets.linear import LinearFit, Standard, fit_linear
+from reelflow.nets.linear import LinearFit, Standard, behind_summary, fit_linear, summaries_of
 from reelflow.nets.runtime import seed_everything
 from reelflow.nets.saved import load_head, save_head
 from tests.fake_features import training_params
@@ -37,7 +37,7 @@ def new_model(classes: int = 2, frames: int = FRAMES, dim: int = DIM, views: int
 def fit(features, truth, groups, seed: int = 1, **changes) -> tuple[LinearFit, object]:
     model, params = new_model(int(truth.max()) + 1, features.shape[1], features.shape[2], **changes)
     batches = (features[start : start + 10] for start in range(0, len(features), 10))
-    return fit_linear(model, batches, truth, groups, params, seed), model
+    return fit_linear(model, summaries_of(model, batches), truth, groups, params, seed), model
 
 
 @pytest.mark.parametrize("motion", [False, True])
@@ -68,8 +68,16 @@ def test_the_same_rows_give_the_same_bytes_and_batches_do_not_matter(tmp_path):
     np.testing.assert_array_equal(first.scores, again.scores)
     assert save_head(model, tmp_path / "again.keras") == digest
     whole, params = new_model()
-    in_one = fit_linear(whole, [features], truth, groups, params, 1)
+    in_one = fit_linear(whole, summaries_of(whole, [features]), truth, groups, params, 1)
     np.testing.assert_allclose(in_one.scores, first.scores, atol=1e-4)
+
+
+def test_the_part_behind_the_summaries_has_the_weights_of_the_fit():
+    features, truth, groups = clips()
+    model, params = new_model()
+    rest, rows = behind_summary(model), summaries_of(model, [features])
+    fit_linear(model, rows, truth, groups, params, 1)
+    np.testing.assert_allclose(rest.predict_on_batch(rows), model.predict_on_batch(features), atol=1e-6)
 
 
 def test_no_row_is_scored_by_a_model_that_saw_its_group():
@@ -93,7 +101,7 @@ def test_the_penalty_with_the_lowest_loss_is_taken(noise):
     for penalty in PENALTIES:
         model, params = new_model()
         params = params.model_copy(update={"penalties": (penalty,)})
-        losses[penalty] = fit_linear(model, [features], truth, groups, params, 1).loss
+        losses[penalty] = fit_linear(model, summaries_of(model, [features]), truth, groups, params, 1).loss
     assert found.loss == pytest.approx(min(losses.values()), abs=1e-4)
     assert losses[found.penalty] == min(losses.values())
 
