@@ -19,6 +19,7 @@ from reelflow.files import sha256_file, sha256_text, write_text
 from reelflow.objectstore.shards import SharedShards
 from reelflow.provenance.code import content_code
 from reelflow.video.decode import VideoFacts
+from reelflow.workers.cpus import granted_cpus
 
 KIND = "facts"
 FILE = "facts.json"
@@ -34,7 +35,7 @@ class Pack(Document):
 def hash_clips(root: Path, paths: Iterable[str]) -> dict[str, Sha256]:
     """The sha256 of every clip that is a readable file, by its path."""
     files = [path for path in paths if os.path.isfile(root / path) and os.access(root / path, os.R_OK)]  # noqa: PTH113
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(granted_cpus()) as pool:
         return dict(zip(files, pool.map(lambda path: sha256_file(root / path), files), strict=True))
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from reelflow.artifacts.frames import FrameStore
 from reelflow.contracts import Alike, Clip
+from reelflow.workers.cpus import granted_cpus
 
 FRAMES, WIDTH, HEIGHT = 5, 24, 18
 SAME_SCENE, SAME_MOTION = 0.95, 0.8  # correlations; other real clips reach 0.93 and 0.56, copies 0.99
@@ -33,7 +34,7 @@ def find_alike(store: FrameStore, clips: Sequence[Clip]) -> tuple[Alike, ...]:
         BundleError: the frames are damaged.
     """
     known = [clip for clip in clips if clip.clip_id in store]
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(granted_cpus()) as pool:
         small = list(pool.map(lambda clip: _signature(store, clip.clip_id), known))
     told = [(clip, vector) for clip, vector in zip(known, small, strict=True) if _tells(vector)]
     if not told:

@@ -10,6 +10,7 @@ from pathlib import Path
 from reelflow.files import sha256_file, sha256_text, walk_links, write_text
 from reelflow.progress import track
 from reelflow.settings import Settings
+from reelflow.workers.cpus import granted_cpus
 
 Row = list[int | str]  # size, time of change, sha256
 
@@ -25,7 +26,7 @@ def content_hash(folder: Path, settings: Settings) -> str:
     known = _read(memo)
     stats = {path: _stat(folder / path) for path in _files(folder)}
     missing = [path for path, stat in stats.items() if known.get(path, [])[:2] != stat]
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(granted_cpus()) as pool:
         read = pool.map(lambda path: sha256_file(folder / path), missing)
         fresh = dict(zip(missing, track(read, len(missing), "files hashed"), strict=True))
     rows = {path: [*stat, fresh.get(path) or known[path][2]] for path, stat in stats.items()}
