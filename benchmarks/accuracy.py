@@ -9,11 +9,11 @@ training clips.
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import numpy as np
 import typer
@@ -31,6 +31,7 @@ from reelflow.artifacts.predictions import read_predictions
 from reelflow.commandline import run_command
 from reelflow.contracts import EvaluationReport, Interval, TrainingReport
 from reelflow.errors import ParamsError
+from reelflow.nets.heads import is_linear
 from reelflow.params import Params, load_params
 from reelflow.settings import Settings
 from reelflow.steps import perform
@@ -39,17 +40,22 @@ SHARED = ROOT.parent / "shared" / "data"
 BACKBONE = "mobilenet_v2_quant"
 MIRRORED = ["plain", "flip", "closer", "closer+flip", "left", "left+flip", "right", "right+flip"]
 TILES = ["plain", *(f"tile_{row}{column}" for row in (1, 2, 3) for column in (1, 2, 3))]
+ClipsAndWeights = Annotated[Path, typer.Option("--data", help="Folder with clips/ and weights/.")]
+Cache = Annotated[Path, typer.Option("--out", help="Where features are cached.")]
 LINEAR: dict[str, Any] = {"penalties": [0.003, 0.01, 0.03, 0.1, 0.3, 1]}
 
 
 @dataclass(frozen=True)
 class AccuracyRecipe:
-    """A head and how it is trained."""
+    """A head and how it is trained, and what it sees: a backbone, views and frames a clip."""
 
     name: str
     head: str
     views: list[str] = field(default_factory=lambda: ["plain"])
     training: dict[str, Any] = field(default_factory=dict)
+    backbone: str = BACKBONE
+    networks: dict[str, Any] = field(default_factory=dict)
+    frames: int = 25
 
 
 @dataclass(frozen=True)
@@ -115,34 +121,40 @@ class Found:
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder with clips/ and weights/.")] = SHARED,
-    out: Annotated[Path, typer.Option(help="Where features are cached.")] = ROOT / "out" / "benchmarks",
+    data: ClipsAndWeights = SHARED,
+    out: Cache = ROOT / "out" / "benchmarks",
     only: Annotated[str, typer.Option("--set", help="One set of clips alone.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Measure every recipe on the real clips and print a table."""
-    trials = [trial for trial in TRIALS if only in ("", trial.clips)]
-    if not trials:
-        raise ParamsError(f"no set {only!r}; the sets are {', '.join(sorted({t.clips for t in TRIALS}))}")
+    found = measure_all(TRIALS, only, data, out, sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print(json.dumps([one.to_json() for one in found], indent=2))
+    else:
+        print("\n" + "\n".join([*_table(found), "", *chosen_inside(found)]))
+
+
+def measure_all(trials: Sequence[Trial], only: str, data: Path, out: Path, told: IO[str]) -> list[Found]:
+    """Measure the trials on a set, or on all; say each as soon as it is known."""
+    wanted = [trial for trial in trials if only in ("", trial.clips)]
+    if not wanted:
+        raise ParamsError(f"no set {only!r}; the sets are {', '.join(sorted({t.clips for t in trials}))}")
     if not (data / "clips").is_dir():
         raise ParamsError(f"{data} holds no clips/: name the folder with clips/ and weights/ (--data)")
     out.mkdir(parents=True, exist_ok=True)
     data, out = data.absolute(), out.absolute()
     settings = Settings().model_copy(update={"work": out, "events": out / "events.jsonl"})
     found = []
-    for trial in trials:
+    for trial in wanted:
         found.append(measure(trial, data, out, settings))
-        print(_line(found[-1]), file=sys.stderr if as_json else sys.stdout, flush=True)
-    if as_json:
-        print(json.dumps([one.to_json() for one in found], indent=2))
-    else:
-        print("\n" + "\n".join([*_table(found), "", *_chosen_inside(found)]))
+        print(_line(found[-1]), file=told, flush=True)
+    return found
 
 
 def measure(trial: Trial, data: Path, out: Path, settings: Settings) -> Found:
     """Run the steps of the pipeline up to the evaluation; finished outputs are reused."""
     started = time.perf_counter()
-    params = _params(trial, data)
+    params = params_of(trial, data)
     links = out / "links" / f"{trial.clips} {trial.protocol} {trial.recipe.name}".replace(" ", "_")
     source = data / "clips" / trial.clips
     names = ("dataset", "frames", "features", "baselines", "model", "evaluation")
@@ -155,7 +167,7 @@ def measure(trial: Trial, data: Path, out: Path, settings: Settings) -> Found:
     run(run_frames, params.frames, inputs=shared, output=stills)
     codes = {"features": place["features"]}
     weights = {"weights": Path(params.features.weights)}
-    options = {"backbone": BACKBONE}
+    options = {"backbone": trial.recipe.backbone}
     run(run_features, params.features, options=options, inputs=shared | stills | weights, output=codes)
     least = {"baselines": place["baselines"]}
     run(run_baselines, params.baselines, options={"protocol": protocol}, inputs=shared | stills, output=least)
@@ -167,11 +179,18 @@ def measure(trial: Trial, data: Path, out: Path, settings: Settings) -> Found:
     return _found(trial, links, time.perf_counter() - started)
 
 
-def _params(trial: Trial, data: Path) -> Params:
+def params_of(trial: Trial, data: Path) -> Params:
+    """params.large.yaml with the values of a trial."""
     recipe = trial.recipe
     return load_params(ROOT / "params.large.yaml").with_values(
         dataset={"source": str(data / "clips" / trial.clips)},
-        features={"backbones": [BACKBONE], "weights": str(data / "weights"), "views": recipe.views},
+        frames={"count": recipe.frames},
+        features={
+            "backbones": [recipe.backbone],
+            "networks": recipe.networks,
+            "weights": str(data / "weights"),
+            "views": recipe.views,
+        },
         training={"heads": [recipe.head], **recipe.training},
         evaluation={"protocol": trial.protocol},
     )
@@ -211,9 +230,9 @@ def _table(found: list[Found]) -> Iterator[str]:
         )
 
 
-def _chosen_inside(found: list[Found]) -> Iterator[str]:
+def chosen_inside(found: list[Found]) -> Iterator[str]:
     """Accuracy if every fold takes the linear recipe that is best on its own training clips."""
-    linear = [one for one in found if one.trial.recipe.head == "segment_linear"]
+    linear = [one for one in found if is_linear(one.trial.recipe.head)]
     for place in dict.fromkeys((one.trial.clips, one.trial.protocol) for one in linear):
         recipes = [one for one in linear if (one.trial.clips, one.trial.protocol) == place]
         right = total = 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.accuracy import TRIALS, _params
+from benchmarks.accuracy import TRIALS, params_of
 from reelflow.nets.heads import check_heads
 from reelflow.video.views import check_views
 
@@ -16,7 +16,7 @@ PROGRAM = "benchmarks/accuracy.py"
 
 @pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: f"{trial.clips} {trial.recipe.name}")
 def test_a_recipe_is_params_that_steps_take(trial):
-    params = _params(trial, Path("data"))
+    params = params_of(trial, Path("data"))
     check_heads(params.training.heads)
     check_views(params.features.views, params.frames.oversample)
     assert params.evaluation.protocol == trial.protocol
@@ -39,7 +39,7 @@ def test_what_cannot_be_measured_is_refused(arguments, message):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_the_reaches_on_real_clips(shared_data, tmp_path):
     command = [sys.executable, PROGRAM, "--data", shared_data, "--out", tmp_path, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
