@@ -9,7 +9,7 @@ from reelflow.artifacts.evaluations import Candidate
 from reelflow.artifacts.predictions import read_predictions
 from reelflow.splitting.protocols import Protocol
 
-MAX_SEEN_CLIPS = 100
+MAX_SEEN_CLIPS = 50
 
 
 @dataclass(frozen=True)
