@@ -1,9 +1,11 @@
 """What a run trains and evaluates, and chooses the best of."""
 
 from reelflow.errors import ParamsError
-from reelflow.nets.heads import TILED
 from reelflow.params import Params
 from reelflow.video.views import TILES
+
+TILED = frozenset({"tile_linear"})
+"""Heads that need parts of the picture."""
 
 
 def candidates(params: Params) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reelflow.contracts import FeaturesReport
 from reelflow.errors import ParamsError
+from reelflow.nets.candidates import TILED
 from reelflow.nets.runtime import prepare
 from reelflow.params import TrainingParams
 from reelflow.video.views import PLAIN, TILES
@@ -30,7 +31,6 @@ HEADS: Mapping[str, str] = {
     "tile_linear": "reelflow.nets.heads.tile_linear",
 }
 LINEAR = frozenset({"segment_linear", "tile_linear"})
-TILED = frozenset({"tile_linear"})
 
 
 def is_linear(head: str) -> bool:

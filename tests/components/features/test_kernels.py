@@ -8,8 +8,8 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from components.features.kernels import kernels_of
 from components.features.shards import inputs_of
-from reelflow.backbones import mobilenet_v2_quant
 from reelflow.backbones.registry import load_backbone
+from reelflow.backbones.tflite import network as tflite
 from reelflow.backbones.thumbnail import Thumbnail
 from reelflow.contracts import FrameShard
 from reelflow.settings import Settings
@@ -37,7 +37,7 @@ def marks(shared_data: Path) -> dict[str, str]:
     found = {}
     for kind, how in KINDS.items():
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(mobilenet_v2_quant, "open_network", opened(**how))
+            patch.setattr(tflite, "open_network", opened(**how))
             weights = str(shared_data / "weights")
             network = load_backbone("mobilenet_v2_quant", weights, seed=1, settings=Settings())
             found[kind] = kernels_of(network)
