@@ -41,6 +41,7 @@ test-slow test-browser test-cluster test-s3 test-arm64: test-%: $(VENV)/dev ## R
 	$(if $(filter browser,$*),command -v chromium >/dev/null || { apt-get update && apt-get install -y chromium; })
 	$(if $(filter cluster,$*),ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update && apt-get install -y postgresql; })
 	$(if $(filter s3 slow,$*),command -v radosgw >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ceph-common ceph-mon ceph-osd radosgw; })
+	$(if $(filter slow,$*),command -v ffprobe >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ffmpeg; })
 	$(PYTEST) -m '$*$(if $(filter-out slow,$*), and not slow)' $(if $(filter slow,$*),-n 2 --dist loadgroup)
 
 test-docker: $(VENV)/dev ## Run the tests that need a Docker engine, on images of this checkout
