@@ -209,7 +209,8 @@ def command(made: FakeRun, out: Path, **environment: str) -> subprocess.Complete
 
 
 @pytest.mark.slow
-def test_the_command_registers_in_mlflow_and_says_what_became_of_it(made, tmp_path):
+def test_the_command_registers_in_mlflow_and_says_what_became_of_it(tmp_path):
+    made = write_run(tmp_path / "run", accuracies={"gru": 0.95, "single_frame": 0.5}, clips_per_class=20)
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     ended = command(made, tmp_path / "release", MLFLOW_TRACKING_URI=uri, REELFLOW_RUN="by hand")
     assert ended.returncode == 0, ended.stderr
