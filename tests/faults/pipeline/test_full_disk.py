@@ -15,6 +15,7 @@ import pytest
 
 from reelflow.artifacts.evaluations import read_candidates
 from reelflow.backbones.mobilenet_v2_quant import FILE
+from reelflow.edge.seal import SUMS
 from reelflow.errors import StorageError
 from reelflow.provenance.step import PROVENANCE, Provenance
 from tests.faults.pipeline.disks import Disk, small_disk
@@ -166,7 +167,7 @@ def same_files(one: Path, other: Path) -> bool:
         {
             path.relative_to(folder): path.read_bytes()
             for path in folder.rglob("*")
-            if path.is_file() and path.suffix != ".png" and path.name != PROVENANCE
+            if path.is_file() and path.suffix != ".png" and path.name not in (PROVENANCE, SUMS)
         }
         for folder in (one, other)
     ]
