@@ -1,9 +1,12 @@
 """Shared by all command lines: errors become one message and an exit code, never a traceback."""
 
+import atexit
 import os
+import secrets
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -45,10 +48,22 @@ def _prepare_environment() -> None:
     except RuntimeError:
         os.environ["HOME"] = tempfile.gettempdir()
     found = tempfile.gettempdir()
-    if len(os.fsencode(found)) > LONGEST_TMPDIR_BYTES and os.access(SHORT_TMPDIR, os.W_OK | os.X_OK):
-        tempfile.tempdir = os.environ["TMPDIR"] = SHORT_TMPDIR
-        told = f"TMPDIR, {found}, is too long for the names of sockets: {SHORT_TMPDIR} is used"
-        print(printable(told), file=sys.stderr)  # noqa: T201
+    if len(os.fsencode(found)) > LONGEST_TMPDIR_BYTES:
+        with suppress(OSError):  # then only what needs a socket fails
+            tempfile.tempdir = os.environ["TMPDIR"] = _short_name(found)
+
+
+def _short_name(folder: str) -> str:
+    """A link to a folder, whose name is short; it goes with this process."""
+    link, owner = f"{SHORT_TMPDIR}/reelflow-{secrets.token_hex(4)}", os.getpid()
+    Path(link).symlink_to(folder)
+
+    def remove() -> None:
+        if os.getpid() == owner:  # not in its forks
+            Path(link).unlink(missing_ok=True)
+
+    atexit.register(remove)
+    return link
 
 
 def printable(text: str, *, keep: str = "") -> str:
