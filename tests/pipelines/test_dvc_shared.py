@@ -21,6 +21,7 @@ from tests.spy import Spy, merged
 from tests.videos import write_video
 
 SHARDS, FRAMES, CLIPS = 8, 2, 12
+OPENED = 3  # times a clip: dataset decodes it, frames look at the times of its packets and decode it
 VALUES = {
     "dataset": {"source": "clips", "validation": 0.2, "test": 0.2},
     "frames": {"count": FRAMES, "shards": SHARDS},
