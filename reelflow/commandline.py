@@ -18,6 +18,7 @@ INTERRUPTED = 130  # typer's exit code for a KeyboardInterrupt
 LAYOUT = "\n\t"
 LONGEST_TMPDIR_BYTES = 56  # of 107 that a socket's path may have; the rest is what libraries append
 SHORT_TMPDIR = "/tmp"  # noqa: S108
+TEMPORARY = ("TMPDIR", "TEMP", "TMP")  # where Python looks
 
 
 def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
@@ -43,14 +44,20 @@ def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
 
 def _prepare_environment() -> None:
     """Give libraries a home, if the user has none, and a temporary folder with room for a socket's path."""
-    try:
-        Path.home()
-    except RuntimeError:
-        os.environ["HOME"] = tempfile.gettempdir()
-    found = tempfile.gettempdir()
-    if len(os.fsencode(found)) > LONGEST_TMPDIR_BYTES:
-        with suppress(OSError):  # then only what needs a socket fails
-            tempfile.tempdir = os.environ["TMPDIR"] = _short_name(found)
+    with suppress(OSError):  # there is no place for one: only what needs it fails
+        try:
+            Path.home()
+        except RuntimeError:
+            os.environ["HOME"] = tempfile.gettempdir()
+        # gettempdir() writes a file, so that it is not called without need
+        if any(map(_is_long, filter(None, map(os.environ.get, TEMPORARY)))):
+            found = tempfile.gettempdir()
+            if _is_long(found):
+                tempfile.tempdir = os.environ["TMPDIR"] = _short_name(found)
+
+
+def _is_long(folder: str) -> bool:
+    return len(os.fsencode(folder)) > LONGEST_TMPDIR_BYTES
 
 
 def _short_name(folder: str) -> str:
