@@ -38,6 +38,8 @@ from reelflow.steps import perform
 
 SHARED = ROOT.parent / "shared" / "data"
 BACKBONE = "mobilenet_v2_quant"
+SMALL = load_params(ROOT / "params.small.yaml")
+((WIDE, WIDE_NETWORK),) = SMALL.features.networks.items()
 MIRRORED = ["plain", "flip", "closer", "closer+flip", "left", "left+flip", "right", "right+flip"]
 TILES = ["plain", *(f"tile_{row}{column}" for row in (1, 2, 3) for column in (1, 2, 3))]
 ClipsAndWeights = Annotated[Path, typer.Option("--data", help="Folder with clips/ and weights/.")]
@@ -76,12 +78,15 @@ TILED = AccuracyRecipe(
     TILES,
     LINEAR | {"segments": 1, "centered": True, "views": "beside"},
 )
-TILED_GRU = AccuracyRecipe(
-    "GRU(64) on the largest change over 3x3 tiles",
+WINDOWED_GRU = AccuracyRecipe(
+    "GRU(64) on the largest change over 32 windows",
     "gru",
-    TILES,
+    ["plain"],
     {"views": "beside", "units": 64, "dense_units": 64, "learning_rate": 0.0003}
     | {"decay": 0.001, "weight_decay": 0.01, "epochs": 60, "patience": 20},
+    WIDE,
+    {WIDE: WIDE_NETWORK.model_dump()},
+    SMALL.frames.count,
 )
 SEGMENTED = AccuracyRecipe(
     "five centred segments, eight views",
@@ -92,7 +97,7 @@ SEGMENTED = AccuracyRecipe(
 TRIALS = (
     Trial("surveillance_fight", "group_kfold(5)", PLAIN_FIGHT),
     Trial("surveillance_fight", "group_kfold(5)", TILED, reach=0.80),
-    Trial("surveillance_fight", "group_kfold(5)", TILED_GRU, reach=0.75),
+    Trial("surveillance_fight", "group_kfold(5)", WINDOWED_GRU, reach=0.75),
     Trial("ut_interaction", "leave_one_group_out", PLAIN_UT),
     Trial("ut_interaction", "leave_one_group_out", SEGMENTED, reach=0.90),
     Trial("ut_interaction", "cross_set(set1)", PLAIN_UT),

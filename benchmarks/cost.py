@@ -18,7 +18,10 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.accuracy import (
     BACKBONE,
     SHARED,
+    SMALL,
     TILES,
+    WIDE,
+    WIDE_NETWORK,
     AccuracyRecipe,
     Cache,
     ClipsAndWeights,
@@ -29,10 +32,7 @@ from benchmarks.accuracy import (
 )
 from reelflow.commandline import run_command
 from reelflow.files import atomic
-from reelflow.params import load_params
 
-SMALL = load_params(ROOT / "params.small.yaml")
-((WIDE, WIDE_NETWORK),) = SMALL.features.networks.items()
 SQUARE = "mobilenet_v2_448x448"
 SQUARE_NETWORK = WIDE_NETWORK.model_copy(update={"height": 448, "width": 448, "stride": 3})
 NETWORKS = {WIDE: WIDE_NETWORK.model_dump(), SQUARE: SQUARE_NETWORK.model_dump()}

@@ -19,8 +19,9 @@ import typer
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from reelflow.artifacts.clips import read_clips
 from reelflow.commandline import run_command
-from reelflow.contracts import Summary
+from reelflow.contracts import Clip, Summary
 from reelflow.errors import ParamsError
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -35,11 +36,13 @@ class Measured:
         wall_s: from start to end.
         cpu_s: of all its processes.
         summary: what it found.
+        clips: of the data set.
     """
 
     wall_s: float
     cpu_s: float
     summary: Summary
+    clips: tuple[Clip, ...]
 
     def __str__(self) -> str:
         row = self.summary.rows[0]
@@ -55,8 +58,7 @@ def main(
     only: Annotated[str, typer.Option("--set", help="One set of clips alone.")] = "",
 ) -> None:
     """Run both recipes on each set and print a table."""
-    if not (data / "clips").is_dir():
-        raise ParamsError(f"{data} has no clips/: name the folder with clips/ and weights/ (--data)")
+    check_data(data)
     print("| set | params | head | protocol | clips | accuracy | 95 % | wall s | CPU s |\n|" + "---|" * 9)
     for name in [only] if only else SETS:
         default = measure(data.absolute(), name)
@@ -67,6 +69,12 @@ def main(
         print(
             f"{name}: the default takes {wall:.2f} of the wall time and {cpu:.2f} of the CPU time", flush=True
         )
+
+
+def check_data(data: Path) -> None:
+    """Raise ParamsError unless the folder has clips."""
+    if not (data / "clips").is_dir():
+        raise ParamsError(f"{data} has no clips/: name the folder with clips/ and weights/ (--data)")
 
 
 def measure(data: Path, name: str, *options: str) -> Measured:
@@ -82,7 +90,8 @@ def measure(data: Path, name: str, *options: str) -> Measured:
         before, started = _cpu_s(), time.perf_counter()
         subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=sys.stderr)
         wall_s = time.perf_counter() - started
-        return Measured(wall_s, _cpu_s() - before, Summary.read(out / "summary.json"))
+        cpu_s, clips = _cpu_s() - before, tuple(read_clips(out / "dataset"))
+        return Measured(wall_s, cpu_s, Summary.read(out / "summary.json"), clips)
 
 
 def _cpu_s() -> float:

@@ -220,6 +220,7 @@ def test_the_same_seed_makes_the_same_choices(tmp_path):
     assert search(tmp_path / "c", Judge(), trials=3, seed=2) != found
 
 
+@pytest.mark.slow
 def test_a_killed_search_ends_as_an_untouched_one(tmp_path):
     untouched = Judge()
     (tmp_path / "whole").mkdir()

@@ -52,6 +52,7 @@ def test_larger_heads_that_see_motion_keep_to_keras(name: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize(("name", "loops"), [("lstm", 1), ("bigru", 2)])
+@pytest.mark.slow
 def test_more_frames_make_no_more_operators(name: str, loops: int):
     short, long = (
         count_operators(convert_head(random_head(name, frames=frames, dim=4, classes=3), "dynamic"))
@@ -63,6 +64,7 @@ def test_more_frames_make_no_more_operators(name: str, loops: int):
 
 
 @pytest.mark.parametrize("name", ["attention", "tcn", "segment_linear"])
+@pytest.mark.slow
 def test_long_clips_and_many_segments_stay_within_the_operators_of_a_device(name: str):
     params = TRAINING.model_copy(update={"motion": True, "segments": 7})
     found = convert_head(random_head(name, frames=200, dim=4, classes=3, params=params), "dynamic")

@@ -174,6 +174,7 @@ def test_a_network_that_only_gets_worse_stays_as_it_was(place: Place) -> None:
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.slow
 def test_test_clips_teach_nothing(place: Place, tmp_path: Path) -> None:
     """With the test clips' labels exchanged, and networks built before, the weights are the same bytes."""
     other = dict(zip(LABELS, reversed(LABELS), strict=True))
@@ -191,6 +192,7 @@ def test_test_clips_teach_nothing(place: Place, tmp_path: Path) -> None:
         assert (sha256_file(elsewhere.tune() / BACKBONE_WEIGHTS) == expected) is is_same
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes(place: Place, tmp_path: Path) -> None:
     again = Place(tmp_path / "again").write(make_clips(LABELS, COUNTS))
     one, two = ({path.name: path.read_bytes() for path in p.tune().iterdir()} for p in (place, again))
@@ -207,6 +209,7 @@ def test_finished_weights_are_kept(place: Place, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("harm", ["weights", "note", "other rate"])
+@pytest.mark.slow
 def test_weights_that_are_not_whole_or_of_another_tuning_are_made_again(place: Place, harm: str) -> None:
     weights = place.tune() / BACKBONE_WEIGHTS
     expected = weights.read_bytes()

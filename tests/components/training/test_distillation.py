@@ -62,6 +62,7 @@ def answers(folder: Path) -> np.ndarray:
     return read_predictions(folder, TrainingReport.open(folder).test, classes=4).argmax(axis=1)
 
 
+@pytest.mark.slow
 def test_a_small_student_agrees_more_with_its_teacher_than_without(tmp_path, inputs, teacher):
     taught = train(tmp_path / "taught", inputs, [teacher], teacher_weight=0.9)
     train(tmp_path / "alone", inputs, [])

@@ -37,6 +37,7 @@ def opened(place: Place, policy: TransferPolicy = CALM) -> S3Store:
     return S3Store(BUCKET, "", Settings(s3_endpoint=place.proxy.endpoint), policy=policy)
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_at_any_request_of_a_publication(place, tmp_path):
     for name, content in FILES.items():
         (tmp_path / name).write_bytes(content)
@@ -62,6 +63,7 @@ def test_a_server_that_dies_at_any_request_of_a_publication(place, tmp_path):
     assert not (tmp_path / "early").exists()
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_at_any_request_of_a_fetch(place, tmp_path):
     for name, content in FILES.items():
         (tmp_path / name).write_bytes(content)

@@ -134,6 +134,7 @@ def test_a_params_file_is_what_the_steps_accept(file):
     assert params.with_values(evaluation={"protocol": "leave_one_group_out"})
 
 
+@pytest.mark.slow
 def test_a_run_on_few_clips_of_ones_own(tmp_path):
     """Two classes that even thumbnails tell apart, in four groups, without a params file."""
     clips = tmp_path / "clips"

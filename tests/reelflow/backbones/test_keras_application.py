@@ -50,6 +50,7 @@ def tiny() -> KerasBackbone:
     return KerasBackbone(network, spec)
 
 
+@pytest.mark.slow
 def test_random_weights_follow_the_seed(small: KerasBackbone) -> None:
     same, other = (load_application(SMALL, "random", seed=seed, settings=Settings()) for seed in (1, 2))
     assert same.spec == small.spec
@@ -83,6 +84,7 @@ def save_with_keras(path: Path, *, top: bool, seed: int = 0) -> keras.Model:
 
 
 @pytest.mark.parametrize("top", [True, False])
+@pytest.mark.slow
 def test_gives_what_keras_gives_from_either_file(tmp_path: Path, top: bool) -> None:
     name = "mine.h5" if top else MOBILENET.without_top
     network = save_with_keras(tmp_path / name, top=top)
@@ -194,6 +196,7 @@ def test_more_blocks_than_there_are_is_an_error(small: KerasBackbone) -> None:
         small.split(17)
 
 
+@pytest.mark.slow
 def test_written_weights_are_read_again_and_depend_on_the_numbers_alone(
     small: KerasBackbone, tmp_path: Path
 ) -> None:

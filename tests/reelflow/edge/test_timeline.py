@@ -141,6 +141,7 @@ def test_what_cannot_be_told_is_an_error(bundle: Bundle, clips: list[Path], tmp_
         make_timeline(hasty, clips[0])
 
 
+@pytest.mark.slow
 def test_memory_stays_the_same_for_twenty_times_the_video(bundle: Bundle, clips: list[Path], tmp_path: Path):
     """10,000 samples: to keep their features as float32 would cost 8 MB, to keep the frames 600 MB."""
     code = (

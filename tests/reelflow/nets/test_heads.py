@@ -17,6 +17,7 @@ from tests.fake_features import training_params
 
 FRAMES, DIM, CLASSES = 5, 8, 3
 TRAINED = [name for name in HEADS if not is_linear(name)]
+ALL_SLOWLY = ["gru", *(pytest.param(name, marks=pytest.mark.slow) for name in TRAINED if name != "gru")]
 FEATURES = np.random.default_rng(1).random((4, FRAMES, DIM), dtype=np.float32)
 
 
@@ -96,7 +97,7 @@ def test_recurrent_heads_depend_on_the_order_of_frames(name):
     assert np.abs(forwards - backwards).max() > 1e-4
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", ALL_SLOWLY)
 def test_a_head_learns_and_depends_on_the_order_of_frames(name):
     """Two classes: a ramp upwards and the same ramp downwards; with motion one frame tells as well."""
     motion = name == "single_frame"
