@@ -96,7 +96,7 @@ def draw(found: list[Found], path: Path) -> None:
     """One panel a set: accuracy with its 95 % interval against calls a clip, one line a kind of recipe."""
     from matplotlib.figure import Figure
 
-    figure = Figure((9, 4), layout="constrained")
+    figure = Figure((9, 4.3), layout="constrained")
     sets = list(dict.fromkeys(one.trial.clips for one in found))
     for panel, name in zip(figure.subplots(1, len(sets), sharey=True, squeeze=False)[0], sets, strict=True):
         for kind, points in _kinds([one for one in found if one.trial.clips == name]).items():
@@ -117,7 +117,9 @@ def draw(found: list[Found], path: Path) -> None:
         panel.minorticks_off()
         panel.grid(visible=True, alpha=0.3)
     figure.axes[0].set_ylabel("accuracy, held-out groups")
-    figure.axes[-1].legend(fontsize="small")
+    figure.legend(
+        *figure.axes[-1].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize="small"
+    )
     with atomic(path) as partial:
         figure.savefig(partial, format=path.suffix[1:], dpi=120)
 

@@ -90,7 +90,7 @@ def measure(data: Path, name: str, *options: str) -> Measured:
         before, started = _cpu_s(), time.perf_counter()
         subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=sys.stderr)
         wall_s = time.perf_counter() - started
-        cpu_s, clips = _cpu_s() - before, tuple(read_clips(out / "dataset"))
+        cpu_s, clips = _cpu_s() - before, tuple(read_clips(next(out.glob("work/dataset-*"))))
         return Measured(wall_s, cpu_s, Summary.read(out / "summary.json"), clips)
 
 
