@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reelflow.documents import Report
-from reelflow.errors import BundleError, ReelflowError, RegistryError, StorageError, disk_errors
+from reelflow.errors import (
+    BundleError,
+    ReelflowError,
+    RegistryError,
+    StorageError,
+    TrackingError,
+    disk_errors,
+)
 from reelflow.files import (
     TEMPORARY,
     check_space,
@@ -29,6 +36,7 @@ from reelflow.files import (
 )
 from reelflow.objectstore.open import open_store
 from reelflow.params import Section
+from reelflow.patience import patiently
 from reelflow.progress import EventFile, Line, emit, watched_by
 from reelflow.provenance.step import PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
@@ -76,15 +84,18 @@ def perform(
         emit("started", task=task)
         started = time.perf_counter()
         try:
-            with passing(settings) as further:
-                # KFP's folders hold links
-                given = {name: path.resolve() for name, path in {**inputs, **further}.items()}
-                provenance = describe_step(step, params, given, options or {})
-                folder, reused = _finish(run, params, provenance, given, output, settings, reuse, seal)
+
+            def attempt() -> tuple[Path, bool]:
+                with passing(settings) as further:
+                    # KFP's folders hold links
+                    given = {name: path.resolve() for name, path in {**inputs, **further}.items()}
+                    provenance = describe_step(step, params, given, options or {})
+                    return _finish(run, params, provenance, given, output, settings, reuse, seal)
+
+            folder, reused = patiently(attempt, settings.patience_s)
             report = _report_type(run).open(folder)
             if settings.events is None:
-                _record(settings, folder, given.values())
-                forget_failure(settings, task)
+                _record(settings, task, folder, inputs.values(), is_last=not reuse)
         except ReelflowError as error:
             kept = getattr(error, "output", None)
             whole = {"folder": str(kept)} if kept else {}
@@ -156,11 +167,24 @@ def asked_for(run: Callable[..., Report], settings: Settings) -> dict[str, Any]:
     return {name: known[name](settings) for name in signature(run).parameters if name in known}
 
 
-def _record(settings: Settings, folder: Path, inputs: Iterable[Path]) -> None:
-    """Record a step; in a named run also its input steps, which a cache may have answered."""
-    before = [path for path in inputs if (path / PROVENANCE).is_file()] if settings.run_name else []
-    for recorded in (*before, folder):
-        record_folder(settings, recorded)
+def _record(settings: Settings, task: str, folder: Path, inputs: Iterable[Path], *, is_last: bool) -> None:
+    """Record a step; in a named run also its input steps, which a cache may have answered.
+
+    In a named run finished work does not fail because MLflow is away: the steps that read it record it.
+    """
+    before = [path.resolve() for path in inputs if (path / PROVENANCE).is_file()] if settings.run_name else []
+
+    def write() -> None:
+        for recorded in (*before, folder):
+            record_folder(settings, recorded)
+        forget_failure(settings, task)
+
+    try:
+        patiently(write, settings.patience_s)
+    except TrackingError as error:
+        if is_last or not settings.run_name:
+            raise
+        emit("notice", message=f"{error}; {task} is finished, and the tasks that read it record it")
 
 
 def _report_type(run: Callable[..., ReportT]) -> type[ReportT]:

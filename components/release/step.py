@@ -86,7 +86,7 @@ def run(
     outcome.save(release)
     if problem:
         refused = RegistryError(f"{problem}; the report and the bundle are finished")
-        refused.exit_code = problem.exit_code
+        refused.exit_code, refused.may_pass = problem.exit_code, problem.may_pass
         raise refused from problem
     return outcome
 

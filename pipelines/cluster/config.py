@@ -24,6 +24,11 @@ class Kfp(ConfigSection):
     """The Kubeflow Pipelines API, and the names of what runs there."""
 
     host: str = Field(pattern=r"^https?://", description="REELFLOW_KFP_HOST overrides it")
+    pods_host: str = Field(
+        default="http://ml-pipeline.kubeflow:8888",
+        pattern=r"^https?://",
+        description="as pods reach it: the exit handler asks it which task was killed, where it may",
+    )
     namespace: str = Field(default="", description="a profile's; empty for a single-user installation")
     experiment: str = Field(min_length=1)
     pipeline: str = Field(min_length=1, description="the name that versions are uploaded under")
@@ -103,6 +108,9 @@ class ClusterConfig(ConfigSection):
     user: PositiveInt = Field(description="numeric user of every container; the images' own is 10001")
     secrets: tuple[Secret, ...] = ()
     volumes: tuple[Volume, ...] = ()
+    patience_s: int = Field(
+        default=900, ge=0, description="how long a task tries again itself while a server is away"
+    )
     backoff_s: PositiveInt = Field(description="before the first retry; doubled before each further one")
     tasks: dict[str, TaskConfig]
 

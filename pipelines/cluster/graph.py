@@ -31,7 +31,7 @@ def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = 
 
     @dsl.pipeline(name=NAME, description=DESCRIPTION)  # type: ignore[untyped-decorator]
     def pipeline() -> None:
-        exit_task = _configured(outcome(), "outcome", configure)
+        exit_task = _configured(outcome(api=cluster.kfp.pods_host), "outcome", configure)
         with dsl.ExitHandler(exit_task, name="run"):
             checked = check(
                 source=params.dataset.source,

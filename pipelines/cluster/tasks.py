@@ -60,6 +60,7 @@ class TaskConfigurator:
         """Environment variables: they are not part of KFP's cache key."""
         task.set_env_variable("MLFLOW_TRACKING_URI", self._cluster.mlflow.tracking_uri)
         task.set_env_variable("REELFLOW_STORE", self._cluster.store.address)
+        task.set_env_variable("REELFLOW_PATIENCE_S", str(self._cluster.patience_s))
         task.set_env_variable("REELFLOW_CLIPS", f"{SCRATCH}/clips")
         if self._cluster.store.s3_endpoint:
             task.set_env_variable("REELFLOW_S3_ENDPOINT", self._cluster.store.s3_endpoint)

@@ -37,6 +37,9 @@ REPORTS: Mapping[str, type[Report]] = {
 HEADLINE_STEPS = ("evaluation", "release")  # their metrics have no prefix: they are the metrics of the run
 RECORDED_TAG = "reelflow.recorded."
 FAILURE_TAG = "reelflow.failure"
+OUTCOME_TAG = "reelflow.outcome"
+DONE = "done"
+PART = "part"  # option of a step that does a part of the work; the task that joins the parts is recorded
 MAX_TAG_CHARS = 5000
 
 
@@ -94,6 +97,8 @@ def record_folder(settings: Settings, folder: Path) -> None:
     """
     provenance = Provenance.read(folder / PROVENANCE)
     step = provenance.step
+    if provenance.options.get(PART):
+        return
     report = REPORTS[step].open(folder)
     classifier = classifier_of(report)
     what = f"{step}.{report.backbone.name}" if isinstance(report, FeaturesReport) else step
@@ -119,7 +124,7 @@ def record_folder(settings: Settings, folder: Path) -> None:
     if step == "evaluation":
         tracker.finish(run_id)
     if isinstance(report, ReleaseReport):
-        tracker.log(parent, tags={"reelflow.chosen": report.name})
+        tracker.log(parent, tags={"reelflow.chosen": report.name, OUTCOME_TAG: DONE})
         tracker.finish(parent)
 
 
