@@ -40,7 +40,7 @@ from reelflow.patience import patiently
 from reelflow.progress import EventFile, Line, emit, watched_by
 from reelflow.provenance.step import PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
-from reelflow.tracking.records import forget_failure, record_failure, record_folder
+from reelflow.tracking.records import forget_failure, is_part, record_failure, record_folder
 from reelflow.tracking.registry import MlflowRegistry
 from reelflow.workers.cpus import bound_thread_pools
 
@@ -173,6 +173,8 @@ def _record(settings: Settings, task: str, folder: Path, inputs: Iterable[Path],
     In a named run finished work does not fail because MLflow is away: the steps that read it record it.
     """
     before = [path.resolve() for path in inputs if (path / PROVENANCE).is_file()] if settings.run_name else []
+    if any(map(is_part, (*before, folder))):
+        return
 
     def write() -> None:
         for recorded in (*before, folder):

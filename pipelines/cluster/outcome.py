@@ -15,7 +15,7 @@ def outcome(api: str, failure: dsl.Output[dsl.Markdown]) -> None:
 
     from reelflow.params import STEPS
     from reelflow.settings import Settings
-    from reelflow.tracking.lifecycle import end
+    from reelflow.tracking.lifecycle import WORDLESS, end
 
     settings = Settings()
     token = Path("/var/run/secrets/kubeflow/pipelines/token")
@@ -33,7 +33,7 @@ def outcome(api: str, failure: dsl.Output[dsl.Markdown]) -> None:
         except (requests.RequestException, OSError, ValueError, KeyError, TypeError):
             return ""
         names = ", ".join(sorted(filter(ours.fullmatch, failed)))
-        return names and f"{names}: ended without a word: killed, out of memory or terminated"
+        return names and f"{names}: {WORDLESS}"
 
     text = end(settings, failed_task)
     Path(failure.path).write_text(text or "The run ended well.", encoding="utf-8")

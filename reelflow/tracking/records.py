@@ -39,7 +39,7 @@ RECORDED_TAG = "reelflow.recorded."
 FAILURE_TAG = "reelflow.failure"
 OUTCOME_TAG = "reelflow.outcome"
 DONE = "done"
-PART = "part"  # option of a step that does a part of the work; the task that joins the parts is recorded
+PART = "part"  # option of a step that does a part of the work
 MAX_TAG_CHARS = 5000
 
 
@@ -97,8 +97,6 @@ def record_folder(settings: Settings, folder: Path) -> None:
     """
     provenance = Provenance.read(folder / PROVENANCE)
     step = provenance.step
-    if provenance.options.get(PART):
-        return
     report = REPORTS[step].open(folder)
     classifier = classifier_of(report)
     what = f"{step}.{report.backbone.name}" if isinstance(report, FeaturesReport) else step
@@ -126,6 +124,11 @@ def record_folder(settings: Settings, folder: Path) -> None:
     if isinstance(report, ReleaseReport):
         tracker.log(parent, tags={"reelflow.chosen": report.name, OUTCOME_TAG: DONE})
         tracker.finish(parent)
+
+
+def is_part(folder: Path) -> bool:
+    """Whether a step did a part of the work here: the task that joins the parts is recorded."""
+    return bool(Provenance.read(folder / PROVENANCE).options.get(PART))
 
 
 def run_name(settings: Settings, report: Report) -> str:
