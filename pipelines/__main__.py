@@ -8,13 +8,12 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from components.dataset.source.layout import LabelFolder
 from pipelines.cluster.commands import commands as cluster_commands
 from pipelines.console import wide_console
 from pipelines.data.commands import commands as data_commands
 from pipelines.overrides import absolute_path, absolute_source, names_in, override, with_model_name
 from reelflow.commandline import run_command
-from reelflow.params import load_params
+from reelflow.params import LabelFolder, load_params
 from reelflow.settings import Settings
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)

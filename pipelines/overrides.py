@@ -6,7 +6,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 from reelflow.files import sha256_text
-from reelflow.params import Params
+from reelflow.params import LabelFolder, Params
 from reelflow.sources.address import is_remote
 
 DEFAULT_MODEL = "reelflow"
@@ -24,7 +24,7 @@ def override(
     heads: Sequence[str] = (),
     protocol: str = "",
     drop_small_classes: bool = False,
-    label_folder: str = "only",
+    label_folder: LabelFolder = "only",
     note: str = "",
 ) -> Params:
     """The params with the values that are given; empty ones change nothing.

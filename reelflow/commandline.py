@@ -1,9 +1,12 @@
 """Shared by all command lines: errors become one message and an exit code, never a traceback."""
 
+import atexit
 import os
+import secrets
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +18,7 @@ INTERRUPTED = 130  # typer's exit code for a KeyboardInterrupt
 LAYOUT = "\n\t"
 LONGEST_TMPDIR_BYTES = 56  # of 107 that a socket's path may have; the rest is what libraries append
 SHORT_TMPDIR = "/tmp"  # noqa: S108
+TEMPORARY = ("TMPDIR", "TEMP", "TMP")  # where Python looks
 
 
 def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
@@ -40,15 +44,33 @@ def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
 
 def _prepare_environment() -> None:
     """Give libraries a home, if the user has none, and a temporary folder with room for a socket's path."""
-    try:
-        Path.home()
-    except RuntimeError:
-        os.environ["HOME"] = tempfile.gettempdir()
-    found = tempfile.gettempdir()
-    if len(os.fsencode(found)) > LONGEST_TMPDIR_BYTES and os.access(SHORT_TMPDIR, os.W_OK | os.X_OK):
-        tempfile.tempdir = os.environ["TMPDIR"] = SHORT_TMPDIR
-        told = f"TMPDIR, {found}, is too long for the names of sockets: {SHORT_TMPDIR} is used"
-        print(printable(told), file=sys.stderr)  # noqa: T201
+    with suppress(OSError):  # there is no place for one: only what needs it fails
+        try:
+            Path.home()
+        except RuntimeError:
+            os.environ["HOME"] = tempfile.gettempdir()
+        # gettempdir() writes a file, so that it is not called without need
+        if any(map(_is_long, filter(None, map(os.environ.get, TEMPORARY)))):
+            found = tempfile.gettempdir()
+            if _is_long(found):
+                tempfile.tempdir = os.environ["TMPDIR"] = _short_name(found)
+
+
+def _is_long(folder: str) -> bool:
+    return len(os.fsencode(folder)) > LONGEST_TMPDIR_BYTES
+
+
+def _short_name(folder: str) -> str:
+    """A link to a folder, whose name is short; it goes with this process."""
+    link, owner = f"{SHORT_TMPDIR}/reelflow-{secrets.token_hex(4)}", os.getpid()
+    Path(link).symlink_to(folder)
+
+    def remove() -> None:
+        if os.getpid() == owner:  # not in its forks
+            Path(link).unlink(missing_ok=True)
+
+    atexit.register(remove)
+    return link
 
 
 def printable(text: str, *, keep: str = "") -> str:

@@ -16,7 +16,7 @@ A message says what was found, what was expected, and what to do next.
 """
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -136,3 +136,9 @@ def disk_errors(path: Path) -> Iterator[None]:
         where = error.filename or path
         advice = DISK_ADVICE[error.errno].replace(OUTPUT, _instead.get())
         raise StorageError(f"cannot write {where}: {advice}") from error
+
+
+def some_of(names: Sequence[str], shown: int) -> str:
+    """How a message names many: the first `shown`, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more

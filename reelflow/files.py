@@ -89,6 +89,11 @@ def walk_links(
         folders[:] = [name for name in folders if is_new(Path(place, name))]
 
 
+def is_readable(path: Path) -> bool:
+    """Whether it is a file that this user may read; false for what cannot be looked at."""
+    return os.path.isfile(path) and os.access(path, os.R_OK)  # noqa: PTH113
+
+
 def files_below(folder: Path) -> list[Path]:
     """Every file below a folder, links to files included; folders that disappear meanwhile are skipped."""
     return sorted(Path(place, name) for place, _, names in os.walk(folder) for name in names)

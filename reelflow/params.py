@@ -13,6 +13,7 @@ from reelflow.splitting.protocols import Protocol
 from reelflow.yaml_file import read_yaml
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+LabelFolder = Literal["only", "top", "parent"]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Size = Annotated[int, Field(ge=1, le=65536)]
@@ -57,7 +58,7 @@ class DatasetParams(Section):
         min_length=1,
         description="folder of clips, recipe of generated ones (.yaml), or git+https:// or s3:// address",
     )
-    label_folder: Literal["only", "top", "parent"] = Field(
+    label_folder: LabelFolder = Field(
         default="only",
         description="the class: the only folder (further levels are an error), the topmost, or the clip's",
     )

@@ -1,4 +1,4 @@
-"""Counts what child processes decode and embed: a `sitecustomize` wraps two calls as they are imported."""
+"""Counts what child processes open and embed: a `sitecustomize` wraps two calls as they are imported."""
 
 import os
 from collections import Counter
@@ -20,7 +20,7 @@ def counting(call, what):
 
 def wrap(module):
     if module.__name__ == "av":
-        module.open = counting(module.open, "decode")
+        module.open = counting(module.open, "open")
     else:
         name = module.__name__.rpartition(".")[2]
         load = module.load
@@ -49,7 +49,7 @@ sys.meta_path.insert(0, Finder())
 
 
 class Spy:
-    """What processes with this environment have decoded and embedded since it was last asked."""
+    """What processes with this environment have opened and embedded since it was last asked."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -58,7 +58,7 @@ class Spy:
         self.environment = {"SPY_FILE": str(self._file), "PYTHONPATH": str(folder)}
 
     def take(self) -> Counter[str]:
-        """Clips decoded, and calls of each backbone."""
+        """Clips opened, and calls of each backbone."""
         found = Counter(self._file.read_text().splitlines() if self._file.exists() else [])
         self._file.unlink(missing_ok=True)
         return found

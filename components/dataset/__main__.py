@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from components.dataset.source.layout import LabelFolder
 from components.dataset.step import run
 from reelflow.commandline import run_command
-from reelflow.params import load_params
+from reelflow.params import LabelFolder, load_params
 from reelflow.sources.fetch import fetched
 from reelflow.steps import perform
 

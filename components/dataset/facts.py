@@ -5,7 +5,6 @@ are not in a pack: every run finds their reason itself.
 """
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -15,7 +14,7 @@ from tempfile import TemporaryDirectory
 from reelflow.contracts import Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
-from reelflow.files import sha256_file, sha256_text, write_text
+from reelflow.files import is_readable, sha256_file, sha256_text, write_text
 from reelflow.objectstore.shards import SharedShards
 from reelflow.provenance.code import content_code
 from reelflow.video.decode import VideoFacts
@@ -34,7 +33,7 @@ class Pack(Document):
 
 def hash_clips(root: Path, paths: Iterable[str]) -> dict[str, Sha256]:
     """The sha256 of every clip that is a readable file, by its path."""
-    files = [path for path in paths if os.path.isfile(root / path) and os.access(root / path, os.R_OK)]  # noqa: PTH113
+    files = [path for path in paths if is_readable(root / path)]
     with ThreadPoolExecutor(granted_cpus()) as pool:
         return dict(zip(files, pool.map(lambda path: sha256_file(root / path), files), strict=True))
 

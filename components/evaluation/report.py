@@ -4,6 +4,7 @@ from components.evaluation import measures, uncertainty
 from components.evaluation.inputs import Inputs
 from reelflow.artifacts.evaluations import SELECTION
 from reelflow.contracts import EvaluationReport
+from reelflow.nets.candidates import name_of
 from reelflow.params import EvaluationParams
 
 
@@ -12,7 +13,7 @@ def measure(params: EvaluationParams, inputs: Inputs, scores_sha256: str) -> Eva
     training, scores, truth = inputs.training, inputs.scores, inputs.truth
     top_k = min(params.top_k, len(training.labels))
     report = EvaluationReport(
-        name=f"{training.backbone.name}-{training.head}",
+        name=name_of(training.backbone.name, training.head),
         data_hash=training.data_hash,
         training=training,
         labels=training.labels,

@@ -18,7 +18,7 @@ from reelflow.artifacts.frames import FrameStore
 from reelflow.contracts import BundleReport, Comparison
 from reelflow.edge.bundle import Bundle, open_bundle
 from reelflow.edge.classifier import Classifier
-from reelflow.errors import BundleError
+from reelflow.errors import BundleError, some_of
 from reelflow.measures.comparison import compare
 from reelflow.progress import emit
 from reelflow.scoring import litert_scores
@@ -73,7 +73,9 @@ def compare_with_champion(
             emit("notice", message=f"the champion's bundle: {error}")
             return Incomparable(version, "is damaged or of another version of reelflow")
         if champion.report.labels != challenger.report.labels:
-            return Incomparable(version, f"knows other classes ({_names(champion.report.labels)})")
+            return Incomparable(
+                version, f"knows other classes ({some_of(champion.report.labels, NAMED_LABELS)})"
+            )
         kept = _kept(registry, model_name, version, Path(folder, "evaluation"))
         if kept is not None and _same_test(kept, challenger):
             right, may_know = _right(kept.scores(), challenger), False
@@ -92,11 +94,6 @@ def replaces(comparison: Comparison) -> bool:
     if comparison.verdict == "equal":
         return comparison.size_ratio < SMALLER
     return comparison.verdict == "better"
-
-
-def _names(labels: Sequence[str]) -> str:
-    more = len(labels) - NAMED_LABELS
-    return ", ".join(labels[:NAMED_LABELS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _kept(registry: Registry, model_name: str, version: int, folder: Path) -> Candidate | None:

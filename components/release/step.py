@@ -72,12 +72,14 @@ def run(
     ranked = _ranked(read_candidates(evaluations, candidates), converted)
     _check_same_data(converted, ranked, dataset, frames)
     made = Challenger(converted, bundle, ranked[0], dataset, frames)
+    draft = _draft(params, made)
     problem: ReelflowError | None = None
     try:
-        outcome = _release(params, made, registry)
+        outcome = _release(draft, made, registry)
     except (TrackingError, StorageError) as error:
-        problem, outcome = error, _unregistered(params, made, error)
-    if problem is None:
+        explanation = f"{draft.name} is not registered: {error}"
+        problem, outcome = error, draft.model_copy(update={"explanation": explanation})
+    else:
         emit("notice", message=outcome.explanation)
     write_tables(release, ranked[0], ranked, converted, outcome)
     write_report(
@@ -91,19 +93,19 @@ def run(
     return outcome
 
 
-def _unregistered(params: ReleaseParams, made: Challenger, problem: ReelflowError) -> ReleaseReport:
-    """The result where the registry refuses: version 0."""
-    name = made.bundle.name
+def _draft(params: ReleaseParams, made: Challenger) -> ReleaseReport:
+    """What is known without the registry: not registered, version 0."""
+    clips, alike = read_clips(made.dataset), FramesReport.open(made.frames).alike
     return ReleaseReport(
-        name=name,
+        name=made.bundle.name,
         data_hash=made.bundle.data_hash,
         model_name=params.model_name,
         version=0,
         promoted=False,
         aliases=(),
         gates=check_gates(params, made.bundle, made.evaluation),
-        explanation=f"{name} is not registered: {problem}",
-        warnings=_warnings(params, made),
+        explanation="",
+        warnings=warnings(params, made.evaluation, clips, alike),
         note=params.note,
         metrics=_metrics(made.evaluation, made.bundle),
     )
@@ -147,39 +149,28 @@ def _metrics(chosen: Candidate, bundle: BundleReport) -> dict[str, float]:
     }
 
 
-def _release(params: ReleaseParams, made: Challenger, registry: Registry) -> ReleaseReport:
+def _release(draft: ReleaseReport, made: Challenger, registry: Registry) -> ReleaseReport:
     """Register the bundle, compare it with the champion, and move the aliases."""
-    name, bundle, metrics = params.model_name, made.bundle, _metrics(made.evaluation, made.bundle)
+    name, bundle = draft.model_name, made.bundle
     tags = {"classifier": bundle.name, "data_hash": bundle.data_hash}
-    tags |= {metric: f"{value:.6g}" for metric, value in metrics.items()}
+    tags |= {metric: f"{value:.6g}" for metric, value in draft.metrics.items()}
     version = registry.register(made.folder, model_name=name, tags=tags, evaluation=made.evaluation.folder)
     registry.set_alias(name, CHALLENGER, version)
-    gates = check_gates(params, bundle, made.evaluation)
     against = _compare(name, version, made, registry)
     beats = against is None or (isinstance(against, Comparison) and replaces(against))
-    promoted = beats and all(gate.passed for gate in gates)
+    promoted = beats and all(gate.passed for gate in draft.gates)
     if promoted:
         registry.set_alias(name, CHAMPION, version)
     champion = registry.alias(name, CHAMPION)
-    return ReleaseReport(
-        name=bundle.name,
-        data_hash=bundle.data_hash,
-        model_name=name,
-        version=version,
-        promoted=promoted,
-        aliases=(CHALLENGER, CHAMPION) if champion == version else (CHALLENGER,),
-        gates=gates,
-        comparison=against if isinstance(against, Comparison) else None,
-        explanation=explain(bundle, name, version, gates, against, champion),
-        warnings=_warnings(params, made),
-        note=params.note,
-        metrics=metrics,
+    return draft.model_copy(
+        update={
+            "version": version,
+            "promoted": promoted,
+            "aliases": (CHALLENGER, CHAMPION) if champion == version else (CHALLENGER,),
+            "comparison": against if isinstance(against, Comparison) else None,
+            "explanation": explain(bundle, name, version, draft.gates, against, champion),
+        }
     )
-
-
-def _warnings(params: ReleaseParams, made: Challenger) -> tuple[str, ...]:
-    clips, alike = read_clips(made.dataset), FramesReport.open(made.frames).alike
-    return warnings(params, made.evaluation, clips, alike)
 
 
 def _compare(

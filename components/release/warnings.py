@@ -6,6 +6,7 @@ from components.release.chance import above_chance
 from components.release.report_text import below_baselines
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import Alike, ClassScores, Clip
+from reelflow.errors import some_of
 from reelflow.params import ReleaseParams
 
 SHOWN = 5
@@ -61,15 +62,15 @@ def leaked_groups(clips: Sequence[Clip], chosen: Candidate) -> set[str]:
 def _unrecognised(rows: Sequence[ClassScores]) -> str:
     """Classes that are recognised less often than by guessing."""
     low = [row for row in rows if row.support and row.recall < 1 / len(rows)]
-    named = _some(
-        [f"{row.label} ({round(row.recall * row.support)} of {row.support} test clips)" for row in low]
+    named = some_of(
+        [f"{row.label} ({round(row.recall * row.support)} of {row.support} test clips)" for row in low], SHOWN
     )
     return f"Warning: hardly recognised, less often than by guessing: {named}." if low else ""
 
 
 def _hardly_tested(rows: Sequence[ClassScores], least: int) -> str:
     few = [row for row in rows if row.support < least]
-    named = _some([f"{row.label} ({row.support})" for row in few])
+    named = some_of([f"{row.label} ({row.support})" for row in few], SHOWN)
     return f"Warning: fewer than {least} test clips, so that the figures say little: {named}." if few else ""
 
 
@@ -88,13 +89,8 @@ def _copies(alike: Sequence[Alike], *, in_folds: bool) -> str:
     apart = [pair for pair in alike if in_folds or len({"test", *pair.splits}) == len(set(pair.splits)) == 2]
     if not apart:
         return ""
-    named = _some([" and ".join(pair.paths) for pair in apart])
+    named = some_of([" and ".join(pair.paths) for pair in apart], SHOWN)
     return (
         f"Warning: {len(apart)} pair(s) of clips in different groups look the same and may be both trained "
         f"and tested on, which makes every figure too good: {named}. Give them one group in groups.csv."
     )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from components.dataset.source.clips import RECIPES, FoundClips, Reading, clips_among, find_clips
-from components.dataset.source.layout import LabelFolder
 from components.dataset.source.listing import GROUPS
 from pipelines.local.source import check_source
 from reelflow.nets.heads import check_heads, is_linear
+from reelflow.params import LabelFolder
 from reelflow.settings import Settings
 from reelflow.sources.fetch import SourceFiles, list_files
 from reelflow.splitting.protocols import Protocol

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from reelflow.contracts import Summary, SummaryRow
+from reelflow.nets.candidates import name_of
 
 
 def print_summary(summary: Summary, out: Path, console: Console) -> None:
@@ -34,7 +35,7 @@ def _table(summary: Summary) -> Table:
     for name in ("accuracy", "top-5", "macro F1"):
         table.add_column(name, justify="right")
     for row in summary.rows:
-        mark = "★" if f"{row.backbone}-{row.head}" == summary.chosen else ""
+        mark = "★" if name_of(row.backbone, row.head) == summary.chosen else ""
         figures = (f"{row.top5_accuracy:.3f}", f"{row.macro_f1:.3f}")
         table.add_row(mark, row.backbone, row.head, escape(_accuracy(row)), *figures)
     return table

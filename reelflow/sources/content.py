@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from reelflow.files import sha256_file, sha256_text, walk_links, write_text
+from reelflow.files import is_readable, sha256_file, sha256_text, walk_links, write_text
 from reelflow.progress import track
 from reelflow.settings import Settings
 from reelflow.workers.cpus import granted_cpus
@@ -39,13 +39,8 @@ def _files(folder: Path) -> Iterator[str]:
     for place, folders, names in walk_links(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if not name.startswith(".") and _is_readable(place / name):
+            if not name.startswith(".") and is_readable(place / name):
                 yield os.path.relpath(place / name, folder)
-
-
-def _is_readable(path: Path) -> bool:
-    """Whether it is a file that this user may read: others cannot be used, and count when they can."""
-    return os.path.isfile(path) and os.access(path, os.R_OK)  # noqa: PTH113
 
 
 def _stat(path: Path) -> Row:

@@ -3,16 +3,14 @@
 MLflow records where artifacts are as absolute URIs, in several tables.
 """
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from reelflow.files import exists
 from reelflow.progress import emit
+from reelflow.tracking.sqlite import connection
 
 ARTIFACTS = "mlartifacts"
-BUSY_S = 5
 LOCATIONS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -30,7 +28,7 @@ def artifact_root(file: Path) -> str:
 def follow_move(file: Path) -> None:
     """Replace where artifacts were by where they are; the caller holds the lock."""
     here = artifact_root(file)
-    with closing(sqlite3.connect(file, timeout=BUSY_S)) as database, database:
+    with connection(file) as database, database:
         found = database.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
         roots = {str(location).rpartition("/")[0] for (location,) in found}
         for root in sorted(root for root in roots if _has_moved(root, here, file.parent / ARTIFACTS)):

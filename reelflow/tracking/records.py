@@ -20,6 +20,7 @@ from reelflow.contracts import (
 )
 from reelflow.documents import Report
 from reelflow.errors import ReelflowError
+from reelflow.nets.candidates import name_of
 from reelflow.provenance.step import PROVENANCE, Provenance
 from reelflow.settings import Settings
 from reelflow.tracking.tracker import Tracker, flatten
@@ -139,7 +140,7 @@ def run_name(settings: Settings, report: Report) -> str:
 def classifier_of(report: Report) -> str:
     """The name of the child run that a report belongs to; empty for the parent."""
     if isinstance(report, TrainingReport):
-        return f"{report.backbone.name}-{report.head}"
+        return name_of(report.backbone.name, report.head)
     if isinstance(report, EvaluationReport | BundleReport):
         return report.name
     return ""

@@ -30,7 +30,7 @@ def migrate(file: Path) -> None:
         TrackingError: another process is writing to a database that must be upgraded.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _connection(file) as database:
+    with connection(file) as database:
         if _upgraded_for(database) != _this_mlflow():
             _upgrade(database, file)
 
@@ -46,7 +46,7 @@ def _upgrade(database: sqlite3.Connection, file: Path) -> None:
         upgrade.main([sqlite_uri(copy)], standalone_mode=False)  # `mlflow db upgrade`
         if _changes(database) != before:
             raise _in_use(file)
-        with _connection(copy) as upgraded:
+        with connection(copy) as upgraded:
             upgraded.execute(f"PRAGMA user_version = {_this_mlflow()}")
             _copy(upgraded, file, file)
 
@@ -70,7 +70,7 @@ def _copy(source: sqlite3.Connection, target: Path, file: Path) -> None:
         if status == sqlite3.SQLITE_BUSY:
             raise _in_use(file)
 
-    with _connection(target) as database:
+    with connection(target) as database:
         source.backup(database, progress=check)
 
 
@@ -98,6 +98,7 @@ def _empty_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _connection(file: Path) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(file, timeout=BUSY_S)) as connection:
-        yield connection
+def connection(file: Path) -> Iterator[sqlite3.Connection]:
+    """A database, closed at the end; another process's lock is waited for."""
+    with closing(sqlite3.connect(file, timeout=BUSY_S)) as database:
+        yield database

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from components.dataset.source.groups_csv import COLUMNS, Row, read_groups
 from components.dataset.source.labels import changed, check_twins, clean
-from components.dataset.source.layout import LabelFolder, given_splits, read_layout
+from components.dataset.source.layout import given_splits, read_layout
 from components.dataset.source.listing import GROUPS, FolderListing, list_folder, list_names
 from components.dataset.source.naming import groups_by_name
 from components.dataset.source.reasons import commonest
 from reelflow.contracts import Rejected, Split
 from reelflow.errors import DataError
+from reelflow.params import LabelFolder
 
 RECIPES = (".yaml", ".yml")
 

@@ -5,8 +5,9 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from reelflow.errors import DataError
+from reelflow.errors import DataError, some_of
 
+SHOWN = 5
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 SEPARATORS = r"[\s_.-]+"
 BESIDE_A_LETTER = re.compile(rf"(?<=[^\W\d_]){SEPARATORS}|{SEPARATORS}(?=[^\W\d_])")
@@ -50,7 +51,7 @@ def changed(names: Iterable[str]) -> tuple[str, ...]:
     found = sorted({name for name in names if clean(name) != name})
     if not found:
         return ()
-    shown = ", ".join(map(ascii, found[:5])) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+    shown = some_of([*map(ascii, found)], SHOWN)
     return (f"labels without spaces at their ends, in Unicode's composed form, instead of {shown}",)
 
 

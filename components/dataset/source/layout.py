@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal
 
 from reelflow.contracts import SPLITS, Split
-from reelflow.errors import DataError
+from reelflow.errors import DataError, some_of
+from reelflow.params import LabelFolder
 
-LabelFolder = Literal["only", "top", "parent"]
 SPLIT_FOLDERS: Mapping[str, Split] = {
     **dict.fromkeys(("train", "training", "trainset", "train_set", "train_data"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev", "valset", "val_set", "val_data"), "validation"),
@@ -95,9 +94,9 @@ def _are_splits(level: int, folders: Folders) -> bool:
 
 def _splits_at(level: int, folders: Folders) -> tuple[dict[str, Split], tuple[str, ...]]:
     names = {path: parts[level] for path, parts in folders.items()}
-    splits = {path: SPLIT_FOLDERS[name.strip().casefold()] for path, name in names.items()}
+    splits = {path: split for path, name in names.items() if (split := _split_of(name))}
     found = set(splits.values())
-    shown = _some(sorted(set(names.values())))
+    shown = some_of(sorted(set(names.values())), SHOWN)
     if len(found) == 1:
         return {}, (f"{shown} is the only split folder: its clips are split anew",)
     if "train" not in found:
@@ -129,7 +128,7 @@ def _explain(folders: Folders, classes: Folders) -> str:
         "parent": {names[-1] for names in classes.values()},
     }
     lines = [
-        f"  --label-folder {choice}: {len(labels)} class(es): {_some(sorted(labels))}"
+        f"  --label-folder {choice}: {len(labels)} class(es): {some_of(sorted(labels), SHOWN)}"
         for choice, labels in readings.items()
     ]
     return (
@@ -148,21 +147,16 @@ def _half_split(folders: Folders) -> str:
     if not splits or not others:
         return ""
     return (
-        f". {_some(splits)} would be splits if every folder beside them were train, val or test; "
-        f"found {_some(others)}: move them elsewhere"
+        f". {some_of(splits, SHOWN)} would be splits if every folder beside them were train, val or test; "
+        f"found {some_of(others, SHOWN)}: move them elsewhere"
     )
 
 
 def _explain_without_classes(folders: Folders) -> str:
-    names = _some(sorted({names[0] for names in folders.values()}))
+    names = some_of(sorted({names[0] for names in folders.values()}), SHOWN)
     return (
         f"the folders {names} are called like splits and hold clips, as {min(folders)!r}, not class folders: "
         "expected <split>/<class>/<clip>. List the clips in groups.csv (path,label,group), or say that these "
         "folders are the classes with --label-folder parent (params: dataset.label_folder; make: "
         "LABEL_FOLDER=)"
     )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

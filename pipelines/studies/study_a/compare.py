@@ -19,7 +19,7 @@ from pipelines.studies.study_a.class_reports import (
 )
 from reelflow.commandline import printable
 from reelflow.documents import Document
-from reelflow.errors import DataError, ParamsError
+from reelflow.errors import DataError, ParamsError, some_of
 
 Higher = Literal["a", "b", "equal"]
 PUBLISHED = "pipelines_table.csv"
@@ -234,8 +234,7 @@ def _notes(a: Named, b: Named, facts: tuple[ReportFacts, ReportFacts]) -> tuple[
 
 def _check_same_classes(a: Named, b: Named) -> None:
     only = [
-        f"only {side} has {', '.join(labels[:SHOWN_LABELS])}"
-        + (f" and {len(labels) - SHOWN_LABELS} more" if len(labels) > SHOWN_LABELS else "")
+        f"only {side} has {some_of(labels, SHOWN_LABELS)}"
         for side, one, two in (("A", a, b), ("B", b, a))
         if (labels := [label for label in one.report.rows if label not in two.report.rows])
     ]

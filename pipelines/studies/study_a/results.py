@@ -17,6 +17,7 @@ from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import ClassScores, DatasetReport, EvaluationReport, Interval
 from reelflow.errors import BundleError
 from reelflow.measures.intervals import paired_interval
+from reelflow.nets.candidates import name_of
 from reelflow.params import EvaluationParams
 
 DIGITS = 4
@@ -113,7 +114,7 @@ def read_results(work: Path, pairs: Sequence[Pair], evaluation: EvaluationParams
     dataset = _folder(folders, "dataset", work)
     by_pair = {}
     for backbone, head in pairs:
-        folder = _folder(folders, f"evaluation {backbone}-{head}", work)
+        folder = _folder(folders, f"evaluation {name_of(backbone, head)}", work)
         by_pair[backbone, head] = ClassifierResult(Candidate(folder, EvaluationReport.open(folder)))
     data = DatasetReport.open(dataset)
     if any(result.report.data_hash != data.data_hash for result in by_pair.values()):

@@ -89,7 +89,9 @@ def test_what_is_finished_is_kept_where_the_registry_refuses(made, tmp_path, cal
     report = ReleaseReport.open(tmp_path / "release")
     assert (report.version, report.promoted, report.aliases) == (0, False, ())
     assert "is not registered: MLflow at http://x: 503" in report.explanation
-    assert "is not registered" in (tmp_path / "release" / "report.html").read_text()
+    report = (tmp_path / "release" / "report.html").read_text()
+    assert "is not registered" in report
+    assert "Registered as version" not in report
     assert Summary.read(tmp_path / "release" / "summary.json").promoted is False
 
 
@@ -209,7 +211,8 @@ def command(made: FakeRun, out: Path, **environment: str) -> subprocess.Complete
 
 
 @pytest.mark.slow
-def test_the_command_registers_in_mlflow_and_says_what_became_of_it(made, tmp_path):
+def test_the_command_registers_in_mlflow_and_says_what_became_of_it(tmp_path):
+    made = write_run(tmp_path / "run", accuracies={"gru": 0.95, "single_frame": 0.5}, clips_per_class=20)
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     ended = command(made, tmp_path / "release", MLFLOW_TRACKING_URI=uri, REELFLOW_RUN="by hand")
     assert ended.returncode == 0, ended.stderr
@@ -223,4 +226,6 @@ def test_the_command_without_a_server_is_one_line_and_no_traceback(made, tmp_pat
     assert ended.stderr.startswith("error: no MLflow server answers at http://***@127.0.0.1:9")
     assert "secret" not in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert "is not registered" in (tmp_path / "release" / "report.html").read_text()
+    report = (tmp_path / "release" / "report.html").read_text()
+    assert "is not registered" in report
+    assert "Registered as version" not in report
