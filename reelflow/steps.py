@@ -36,13 +36,13 @@ from reelflow.files import (
 )
 from reelflow.objectstore.open import open_store
 from reelflow.params import Section
-from reelflow.patience import patiently
 from reelflow.progress import EventFile, Line, emit, watched_by
 from reelflow.provenance.step import PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
 from reelflow.tracking.records import forget_failure, is_part, record_failure, record_folder
 from reelflow.tracking.registry import MlflowRegistry
 from reelflow.workers.cpus import bound_thread_pools
+from reelflow.workers.patience import patiently
 
 ReportT = TypeVar("ReportT", bound=Report)
 

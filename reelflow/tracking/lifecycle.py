@@ -13,7 +13,6 @@ from urllib3.util import Retry
 
 from reelflow.errors import DataError, ReelflowError, TrackingError
 from reelflow.files import sha256_file, sha256_text
-from reelflow.patience import patiently
 from reelflow.settings import Settings
 from reelflow.sources.address import is_remote
 from reelflow.sources.content import content_hash
@@ -28,6 +27,7 @@ from reelflow.tracking.records import (
 )
 from reelflow.tracking.teachers import teacher_version
 from reelflow.tracking.tracker import RUN_TAG, Tracker
+from reelflow.workers.patience import patiently
 
 MARK_TAG = "reelflow.mark"
 NOTHING_NEW = "reelflow.nothing_new."  # a run's name follows

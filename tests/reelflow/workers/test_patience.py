@@ -2,10 +2,10 @@
 
 import pytest
 
-from reelflow import patience
 from reelflow.errors import DataError, TrackingError
-from reelflow.patience import patiently
 from reelflow.progress import watched_by
+from reelflow.workers import patience
+from reelflow.workers.patience import patiently
 
 
 @pytest.fixture(autouse=True)
