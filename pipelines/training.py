@@ -2,8 +2,8 @@
 
 Backbones and heads are unrolled from the params into named tasks when the pipeline is built.
 Baselines and trainings hold out the same clips, by the protocol that the evaluation section names.
-Evaluations form a chain: each carries along those before it, so that conversion gets all of them
-through one artifact (docs/adr/0002-evaluations-form-a-chain.md).
+Conversion and release take each evaluation by an input of its own, so that no task waits for another of
+its kind (docs/adr/0002-conversion-takes-every-evaluation.md).
 """
 
 from collections.abc import Callable, Mapping
@@ -100,7 +100,8 @@ class Graph:
         baseline_scores = self._task(
             baselines, "baselines", params.baselines, protocol=params.evaluation.protocol, **common
         ).output
-        common["evaluations"] = self._train_and_evaluate(data, baseline_scores, self._embed(shared, **common))
+        evaluations = self._train_and_evaluate(data, baseline_scores, self._embed(shared, **common))
+        common |= {f"evaluation_{number}": one for number, one in enumerate(evaluations, start=1)}
         features = params.features
         how = {"weights": features.weights, "seed": str(features.seed)}
         bundle = self._task(conversion, "conversion", params.conversion, **how, **common).output
@@ -138,10 +139,10 @@ class Graph:
             task.set_caching_options(False)
         return task
 
-    def _train_and_evaluate(self, data: Any, baseline_scores: Any, embedded: dict[str, Any]) -> Any:
-        """Unroll trainings and the chain of evaluations; returns the chain's end."""
+    def _train_and_evaluate(self, data: Any, baseline_scores: Any, embedded: dict[str, Any]) -> list[Any]:
+        """Unroll trainings and evaluations; returns the evaluations."""
         params = self.params
-        last: dict[str, Any] = {}
+        evaluations = []
         for backbone, head in candidates(params):
             name = name_of(backbone, head)
             inputs = {"dataset": data, "features": embedded[backbone]}
@@ -152,9 +153,9 @@ class Graph:
                 trained.set_caching_options(False)
             model = trained.output
             inputs |= {"model": model, "baselines": baseline_scores}
-            task = self._task(evaluation, f"evaluation {name}", params.evaluation, **inputs, **last)
-            last = {"previous": task.outputs["evaluation"]}
-        return last["previous"]
+            task = self._task(evaluation, f"evaluation {name}", params.evaluation, **inputs)
+            evaluations.append(task.outputs["evaluation"])
+        return evaluations
 
     def _task(self, component: Callable[..., Any], name: str, section: Any, **arguments: Any) -> Any:
         task = component(params=section.model_dump_json(), **arguments)

@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from inspect import signature
 from pathlib import Path
@@ -37,9 +37,9 @@ from reelflow.files import (
 from reelflow.objectstore.open import open_store
 from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
-from reelflow.provenance.step import PROVENANCE, Provenance, describe_step
+from reelflow.provenance.step import GIVEN, PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
-from reelflow.tracking.records import forget_failure, is_part, record_failure, record_folder
+from reelflow.tracking.records import forget_failure, is_part, record_failure, record_folder, record_inputs
 from reelflow.tracking.registry import MlflowRegistry
 from reelflow.workers.cpus import bound_thread_pools
 from reelflow.workers.patience import patiently
@@ -95,7 +95,7 @@ def perform(
             folder, reused = patiently(attempt, settings.patience_s)
             report = _report_type(run).open(folder)
             if settings.events is None:
-                _record(settings, task, folder, inputs.values(), is_last=not reuse)
+                _record(settings, task, folder, inputs, is_last=not reuse)
         except ReelflowError as error:
             kept = getattr(error, "output", None)
             whole = {"folder": str(kept)} if kept else {}
@@ -167,18 +167,21 @@ def asked_for(run: Callable[..., Report], settings: Settings) -> dict[str, Any]:
     return {name: known[name](settings) for name in signature(run).parameters if name in known}
 
 
-def _record(settings: Settings, task: str, folder: Path, inputs: Iterable[Path], *, is_last: bool) -> None:
+def _record(
+    settings: Settings, task: str, folder: Path, inputs: Mapping[str, Path], *, is_last: bool
+) -> None:
     """Record a step; in a named run also its input steps, which a cache may have answered.
 
     In a named run finished work does not fail because MLflow is away: the steps that read it record it.
     """
-    before = [path.resolve() for path in inputs if (path / PROVENANCE).is_file()] if settings.run_name else []
+    made = [path.resolve() for name, path in inputs.items() if name not in GIVEN]
+    before = made if settings.run_name else []
     if any(map(is_part, (*before, folder))):
         return
 
     def write() -> None:
-        for recorded in (*before, folder):
-            record_folder(settings, recorded)
+        record_inputs(settings, before)
+        record_folder(settings, folder)
         forget_failure(settings, task)
 
     try:
