@@ -8,6 +8,7 @@ from components.images import image
 @dsl.component(base_image=image("conversion"), install_kfp_package=False)
 def conversion(
     params: str,
+    key: str,
     weights: str,
     seed: str,
     dataset: dsl.Input[dsl.Dataset],

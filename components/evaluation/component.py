@@ -8,6 +8,7 @@ from components.images import image
 @dsl.component(base_image=image("evaluation"), install_kfp_package=False)
 def evaluation(
     params: str,
+    key: str,
     dataset: dsl.Input[dsl.Dataset],
     features: dsl.Input[dsl.Dataset],
     model: dsl.Input[dsl.Model],

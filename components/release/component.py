@@ -8,6 +8,7 @@ from components.images import image
 @dsl.component(base_image=image("release"), install_kfp_package=False)
 def release(
     params: str,
+    key: str,
     dataset: dsl.Input[dsl.Dataset],
     frames: dsl.Input[dsl.Dataset],
     bundle: dsl.Input[dsl.Model],

@@ -6,6 +6,7 @@ nothing to do and ends.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -38,6 +39,14 @@ WEBHOOK_RETRIES = Retry(
 )
 
 
+class Versions(NamedTuple):
+    """Of what a run reads: hashes, empty for what it does not read, and all empty if it has nothing to do."""
+
+    data: str
+    weights: str
+    teachers: str
+
+
 def begin(
     settings: Settings,
     source: str,
@@ -46,7 +55,7 @@ def begin(
     always: bool,
     weights: str = "",
     teachers: Sequence[str] = (),
-) -> tuple[str, str]:
+) -> tuple[Versions, str]:
     """Start a run in MLflow, unless a finished run has the same inputs.
 
     Args:
@@ -58,8 +67,8 @@ def begin(
         teachers: as in params.
 
     Returns:
-        The version of the data, empty if there is nothing to do; and a link below the MLflow UI to this
-        run, or to the finished run with the same inputs.
+        What a cache must tell apart, and a link below the MLflow UI to this run, or to the finished run with
+        the same inputs.
 
     Raises:
         DataError: there are no clips, or no weights.
@@ -67,22 +76,22 @@ def begin(
         TrackingError: MLflow refuses, or is not reachable.
     """
     try:
-        version = _version(settings, source)
-        given = [_weights_version(settings, weights), *(teacher_version(one, settings) for one in teachers)]
+        data, own = _version(settings, source), _weights_version(settings, weights)
+        given = [teacher_version(one, settings) for one in teachers]
     except ReelflowError as error:
         record_failure(settings, "check", str(error))
         raise
-    mark = {MARK_TAG: sha256_text("\n".join([work, version, *filter(None, given)]))}
+    mark = {MARK_TAG: sha256_text("\n".join([work, data, *filter(None, [own, *given])]))}
     tracker = Tracker(settings)
     done = None if always else tracker.find(mark, "FINISHED")
     if done:
         tracker.log(done, tags={NOTHING_NEW + settings.run_name: DONE})
-        return "", tracker.link(done)
+        return Versions("", "", ""), tracker.link(done)
     run_id = tracker.parent(settings.run_name)
     tracker.check_writable(run_id)
     tracker.log(run_id, tags=mark)
     forget_failure(settings, "check")
-    return version, tracker.link(run_id)
+    return Versions(data, own, sha256_text("\n".join(given)) if given else ""), tracker.link(run_id)
 
 
 def _version(settings: Settings, source: str) -> str:

@@ -14,6 +14,7 @@ from pipelines.cluster.package import compile_to
 from pipelines.training import task_names
 from reelflow.errors import ParamsError
 from reelflow.params import load_params
+from reelflow.provenance.code import code_hash
 from tests.cluster_files import cluster_with_images
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -68,7 +69,7 @@ def test_the_steps_stand_between_a_check_and_an_exit_handler(package):
         for task in component.get("dag", {}).get("tasks", {}).values()
         if "triggerPolicy" in task
     ]
-    assert conditions == ["inputs.parameter_values['pipelinechannel--check-Output'] != ''"]
+    assert conditions == ["inputs.parameter_values['pipelinechannel--check-data'] != ''"]
 
 
 def test_what_acts_on_the_world_is_never_cached_and_the_rest_is(package):
@@ -78,7 +79,21 @@ def test_what_acts_on_the_world_is_never_cached_and_the_rest_is(package):
 
 def test_the_version_of_the_data_is_part_of_the_cache_key(package):
     version = package.tasks["dataset"]["inputs"]["parameters"]["data_version"]
-    assert version == {"componentInputParameter": "pipelinechannel--check-Output"}
+    assert version == {"componentInputParameter": "pipelinechannel--check-data"}
+
+
+def test_the_code_of_a_step_and_what_it_reads_by_name_are_part_of_its_cache_key(package):
+    keys = {
+        name: task["inputs"]["parameters"]["key"]["runtimeValue"]["constant"]
+        for name, task in package.tasks.items()
+        if "key" in task["inputs"]["parameters"]
+    }
+    assert set(keys) == set(task_names(PARAMS))
+    read = {"features": "check-weights", "conversion": "check-weights", "training": "check-teachers"}
+    for name, key in keys.items():
+        step = name.split()[0]
+        assert key.startswith(code_hash(step))
+        assert key.endswith(f"pipelinechannel--{read.get(step)}']}}}}") == (step in read), key
 
 
 def test_every_task_is_bounded_confined_and_known(package):

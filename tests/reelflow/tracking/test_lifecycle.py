@@ -10,7 +10,7 @@ import pytest
 
 from reelflow.errors import DataError, TrackingError
 from reelflow.settings import Settings
-from reelflow.tracking.lifecycle import NOTHING_NEW, WORDLESS, begin, end
+from reelflow.tracking.lifecycle import NOTHING_NEW, WORDLESS, Versions, begin, end
 from reelflow.tracking.records import (
     DONE,
     FAILURE_TAG,
@@ -22,6 +22,8 @@ from reelflow.tracking.records import (
 from reelflow.tracking.tracker import RUN_TAG, Tracker
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
+
+NOTHING = Versions("", "", "")
 
 
 class Webhook:
@@ -70,11 +72,11 @@ def test_work_is_done_once_until_the_clips_or_the_work_change(database, clips):
     first, place = begin(settings(database, "run-1"), str(clips), "work", always=False)
     assert first
     finish_run(settings(database, "run-1"), "FINISHED")
-    assert begin(settings(database, "run-2"), str(clips), "work", always=False) == ("", place)
+    assert begin(settings(database, "run-2"), str(clips), "work", always=False) == (NOTHING, place)
     assert begin(settings(database, "run-2"), str(clips), "work", always=True)[0] == first
     assert begin(settings(database, "run-3"), str(clips), "other", always=False)[0] == first
     (clips / "wave" / "b.mp4").write_bytes(b"b")
-    assert begin(settings(database, "run-4"), str(clips), "work", always=False)[0] not in ("", first)
+    assert begin(settings(database, "run-4"), str(clips), "work", always=False)[0] not in (NOTHING, first)
 
 
 @pytest.mark.parametrize("status", ["FAILED", "RUNNING"])
@@ -82,7 +84,7 @@ def test_a_run_that_has_not_finished_has_not_done_the_work(database, clips, stat
     begin(settings(database, "run-1"), str(clips), "work", always=False)
     if status == "FAILED":
         finish_run(settings(database, "run-1"), status)
-    assert begin(settings(database, "run-2"), str(clips), "work", always=False)[0]
+    assert begin(settings(database, "run-2"), str(clips), "work", always=False)[0].data
 
 
 def tags_of(database: str, **tags: str) -> None:
@@ -206,8 +208,8 @@ def test_other_weights_at_the_same_place_are_new_work(database, tmp_path):
         found = begin(settings(database, name), str(clips), "work", always=False, weights=str(weights))
         versions.append(found[0])
         finish_run(settings(database, name), "FINISHED")
-    assert versions[0]
-    assert versions[1] == versions[0]
-    assert versions[2] == ""
+    assert versions[0].data == versions[1].data != ""
+    assert versions[0].weights != versions[1].weights
+    assert versions[2] == NOTHING
     with pytest.raises(DataError, match="mount a volume there"):
         begin(settings(database, "run"), str(clips), "work", always=False, weights=str(tmp_path / "none"))
