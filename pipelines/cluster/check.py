@@ -16,8 +16,11 @@ def check(
     mlflow_ui: str,
     always: bool,
     run: dsl.Output[dsl.Markdown],
-) -> NamedTuple("Versions", data=str, weights=str, teachers=str):  # type: ignore[valid-type]
-    """Start a run in MLflow; versions of what it reads, empty if an earlier run has done the same work."""
+) -> NamedTuple("Versions", Output=str, weights=str, teachers=str):  # type: ignore[valid-type]
+    """Start a run in MLflow; versions of what it reads, empty if an earlier run has done the same work.
+
+    The first, of the data, is called `Output`: kfp's local runner knows no other name in a condition.
+    """
     from pathlib import Path
 
     from reelflow.settings import Settings
@@ -26,4 +29,4 @@ def check(
     versions, page = begin(Settings(), source, work, always=always, weights=weights, teachers=teachers)
     said = "This run in MLflow" if versions.data else "Nothing has changed since this run"
     Path(run.path).write_text(f"[{said}]({mlflow_ui}/{page})\n", encoding="utf-8")
-    return versions
+    return tuple(versions)

@@ -43,8 +43,8 @@ def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = 
             )
             found = _configured(checked, "check", configure).outputs
             code = {step: code_hash(step) for step in STEPS}
-            versions = Versions(code, found["data"], found["weights"], found["teachers"])
-            with dsl.If(found["data"] != "", name="something is new"):
+            versions = Versions(code, found["Output"], found["weights"], found["teachers"])
+            with dsl.If(versions.data != "", name="something is new"):
                 Graph(params, configure, cluster.fan_out, versions).unroll()
 
     return pipeline

@@ -69,7 +69,7 @@ def test_the_steps_stand_between_a_check_and_an_exit_handler(package):
         for task in component.get("dag", {}).get("tasks", {}).values()
         if "triggerPolicy" in task
     ]
-    assert conditions == ["inputs.parameter_values['pipelinechannel--check-data'] != ''"]
+    assert conditions == ["inputs.parameter_values['pipelinechannel--check-Output'] != ''"]
 
 
 def test_what_acts_on_the_world_is_never_cached_and_the_rest_is(package):
@@ -79,7 +79,7 @@ def test_what_acts_on_the_world_is_never_cached_and_the_rest_is(package):
 
 def test_the_version_of_the_data_is_part_of_the_cache_key(package):
     version = package.tasks["dataset"]["inputs"]["parameters"]["data_version"]
-    assert version == {"componentInputParameter": "pipelinechannel--check-data"}
+    assert version == {"componentInputParameter": "pipelinechannel--check-Output"}
 
 
 def test_the_code_of_a_step_and_what_it_reads_by_name_are_part_of_its_cache_key(package):
