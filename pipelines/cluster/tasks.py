@@ -15,6 +15,10 @@ RUN_ID = "metadata.labels['pipeline/runid']"
 PART_OF = {"app.kubernetes.io/part-of": "reelflow"}
 COMPONENT = "app.kubernetes.io/component"
 SCRATCH = "/tmp"  # noqa: S108
+WRITABLE = (SCRATCH, "/minio", "/s3", "/gcs", "/.local", "/.cache", "/.config")
+"""What a task may write: its own folder, and those where KFP's compiler mounts emptyDirs without a limit, for
+artifacts and caches (backend/src/v2/compiler/argocompiler/container.go). Mounts merge by their path, so one
+emptyDir takes the place of all: its limit is the one number for everything that a task may write."""
 GPU = "nvidia.com/gpu"
 
 
@@ -91,8 +95,8 @@ def read_images(cluster: ClusterConfig) -> Mapping[str, str]:
 
 def _set_resources(task: Any, config: TaskConfig, backoff_s: int) -> None:
     """Resources, retries and nodes."""
-    task.set_cpu_request(config.cpu).set_cpu_limit(config.cpu)
-    task.set_memory_request(config.memory).set_memory_limit(config.memory)
+    task.set_cpu_request(config.requests.cpu).set_cpu_limit(config.limits.cpu)
+    task.set_memory_request(config.requests.memory).set_memory_limit(config.limits.memory)
     if config.gpus:
         task.set_accelerator_type(GPU).set_accelerator_limit(config.gpus)
     if config.retries:
@@ -107,8 +111,9 @@ def _set_resources(task: Any, config: TaskConfig, backoff_s: int) -> None:
 
 
 def _confine(task: Any, step: str, config: TaskConfig, user: int) -> None:
-    """The task's user, labels, and the folder it may write."""
+    """The task's user, labels, and the folders it may write."""
     kubernetes.set_security_context(task, run_as_user=user, run_as_group=user, run_as_non_root=True)
-    kubernetes.empty_dir_mount(task, volume_name="scratch", mount_path=SCRATCH, size_limit=config.scratch)
+    for path in WRITABLE:
+        kubernetes.empty_dir_mount(task, volume_name="scratch", mount_path=path, size_limit=config.scratch)
     for label, value in {**PART_OF, COMPONENT: step}.items():
         kubernetes.add_pod_label(task, label_key=label, label_value=value)
