@@ -1,14 +1,11 @@
 """Where and how a task runs on a cluster: infra/cluster.yaml in the terms of KFP and Kubernetes."""
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from kfp import kubernetes
 
 from pipelines.cluster.config import ClusterConfig, TaskConfig
-from pipelines.images import image_name
-from reelflow.errors import ParamsError
+from pipelines.images import image_name, read_images, reference_of
 from reelflow.params import Params
 
 RUN_ID = "metadata.labels['pipeline/runid']"
@@ -33,7 +30,7 @@ class TaskConfigurator:
         """
         self._params = params
         self._cluster = cluster
-        self.images = read_images(cluster)
+        self.images = read_images(cluster.images)
 
     def __call__(self, task: Any, name: str) -> None:
         """Configure one task.
@@ -53,12 +50,7 @@ class TaskConfigurator:
 
     def _image(self, name: str, config: TaskConfig) -> str:
         image = image_name(name, self._params, gpu=config.gpus > 0)
-        if image not in self.images:
-            raise ParamsError(
-                f"{self._cluster.images} names no image {image}, which the task {name} needs: "
-                f"run make images IMAGES={image}"
-            )
-        return self.images[image]
+        return reference_of(image, self.images, name)
 
     def _set_environment(self, task: Any, step: str) -> None:
         """Environment variables: they are not part of KFP's cache key."""
@@ -76,21 +68,6 @@ class TaskConfigurator:
             kubernetes.use_secret_as_env(
                 task, secret_name=secret.name, secret_key_to_env=keys, optional=secret.optional
             )
-
-
-def read_images(cluster: ClusterConfig) -> Mapping[str, str]:
-    """The images' references by name.
-
-    Raises:
-        ParamsError: the file is missing, or is not what `make images` writes.
-    """
-    try:
-        found = json.loads(cluster.images.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ParamsError(f"{cluster.images} cannot be read ({error}): run make images") from error
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise ParamsError(f"{cluster.images} is not a list of images by name: run make images")
-    return found
 
 
 def _set_resources(task: Any, config: TaskConfig, backoff_s: int) -> None:
