@@ -91,6 +91,14 @@ def test_production_names_every_foreign_object_in_the_docs(overlays: dict[str, l
     assert all(f"`{wanted.partition('/')[2]}`" in text for wanted in missing)
 
 
+def test_the_docs_name_every_foreign_image(overlays: dict[str, list[Object]]) -> None:
+    images = {container["image"] for pod in pods(overlays["dev"]) for _, container in pod.containers()}
+    foreign = {image for image in images if "reelflow" not in image}
+    assert len(foreign) == 2
+    text = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    assert all(f"`{image}`" in text and f"docker pull {image}" in text for image in foreign)
+
+
 def test_dev_needs_nothing_foreign(overlays: dict[str, list[Object]]) -> None:
     assert missing_references(overlays["dev"]) == set()
 
