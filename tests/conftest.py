@@ -158,13 +158,12 @@ def s3_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+def images() -> Mapping[str, str]:
     """References in the engine by name. `make test-docker` has built them of this very checkout."""
     if not engine_answers():
         pytest.skip("no Docker engine answers (make test-docker starts one)")
     from pipelines.images import read_images  # imports kfp
 
-    index = tmp_path_factory.mktemp("images") / "images.json"
-    command = [sys.executable, "-m", "infra.images.build", "all", f"--index={index}"]
+    command = [sys.executable, "-m", "infra.images.build", "all"]
     subprocess.run(command, cwd=ROOT, check=True)  # builds only what is missing
-    return read_images(index)
+    return read_images()

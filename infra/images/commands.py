@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import PIPE, STDOUT
 from tempfile import TemporaryFile
@@ -51,8 +51,10 @@ def pipe(producer: Sequence[str], consumer: Sequence[str], what: str) -> None:
 
 
 def ask(*command: str) -> str:
-    """What a command prints; nothing if it fails."""
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    """What a command prints; nothing if it fails, or if there is no such program."""
+    with suppress(FileNotFoundError):
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return ""
 
 
 @contextmanager

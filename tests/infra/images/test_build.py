@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from infra.images import build as building
-from infra.images.build import build_all, choose
+from infra.images.build import build_all, choose, main
 from infra.images.context import NAMES
-from infra.images.delivery import Delivery
+from infra.images.delivery import ClusterKind, Delivery
 from infra.images.engine import remove_stages
 from infra.images.source import Source
 from infra.images.view import open_view
@@ -90,6 +90,23 @@ def test_a_checkout_without_a_commit_uses_what_is_there(
 ) -> None:
     known = build(tmp_path, ["frames"])
     assert build(tmp_path, ["frames"], UNKNOWN) == known
+
+
+def test_the_command_builds_loads_and_tidies_up(
+    programs: Programs, refused: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    programs.add("kind")
+    index = tmp_path / "build" / "images.json"
+    main(["frames"], base=f"python@sha256:{'2' * 64}", load_into=ClusterKind.KIND, index=index)
+    (reference,) = json.loads(index.read_text()).values()
+    assert programs.calls("kind") == [f"load docker-image {reference}"]
+    assert programs.calls("docker")[-1].startswith("image prune")
+    printed = capsys.readouterr().out.splitlines()
+    seconds = printed[-1].split(" in ")[1].split()[0]
+    assert printed[-2:] == [
+        "[1/1] frames: load into kind",
+        f"[1/1] frames: 403 MB in {seconds} s, {reference}",
+    ]
 
 
 def test_stages_are_removed_by_their_label(programs: Programs) -> None:
