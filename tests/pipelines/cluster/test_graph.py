@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipelines.cluster.config import Store, TaskConfig, Toleration, Volume, load_cluster
+from pipelines.cluster.config import Resources, Store, TaskConfig, Toleration, Volume, load_cluster
 from pipelines.cluster.package import compile_to
 from pipelines.training import task_names
 from reelflow.errors import ParamsError
@@ -19,6 +19,7 @@ from tests.cluster_files import cluster_with_images
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 PARAMS = load_params(Path("params.yaml"))
+CLUSTER = load_cluster(Path("infra/cluster.yaml"))
 
 
 class Package:
@@ -98,14 +99,16 @@ def test_the_code_of_a_step_and_what_it_reads_by_name_are_part_of_its_cache_key(
 
 def test_every_task_is_bounded_confined_and_known(package):
     for name, container in package.containers.items():
-        limits, pod = container["resources"], package.pods[name]
-        assert limits["resourceCpuLimit"] == limits["resourceCpuRequest"], name
-        assert limits["resourceMemoryLimit"] == limits["resourceMemoryRequest"], name
+        bounds, pod, config = container["resources"], package.pods[name], CLUSTER.task_config(name.split()[0])
+        assert bounds["resourceCpuRequest"] == config.requests.cpu, name
+        assert bounds["resourceMemoryRequest"] == config.requests.memory, name
+        assert bounds["resourceCpuLimit"] == config.limits.cpu, name
+        assert bounds["resourceMemoryLimit"] == config.limits.memory, name
         assert "@sha256:" in container["image"], name
         assert int(pod["activeDeadlineSeconds"]) > 0, name
         assert pod["securityContext"] == {"runAsUser": "10001", "runAsGroup": "10001", "runAsNonRoot": True}
-        assert [one["mountPath"] for one in pod["emptyDirMounts"]] == ["/tmp"]
-        assert all(one["sizeLimit"] for one in pod["emptyDirMounts"])
+        assert pod["emptyDirMounts"][0]["mountPath"] == "/tmp"
+        assert {one["sizeLimit"] for one in pod["emptyDirMounts"]} == {config.scratch}
         assert pod["fieldPathAsEnv"] == [
             {"name": "REELFLOW_RUN", "fieldPath": "metadata.labels['pipeline/runid']"}
         ]
@@ -134,9 +137,10 @@ def test_a_secret_reaches_the_tasks_that_it_is_for_as_a_variable(package):
 
 def test_gpus_volumes_nodes_and_float_backbones(tmp_path):
     cluster = cluster_with_images(tmp_path, "training-gpu", "features-float")
+    whole = Resources(cpu="4", memory="16Gi")
     gpu = TaskConfig(
-        cpu="4",
-        memory="16Gi",
+        requests=whole,
+        limits=whole,
         gpus=1,
         scratch="2Gi",
         timeout_s=60,
