@@ -24,6 +24,7 @@ def test_a_narrow_terminal_folds_reasons_and_leaves_names_whole(width):
     assert more
     words = " ".join([first[len(ROWS[0][0]) :], *more]).split()
     assert words == ROWS[0][1].split()
+    assert max(map(len, (first, *more))) <= max(width, 60)
 
 
 def test_a_wide_one_has_one_line_a_row():
