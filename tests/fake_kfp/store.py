@@ -18,6 +18,7 @@ Documents = dict[str, Document]
 NEVER = "1970-01-01T00:00:00Z"  # 12, 25
 START = datetime(2026, 11, 26, tzinfo=UTC)
 CRON = "Schedule cron is not a supported format(https://godoc.org/github.com/robfig/cron). Error: "
+ENDED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")  # model/run.go
 CAN_END = ("PENDING", "RUNNING", "PAUSED")  # storage/run_store.go TerminateRun
 
 
@@ -154,7 +155,7 @@ class FakeStore:
         fields = len(cron.split())
         if fields not in (5, 6):  # 33: five are taken, and mean something else
             raise Refusal(400, f"{CRON}Expected 5 to 6 fields, found {fields}: {cron}")  # 34
-        self.newest_version(body["pipeline_version_reference"]["pipeline_id"])  # ... CreateJob
+        self.newest_version(body["pipeline_version_reference"]["pipeline_id"])  # resource/... CreateJob
         namespace = self._namespace(self.experiments[body["experiment_id"]]) or "kubeflow"  # 30
         made = {"namespace": namespace, "status": f"{body['mode']}D", "updated_at": self._now()}
         return self._keep(self.recurring_runs, "recurring_run_id", body | made)  # 31; 32: without a version
@@ -168,7 +169,7 @@ class FakeStore:
         self.get_recurring_run(request, identifier)  # resource/resource_manager.go DeleteJob
         del self.recurring_runs[identifier]
         for run_id, run in self.runs.items():  # its workflows go too; nobody tells the run: 07 and README
-            if run.get("recurring_run_id") == identifier and run["state"] in CAN_END:
+            if run.get("recurring_run_id") == identifier and run["state"] not in ENDED:
                 self.killed.append(run_id)
         return {}  # 39
 

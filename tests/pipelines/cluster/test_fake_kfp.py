@@ -58,6 +58,17 @@ def test_the_fake_answers_as_the_recorded_server(fake):
                 ids[value] = answer.json()[key]
 
 
+def test_a_run_at_work_is_lost_with_its_recurring_run(fake):
+    """README of the recordings, and 07: RUNNING for ever, then CANCELING after a request that answers 500."""
+    fake.store.recurring_runs["weekly"] = {"recurring_run_id": "weekly", "created_at": ""}
+    run = {"run_id": "lost", "recurring_run_id": "weekly", "state": "RUNNING", "created_at": ""}
+    fake.store.runs["lost"] = run
+    assert send(fake, "DELETE", f"{PREFIX}/recurringruns/weekly").status == 200
+    assert send(fake, "GET", f"{PREFIX}/runs/lost").json()["state"] == "RUNNING"
+    assert send(fake, "POST", f"{PREFIX}/runs/lost:terminate").status == 500
+    assert send(fake, "GET", f"{PREFIX}/runs/lost").json()["state"] == "CANCELING"
+
+
 def test_what_is_no_package_is_refused_as_recorded(fake):
     path = f"{PREFIX}/pipelines/upload_version?name=nonsense&pipelineid=any"
     answer = send(fake, "POST", path, package="nonsense")
