@@ -47,7 +47,7 @@ test-slow test-browser test-cluster test-s3 test-arm64: test-%: $(VENV)/dev ## R
 test-docker: $(VENV)/dev ## Run the tests that need a Docker engine, on images of this checkout
 	command -v docker-registry >/dev/null || { apt-get update && apt-get install -y docker-registry; }
 	docker info >/dev/null 2>&1 || infra/images/engine.sh
-	$(MAKE) --no-print-directory images
+	$(MAKE) --no-print-directory images IMAGES=all PARAMS= PUSH= LOAD=
 	$(PYTEST) -m docker
 
 check: $(VENV)/dev ## Lint, types, import rules, docs in step
@@ -57,8 +57,9 @@ check: $(VENV)/dev ## Lint, types, import rules, docs in step
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.docs_in_step
 
-images: $(VENV)/dev build/scan/ready ## Build, test and scan the images: BASE=IMAGE@sha256:... IMAGES="frames features" PUSH=registry/prefix
-	@$(BIN)/python -m infra.images.build $(IMAGES) $(if $(BASE),--base "$(BASE)") $(if $(PUSH),--push "$(PUSH)")
+images: $(VENV)/dev build/scan/ready ## Build, test and scan the images that PARAMS= needs, or IMAGES="frames features", IMAGES=all: BASE=IMAGE@sha256:... PUSH=registry/prefix LOAD=kind|k3s|containerd
+	@$(BIN)/python -m infra.images.build $(IMAGES) $(if $(PARAMS),--params "$(PARAMS)") \
+		$(if $(BASE),--base "$(BASE)") $(if $(PUSH),--push "$(PUSH)") $(if $(LOAD),--load "$(LOAD)")
 
 COMPILE = $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links

@@ -1,14 +1,31 @@
-"""Artifacts that show the results of a step in the KFP UI.
+"""KFP's artifacts: those that show the results of a step in its UI, and those that come in any number.
 
 Arguments called `artifact` are KFP's: `dsl.Metrics`, `dsl.ClassificationMetrics`, `dsl.HTML`.
 """
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from reelflow.contracts import EvaluationReport
 from reelflow.documents import Report
+from reelflow.files import link_file
+
+
+def gather_evaluations(artifacts: Sequence[Any], *, beside: Any) -> Path:
+    """A folder `evaluations/` beside an output, with the files of every evaluation, by candidate.
+
+    Args:
+        artifacts: outputs of the evaluation step; absent ones are None.
+        beside: an output of the running task.
+    """
+    target = Path(beside.path).parent / "evaluations"
+    shutil.rmtree(target, ignore_errors=True)
+    for source in (Path(artifact.path) for artifact in artifacts if artifact):
+        own = target / EvaluationReport.open(source).name
+        shutil.copytree(source, own, copy_function=lambda found, copy: link_file(Path(found), Path(copy)))
+    return target
 
 
 def show_metrics(artifact: Any, report: Report) -> None:

@@ -2,12 +2,12 @@
 
 Backbones and heads are unrolled from the params into named tasks when the pipeline is built.
 Baselines and trainings hold out the same clips, by the protocol that the evaluation section names.
-Evaluations form a chain: each carries along those before it, so that conversion gets all of them
-through one artifact (docs/adr/0002-evaluations-form-a-chain.md).
+Conversion and release take each evaluation by an input of its own, so that no task waits for another of
+its kind (docs/adr/0002-conversion-takes-every-evaluation.md).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kfp import dsl
@@ -70,6 +70,23 @@ def build(params: Params, configure: ConfigureTask = unchanged) -> Any:
 
 
 @dataclass(frozen=True)
+class Versions:
+    """What a cache must tell apart; a hash, or a task's output that holds one, or "" if there is none.
+
+    Attributes:
+        code: of each step.
+        data: of the clips.
+        weights: of the files of the backbones' weights.
+        teachers: of the models to learn from.
+    """
+
+    code: Mapping[str, str] = field(default_factory=dict)
+    data: Any = ""
+    weights: Any = ""
+    teachers: Any = ""
+
+
+@dataclass(frozen=True)
 class Graph:
     """The tasks of a run, made within a KFP pipeline.
 
@@ -78,29 +95,27 @@ class Graph:
         configure: sets image, resources and environment of a task, by its name.
         fan_out: tasks that frames and features are dealt to. They share shards through an object store,
             where one more task of each step finds them all; nothing is lost if it does not.
+        versions: of what tasks read that is neither their params nor another task's output.
     """
 
     params: Params
     configure: ConfigureTask
     fan_out: int = 1
+    versions: Versions = Versions()
 
-    def unroll(self, data_version: Any = "") -> None:
-        """Make all tasks.
-
-        Args:
-            data_version: what a cluster's cache must tell apart; a hash, or a task's output.
-        """
+    def unroll(self) -> None:
+        """Make all tasks."""
         params = self.params
-        data = self._task(
-            dataset, "dataset", params.dataset, source=params.dataset.source, data_version=data_version
-        ).output
+        given = {"source": params.dataset.source, "data_version": self.versions.data}
+        data = self._task(dataset, "dataset", params.dataset, **given).output
         parts, shared = self._fan_out(data)
         whole = self._task(frames, "frames", params.frames, part="", dataset=data).after(*parts)
         common = {"dataset": data, "frames": whole.output}
         baseline_scores = self._task(
             baselines, "baselines", params.baselines, protocol=params.evaluation.protocol, **common
         ).output
-        common["evaluations"] = self._train_and_evaluate(data, baseline_scores, self._embed(shared, **common))
+        evaluations = self._train_and_evaluate(data, baseline_scores, self._embed(shared, **common))
+        common |= {f"evaluation_{number}": one for number, one in enumerate(evaluations, start=1)}
         features = params.features
         how = {"weights": features.weights, "seed": str(features.seed)}
         bundle = self._task(conversion, "conversion", params.conversion, **how, **common).output
@@ -134,30 +149,41 @@ class Graph:
         name = f"features {backbone} {part}".strip()
         section = self.params.features.narrowed_to(backbone)
         task = self._task(features, name, section, backbone=backbone, **inputs)
-        if section.weights not in KEYWORDS:  # a cluster's cache knows the path, not the files
+        if (
+            section.weights not in KEYWORDS and not self.versions.weights
+        ):  # the path says nothing of the files
             task.set_caching_options(False)
         return task
 
-    def _train_and_evaluate(self, data: Any, baseline_scores: Any, embedded: dict[str, Any]) -> Any:
-        """Unroll trainings and the chain of evaluations; returns the chain's end."""
+    def _train_and_evaluate(self, data: Any, baseline_scores: Any, embedded: dict[str, Any]) -> list[Any]:
+        """Unroll trainings and evaluations; returns the evaluations."""
         params = self.params
-        last: dict[str, Any] = {}
+        evaluations = []
         for backbone, head in candidates(params):
             name = name_of(backbone, head)
             inputs = {"dataset": data, "features": embedded[backbone]}
             section = params.training.narrowed_to(head)
             how = {"head": head, "protocol": params.evaluation.protocol}
             trained = self._task(training, f"training {name}", section, **how, **inputs)
-            if section.teacher:  # an alias may move
+            if section.teacher and not self.versions.teachers:  # an alias may move
                 trained.set_caching_options(False)
             model = trained.output
             inputs |= {"model": model, "baselines": baseline_scores}
-            task = self._task(evaluation, f"evaluation {name}", params.evaluation, **inputs, **last)
-            last = {"previous": task.outputs["evaluation"]}
-        return last["previous"]
+            task = self._task(evaluation, f"evaluation {name}", params.evaluation, **inputs)
+            evaluations.append(task.outputs["evaluation"])
+        return evaluations
+
+    def _key(self, step: str) -> str:
+        """What the key of a task in a cache holds beside its params and its inputs."""
+        read = {
+            "features": self.versions.weights,
+            "conversion": self.versions.weights,
+            "training": self.versions.teachers,
+        }
+        return " ".join(str(part) for part in (self.versions.code.get(step), read.get(step)) if part)
 
     def _task(self, component: Callable[..., Any], name: str, section: Any, **arguments: Any) -> Any:
-        task = component(params=section.model_dump_json(), **arguments)
+        task = component(params=section.model_dump_json(), key=self._key(name.split()[0]), **arguments)
         task.set_display_name(name)
         task.set_env_variable("REELFLOW_TASK", name)
         self.configure(task, name)

@@ -23,9 +23,14 @@ from pathlib import Path
 
 
 class ReelflowError(Exception):
-    """Root of the tree; `exit_code` is what a command ends with."""
+    """Root of the tree; `exit_code` is what a command ends with.
+
+    Attributes:
+        may_pass: a server is away or overloaded: the same work may succeed later.
+    """
 
     exit_code = 1
+    may_pass = False
 
 
 class ParamsError(ReelflowError):

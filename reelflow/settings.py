@@ -39,6 +39,7 @@ class Settings(BaseSettings):
         kfp_token: `REELFLOW_KFP_TOKEN`; a bearer token for it.
         kfp_token_file: `REELFLOW_KFP_TOKEN_FILE`; a file with that token, read for each request, as
             Kubernetes mounts a service account's.
+        patience_s: `REELFLOW_PATIENCE_S`; how long a step tries again what fails because a server is away.
         webhook: `REELFLOW_WEBHOOK`; a URL that is called when a run fails on a cluster.
         weights_mirror: `REELFLOW_WEIGHTS_MIRROR`; a URL that replaces the publishers' hosts.
         weights_cache: `REELFLOW_WEIGHTS_CACHE`; where downloaded weights are kept.
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     kfp_host: str | None = Field(default=None, validation_alias="REELFLOW_KFP_HOST")
     kfp_token: SecretStr | None = Field(default=None, validation_alias="REELFLOW_KFP_TOKEN")
     kfp_token_file: Path | None = Field(default=None, validation_alias="REELFLOW_KFP_TOKEN_FILE")
+    patience_s: float = Field(default=0, ge=0, validation_alias="REELFLOW_PATIENCE_S")
     webhook: SecretStr | None = Field(default=None, validation_alias="REELFLOW_WEBHOOK")
     weights_mirror: str | None = Field(default=None, validation_alias="REELFLOW_WEIGHTS_MIRROR")
     weights_cache: Path = Field(

@@ -10,14 +10,21 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
 from reelflow.documents import Report
-from reelflow.errors import BundleError, ReelflowError, RegistryError, StorageError, disk_errors
+from reelflow.errors import (
+    BundleError,
+    ReelflowError,
+    RegistryError,
+    StorageError,
+    TrackingError,
+    disk_errors,
+)
 from reelflow.files import (
     TEMPORARY,
     check_space,
@@ -30,11 +37,12 @@ from reelflow.files import (
 from reelflow.objectstore.open import open_store
 from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
-from reelflow.provenance.step import PROVENANCE, Provenance, describe_step
+from reelflow.provenance.step import GIVEN, PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
-from reelflow.tracking.records import forget_failure, record_failure, record_folder
+from reelflow.tracking.records import forget_failure, is_part, record_failure, record_folder, record_inputs
 from reelflow.tracking.registry import MlflowRegistry
 from reelflow.workers.cpus import bound_thread_pools
+from reelflow.workers.patience import patiently
 
 ReportT = TypeVar("ReportT", bound=Report)
 
@@ -76,15 +84,18 @@ def perform(
         emit("started", task=task)
         started = time.perf_counter()
         try:
-            with passing(settings) as further:
-                # KFP's folders hold links
-                given = {name: path.resolve() for name, path in {**inputs, **further}.items()}
-                provenance = describe_step(step, params, given, options or {})
-                folder, reused = _finish(run, params, provenance, given, output, settings, reuse, seal)
+
+            def attempt() -> tuple[Path, bool]:
+                with passing(settings) as further:
+                    # KFP's folders hold links
+                    given = {name: path.resolve() for name, path in {**inputs, **further}.items()}
+                    provenance = describe_step(step, params, given, options or {})
+                    return _finish(run, params, provenance, given, output, settings, reuse, seal)
+
+            folder, reused = patiently(attempt, settings.patience_s)
             report = _report_type(run).open(folder)
             if settings.events is None:
-                _record(settings, folder, given.values())
-                forget_failure(settings, task)
+                _record(settings, task, folder, inputs, is_last=not reuse)
         except ReelflowError as error:
             kept = getattr(error, "output", None)
             whole = {"folder": str(kept)} if kept else {}
@@ -156,11 +167,29 @@ def asked_for(run: Callable[..., Report], settings: Settings) -> dict[str, Any]:
     return {name: known[name](settings) for name in signature(run).parameters if name in known}
 
 
-def _record(settings: Settings, folder: Path, inputs: Iterable[Path]) -> None:
-    """Record a step; in a named run also its input steps, which a cache may have answered."""
-    before = [path for path in inputs if (path / PROVENANCE).is_file()] if settings.run_name else []
-    for recorded in (*before, folder):
-        record_folder(settings, recorded)
+def _record(
+    settings: Settings, task: str, folder: Path, inputs: Mapping[str, Path], *, is_last: bool
+) -> None:
+    """Record a step; in a named run also its input steps, which a cache may have answered.
+
+    In a named run finished work does not fail because MLflow is away: the steps that read it record it.
+    """
+    made = [path.resolve() for name, path in inputs.items() if name not in GIVEN]
+    before = made if settings.run_name else []
+    if any(map(is_part, (*before, folder))):
+        return
+
+    def write() -> None:
+        record_inputs(settings, before)
+        record_folder(settings, folder)
+        forget_failure(settings, task)
+
+    try:
+        patiently(write, settings.patience_s)
+    except TrackingError as error:
+        if is_last or not settings.run_name:
+            raise
+        emit("notice", message=f"{error}; {task} is finished, and the tasks that read it record it")
 
 
 def _report_type(run: Callable[..., ReportT]) -> type[ReportT]:

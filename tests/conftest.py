@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
@@ -14,10 +14,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from components.images import image
-from infra.images.context import NAMES, ON_REQUEST
 from reelflow.files import locked
-from tests.engine import docker, engine_answers
+from tests.engine import engine_answers
 from tests.radosgw import radosgw
 from tests.s3_server import BUCKET, credentials, rclone_s3
 from tests.workplace import ROOT, Workplace
@@ -160,14 +158,12 @@ def s3_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def images() -> dict[str, str]:
+def images() -> Mapping[str, str]:
     """References in the engine by name. `make test-docker` has built them of this very checkout."""
     if not engine_answers():
         pytest.skip("no Docker engine answers (make test-docker starts one)")
-    references = {name: image(name) for name in NAMES if name not in ON_REQUEST}
-    missing = [
-        name for name, reference in references.items() if docker("image", "inspect", reference).returncode
-    ]
-    if missing:
-        subprocess.run([sys.executable, "-m", "infra.images.build", *missing], cwd=ROOT, check=True)
-    return references
+    from pipelines.images import read_images  # imports kfp
+
+    command = [sys.executable, "-m", "infra.images.build", "all"]
+    subprocess.run(command, cwd=ROOT, check=True)  # builds only what is missing
+    return read_images()

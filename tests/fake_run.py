@@ -141,7 +141,7 @@ class Tested:
 
 def _write_candidate(folder: Path, head: str, accuracy: float, tested: Tested, backbone_name: str) -> None:
     name = f"{backbone_name}-{head}"
-    own = folder / head / "candidates" / name
+    own = folder / name
     own.mkdir(parents=True)
     scores = _scores(tested, accuracy, seed=len(head))
     np.save(own / "scores.npy", scores)

@@ -27,7 +27,7 @@ READ_SETTINGS = {
     "components/dataset/version.py",
     "pipelines/__main__.py",
     "pipelines/cluster/check.py",
-    "pipelines/cluster/commands.py",
+    "pipelines/cluster/connection.py",
     "pipelines/cluster/outcome.py",
     "pipelines/data/commands.py",
 }

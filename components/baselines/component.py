@@ -8,6 +8,7 @@ from components.images import image
 @dsl.component(base_image=image("baselines"), install_kfp_package=False)
 def baselines(
     params: str,
+    key: str,
     protocol: str,
     dataset: dsl.Input[dsl.Dataset],
     frames: dsl.Input[dsl.Dataset],

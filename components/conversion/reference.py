@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reelflow.artifacts.evaluations import Candidate
+from reelflow.artifacts.evaluations import TRAINING, Candidate
 from reelflow.artifacts.predictions import read_predictions
 from reelflow.splitting.protocols import Protocol
 
@@ -42,7 +42,7 @@ def read_reference(candidate: Candidate) -> Reference:
     if Protocol.parse(report.training.protocol).kind == "holdout":
         return Reference(report.clip_ids, report.truth, candidate.scores(), seen=False)
     deployed = report.training.deployed
-    scores = read_predictions(candidate.folder, deployed, len(report.labels))
+    scores = read_predictions(candidate.folder / TRAINING, deployed, len(report.labels))
     rows = np.argsort(deployed.clip_ids)[:MAX_SEEN_CLIPS]
     clip_ids = tuple(deployed.clip_ids[row] for row in rows)
     return Reference(clip_ids, tuple(deployed.truth[row] for row in rows), scores[rows], seen=True)

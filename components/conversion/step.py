@@ -10,7 +10,7 @@ from components.conversion.parity import compare
 from components.conversion.reference import read_reference
 from components.conversion.videos import DeviceFrames, find_videos
 from reelflow.artifacts.clips import read_clips
-from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS, Candidate, best_candidate, read_candidates
+from reelflow.artifacts.evaluations import Candidate, best_candidate, read_candidates
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.lineage import write_lineage
 from reelflow.backbones.interface import Backbone
@@ -66,7 +66,7 @@ def run(
     )
     prepare()
     backbone = _load_backbone(
-        candidate.report.training.backbone, weights, int(seed), candidate.folder, settings
+        candidate.report.training.backbone, weights, int(seed), candidate.backbone_weights, settings
     )
     emit("notice", message=f"converting {candidate.report.name}, the best on the validation clips")
     shutil.rmtree(bundle, ignore_errors=True)
@@ -96,10 +96,9 @@ def _check_same_clips(candidate: Candidate, found: dict[Path, str]) -> None:
 
 
 def _load_backbone(
-    expected: BackboneSpec, weights: str, seed: int, folder: Path, settings: Settings
+    expected: BackboneSpec, weights: str, seed: int, own: Path, settings: Settings
 ) -> Backbone:
-    """The backbone of the features; fine-tuned weights are in the folder of the candidate."""
-    own = folder / BACKBONE_WEIGHTS
+    """The backbone of the features, by its own fine-tuned weights if there are any."""
     source = str(own) if own.is_file() else weights
     described = described_by(expected)
     networks = {expected.name: described} if described else {}

@@ -8,6 +8,7 @@ from components.images import image
 @dsl.component(base_image=image("dataset"), install_kfp_package=False)
 def dataset(
     params: str,
+    key: str,
     source: str,
     data_version: str,
     dataset: dsl.Output[dsl.Dataset],

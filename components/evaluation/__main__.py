@@ -17,15 +17,13 @@ def main(
     model: Annotated[Path, typer.Option(help="folder of the training step")],
     baselines: Annotated[Path, typer.Option(help="folder of the baselines step")],
     evaluation: Annotated[Path, typer.Option(help="folder to write")],
-    previous: Annotated[Path | None, typer.Option(help="evaluation whose candidates come along")] = None,
     params: Annotated[Path, typer.Option(help="values of the run")] = Path("params.yaml"),
 ) -> None:
     """Measure one classifier on the test clips."""
-    inputs = {"dataset": dataset, "features": features, "model": model, "baselines": baselines}
     perform(
         run,
         load_params(params).evaluation,
-        inputs=inputs | ({"previous": previous} if previous else {}),
+        inputs={"dataset": dataset, "features": features, "model": model, "baselines": baselines},
         output={"evaluation": evaluation},
     )
 

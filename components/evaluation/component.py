@@ -8,6 +8,7 @@ from components.images import image
 @dsl.component(base_image=image("evaluation"), install_kfp_package=False)
 def evaluation(
     params: str,
+    key: str,
     dataset: dsl.Input[dsl.Dataset],
     features: dsl.Input[dsl.Dataset],
     model: dsl.Input[dsl.Model],
@@ -15,9 +16,8 @@ def evaluation(
     evaluation: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
     confusion: dsl.Output[dsl.ClassificationMetrics],
-    previous: dsl.Input[dsl.Artifact] = None,
 ) -> None:
-    """Measure one classifier on the test clips, beside those evaluated before."""
+    """Measure one classifier on the test clips."""
     from components.artifacts import show_confusion, show_metrics
     from components.evaluation.step import run
     from reelflow.params import EvaluationParams
@@ -26,7 +26,7 @@ def evaluation(
     report = perform(
         run,
         EvaluationParams.model_validate_json(params),
-        inputs=paths(dataset=dataset, features=features, model=model, baselines=baselines, previous=previous),
+        inputs=paths(dataset=dataset, features=features, model=model, baselines=baselines),
         output=paths(evaluation=evaluation),
     )
     show_metrics(metrics, report)

@@ -1,4 +1,4 @@
-"""Measure one classifier on the test clips; earlier candidates are kept beside it."""
+"""Measure one classifier on the test clips, and keep with the result what it stands on."""
 
 import shutil
 from pathlib import Path
@@ -7,18 +7,8 @@ from components.evaluation.figures import write_figures
 from components.evaluation.inputs import Inputs, read_inputs
 from components.evaluation.report import measure
 from components.evaluation.tables import write_tables
-from reelflow.artifacts.evaluations import (
-    BACKBONE_WEIGHTS,
-    CANDIDATES,
-    FEATURES_REPORT,
-    MODEL,
-    SCORES,
-    best_candidate,
-    best_on_validation,
-    link_folder,
-    read_candidates,
-)
-from reelflow.contracts import EvaluationReport, FeaturesReport
+from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS, FEATURES, MODEL, SCORES, TRAINING
+from reelflow.contracts import EvaluationReport, FeaturesReport, TrainingReport
 from reelflow.errors import ParamsError
 from reelflow.files import link_file, sha256_file, write_array
 from reelflow.params import EvaluationParams
@@ -34,9 +24,8 @@ def run(
     model: Path,
     baselines: Path,
     evaluation: Path,
-    previous: Path | None = None,
 ) -> EvaluationReport:
-    """Measure the scores of the training; keep every candidate, and the best model so far.
+    """Measure the scores of the training; keep its model beside them.
 
     Args:
         params: classes, resamples and targets.
@@ -44,8 +33,7 @@ def run(
         features: folder of the features step.
         model: folder of the training step, with scores of the validation and the test clips.
         baselines: folder of the baselines step.
-        evaluation: the output; its own files, and `candidates/<name>/` of this and all earlier ones.
-        previous: the evaluation before this one; its candidates are copied.
+        evaluation: the output; `training/` and `features/` hold the model and the reports that it stands on.
 
     Raises:
         ParamsError: a chosen class is not in the data set.
@@ -61,7 +49,8 @@ def run(
     report = measure(params, inputs, sha256_file(evaluation / SCORES))
     write_tables(report, inputs.scores, evaluation)
     write_figures(report, params.chosen_classes, evaluation)
-    _gather_candidates(report, features, model, previous, evaluation)
+    _keep(evaluation / TRAINING, model, TrainingReport.file_name, MODEL, *_deployed(report))
+    _keep(evaluation / FEATURES, features, FeaturesReport.file_name, BACKBONE_WEIGHTS)
     report.save(evaluation)
     return report
 
@@ -75,30 +64,16 @@ def _check_chosen(params: EvaluationParams, inputs: Inputs) -> None:
         )
 
 
-def _gather_candidates(
-    report: EvaluationReport, features: Path, model: Path, previous: Path | None, evaluation: Path
-) -> None:
-    """Fill `candidates/`; only models and fine-tuned backbones that may yet win are kept."""
-    shutil.rmtree(evaluation / CANDIDATES, ignore_errors=True)
-    for candidate in read_candidates(previous) if previous else ():
-        if candidate.name != report.name:
-            link_folder(candidate.folder, evaluation / CANDIDATES / candidate.name)
-    own = evaluation / CANDIDATES / report.name
-    link_folder(evaluation, own)
-    link_file(model / MODEL, own / MODEL)
-    if Protocol.parse(report.training.protocol).kind != "holdout":
-        deployed = report.training.deployed.file
-        link_file(model / deployed, own / deployed)
-    if (features / BACKBONE_WEIGHTS).is_file():
-        link_file(features / BACKBONE_WEIGHTS, own / BACKBONE_WEIGHTS)
-    link_file(features / FeaturesReport.file_name, own / FEATURES_REPORT)
-    for step, folder in (("features", features), ("training", model)):
-        if (folder / PROVENANCE).is_file():
-            link_file(folder / PROVENANCE, own / f"{step}.{PROVENANCE}")
-    report.save(own)
-    candidates = read_candidates(evaluation)
-    may_win = {best_candidate(candidates).name, best_on_validation(candidates).name}
-    for candidate in candidates:
-        if candidate.name not in may_win:
-            candidate.model.unlink(missing_ok=True)
-            candidate.backbone_weights.unlink(missing_ok=True)
+def _deployed(report: EvaluationReport) -> tuple[str, ...]:
+    """The scores of the deployed model; by `holdout` they are among those of the test clips."""
+    is_holdout = Protocol.parse(report.training.protocol).kind == "holdout"
+    return () if is_holdout else (report.training.deployed.file,)
+
+
+def _keep(target: Path, source: Path, *names: str) -> None:
+    """Link files of another step's output, as far as they exist, with their provenance."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    for name in (*names, PROVENANCE):
+        if (source / name).is_file():
+            link_file(source / name, target / name)

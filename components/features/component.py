@@ -8,6 +8,7 @@ from components.images import image
 @dsl.component(base_image=image("features"), install_kfp_package=False)
 def features(
     params: str,
+    key: str,
     backbone: str,
     dataset: dsl.Input[dsl.Dataset],
     frames: dsl.Input[dsl.Dataset],

@@ -18,7 +18,7 @@ from components.release.stills import strips
 from components.release.warnings import leaked_groups, tested_groups
 from reelflow import __version__
 from reelflow.artifacts.clips import read_clips
-from reelflow.artifacts.evaluations import Candidate
+from reelflow.artifacts.evaluations import FEATURES, TRAINING, Candidate
 from reelflow.artifacts.frames import FrameStore
 from reelflow.charts.canvas import inline
 from reelflow.charts.clips import draw_clips_per_class
@@ -43,7 +43,6 @@ class RunFolders:
 
     dataset: Path
     frames: Path
-    evaluations: Path
     bundle: Path
     candidates: Sequence[Candidate]
     converted: BundleReport
@@ -115,13 +114,11 @@ def _quarantined(run: RunFolders) -> list[Rejected]:
 def _provenances(run: RunFolders) -> list[Provenance]:
     """The provenance of each step that recorded it."""
     chosen = run.candidates[0].folder
-    files = [folder / PROVENANCE for folder in (run.dataset, run.frames)]
-    files += [chosen / f"{step}.{PROVENANCE}" for step in ("features", "training")]
-    files += [folder / PROVENANCE for folder in (run.evaluations, run.bundle)]
+    folders = [run.dataset, run.frames, chosen / FEATURES, chosen / TRAINING, chosen, run.bundle]
     found = []
-    for file in files:
+    for folder in folders:
         try:
-            found.append(Provenance.read(file))
+            found.append(Provenance.read(folder / PROVENANCE))
         except BundleError:
             continue
     return found

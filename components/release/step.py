@@ -82,13 +82,11 @@ def run(
     else:
         emit("notice", message=outcome.explanation)
     write_tables(release, ranked[0], ranked, converted, outcome)
-    write_report(
-        RunFolders(dataset, frames, evaluations, bundle, ranked, converted, outcome, params), release
-    )
+    write_report(RunFolders(dataset, frames, bundle, ranked, converted, outcome, params), release)
     outcome.save(release)
     if problem:
         refused = RegistryError(f"{problem}; the report and the bundle are finished")
-        refused.exit_code = problem.exit_code
+        refused.exit_code, refused.may_pass = problem.exit_code, problem.may_pass
         raise refused from problem
     return outcome
 

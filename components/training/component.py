@@ -8,6 +8,7 @@ from components.images import image
 @dsl.component(base_image=image("training"), install_kfp_package=False)
 def training(
     params: str,
+    key: str,
     head: str,
     protocol: str,
     dataset: dsl.Input[dsl.Dataset],

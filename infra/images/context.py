@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -24,7 +25,9 @@ ON_REQUEST = ("training-gpu",)
 NAMES = tuple(sorted(path.stem for path in LOCKS.glob("*.txt") if path != RUNTIME_LOCK))
 OPTIONS = ("--no-deps", "--require-hashes", "--only-binary=:all:")
 PLATFORM = ("--python-version=3.11", "--python-platform=x86_64-manylinux_2_28")
-NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.md", "*.in")
+NOT_SHIPPED = ("__pycache__", "*.md", "*.in")
+CONTAINERFILE = HERE / "Containerfile"
+HARDENED = HERE / "hardened.Containerfile"
 NOT_USED = HERE / "prune.txt"
 NOT_RUN = (".pyi", ".pxd", ".h", ".a")
 AWS_SERVICES = re.compile(r"s3|sts|sso.*")  # the object store and authentication
@@ -61,6 +64,11 @@ def layers(name: str) -> dict[str, Requirements]:
     return shared | {"own": rest.difference(*shared.values())}
 
 
+def step_of(name: str) -> str:
+    """The step that an image runs: `features-float` is one of features."""
+    return name.partition("-")[0]
+
+
 def has(packages: Requirements, name: str) -> bool:
     """Whether a package is among these."""
     return any(package.startswith(f"{name}==") for package in packages)
@@ -90,8 +98,13 @@ def gather(name: str) -> Path:
     """
     context = gather_packages(name, layers(name)["own"])
     for package in ("reelflow", "components"):
-        shutil.copytree(ROOT / package, context / package, ignore=NOT_SHIPPED)
+        shutil.copytree(ROOT / package, context / package, ignore=shutil.ignore_patterns(*NOT_SHIPPED))
     return context
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether a file of a source folder, relative to it, is in images."""
+    return not any(fnmatch(part, pattern) for part in path.parts for pattern in NOT_SHIPPED)
 
 
 def _install(packages: Requirements) -> Path:
@@ -104,18 +117,19 @@ def _install(packages: Requirements) -> Path:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         lock.write_text(text, encoding="utf-8")
-        command = [
-            str(Path(sys.executable).with_name("uv")),
-            "pip",
-            "install",
-            "--quiet",
-            *OPTIONS,
-            *PLATFORM,
-        ]
+        uv = str(Path(sys.executable).with_name("uv"))
+        command = [*_with_cache(uv), "pip", "install", "--quiet", *OPTIONS, *PLATFORM]
         run([*command, f"--prefix={partial}", f"--requirement={lock}"], f"the packages of {lock}")
         _prune(partial)
         partial.rename(folder)
     return folder
+
+
+def _with_cache(uv: str) -> list[str]:
+    """The command with uv's own cache, or with one here: images that share a wheel fetch it once."""
+    if os.environ.get("UV_NO_CACHE", "0").lower() in ("", "0", "false"):
+        return [uv]
+    return ["env", "--unset=UV_NO_CACHE", uv, f"--cache-dir={BUILD / 'wheels'}"]
 
 
 def _prune(prefix: Path) -> None:

@@ -1,5 +1,7 @@
 """KFP component of a run's first task."""
 
+from typing import NamedTuple
+
 from kfp import dsl
 
 from components.images import image
@@ -14,14 +16,17 @@ def check(
     mlflow_ui: str,
     always: bool,
     run: dsl.Output[dsl.Markdown],
-) -> str:
-    """Start a run in MLflow and return the data's version; empty if an earlier run has done the same work."""
+) -> NamedTuple("Versions", Output=str, weights=str, teachers=str):  # type: ignore[valid-type]
+    """Start a run in MLflow; versions of what it reads, empty if an earlier run has done the same work.
+
+    The first, of the data, is called `Output`: kfp's local runner knows no other name in a condition.
+    """
     from pathlib import Path
 
     from reelflow.settings import Settings
     from reelflow.tracking.lifecycle import begin
 
-    version, page = begin(Settings(), source, work, always=always, weights=weights, teachers=teachers)
-    said = "This run in MLflow" if version else "Nothing has changed since this run"
+    versions, page = begin(Settings(), source, work, always=always, weights=weights, teachers=teachers)
+    said = "This run in MLflow" if versions.data else "Nothing has changed since this run"
     Path(run.path).write_text(f"[{said}]({mlflow_ui}/{page})\n", encoding="utf-8")
-    return version
+    return tuple(versions)

@@ -1,5 +1,6 @@
 """infra/cluster.yaml, typed: how the pipeline runs on a cluster. No value here changes a result."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -12,6 +13,13 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 MountPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")]
+UNITS = {
+    "m": Decimal("0.001"),
+    "": Decimal(1),
+    "k": Decimal(10**3),
+    **{unit: Decimal(10 ** (3 * power)) for power, unit in enumerate("MGT", start=2)},
+    **{f"{unit}i": Decimal(1024**power) for power, unit in enumerate("KMGT", start=1)},
+}
 
 
 class ConfigSection(BaseModel):
@@ -24,6 +32,11 @@ class Kfp(ConfigSection):
     """The Kubeflow Pipelines API, and the names of what runs there."""
 
     host: str = Field(pattern=r"^https?://", description="REELFLOW_KFP_HOST overrides it")
+    pods_host: str = Field(
+        default="http://ml-pipeline.kubeflow:8888",
+        pattern=r"^https?://",
+        description="as pods reach it: the exit handler asks it which task was killed, where it may",
+    )
     namespace: str = Field(default="", description="a profile's; empty for a single-user installation")
     experiment: str = Field(min_length=1)
     pipeline: str = Field(min_length=1, description="the name that versions are uploaded under")
@@ -72,17 +85,32 @@ class Toleration(ConfigSection):
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = "NoSchedule"
 
 
-class TaskConfig(ConfigSection):
-    """The resources of a task, its retries and its nodes."""
+class Resources(ConfigSection):
+    """CPU and memory of a container."""
 
     cpu: Quantity
     memory: Quantity
+
+
+class TaskConfig(ConfigSection):
+    """The resources of a task, its retries and its nodes."""
+
+    requests: Resources = Field(description="what a node must have free, or the task waits")
+    limits: Resources = Field(description="what the task may use")
     gpus: int = Field(default=0, ge=0, le=16)
-    scratch: Quantity = Field(description="limit of the emptyDir that is the task's /tmp")
+    scratch: Quantity = Field(description="what the task may write: /tmp and KFP's artifacts together")
     timeout_s: PositiveInt
     retries: int = Field(ge=0, le=10)
     node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
+
+    @pydantic.model_validator(mode="after")
+    def _requests_are_within_limits(self) -> Self:
+        for what in Resources.model_fields:
+            asked, allowed = getattr(self.requests, what), getattr(self.limits, what)
+            if amount(asked) > amount(allowed):
+                raise ValueError(f"requests.{what} is {asked}, which is more than limits.{what}, {allowed}")
+        return self
 
 
 class ClusterConfig(ConfigSection):
@@ -103,6 +131,9 @@ class ClusterConfig(ConfigSection):
     user: PositiveInt = Field(description="numeric user of every container; the images' own is 10001")
     secrets: tuple[Secret, ...] = ()
     volumes: tuple[Volume, ...] = ()
+    patience_s: int = Field(
+        default=900, ge=0, description="how long a task tries again itself while a server is away"
+    )
     backoff_s: PositiveInt = Field(description="before the first retry; doubled before each further one")
     tasks: dict[str, TaskConfig]
 
@@ -124,8 +155,14 @@ class ClusterConfig(ConfigSection):
         return tasks
 
 
+def amount(quantity: str) -> Decimal:
+    """A quantity in Kubernetes's notation as a number: CPUs, or bytes."""
+    number = quantity.rstrip("".join(UNITS))
+    return Decimal(number) * UNITS[quantity.removeprefix(number)]
+
+
 def load_cluster(path: Path) -> ClusterConfig:
-    """Read a cluster file.
+    """Read a cluster file, and the one that it extends.
 
     Raises:
         ParamsError: it cannot be read, or a value cannot be used.

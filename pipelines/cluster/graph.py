@@ -8,7 +8,7 @@ from pipelines.cluster.check import check
 from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.outcome import outcome
 from pipelines.cluster.tasks import TaskConfigurator
-from pipelines.training import DESCRIPTION, NAME, Graph
+from pipelines.training import DESCRIPTION, NAME, Graph, Versions
 from reelflow.files import sha256_text
 from reelflow.params import STEPS, Params
 from reelflow.provenance.code import code_hash
@@ -31,7 +31,7 @@ def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = 
 
     @dsl.pipeline(name=NAME, description=DESCRIPTION)  # type: ignore[untyped-decorator]
     def pipeline() -> None:
-        exit_task = _configured(outcome(), "outcome", configure)
+        exit_task = _configured(outcome(api=cluster.kfp.pods_host), "outcome", configure)
         with dsl.ExitHandler(exit_task, name="run"):
             checked = check(
                 source=params.dataset.source,
@@ -41,9 +41,11 @@ def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = 
                 mlflow_ui=cluster.mlflow.ui,
                 always=always,
             )
-            version = _configured(checked, "check", configure).outputs["Output"]
-            with dsl.If(version != "", name="something is new"):
-                Graph(params, configure, cluster.fan_out).unroll(version)
+            found = _configured(checked, "check", configure).outputs
+            code = {step: code_hash(step) for step in STEPS}
+            versions = Versions(code, found["Output"], found["weights"], found["teachers"])
+            with dsl.If(versions.data != "", name="something is new"):
+                Graph(params, configure, cluster.fan_out, versions).unroll()
 
     return pipeline
 

@@ -1,21 +1,17 @@
-"""A compiled pipeline becomes a version on the server, and a run of it."""
+"""A compiled pipeline becomes a run."""
 
-import hashlib
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import kfp_server_api as kfp
-from kfp_server_api import V2beta1PipelineVersionReference as VersionReference
 
 import reelflow
 from pipelines.cluster.api.client import KubeflowClient, named, pages
-from pipelines.cluster.api.errors import NOT_FOUND, ApiError, doing
 from pipelines.cluster.config import ClusterConfig, Kfp
+from pipelines.cluster.versions import ensure_version
 from reelflow.params import Params
-
-VERSION_LETTERS = 12  # of the package's sha256
 
 
 def package(params: Params, cluster: ClusterConfig, *, always: bool) -> str:
@@ -32,40 +28,6 @@ def package(params: Params, cluster: ClusterConfig, *, always: bool) -> str:
         path = Path(folder) / "pipeline.yaml"
         compile_to(params, path, cluster, always=always)
         return path.read_text(encoding="utf-8")
-
-
-def version_name(text: str) -> str:
-    """The name of a package's version: a hash of its content, so that it is uploaded once."""
-    return hashlib.sha256(text.encode()).hexdigest()[:VERSION_LETTERS]
-
-
-def find_version(client: KubeflowClient, pipeline: str, text: str) -> VersionReference | None:
-    """The version with this content, if it has been uploaded.
-
-    Raises:
-        ApiError: the server refused or did not answer.
-    """
-    pipeline_id = _find_pipeline(client, pipeline)
-    return _find_version(client, pipeline_id, version_name(text)) if pipeline_id else None
-
-
-def ensure_version(client: KubeflowClient, pipeline: str, text: str) -> VersionReference:
-    """The version with this content, uploaded if it is new.
-
-    Raises:
-        ApiError: the server refused or did not answer.
-    """
-    pipeline_id = client.write(
-        f"create the pipeline {pipeline}",
-        lambda: _create_pipeline(client, pipeline),
-        lambda: _find_pipeline(client, pipeline),
-    )
-    name = version_name(text)
-    return client.write(
-        f"upload the version {name}",
-        lambda: _upload(client, pipeline_id, name, text),
-        lambda: _find_version(client, pipeline_id, name),
-    )
 
 
 def find_experiment(client: KubeflowClient, name: str) -> str | None:
@@ -127,48 +89,6 @@ def submit(client: KubeflowClient, config: Kfp, text: str, name: str = "") -> st
 def run_link(host: str, run_id: str) -> str:
     """Where the KFP UI shows a run."""
     return f"{host}/#/runs/details/{run_id}"
-
-
-def _find_pipeline(client: KubeflowClient, name: str) -> str | None:
-    scope = {"namespace": client.namespace} if client.namespace else {}
-    try:
-        with doing(f"look for the pipeline {name}"):
-            found = client.pipelines.pipeline_service_get_pipeline_by_name(name=name, **scope)
-    except ApiError as error:
-        if error.status == NOT_FOUND:
-            return None
-        raise
-    return str(found.pipeline_id)
-
-
-def _create_pipeline(client: KubeflowClient, name: str) -> str:
-    body = kfp.V2beta1Pipeline(display_name=name, name=name, namespace=client.namespace)
-    return str(client.pipelines.pipeline_service_create_pipeline(pipeline=body).pipeline_id)
-
-
-def _find_version(client: KubeflowClient, pipeline_id: str, name: str) -> VersionReference | None:
-    found = pages(
-        f"look for the version {name}",
-        client.list_pipeline_versions,
-        "pipeline_versions",
-        pipeline_id=pipeline_id,
-        filter=named(name),
-    )
-    ids = (one.pipeline_version_id for one in found if one.display_name == name)
-    return next((VersionReference(pipeline_id, version_id) for version_id in ids), None)
-
-
-def _upload(client: KubeflowClient, pipeline_id: str, name: str, text: str) -> VersionReference:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "pipeline.yaml"
-        path.write_text(text, encoding="utf-8")
-        made = client.pipeline_uploads.upload_pipeline_version(
-            uploadfile=str(path),
-            name=name,
-            pipelineid=pipeline_id,
-            description=f"by reelflow {reelflow.__version__}",
-        )
-    return VersionReference(pipeline_id, made.pipeline_version_id)
 
 
 def _find_run(client: KubeflowClient, wanted: kfp.V2beta1Run) -> str | None:

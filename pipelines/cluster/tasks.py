@@ -1,20 +1,21 @@
 """Where and how a task runs on a cluster: infra/cluster.yaml in the terms of KFP and Kubernetes."""
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from kfp import kubernetes
 
 from pipelines.cluster.config import ClusterConfig, TaskConfig
-from pipelines.images import image_name
-from reelflow.errors import ParamsError
+from pipelines.images import image_name, read_images, reference_of
 from reelflow.params import Params
 
 RUN_ID = "metadata.labels['pipeline/runid']"
 PART_OF = {"app.kubernetes.io/part-of": "reelflow"}
 COMPONENT = "app.kubernetes.io/component"
 SCRATCH = "/tmp"  # noqa: S108
+WRITABLE = (SCRATCH, "/minio", "/s3", "/gcs", "/.local", "/.cache", "/.config")
+"""What a task may write: its own folder, and those where KFP's compiler mounts emptyDirs without a limit, for
+artifacts and caches (backend/src/v2/compiler/argocompiler/container.go). Mounts merge by their path, so one
+emptyDir takes the place of all: its limit is the one number for everything that a task may write."""
 GPU = "nvidia.com/gpu"
 
 
@@ -29,7 +30,7 @@ class TaskConfigurator:
         """
         self._params = params
         self._cluster = cluster
-        self.images = read_images(cluster)
+        self.images = read_images(cluster.images)
 
     def __call__(self, task: Any, name: str) -> None:
         """Configure one task.
@@ -49,17 +50,13 @@ class TaskConfigurator:
 
     def _image(self, name: str, config: TaskConfig) -> str:
         image = image_name(name, self._params, gpu=config.gpus > 0)
-        if image not in self.images:
-            raise ParamsError(
-                f"{self._cluster.images} names no image {image}, which the task {name} needs: "
-                f"run make images IMAGES={image}"
-            )
-        return self.images[image]
+        return reference_of(image, self.images, name)
 
     def _set_environment(self, task: Any, step: str) -> None:
         """Environment variables: they are not part of KFP's cache key."""
         task.set_env_variable("MLFLOW_TRACKING_URI", self._cluster.mlflow.tracking_uri)
         task.set_env_variable("REELFLOW_STORE", self._cluster.store.address)
+        task.set_env_variable("REELFLOW_PATIENCE_S", str(self._cluster.patience_s))
         task.set_env_variable("REELFLOW_CLIPS", f"{SCRATCH}/clips")
         if self._cluster.store.s3_endpoint:
             task.set_env_variable("REELFLOW_S3_ENDPOINT", self._cluster.store.s3_endpoint)
@@ -73,25 +70,10 @@ class TaskConfigurator:
             )
 
 
-def read_images(cluster: ClusterConfig) -> Mapping[str, str]:
-    """The images' references by name.
-
-    Raises:
-        ParamsError: the file is missing, or is not what `make images` writes.
-    """
-    try:
-        found = json.loads(cluster.images.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ParamsError(f"{cluster.images} cannot be read ({error}): run make images") from error
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise ParamsError(f"{cluster.images} is not a list of images by name: run make images")
-    return found
-
-
 def _set_resources(task: Any, config: TaskConfig, backoff_s: int) -> None:
     """Resources, retries and nodes."""
-    task.set_cpu_request(config.cpu).set_cpu_limit(config.cpu)
-    task.set_memory_request(config.memory).set_memory_limit(config.memory)
+    task.set_cpu_request(config.requests.cpu).set_cpu_limit(config.limits.cpu)
+    task.set_memory_request(config.requests.memory).set_memory_limit(config.limits.memory)
     if config.gpus:
         task.set_accelerator_type(GPU).set_accelerator_limit(config.gpus)
     if config.retries:
@@ -106,8 +88,9 @@ def _set_resources(task: Any, config: TaskConfig, backoff_s: int) -> None:
 
 
 def _confine(task: Any, step: str, config: TaskConfig, user: int) -> None:
-    """The task's user, labels, and the folder it may write."""
+    """The task's user, labels, and the folders it may write."""
     kubernetes.set_security_context(task, run_as_user=user, run_as_group=user, run_as_non_root=True)
-    kubernetes.empty_dir_mount(task, volume_name="scratch", mount_path=SCRATCH, size_limit=config.scratch)
+    for path in WRITABLE:
+        kubernetes.empty_dir_mount(task, volume_name="scratch", mount_path=path, size_limit=config.scratch)
     for label, value in {**PART_OF, COMPONENT: step}.items():
         kubernetes.add_pod_label(task, label_key=label, label_value=value)

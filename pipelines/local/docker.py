@@ -17,8 +17,7 @@ from typing import Any
 
 import requests
 
-from components.images import image
-from pipelines.images import image_name
+from pipelines.images import image_name, read_images, reference_of
 from pipelines.training import ConfigureTask, set_variables, task_names
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.errors import ParamsError, TrackingError
@@ -79,7 +78,8 @@ def docker_runner(
 
     written = _writable(params, out, settings)
     passed_on = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
-    names = {name: image(image_name(name, params)) for name in task_names(params)}
+    built = read_images()
+    names = {name: reference_of(image_name(name, params), built, name) for name in task_names(params)}
     _check_images(engine, sorted(set(names.values())))
     try:
         runner = local.DockerRunner(
@@ -141,7 +141,9 @@ def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
 
 
 def _check_images(engine: Any, names: list[str]) -> None:
-    here = {tag for found in engine.images.list() for tag in found.tags}
+    here = {
+        name for one in engine.images.list() for name in (*one.tags, *(one.attrs.get("RepoDigests") or ()))
+    }
     if missing := [name for name in names if name not in here]:
         raise ParamsError(f"no image {', '.join(missing)} here: run make images")
 

@@ -1,8 +1,6 @@
-"""Evaluated classifiers: `<anywhere>/candidates/<name>/evaluation.json` and its files.
+"""Evaluated classifiers: folders of the evaluation step, anywhere below a folder.
 
-An evaluation folder also has the candidates that were evaluated before it, and the model of
-the best so far, so the last folder of a chain has everything that conversion needs. A folder of separate
-evaluations is read in the same way.
+Each keeps the model that it measured, and the reports that it stands on.
 """
 
 from collections.abc import Sequence
@@ -14,18 +12,17 @@ from numpy.typing import NDArray
 
 from reelflow.contracts import EvaluationReport
 from reelflow.errors import BundleError
-from reelflow.files import link_file, sha256_file
+from reelflow.files import sha256_file
 
-CANDIDATES = "candidates"
+TRAINING, FEATURES = "training", "features"
+"""Folders in an evaluation: files of the steps that it stands on."""
 MODEL = "model.keras"
 SCORES = "scores.npy"
 VALIDATED = ("validation_accuracy", "validation_loss")
 CROSS_VALIDATED = ("cross_validation_accuracy", "cross_validation_loss")
 SELECTION = (*VALIDATED, *CROSS_VALIDATED)
-FEATURES_REPORT = "features.report.json"
-"""The report of the features that a candidate was trained on, with its list of shards."""
 BACKBONE_WEIGHTS = "backbone.weights.h5"
-"""Weights of a fine-tuned backbone; written by the features step and copied with the model."""
+"""Weights of a fine-tuned backbone; written by the features step."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +39,13 @@ class Candidate:
 
     @property
     def model(self) -> Path:
-        """The file of the model; kept at least for the best candidate."""
-        return self.folder / MODEL
+        """The file of the model."""
+        return self.folder / TRAINING / MODEL
 
     @property
     def backbone_weights(self) -> Path:
-        """The weights of a fine-tuned backbone, beside the model."""
-        return self.folder / BACKBONE_WEIGHTS
+        """The weights of a fine-tuned backbone."""
+        return self.folder / FEATURES / BACKBONE_WEIGHTS
 
     def scores(self) -> NDArray[np.float32]:
         """Probabilities `(test clips, classes) float32`.
@@ -64,7 +61,7 @@ class Candidate:
 
 
 def read_candidates(folder: Path, wanted: str = "") -> list[Candidate]:
-    """Every candidate below `folder`, by name; copies of a candidate count once, with its model if kept.
+    """Every candidate below `folder`, by name; copies of a candidate count once.
 
     Args:
         folder: of evaluations.
@@ -77,15 +74,18 @@ def read_candidates(folder: Path, wanted: str = "") -> list[Candidate]:
     """
     found: dict[str, Candidate] = {}
     names = set(filter(None, wanted.split(",")))
-    for path in sorted(folder.rglob(f"{CANDIDATES}/*/{EvaluationReport.file_name}")):
-        if names and path.parent.name not in names:
+    for path in sorted(folder.rglob(EvaluationReport.file_name)):
+        try:
+            candidate = Candidate(path.parent, EvaluationReport.open(path.parent))
+        except BundleError:
+            if names and path.parent.name not in names:
+                continue
+            raise
+        if names and candidate.name not in names:
             continue
-        candidate = Candidate(path.parent, EvaluationReport.open(path.parent))
-        known = found.get(candidate.name)
-        if known and known.report != candidate.report:
+        known = found.setdefault(candidate.name, candidate)
+        if known.report != candidate.report:
             raise BundleError(f"{known.folder} and {path.parent} differ: run the evaluations again")
-        if known is None or not known.model.is_file():
-            found[candidate.name] = candidate
     candidates = [found[name] for name in sorted(found)]
     if missing := sorted(names - found.keys()):
         raise BundleError(f"no evaluation of {', '.join(missing)} below {folder}: run the evaluation step")
@@ -101,22 +101,9 @@ def best_candidate(candidates: Sequence[Candidate]) -> Candidate:
     These are the validation clips; the training clips too if every candidate has scored them by an inner
     cross-validation.
     """
-    if all(CROSS_VALIDATED[0] in candidate.report.metrics for candidate in candidates):
-        return min(candidates, key=lambda candidate: _rank(candidate, CROSS_VALIDATED))
-    return best_on_validation(candidates)
-
-
-def best_on_validation(candidates: Sequence[Candidate]) -> Candidate:
-    """The best on the validation clips alone: it wins once a head without cross-validation joins."""
-    return min(candidates, key=lambda candidate: _rank(candidate, VALIDATED))
-
-
-def link_folder(source: Path, target: Path) -> None:
-    """Copy the files of `source` to `target`, without hidden files."""
-    target.mkdir(parents=True)
-    for file in source.iterdir():
-        if file.is_file() and not file.name.startswith("."):
-            link_file(file, target / file.name)
+    are_cross_validated = all(CROSS_VALIDATED[0] in candidate.report.metrics for candidate in candidates)
+    names = CROSS_VALIDATED if are_cross_validated else VALIDATED
+    return min(candidates, key=lambda candidate: _rank(candidate, names))
 
 
 def _rank(candidate: Candidate, names: tuple[str, str]) -> tuple[float, float, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from reelflow.artifacts.clips import ClipRow, data_hash, read_clips, row_of
-from reelflow.artifacts.evaluations import FEATURES_REPORT, Candidate
+from reelflow.artifacts.evaluations import FEATURES, TRAINING, Candidate
 from reelflow.contracts import BackboneSpec, BundleReport, DatasetReport, FeaturesReport, FramesReport, Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
@@ -107,12 +107,9 @@ def write_lineage(bundle: Path, *, dataset: Path, frames: Path, candidate: Candi
         StorageError: the disk is full or read-only.
     """
     own = candidate.folder
-    recorded = (
-        *(dataset / PROVENANCE, frames / PROVENANCE),
-        *(own / f"features.{PROVENANCE}", own / f"training.{PROVENANCE}"),
-    )
-    embedded = own / FEATURES_REPORT
-    shards = FeaturesReport.read(embedded).shards if embedded.is_file() else ()
+    recorded = [folder / PROVENANCE for folder in (dataset, frames, own / FEATURES, own / TRAINING)]
+    features = own / FEATURES / FeaturesReport.file_name
+    shards = FeaturesReport.read(features).shards if features.is_file() else ()
     lineage = Lineage(
         bundle_sha256=sha256_file(bundle / BundleReport.file_name),
         dataset=DatasetReport.open(dataset),

@@ -6,13 +6,15 @@ from reelflow.video.views import TILES
 
 TILED = frozenset({"tile_linear"})
 """Heads that need parts of the picture."""
+MOST = 16
+"""Candidates in a run: KFP's tasks take a fixed number of inputs (docs/adr/0002)."""
 
 
 def candidates(params: Params) -> list[tuple[str, str]]:
     """Every (backbone, head) that is trained; heads of parts of the picture on backbones that have them.
 
     Raises:
-        ParamsError: there is none.
+        ParamsError: there is none, or too many.
     """
     features, heads = params.features, params.training.heads
     tiles = TILES.keys() & set(features.views)
@@ -27,6 +29,11 @@ def candidates(params: Params) -> list[tuple[str, str]]:
             f"{', '.join(heads)} needs parts of the picture, but features.views has no tiles and no backbone "
             f"({', '.join(features.backbones)}) has windows: add tiles to features.views, or a network with "
             "windows to features.networks"
+        )
+    if len(found) > MOST:
+        raise ParamsError(
+            f"{len(features.backbones)} backbones and {len(heads)} heads make {len(found)} classifiers; a "
+            f"run compares at most {MOST}: remove backbones or heads"
         )
     return found
 

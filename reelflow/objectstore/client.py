@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
 from reelflow.errors import ParamsError, StorageError
@@ -16,6 +16,7 @@ from reelflow.errors import ParamsError, StorageError
 ENDPOINT = re.compile(r"https?://(\[[0-9a-f:]+\]|[^\s@/?#:]+)(:\d{1,5})?(/[^\s@?#]*)?")
 CONNECT_TIMEOUT_S = 10
 CONNECTIONS = 50
+TOO_MANY, SERVERS_FAULT = 429, 500  # HTTP status
 FORBIDDEN = "the credentials may not do this: look at AWS_ACCESS_KEY_ID and the bucket's policy"
 CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 ADVICE = {
@@ -91,9 +92,19 @@ def storage_errors(where: str) -> Iterator[None]:
     except (BotoCoreError, ClientError, TransferError) as error:
         code = error_code(error)
         found = f"the server answered {code}" if isinstance(error, ClientError) else error
-        raise StorageError(f"{where}: {found}: {ADVICE.get(code, LOOK)}") from None
+        failed = StorageError(f"{where}: {found}: {ADVICE.get(code, LOOK)}")
+        failed.may_pass = _is_away(error)
+        raise failed from None
     except (ResponseParserError, KeyError, ValueError) as error:
         raise StorageError(f"{where}: the answer is not one of S3 ({error!r}): {LOOK}") from None
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether the server may answer later: no answer, 429 or 5xx."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return bool(status == TOO_MANY or status >= SERVERS_FAULT)
+    return isinstance(error, HTTPClientError)
 
 
 def error_code(error: Exception) -> str:

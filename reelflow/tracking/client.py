@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 FULL_DISK = ("database or disk is full", os.strerror(errno.ENOSPC))
 STATEMENT = "\n[SQL:"  # what follows the reason in sqlalchemy's errors
 REACH_TIMEOUT_S = 5
+SERVER = ("http://", "https://")
+PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "ABORTED")
+TOO_MANY, SERVERS_FAULT = 429, 500  # HTTP status
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
@@ -53,7 +56,7 @@ def _connect(uri: str, experiment: str) -> "tuple[MlflowClient, str]":
     _check_form(uri)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if uri.startswith(("http://", "https://")):
+    if uri.startswith(SERVER):
         _check_reachable(uri)
     with tracking_errors(uri):
         from mlflow import MlflowClient
@@ -98,7 +101,26 @@ def tracking_errors(uri: str) -> Iterator[None]:
         if _is_full_disk(error):
             where = f"{without_credentials(uri)}, or {tempfile.gettempdir()} on the way"
             raise StorageError(f"cannot write {where}: {DISK_ADVICE[errno.ENOSPC]}") from None
-        raise TrackingError(f"MLflow at {without_credentials(uri)}: {message}") from None
+        refused = TrackingError(f"MLflow at {without_credentials(uri)}: {message}")
+        refused.may_pass = uri.startswith(SERVER) and _is_away(error)
+        raise refused from None
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether a server may answer later.
+
+    For no answer, and for 5xx without a body of its own, MLflow raises INTERNAL_ERROR (`http_request` and
+    `verify_rest_response` in mlflow.utils.rest_utils); uploads of artifacts let errors of requests through.
+    """
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+
+    if isinstance(error, MlflowException):
+        return error.error_code in PASSING
+    response = error.response if isinstance(error, RequestException) else None
+    if response is not None:
+        return response.status_code == TOO_MANY or response.status_code >= SERVERS_FAULT
+    return isinstance(error, RequestException | ConnectionError | TimeoutError)
 
 
 def _is_full_disk(error: BaseException | None) -> bool:
@@ -129,9 +151,9 @@ def _check_reachable(uri: str) -> None:
         requests.get(f"{uri.rstrip('/')}/health", timeout=REACH_TIMEOUT_S)
     except requests.RequestException as error:
         reason = without_credentials(str(error))
-        raise TrackingError(
-            f"no MLflow server answers at {without_credentials(uri)}: {reason}; {ADVICE}"
-        ) from None
+        away = TrackingError(f"no MLflow server answers at {without_credentials(uri)}: {reason}; {ADVICE}")
+        away.may_pass = True
+        raise away from None
 
 
 def _experiment_id(client: "MlflowClient", uri: str, name: str) -> str:

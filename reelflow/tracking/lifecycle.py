@@ -4,8 +4,9 @@ A run is tagged with a hash of all its inputs. If a finished run has the same ha
 nothing to do and ends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -17,15 +18,33 @@ from reelflow.settings import Settings
 from reelflow.sources.address import is_remote
 from reelflow.sources.content import content_hash
 from reelflow.sources.fetch import data_version
-from reelflow.tracking.records import FAILURE_TAG, finish_run, forget_failure, record_failure
+from reelflow.tracking.records import (
+    DONE,
+    FAILURE_TAG,
+    OUTCOME_TAG,
+    finish_run,
+    forget_failure,
+    record_failure,
+)
 from reelflow.tracking.teachers import teacher_version
 from reelflow.tracking.tracker import RUN_TAG, Tracker
+from reelflow.workers.patience import patiently
 
 MARK_TAG = "reelflow.mark"
+NOTHING_NEW = "reelflow.nothing_new."  # a run's name follows
+WORDLESS = "it ended without a word: killed, out of memory or terminated"
 WEBHOOK_TIMEOUT_S = 10
 WEBHOOK_RETRIES = Retry(
     total=3, backoff_factor=1, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None
 )
+
+
+class Versions(NamedTuple):
+    """Of what a run reads: hashes, empty for what it does not read, and all empty if it has nothing to do."""
+
+    data: str
+    weights: str
+    teachers: str
 
 
 def begin(
@@ -36,7 +55,7 @@ def begin(
     always: bool,
     weights: str = "",
     teachers: Sequence[str] = (),
-) -> tuple[str, str]:
+) -> tuple[Versions, str]:
     """Start a run in MLflow, unless a finished run has the same inputs.
 
     Args:
@@ -48,8 +67,8 @@ def begin(
         teachers: as in params.
 
     Returns:
-        The version of the data, empty if there is nothing to do; and a link below the MLflow UI to this
-        run, or to the finished run with the same inputs.
+        What a cache must tell apart, and a link below the MLflow UI to this run, or to the finished run with
+        the same inputs.
 
     Raises:
         DataError: there are no clips, or no weights.
@@ -57,21 +76,22 @@ def begin(
         TrackingError: MLflow refuses, or is not reachable.
     """
     try:
-        version = _version(settings, source)
-        given = [_weights_version(settings, weights), *(teacher_version(one, settings) for one in teachers)]
+        data, own = _version(settings, source), _weights_version(settings, weights)
+        given = [teacher_version(one, settings) for one in teachers]
     except ReelflowError as error:
         record_failure(settings, "check", str(error))
         raise
-    mark = {MARK_TAG: sha256_text("\n".join([work, version, *filter(None, given)]))}
+    mark = {MARK_TAG: sha256_text("\n".join([work, data, *filter(None, [own, *given])]))}
     tracker = Tracker(settings)
     done = None if always else tracker.find(mark, "FINISHED")
     if done:
-        return "", tracker.link(done)
+        tracker.log(done, tags={NOTHING_NEW + settings.run_name: DONE})
+        return Versions("", "", ""), tracker.link(done)
     run_id = tracker.parent(settings.run_name)
     tracker.check_writable(run_id)
     tracker.log(run_id, tags=mark)
     forget_failure(settings, "check")
-    return version, tracker.link(run_id)
+    return Versions(data, own, sha256_text("\n".join(given)) if given else ""), tracker.link(run_id)
 
 
 def _version(settings: Settings, source: str) -> str:
@@ -98,37 +118,45 @@ def _weights_version(settings: Settings, weights: str) -> str:
     return ""
 
 
-def end(settings: Settings, state: str, message: str) -> str:
-    """Report a failed run to MLflow and to the webhook.
+def end(settings: Settings, ask: Callable[[], str] = lambda: "") -> str:
+    """Report a run that did not end well to MLflow and to the webhook.
+
+    No word of KFP decides: a run has ended well if its last step has left a mark in MLflow, or its check has
+    found nothing new.
 
     Args:
         settings: with the run's name, and the webhook's address if there is one.
-        state: state of the pipeline in KFP; SUCCEEDED is not reported.
-        message: error message of KFP; used if no step recorded one.
+        ask: which task has failed, if another program knows; used if no step recorded a reason.
 
     Returns:
-        What failed; empty for a successful run.
+        What failed; empty for a run that ended well.
 
     Raises:
-        TrackingError: MLflow or the webhook refuses, or is not reachable.
+        TrackingError: the webhook refuses, or is not reachable.
     """
-    if state == "SUCCEEDED":
+    try:
+        reason = patiently(lambda: _why_failed(settings, ask), settings.patience_s)
+    except TrackingError as error:
+        reason = f"how it ended is not known: {error}"
+    if not reason:
         return ""
-    run_id = (tracker := Tracker(settings)).find({RUN_TAG: settings.run_name})
-    reason = (
-        (tracker.tags(run_id).get(FAILURE_TAG, "") if run_id else "")
-        or message
-        or "no step recorded a reason"
-    )
+    text = f"reelflow run {settings.run_name} has not ended well: {reason}"
+    if settings.webhook:
+        body = {"run": settings.run_name, "state": "FAILED", "reason": reason, "text": text}
+        _post(settings.webhook.get_secret_value(), body)
+    return text
+
+
+def _why_failed(settings: Settings, ask: Callable[[], str]) -> str:
+    """Why a run failed, which is recorded; empty if it ended well."""
+    tracker = Tracker(settings)
+    run_id = tracker.find({RUN_TAG: settings.run_name})
+    tags = tracker.tags(run_id) if run_id else {}
+    if tags.get(OUTCOME_TAG) == DONE or tracker.find({NOTHING_NEW + settings.run_name: DONE}):
+        return ""
     if run_id:
         finish_run(settings, "FAILED")
-    text = f"reelflow run {settings.run_name} ended as {state}: {reason}"
-    if settings.webhook:
-        _post(
-            settings.webhook.get_secret_value(),
-            {"run": settings.run_name, "state": state, "reason": reason, "text": text},
-        )
-    return text
+    return tags.get(FAILURE_TAG) or ask() or WORDLESS
 
 
 def _post(url: str, body: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -37,7 +37,12 @@ REPORTS: Mapping[str, type[Report]] = {
 }
 HEADLINE_STEPS = ("evaluation", "release")  # their metrics have no prefix: they are the metrics of the run
 RECORDED_TAG = "reelflow.recorded."
+REUSED_TAG = "reelflow.reused."
+"""Name and id of the run that computed a result, in runs that found it finished."""
 FAILURE_TAG = "reelflow.failure"
+OUTCOME_TAG = "reelflow.outcome"
+DONE = "done"
+PART = "part"  # option of a step that does a part of the work
 MAX_TAG_CHARS = 5000
 
 
@@ -108,20 +113,48 @@ def record_folder(settings: Settings, folder: Path) -> None:
         run_id = tracker.child(parent, classifier, params)
     if tracker.tags(run_id).get(RECORDED_TAG + what) == provenance.key:
         return
+    recorded = {RECORDED_TAG + what: provenance.key}
+    first = tracker.first(recorded)
+    if first and first[0] != parent:
+        recorded[REUSED_TAG + what] = f"{first[1]} {first[0]}"
     prefix = "" if step in HEADLINE_STEPS else f"{what}."
     tracker.log(
         run_id,
         params=params,
         metrics={f"{prefix}{name}": value for name, value in report.metrics.items()},
         curves={f"{what}.curve.{name}": values for name, values in report.curves.items()},
-        tags={**_tags(report), RECORDED_TAG + what: provenance.key},
+        tags=_tags(report) | recorded,
         artifacts=_artifacts(step, what, folder),
     )
     if step == "evaluation":
         tracker.finish(run_id)
     if isinstance(report, ReleaseReport):
-        tracker.log(parent, tags={"reelflow.chosen": report.name})
+        tracker.log(parent, tags={"reelflow.chosen": report.name, OUTCOME_TAG: DONE})
         tracker.finish(parent)
+
+
+def record_inputs(settings: Settings, folders: Iterable[Path]) -> None:
+    """Record the steps whose outputs a task reads: a cache may have answered in their place.
+
+    An evaluation holds what it stands on: its training and its features.
+
+    Raises:
+        TrackingError: MLflow refuses, or is not reachable.
+    """
+    for folder in folders:
+        for found in (
+            *folder.glob(f"*/*/{PROVENANCE}"),
+            *folder.glob(f"*/{PROVENANCE}"),
+            folder / PROVENANCE,
+        ):
+            if found.is_file():
+                record_folder(settings, found.parent)
+
+
+def is_part(folder: Path) -> bool:
+    """Whether a step did a part of the work here: the task that joins the parts is recorded."""
+    path = folder / PROVENANCE
+    return path.is_file() and bool(Provenance.read(path).options.get(PART))
 
 
 def run_name(settings: Settings, report: Report) -> str:

@@ -120,6 +120,17 @@ class Tracker:
             found = (run for run in self._search(tags) if status in ("", run.info.status))
             return next((str(run.info.run_id) for run in found), None)
 
+    def first(self, tags: Mapping[str, str]) -> tuple[str, str] | None:
+        """Id and name of the pipeline run that had these tags first, itself or in a child run."""
+        with tracking_errors(self._uri):
+            found = self._search(tags)
+            if not found:
+                return None
+            oldest = found[-1]
+            if parent := oldest.data.tags.get(PARENT_TAG):
+                oldest = self._client.get_run(parent)
+            return str(oldest.info.run_id), str(oldest.info.run_name)
+
     def link(self, run_id: str) -> str:
         """Link to a run, relative to the MLflow UI."""
         return f"#/experiments/{self._experiment}/runs/{run_id}"

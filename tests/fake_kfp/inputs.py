@@ -22,6 +22,7 @@ def cluster_file(folder: Path, fake: FakeKfp, **kfp: Any) -> Path:
     document = yaml.safe_load((ROOT / "infra/cluster.yaml").read_text())
     namespace = fake.store.namespaces[0] if fake.store.namespaces else ""
     document["kfp"] |= {"host": fake.host, "namespace": namespace, "timeout_s": 5, **kfp}
+    document["mlflow"]["ui"] = "http://127.0.0.1:9"  # nobody is there
     document["images"] = str(cluster_with_images(folder).images)
     path = folder / "cluster.yaml"
     path.write_text(yaml.safe_dump(document))

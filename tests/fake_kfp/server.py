@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.fake_kfp.store import Document, FakeStore, Refusal, Request
+from tests.fake_kfp.request import Document, Refusal, Request
+from tests.fake_kfp.store import FakeStore
 
 PREFIX = "/apis/v2beta1"
 HTML = b"<html><head><title>Sign in</title></head><body>Please sign in</body></html>"

@@ -1,70 +1,25 @@
 """What the server holds, and how it answers."""
 
-import base64
-import email
 import functools
-import json
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote
 
 import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
 
-Document = dict[str, Any]
+from tests.fake_kfp.paging import found, page, without_empty
+from tests.fake_kfp.request import Document, Refusal, Request, UploadRefusal
+
 Documents = dict[str, Document]
 NEVER = "1970-01-01T00:00:00Z"  # 12, 25
 START = datetime(2026, 11, 26, tzinfo=UTC)
-GRPC_CODES = {400: 3, 404: 5, 409: 6, 500: 13}  # 34, 10, 13, 24
 CRON = "Schedule cron is not a supported format(https://godoc.org/github.com/robfig/cron). Error: "
-MISMATCH = "page token does not match the supplied sort by and/or filtering criteria"
-DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 20, 200  # list/list.go
-
-
-class Refusal(Exception):
-    """An answer that is an error: 10, 13, 18, 34, 40; there, more words stand before the reason."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        self.status = status
-        detail = {"code": GRPC_CODES.get(status, 2), "message": reason}
-        details = [{"@type": "type.googleapis.com/google.rpc.Status", **detail}]
-        self.document: Document = {**detail, "details": details}
-
-
-class UploadRefusal(Refusal):
-    """An error of an upload: 16, 21, 22."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(status, reason)
-        self.document = {"error_message": reason, "error_details": reason}
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a client asked."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
-
-    def document(self) -> Document:
-        document: Document = json.loads(self.body)
-        return document
-
-    def file(self) -> str:
-        """The one file of a multipart form."""
-        form = email.message_from_bytes(
-            f"Content-Type: {self.headers['content-type']}\n\n".encode() + self.body
-        )
-        (part,) = form.get_payload()
-        return bytes(part.get_payload(decode=True)).decode()
+ENDED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")  # model/run.go
+CAN_END = ("PENDING", "RUNNING", "PAUSED")  # storage/run_store.go TerminateRun
 
 
 class FakeStore:
@@ -73,6 +28,7 @@ class FakeStore:
     Attributes:
         namespaces: of profiles; empty for a single-user installation.
         on_run: what happens to a new run, in place of pods.
+        killed: runs whose workflow was deleted while they were at work.
     """
 
     def __init__(self, namespaces: tuple[str, ...] = ()) -> None:
@@ -83,21 +39,22 @@ class FakeStore:
         self.runs: Documents = {}
         self.recurring_runs: Documents = {}
         self.on_run: Callable[[Document], None] = lambda run: None
+        self.killed: list[str] = []
         self._made = 0
 
     def answer(self, request: Request) -> Document:
         """Carry a request out."""
         for pattern, act in ROUTES:
-            found = re.fullmatch(pattern, f"{request.method} {request.path}")
-            if found:
-                return _without_empty(act(self, request, *map(unquote, found.groups())))
+            asked = re.fullmatch(pattern, f"{request.method} {request.path}")
+            if asked:
+                return without_empty(act(self, request, *map(unquote, asked.groups())))
         raise Refusal(404, "Not Found")  # grpc-gateway
 
     def health(self, request: Request) -> Document:
         return {"multi_user": bool(self.namespaces), "tag_name": "2.17.0"}  # 01
 
     def list_experiments(self, request: Request) -> Document:
-        return _page(request.query, "experiments", self._within(request.query, self.experiments))
+        return page(request.query, "experiments", self._within(request.query, self.experiments))
 
     def create_experiment(self, request: Request) -> Document:
         body = request.document()
@@ -119,7 +76,18 @@ class FakeStore:
 
     def list_versions(self, request: Request, pipeline_id: str) -> Document:
         versions = [one for one in self.versions.values() if one["pipeline_id"] == pipeline_id]
-        return _page(request.query, "pipeline_versions", versions)  # 23
+        return page(request.query, "pipeline_versions", versions)  # 23
+
+    def get_version(self, request: Request, pipeline_id: str, version_id: str) -> Document:
+        # as 20 and 23; the words are those of 24
+        return found(self.versions, version_id, f"PipelineVersion {version_id} not found")
+
+    def newest_version(self, pipeline_id: str) -> Document:
+        """What a recurring run starts: storage/pipeline_store.go GetLatestPipelineVersion."""
+        versions = [one for one in self.versions.values() if one["pipeline_id"] == pipeline_id]
+        if not versions:
+            raise Refusal(404, f"PipelineVersion {pipeline_id} not found")
+        return max(versions, key=lambda one: str(one["created_at"]))
 
     def upload_version(self, request: Request) -> Document:
         pipeline_id, name = request.query["pipelineid"], request.query["name"]
@@ -133,12 +101,17 @@ class FakeStore:
         return self._keep(self.versions, "pipeline_version_id", version)  # 20
 
     def list_runs(self, request: Request) -> Document:
-        experiment_id = request.query["experiment_id"]
-        runs = [one for one in self.runs.values() if one["experiment_id"] == experiment_id]
-        return _page(request.query, "runs", runs)
+        """Filters of runs: runAPIToModelFieldMap in model/run.go, with recurring_run_id and state."""
+        experiment_id = request.query.get("experiment_id")
+        if experiment_id:
+            runs = [one for one in self.runs.values() if one["experiment_id"] == experiment_id]
+        else:  # server/run_server.go listRuns
+            namespace = self._namespace(request.query)
+            runs = [one for one in self.runs.values() if self._namespace_of(one) == namespace]
+        return page(request.query, "runs", runs)
 
     def get_run(self, request: Request, run_id: str) -> Document:
-        return _found(self.runs, run_id, f"Run {run_id} not found")  # 26, 10
+        return found(self.runs, run_id, f"Run {run_id} not found")  # 26, 10
 
     def create_run(self, request: Request) -> Document:
         body = request.document()
@@ -150,11 +123,31 @@ class FakeStore:
         self.on_run(run)
         return run
 
+    def terminate_run(self, request: Request, run_id: str) -> Document:
+        run = self.get_run(request, run_id)
+        if run["state"] not in CAN_END:
+            raise Refusal(400, f"Failed to terminate a run {run_id}. Row not found")  # 29
+        run["state"] = "CANCELING"  # 28, and 07, where nobody makes more of it
+        if run_id in self.killed:
+            raise Refusal(500, "Internal Server Error")  # README of the recordings, at 07
+        return {}  # 27
+
+    def start_scheduled(self, identifier: str) -> Document:
+        """What the scheduler does in time: 08; ../crd/controller/scheduledworkflow/controller.go."""
+        recurring = self.recurring_runs[identifier]
+        reference = recurring["pipeline_version_reference"]
+        newest = self.newest_version(reference["pipeline_id"])["pipeline_version_id"]
+        version = {"pipeline_version_id": newest} | reference
+        made = {"finished_at": NEVER, "storage_state": "AVAILABLE", "state": "RUNNING"}
+        named = {"display_name": f"{recurring['display_name']}-1", "recurring_run_id": identifier}
+        taken = {key: recurring[key] for key in ("experiment_id", "service_account")}
+        return self._keep(self.runs, "run_id", taken | named | made | {"pipeline_version_reference": version})
+
     def list_recurring_runs(self, request: Request) -> Document:
-        return _page(request.query, "recurringRuns", self._within(request.query, self.recurring_runs))  # 35
+        return page(request.query, "recurringRuns", self._within(request.query, self.recurring_runs))  # 35
 
     def get_recurring_run(self, request: Request, identifier: str) -> Document:
-        return _found(self.recurring_runs, identifier, f"Job {identifier} not found")  # 37, 40
+        return found(self.recurring_runs, identifier, f"Job {identifier} not found")  # 37, 40
 
     def create_recurring_run(self, request: Request) -> Document:
         body = request.document()
@@ -162,6 +155,7 @@ class FakeStore:
         fields = len(cron.split())
         if fields not in (5, 6):  # 33: five are taken, and mean something else
             raise Refusal(400, f"{CRON}Expected 5 to 6 fields, found {fields}: {cron}")  # 34
+        self.newest_version(body["pipeline_version_reference"]["pipeline_id"])  # resource/... CreateJob
         namespace = self._namespace(self.experiments[body["experiment_id"]]) or "kubeflow"  # 30
         made = {"namespace": namespace, "status": f"{body['mode']}D", "updated_at": self._now()}
         return self._keep(self.recurring_runs, "recurring_run_id", body | made)  # 31; 32: without a version
@@ -174,6 +168,9 @@ class FakeStore:
     def delete_recurring_run(self, request: Request, identifier: str) -> Document:
         self.get_recurring_run(request, identifier)  # resource/resource_manager.go DeleteJob
         del self.recurring_runs[identifier]
+        for run_id, run in self.runs.items():  # its workflows go too; nobody tells the run: 07 and README
+            if run.get("recurring_run_id") == identifier and run["state"] not in ENDED:
+                self.killed.append(run_id)
         return {}  # 39
 
     def _namespace(self, holder: dict[str, str]) -> str:
@@ -186,6 +183,9 @@ class FakeStore:
         if namespace not in self.namespaces:  # resource/resource_manager.go IsAuthorized
             raise Refusal(403, f"User 'u' is not authorized with reason:  (request: Namespace:{namespace})")
         return namespace
+
+    def _namespace_of(self, run: Document) -> str:
+        return str(self.experiments[run["experiment_id"]].get("namespace", ""))
 
     def _within(self, query: dict[str, str], kept: Documents) -> list[Document]:
         namespace = self._namespace(query)
@@ -205,39 +205,6 @@ class FakeStore:
         identifier = str(uuid.UUID(int=self._made, version=4))
         kept[identifier] = {**body, key: identifier, "created_at": self._now()}
         return kept[identifier]
-
-
-def _without_empty(document: Document) -> Document:
-    """As 12 has no namespace and 30 no runtime_config."""
-    return {
-        key: value for key, value in document.items() if value not in ("", None, [], {}, {"parameters": {}})
-    }
-
-
-def _found(kept: Documents, identifier: str, otherwise: str) -> Document:
-    if identifier not in kept:
-        raise Refusal(404, otherwise)
-    return kept[identifier]
-
-
-def _page(query: dict[str, str], key: str, items: list[Document]) -> Document:
-    """One page: 08 and 09 have a token, the last page (11) has none."""
-    wanted = [query.get("filter") or "", query.get("sort_by") or ""]
-    start, asked = json.loads(base64.b64decode(query.get("page_token") or "") or json.dumps([0, wanted]))
-    if asked != wanted:
-        raise Refusal(400, MISMATCH)  # server/list_request_util.go
-    found = sorted(filter(_predicate(wanted[0]), items), key=lambda one: str(one["created_at"]))
-    if wanted[1].endswith(" desc"):
-        found.reverse()
-    end = start + min(int(query.get("page_size") or DEFAULT_PAGE_SIZE), MAX_PAGE_SIZE)
-    token = base64.b64encode(json.dumps([end, wanted]).encode()).decode() if end < len(found) else ""
-    return {key: [*map(_without_empty, found[start:end])], "total_size": len(found), "next_page_token": token}
-
-
-def _predicate(text: str) -> Callable[[Document], bool]:
-    """The filter; decoded twice, by HTTP and by server/list_request_util.go."""
-    predicates = json.loads(unquote_plus(text))["predicates"] if text else []
-    return lambda one: all(one[p["key"]] == p["stringValue"] for p in predicates)
 
 
 @functools.cache
@@ -260,9 +227,11 @@ ROUTES: list[tuple[str, Callable[..., Document]]] = [
     ("POST /pipelines/upload_version", FakeStore.upload_version),
     (f"GET /pipelines/names/{ID}", FakeStore.get_pipeline_by_name),
     (f"GET /pipelines/{ID}/versions", FakeStore.list_versions),
+    (f"GET /pipelines/{ID}/versions/{ID}", FakeStore.get_version),
     ("GET /runs", FakeStore.list_runs),
     ("POST /runs", FakeStore.create_run),
     (f"GET /runs/{ID}", FakeStore.get_run),
+    (f"POST /runs/{ID}:terminate", FakeStore.terminate_run),
     ("GET /recurringruns", FakeStore.list_recurring_runs),
     ("POST /recurringruns", FakeStore.create_recurring_run),
     (f"GET /recurringruns/{ID}", FakeStore.get_recurring_run),

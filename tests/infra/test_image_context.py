@@ -1,8 +1,14 @@
 """What an image is built from; no engine is needed."""
 
 import hashlib
+import http.server
 import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -69,3 +75,44 @@ def test_packages_are_pruned(wheel: Path, tmp_path: Path, monkeypatch: pytest.Mo
     }
     assert (found / "packages/bin/small").read_text().startswith("#!/opt/venv/bin/python\n")
     assert not (found / "packages/.lock").exists()
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[str, Counter[str]]]:
+    """An index of the files in a folder, and how often each was fetched whole."""
+    fetched: Counter[str] = Counter()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            fetched[self.path] += 1
+            super().do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/", fetched
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("without_cache", ["0", "1"])
+def test_images_that_share_a_wheel_fetch_it_once(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_cache: str
+) -> None:
+    monkeypatch.setattr(context, "BUILD", tmp_path / "build")
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("UV_NO_CACHE", without_cache)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (tmp_path / "wheels").mkdir()
+    wheel.rename(tmp_path / "wheels" / wheel.name)
+    with served(tmp_path / "wheels") as (address, fetched):
+        monkeypatch.setenv("UV_FIND_LINKS", address)
+        for number in range(3):  # sets of packages that differ, as those of images do
+            text = f"small==1.0 ; python_version > '3.{number}' --hash=sha256:{digest}"
+            gather_packages(f"image{number}", frozenset({text}))
+    assert fetched[f"/{wheel.name}"] == 1

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.images.build import step_of
-from infra.images.context import LOCKS, NAMES, locks
+from infra.images.context import LOCKS, NAMES, locks, step_of
 from infra.images.scan import LABELS, config_problems, file_problems, licence_problems, licences_of
 from tests.workplace import ROOT
 

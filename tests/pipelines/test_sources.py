@@ -395,9 +395,9 @@ def test_no_run_takes_the_results_of_other_clips_under_the_same_prefix(bucket, v
     known = {name: run.data.tags.get(f"reelflow.data_{name}") for name in ("source", "revision", "version")}
     assert known == {"source": bucket.source, "revision": "", "version": report.version}
     finish_run(settings("run-1"), "FINISHED")
-    assert begin(settings("run-2"), bucket.source, "work", always=False)[0] == ""
+    assert begin(settings("run-2"), bucket.source, "work", always=False)[0].data == ""
     bucket.put_all({"a/1.mp4": b"two"})
-    assert begin(settings("run-3"), bucket.source, "work", always=False)[0] not in ("", first)
+    assert begin(settings("run-3"), bucket.source, "work", always=False)[0].data not in ("", first.data)
 
 
 FETCH = (

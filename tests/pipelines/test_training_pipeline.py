@@ -5,6 +5,8 @@ import yaml
 
 from pipelines.cluster.package import compile_to
 from pipelines.training import task_names
+from reelflow.errors import ParamsError
+from reelflow.nets.candidates import MOST
 from reelflow.params import load_params
 
 PARAMS = load_params(Path("params.yaml"))
@@ -39,14 +41,38 @@ def test_backbones_and_heads_are_unrolled_into_named_tasks(tmp_path):
     assert "training mobilenet_v2-lstm" in names
 
 
-def test_evaluations_form_a_chain_that_ends_in_conversion(default):
-    tasks = default["root"]["dag"]["tasks"]
-    by_name = {task["taskInfo"]["name"]: (key, task) for key, task in tasks.items()}
-    names = [name for name in task_names(PARAMS) if name.startswith("evaluation")]
-    for before, after in zip(names, [*names[1:], "conversion"], strict=True):
-        inputs = by_name[after][1]["inputs"]["artifacts"]
-        source = inputs["previous" if after != "conversion" else "evaluations"]
-        assert source["taskOutputArtifact"]["producerTask"] == by_name[before][0]
+def chain(tasks: dict, key: str) -> list[str]:
+    """The longest chain of tasks that ends in one."""
+    before = (chain(tasks, name) for name in tasks[key].get("dependentTasks", []))
+    return [*max(before, key=len, default=[]), key]
+
+
+@pytest.mark.parametrize("heads", [["gru"], ["gru", "lstm", "conv_lstm", "single_frame", "tcn"]])
+def test_the_longest_chain_does_not_grow_with_the_number_of_classifiers(tmp_path, heads):
+    backbones = ["thumbnail", "mobilenet_v2", "inception_v3"]
+    params = PARAMS.with_values(features={"backbones": backbones}, training={"heads": heads})
+    tasks = compiled(tmp_path, params)["root"]["dag"]["tasks"]
+    steps = [key.rstrip("-0123456789") for key in chain(tasks, "release")]
+    assert steps == ["dataset", "frames", "features", "training", "evaluation", "conversion", "release"]
+
+
+def test_conversion_and_release_take_every_evaluation(tmp_path):
+    most = PARAMS.with_values(
+        features={"backbones": [f"b{n}" for n in range(MOST)]}, training={"heads": ["gru"]}
+    )
+    tasks = compiled(tmp_path, most)["root"]["dag"]["tasks"]
+    evaluations = {key for key in tasks if key.startswith("evaluation")}
+    assert len(evaluations) == MOST
+    for name in ("conversion", "release"):
+        assert evaluations < set(tasks[name]["dependentTasks"])
+
+
+def test_more_classifiers_than_a_run_can_compare_are_refused(tmp_path):
+    more = PARAMS.with_values(
+        features={"backbones": [f"b{n}" for n in range(MOST + 1)]}, training={"heads": ["gru"]}
+    )
+    with pytest.raises(ParamsError, match="17 backbones and 1 heads make 17 classifiers"):
+        compiled(tmp_path, more)
 
 
 def test_adding_a_head_leaves_the_other_tasks_as_they_are(default, tmp_path):

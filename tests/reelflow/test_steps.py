@@ -14,9 +14,11 @@ import pytest
 
 from reelflow import steps
 from reelflow.contracts import FramesReport
-from reelflow.errors import BundleError, DataError, RegistryError, StorageError
+from reelflow.errors import BundleError, DataError, RegistryError, StorageError, TrackingError
 from reelflow.params import load_params
 from reelflow.provenance import step as provenance
+from reelflow.settings import Settings
+from reelflow.tracking.tracker import RUN_TAG, Tracker
 
 PARAMS = load_params(Path("params.yaml")).frames
 SHA = "0" * 64
@@ -305,3 +307,52 @@ def test_every_kind_of_crash_leaves_its_reason(tmp_path, source, monkeypatch, er
         perform(make_run([], error), source, tmp_path / "out")
     name = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
     assert told == [f"frames: {name}{error}"]
+
+
+@pytest.fixture
+def named_run(tmp_path, monkeypatch) -> str:
+    """The MLflow of a step that records itself in a run of this name, as on a cluster."""
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    for name, value in {"REELFLOW_EVENTS": "", "REELFLOW_RUN": "night", "MLFLOW_TRACKING_URI": uri}.items():
+        monkeypatch.setenv(name, value)
+    return uri
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_part_opens_no_run_and_the_whole_opens_one(tmp_path, source, named_run):
+    def run(params, *, part: str, dataset: Path, frames: Path) -> FramesReport:
+        return make_run([])(params, dataset=dataset, frames=frames)
+
+    run.__module__ = "components.frames.step"
+    tracker = Tracker(Settings(tracking_uri=named_run))
+    for part in ("1/2", "2/2", ""):
+        assert tracker.find({RUN_TAG: "night"}) is None
+        perform(run, source, tmp_path / f"out-{part[:1]}", options={"part": part})
+    assert tracker.find({RUN_TAG: "night"})
+
+
+def test_finished_work_does_not_fail_because_mlflow_is_away(tmp_path, source, named_run, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    perform(make_run([]), source, tmp_path / "out")
+    assert "frames is finished, and the tasks that read it record it" in capsys.readouterr().err
+    with pytest.raises(TrackingError, match="no MLflow server answers"):
+        perform(make_run([]), source, tmp_path / "last", reuse=False)
+
+
+@pytest.mark.parametrize("patience_s", [0, 30])
+def test_a_step_waits_for_a_server_that_is_away_and_goes_on(tmp_path, source, monkeypatch, patience_s):
+    monkeypatch.setenv("REELFLOW_PATIENCE_S", str(patience_s))
+    away = StorageError("s3: no answer")
+    away.may_pass = True
+    failures = [away]
+
+    def run(params, *, dataset: Path, frames: Path) -> FramesReport:
+        return make_run([], failures.pop() if failures else None)(params, dataset=dataset, frames=frames)
+
+    run.__module__ = "components.frames.step"
+    if not patience_s:
+        with pytest.raises(StorageError, match="no answer"):
+            perform(run, source, tmp_path / "out")
+        return
+    perform(run, source, tmp_path / "out")
+    assert [event["kind"] for event in events(tmp_path)] == ["started", "notice", "finished"]

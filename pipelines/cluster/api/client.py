@@ -166,13 +166,16 @@ def connect(config: Kfp, settings: Settings) -> KubeflowClient:
     return client
 
 
-def pages(purpose: str, ask: Callable[..., Any], items: str, **arguments: Any) -> Iterator[Any]:
+def pages(
+    purpose: str, ask: Callable[..., Any], items: str, size: int | None = None, **arguments: Any
+) -> Iterator[Any]:
     """Everything in a list, however many pages it has.
 
     Args:
         purpose: what for, as an error says it.
         ask: a method of the client that lists.
         items: what its answer calls them.
+        size: of a page, if less than usual is wanted.
         arguments: of the method.
 
     Raises:
@@ -181,7 +184,7 @@ def pages(purpose: str, ask: Callable[..., Any], items: str, **arguments: Any) -
     token = ""
     while True:
         with doing(purpose):
-            page = ask(page_token=token, page_size=PAGE_SIZE, **arguments)
+            page = ask(page_token=token, page_size=min(size or PAGE_SIZE, PAGE_SIZE), **arguments)
         yield from getattr(page, items) or ()
         token = page.next_page_token
         if not token:
@@ -189,9 +192,17 @@ def pages(purpose: str, ask: Callable[..., Any], items: str, **arguments: Any) -
 
 
 def named(name: str) -> str:
-    """The filter for a display name; URL-encoded, as the server decodes it once more than HTTP does."""
-    predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
-    return quote(json.dumps({"predicates": [predicate]}))
+    """The filter for a display name."""
+    return where(("display_name", "EQUALS", name))
+
+
+def where(*predicates: tuple[str, str, str]) -> str:
+    """The filter for what fulfils all of these: key, operation, value.
+
+    It is URL-encoded, as the server decodes it once more than HTTP does.
+    """
+    told = [{"key": key, "operation": how, "stringValue": value} for key, how, value in predicates]
+    return quote(json.dumps({"predicates": told}))
 
 
 def _is_object(content: bytes) -> bool:

@@ -1,18 +1,21 @@
-"""The changes that make the server's recurring runs agree with the declared ones; sends no request.
+"""What is to be done so that the server's recurring runs agree with the declared ones; sends no request.
 
-The server cannot change a recurring run, so a changed one is replaced: the new one is created before the
-old one is deleted, and a failure in between leaves two, which the next diff cleans up. Ours have a mark in
-their description, with a digest of everything they were created from. Others are never touched, even if
-they have the same name.
+A recurring run names its schedule's pipeline and no version, so it starts the newest version each time: new
+params, code or images are a new version and touch nothing else. What the recurring run itself holds (cron,
+experiment, service account) the server cannot change, so then a new one is made beside it and the old one
+retires: it is disabled, and deleted once nothing of it is at work, because its workflows are deleted with it.
+
+Ours have a mark in their description, with a digest of everything they were created from. Others are never
+touched, even if they have the same name.
 """
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 import kfp_server_api as kfp
 
 MARK = re.compile(r"\[reelflow schedule of (?P<pipeline>.+), (?P<digest>[0-9a-f]{16})\]")
+UNDECLARED = "no longer declared"
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class RecurringRun:
 
     Attributes:
         enabled: None where the server does not say.
+        pinned: whether it names a version, as those of older reelflows do.
         pipeline: whose schedule it is; "" for one that is not ours.
         digest: of what it was created from.
     """
@@ -30,43 +34,68 @@ class RecurringRun:
     cron: str
     enabled: bool | None
     created: str
+    pinned: bool
     pipeline: str
     digest: str
 
 
 @dataclass(frozen=True)
-class ScheduleChange:
-    """What is done about one schedule.
+class WantedSchedule:
+    """What the server is to hold for one declared schedule.
 
     Attributes:
-        id: of the recurring run that stays; "" for one to create.
-        body: what to create.
-        delete: ids to delete, after everything else.
+        body: the recurring run.
+        package: the pipeline, compiled.
+        newest: whether this package is the newest version already.
+    """
+
+    body: kfp.V2beta1RecurringRun
+    package: str
+    newest: bool
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it is declared enabled."""
+        return bool(self.body.mode == kfp.RecurringRunMode.ENABLE)
+
+
+@dataclass(frozen=True)
+class SchedulePlan:
+    """What is to be done about one schedule.
+
+    Attributes:
+        wanted: None for one that is no longer declared.
+        keep: the recurring run that agrees; None if one has to be created.
+        retire: ours of this name that do not agree, or are one too many.
     """
 
     name: str
-    verb: Literal["create", "replace", "enable", "disable", "clean up", "remove", "keep"]
-    why: str
-    id: str = ""
-    body: kfp.V2beta1RecurringRun | None = None
-    delete: tuple[str, ...] = ()
+    wanted: WantedSchedule | None
+    keep: RecurringRun | None
+    retire: tuple[RecurringRun, ...]
+
+    @property
+    def why(self) -> str:
+        """Why the ones that retire do so."""
+        if self.wanted is None:
+            return UNDECLARED
+        if self.keep is not None or not self.retire:
+            return f"{len(self.retire)} left over"
+        old, cron = self.retire[0], self.wanted.body.trigger.cron_schedule.cron
+        if old.cron != cron:
+            return f"cron was {old.cron}"
+        if old.pinned:
+            return "it names a version, as an older reelflow made it"
+        return "experiment, service account or another option changed"
 
 
-def diff(
-    pipeline: str, bodies: list[kfp.V2beta1RecurringRun], existing: list[RecurringRun]
-) -> list[ScheduleChange]:
-    """The changes after which the server holds exactly these bodies."""
+def diff(pipeline: str, wanted: list[WantedSchedule], existing: list[RecurringRun]) -> list[SchedulePlan]:
+    """The plans after which the server holds exactly what is wanted."""
     ours = [run for run in existing if run.pipeline == pipeline]
-    changes: list[ScheduleChange] = []
-    for body in bodies:
-        changes += _diff_one(body, [run for run in ours if run.name == body.display_name])
-    names = {body.display_name for body in bodies}
-    changes += [
-        ScheduleChange(run.name, "remove", "no longer declared", delete=(run.id,))
-        for run in ours
-        if run.name not in names
-    ]
-    return changes
+    plans = [_plan(one, [run for run in ours if run.name == one.body.display_name]) for one in wanted]
+    names = {one.body.display_name for one in wanted}
+    undeclared = [run for run in ours if run.name not in names]
+    return plans + [SchedulePlan(run.name, None, None, (run,)) for run in undeclared]
 
 
 def mark(pipeline: str, digest: str) -> str:
@@ -80,26 +109,11 @@ def mark_of(description: str | None) -> tuple[str, str]:
     return (found["pipeline"], found["digest"]) if found else ("", "")
 
 
-def _diff_one(body: kfp.V2beta1RecurringRun, ours: list[RecurringRun]) -> list[ScheduleChange]:
-    name, enabled = body.display_name, body.mode == kfp.RecurringRunMode.ENABLE
-    digest = mark_of(body.description)[1]
-    same = sorted((run for run in ours if run.digest == digest), key=lambda run: run.enabled is not enabled)
-    if not same:
-        return [_create_or_replace(body, ours)]
-    keep, *rest = [same[0], *(run for run in ours if run is not same[0])]
-    changes = []
-    if keep.enabled is not enabled:
-        changes.append(ScheduleChange(name, "enable" if enabled else "disable", "declared so", keep.id))
-    if rest:
-        ids = tuple(run.id for run in rest)
-        changes.append(ScheduleChange(name, "clean up", f"{len(ids)} left over", keep.id, delete=ids))
-    return changes or [ScheduleChange(name, "keep", "unchanged", keep.id)]
-
-
-def _create_or_replace(body: kfp.V2beta1RecurringRun, ours: list[RecurringRun]) -> ScheduleChange:
-    if not ours:
-        return ScheduleChange(body.display_name, "create", "new", body=body)
-    cron = body.trigger.cron_schedule.cron
-    changed = f"cron was {ours[0].cron}" if ours[0].cron != cron else "params, code or images changed"
-    ids = tuple(run.id for run in ours)
-    return ScheduleChange(body.display_name, "replace", changed, body=body, delete=ids)
+def _plan(wanted: WantedSchedule, ours: list[RecurringRun]) -> SchedulePlan:
+    digest = mark_of(wanted.body.description)[1]
+    same = sorted(
+        (run for run in ours if run.digest == digest), key=lambda run: run.enabled is not wanted.enabled
+    )
+    keep = same[0] if same else None
+    rest = tuple(run for run in ours if run is not keep)
+    return SchedulePlan(wanted.body.display_name, wanted, keep, rest)

@@ -74,10 +74,10 @@ def write_evaluation(
 ) -> None:
     """A candidate as the evaluation step leaves it: a random head, and what Keras makes of the clips."""
     spec = backbone.spec
-    target = folder / "candidates" / f"{spec.name}-{head}"
-    target.mkdir(parents=True)
+    target = folder / f"{spec.name}-{head}"
+    (target / "training").mkdir(parents=True)
     model = random_head(head, frames=FRAMES, dim=spec.dim, classes=len(LABELS))
-    model_sha256 = save_head(model, target / "model.keras")
+    model_sha256 = save_head(model, target / "training" / "model.keras")
     test = sorted((clip for clip in clips if clip.split == "test"), key=lambda clip: clip.path)
     store = FrameStore(frames)
 
@@ -92,7 +92,7 @@ def write_evaluation(
     np.save(target / "scores.npy", scores(test))
     truth = [LABELS.index(clip.label) for clip in clips]
     ids = [clip.clip_id for clip in clips]
-    deployed = write_predictions(target, "deployed", scores(clips), ids, truth)
+    deployed = write_predictions(target / "training", "deployed", scores(clips), ids, truth)
     training = fake_reports.training_report(
         head,
         backbone=spec,
@@ -170,8 +170,8 @@ def test_the_bundle_is_whole_and_tests_itself(bundle: Path):
 
 def test_parity_is_that_of_every_test_clip(bundle: Path, inputs: dict[str, Path]):
     opened, store = open_bundle(bundle), FrameStore(inputs["frames"])
-    evaluation = EvaluationReport.open(inputs["evaluations"] / "candidates" / "thumbnail-gru")
-    keras = np.load(inputs["evaluations"] / "candidates" / "thumbnail-gru" / "scores.npy")
+    evaluation = EvaluationReport.open(inputs["evaluations"] / "thumbnail-gru")
+    keras = np.load(inputs["evaluations"] / "thumbnail-gru" / "scores.npy")
     classifier = Classifier(opened)
     litert = np.stack([classifier.scores_from_frames(store.read(clip)) for clip in evaluation.clip_ids])
     parity = opened.report.parity
@@ -212,7 +212,7 @@ def test_without_clips_held_out_parity_is_that_of_seen_clips(tmp_path: Path, mon
 
 def test_golden_clips_are_the_first_by_id(bundle: Path, inputs: dict[str, Path]):
     opened, store = open_bundle(bundle), FrameStore(inputs["frames"])
-    evaluation = EvaluationReport.open(inputs["evaluations"] / "candidates" / "thumbnail-gru")
+    evaluation = EvaluationReport.open(inputs["evaluations"] / "thumbnail-gru")
     first = sorted(evaluation.clip_ids)[: PARAMS.golden_clips]
     features = opened.array("golden/features.npy")
     assert features.shape == (PARAMS.golden_clips, FRAMES, SPEC.dim)
@@ -283,17 +283,17 @@ def test_other_clips_are_refused(inputs: dict[str, Path], tmp_path: Path, change
 
 
 def data_hash_of(inputs: dict[str, Path]) -> str:
-    return EvaluationReport.open(inputs["evaluations"] / "candidates" / "thumbnail-gru").data_hash
+    return EvaluationReport.open(inputs["evaluations"] / "thumbnail-gru").data_hash
 
 
-@pytest.mark.parametrize("file", ["model.keras", "scores.npy"])
+@pytest.mark.parametrize("file", ["training/model.keras", "scores.npy"])
 def test_an_altered_candidate_is_refused(inputs: dict[str, Path], tmp_path: Path, file: str):
     evaluations = Path(shutil.copytree(inputs["evaluations"], tmp_path / "evaluations"))
-    path = evaluations / "candidates" / "thumbnail-gru" / file
+    path = evaluations / "thumbnail-gru" / file
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(BundleError, match=file):
+    with pytest.raises(BundleError, match=Path(file).name):
         run(
             PARAMS, weights="random", seed="1", bundle=tmp_path / "b", **inputs | {"evaluations": evaluations}
         )
@@ -328,7 +328,7 @@ def test_a_candidate_brings_the_weights_of_a_backbone_that_was_trained_too(tmp_p
     own = tmp_path / BACKBONE_WEIGHTS
     published._network.save_weights(own)  # type: ignore[attr-defined]
     expected = published.spec.model_copy(update={"weights_sha256": sha256_file(own)})
-    found = step._load_backbone(expected, "/nowhere", 1, tmp_path, Settings())
+    found = step._load_backbone(expected, "/nowhere", 1, own, Settings())
     frame = np.random.default_rng(1).integers(0, 256, (1, 224, 224, 3), np.uint8)
     np.testing.assert_array_equal(found.embed(frame), published.embed(frame))
 
@@ -336,8 +336,8 @@ def test_a_candidate_brings_the_weights_of_a_backbone_that_was_trained_too(tmp_p
 def test_weights_must_be_those_of_the_features(shared_data: Path, tmp_path: Path):
     spec = load_backbone("mobilenet_v2_quant", str(shared_data / "weights"), seed=1, settings=Settings()).spec
     other = spec.model_copy(update={"weights_sha256": "ab" * 32})
-    step._load_backbone(spec, str(shared_data / "weights"), 1, tmp_path, Settings())
+    step._load_backbone(spec, str(shared_data / "weights"), 1, tmp_path / "none", Settings())
     with pytest.raises(BundleError, match="name the same weights"):
-        step._load_backbone(other, str(shared_data / "weights"), 1, tmp_path, Settings())
+        step._load_backbone(other, str(shared_data / "weights"), 1, tmp_path / "none", Settings())
     with pytest.raises(WeightsError):
-        step._load_backbone(spec, "/nowhere", 1, tmp_path, Settings())
+        step._load_backbone(spec, "/nowhere", 1, tmp_path / "none", Settings())

@@ -12,7 +12,13 @@ import pytest
 
 from components.evaluation.step import run
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS, best_candidate, read_candidates
-from reelflow.contracts import BaselinesReport, DatasetReport, EvaluationReport, TrainingReport
+from reelflow.contracts import (
+    BaselinesReport,
+    DatasetReport,
+    EvaluationReport,
+    FeaturesReport,
+    TrainingReport,
+)
 from reelflow.errors import BundleError, DataError, ParamsError
 from reelflow.files import sha256_file
 from reelflow.params import EvaluationParams, load_params
@@ -43,13 +49,12 @@ def models(tmp_path_factory, inputs) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def chain(tmp_path_factory, inputs, models) -> list[Path]:
-    """Evaluations of every head, each with the ones before."""
-    folders: list[Path] = []
-    for head, model in models.items():
-        folder = tmp_path_factory.mktemp(f"evaluation-{head}")
-        run(PARAMS, **inputs, model=model, evaluation=folder, previous=folders[-1] if folders else None)
-        folders.append(folder)
+def evaluations(tmp_path_factory, inputs, models) -> list[Path]:
+    """Of every head."""
+    parent = tmp_path_factory.mktemp("evaluations")
+    folders = [make(parent / head) for head in HEADS]
+    for folder in folders:
+        run(PARAMS, **inputs, model=models[folder.name], evaluation=folder)
     return folders
 
 
@@ -68,11 +73,11 @@ def make(folder: Path) -> Path:
     return folder
 
 
-def test_scores_and_metrics_are_those_that_training_left(chain, models):
-    report, training = EvaluationReport.open(chain[0]), TrainingReport.open(models["gru"])
-    scores = np.load(chain[0] / "scores.npy")
+def test_scores_and_metrics_are_those_that_training_left(evaluations, models):
+    report, training = EvaluationReport.open(evaluations[0]), TrainingReport.open(models["gru"])
+    scores = np.load(evaluations[0] / "scores.npy")
     assert scores.dtype == np.float32
-    assert sha256_file(chain[0] / "scores.npy") == report.scores_sha256
+    assert sha256_file(evaluations[0] / "scores.npy") == report.scores_sha256
     np.testing.assert_array_equal(scores, np.load(models["gru"] / "test.npy"))
     assert report.metrics["accuracy"] == RIGHT
     assert report.metrics["validation_accuracy"] == pytest.approx(0.7, abs=0.03)
@@ -82,71 +87,63 @@ def test_scores_and_metrics_are_those_that_training_left(chain, models):
     assert np.trace(np.array(report.confusion)) == 26
 
 
-def test_groups_are_those_of_the_clips(chain):
-    report = EvaluationReport.open(chain[0])
+def test_groups_are_those_of_the_clips(evaluations):
+    report = EvaluationReport.open(evaluations[0])
     assert len(report.groups) == len(report.clip_ids) == 32
     assert set(report.groups) == {f"test{number}" for number in range(16)}
 
 
-def test_top_k_is_as_many_as_there_are_classes(chain):
-    report = EvaluationReport.open(chain[0])
+def test_top_k_is_as_many_as_there_are_classes(evaluations):
+    report = EvaluationReport.open(evaluations[0])
     assert report.top_k == 2
     assert report.metrics["top5_accuracy"] == 1
 
 
-def test_the_tables_tell_what_the_report_tells(chain):
-    report = EvaluationReport.open(chain[0])
-    assert json.loads((chain[0] / "metrics.json").read_text()) == report.metrics
-    rows = list(csv.DictReader((chain[0] / "per_class.csv").read_text().splitlines()))
+def test_the_tables_tell_what_the_report_tells(evaluations):
+    report = EvaluationReport.open(evaluations[0])
+    assert json.loads((evaluations[0] / "metrics.json").read_text()) == report.metrics
+    rows = list(csv.DictReader((evaluations[0] / "per_class.csv").read_text().splitlines()))
     assert [row["label"] for row in rows] == list(LABELS)
     assert [int(row["support"]) for row in rows] == [fake.COUNTS["test"]] * 2
     assert [float(row["recall"]) for row in rows] == [
         pytest.approx(row.recall, abs=1e-4) for row in report.per_class
     ]
     pairs = [
-        tuple(row.values()) for row in csv.DictReader((chain[0] / "confusion.csv").read_text().splitlines())
+        tuple(row.values())
+        for row in csv.DictReader((evaluations[0] / "confusion.csv").read_text().splitlines())
     ]
     for actual, row in zip(LABELS, report.confusion, strict=True):
         assert tuple(pairs.count((actual, predicted)) for predicted in LABELS) == row
 
 
-def test_candidates_are_carried_along_and_only_the_best_model(chain):
-    heads = list(HEADS)
-    for length, folder in enumerate(chain, start=1):
-        candidates = read_candidates(folder)
-        assert [found.name for found in candidates] == sorted(f"thumbnail-{head}" for head in heads[:length])
-        best = best_candidate(candidates)
-        assert best.name == ("thumbnail-gru" if length == 1 else "thumbnail-lstm")
-        assert [found.name for found in candidates if found.model.is_file()] == [best.name]
-        assert sha256_file(best.model) == best.report.model_sha256
-        for found in candidates:
-            assert len(found.scores()) == len(found.report.clip_ids)
-            assert (found.folder / "confusion.png").is_file()
-            assert not found.backbone_weights.exists()
-    assert EvaluationReport.open(chain[-1]).name == "thumbnail-single_frame"
+def test_every_evaluation_keeps_what_it_stands_on(evaluations, inputs, models):
+    candidates = read_candidates(evaluations[0].parent)
+    assert [found.name for found in candidates] == sorted(f"thumbnail-{head}" for head in HEADS)
+    assert best_candidate(candidates).name == "thumbnail-lstm"
+    for found in candidates:
+        assert sha256_file(found.model) == found.report.model_sha256
+        assert TrainingReport.open(found.folder / "training") == TrainingReport.open(
+            models[found.report.training.head]
+        )
+        assert FeaturesReport.open(found.folder / "features") == FeaturesReport.open(inputs["features"])
+        assert len(found.scores()) == len(found.report.clip_ids)
+        assert not found.backbone_weights.exists()
 
 
 def test_a_fine_tuned_backbone_goes_where_its_model_goes(tmp_path, inputs, models):
     tuned = shutil.copytree(inputs["features"], tmp_path / "features")
     (tuned / BACKBONE_WEIGHTS).write_bytes(b"tuned")
-    changed, first = inputs | {"features": tuned}, make(tmp_path / "first")
-    run(PARAMS, **changed, model=models["gru"], evaluation=first)
+    first = make(tmp_path / "first")
+    run(PARAMS, **inputs | {"features": tuned}, model=models["gru"], evaluation=first)
     (only,) = read_candidates(first)
     assert only.backbone_weights.read_bytes() == b"tuned"
-    second = make(tmp_path / "second")
-    run(PARAMS, **inputs, model=models["lstm"], evaluation=second, previous=first)
-    assert not any(found.backbone_weights.exists() for found in read_candidates(second))
-    third = make(tmp_path / "third")
-    worse = write_training(tmp_path / "worse", inputs, "tcn", validated=0.1)
-    run(PARAMS, **inputs, model=worse, evaluation=third, previous=first)
-    assert best_candidate(read_candidates(third)).backbone_weights.read_bytes() == b"tuned"
 
 
-def test_running_again_gives_the_same_bytes(chain, inputs, models):
-    files = [path for path in chain[1].rglob("*") if path.is_file()]
+def test_running_again_gives_the_same_bytes(evaluations, inputs, models):
+    files = [path for path in evaluations[1].rglob("*") if path.is_file()]
     before = {path: path.read_bytes() for path in files}
-    run(PARAMS, **inputs, model=models["lstm"], evaluation=chain[1], previous=chain[0])
-    assert {path: path.read_bytes() for path in chain[1].rglob("*") if path.is_file()} == before
+    run(PARAMS, **inputs, model=models["lstm"], evaluation=evaluations[1])
+    assert {path: path.read_bytes() for path in evaluations[1].rglob("*") if path.is_file()} == before
 
 
 def test_many_classes_get_a_matrix_of_the_most_confused_ones(tmp_path):
@@ -161,8 +158,8 @@ def test_many_classes_get_a_matrix_of_the_most_confused_ones(tmp_path):
     assert report.metrics["accuracy"] <= report.metrics["top5_accuracy"] <= 1
 
 
-def test_two_classes_get_one_only_if_chosen(tmp_path, chain, inputs, models):
-    assert not (chain[0] / "confusion_chosen.png").exists()
+def test_two_classes_get_one_only_if_chosen(tmp_path, evaluations, inputs, models):
+    assert not (evaluations[0] / "confusion_chosen.png").exists()
     chosen = PARAMS.model_copy(update={"chosen_classes": ("up",)})
     run(chosen, **inputs, model=models["gru"], evaluation=make(tmp_path / "out"))
     assert (tmp_path / "out" / "confusion_chosen.png").is_file()
@@ -251,15 +248,12 @@ def test_an_altered_training_folder_is_refused(tmp_path, inputs, models, file):
         run(PARAMS, **inputs, model=model, evaluation=make(tmp_path / "out"))
 
 
-def test_the_command_chains_evaluations_and_imports_no_tensorflow(
-    tmp_path, inputs, models, chain, monkeypatch
-):
+def test_the_command_evaluates_and_imports_no_tensorflow(tmp_path, inputs, models, evaluations, monkeypatch):
     monkeypatch.setenv("REELFLOW_EVENTS", str(tmp_path / "events.jsonl"))  # not to MLflow
     params = tmp_path / "params.yaml"
     params.write_text(Path("params.yaml").read_text().replace("resamples: 2000", "resamples: 200"))
     paths = inputs | {
         "model": models["lstm"],
-        "previous": chain[0],
         "evaluation": tmp_path / "out",
         "params": params,
     }
@@ -271,5 +265,4 @@ def test_the_command_chains_evaluations_and_imports_no_tensorflow(
     assert (done.returncode, done.stdout, said) == (0, "", [])
     assert "numpy" in imported
     assert not imported & {"tensorflow", "keras"}
-    assert EvaluationReport.open(tmp_path / "out") == EvaluationReport.open(chain[1])
-    assert read_candidates(tmp_path / "out")[0].report == read_candidates(chain[1])[0].report
+    assert EvaluationReport.open(tmp_path / "out") == EvaluationReport.open(evaluations[1])

@@ -61,6 +61,15 @@ def build(folder: Path) -> list[Object]:
     return [document for document in yaml.safe_load_all(done.stdout) if document]
 
 
+def with_component(overlay: Path, component: str) -> list[Object]:
+    """The objects of an overlay to which a component is added, as docs/cluster.md says."""
+    extended = overlay.with_name(f"{overlay.name}-{component}")
+    extended.mkdir()
+    lines = {"resources": [f"../{overlay.name}"], "components": [f"../../components/{component}"]}
+    (extended / "kustomization.yaml").write_text(yaml.safe_dump(lines))
+    return build(extended)
+
+
 def name(item: Object) -> str:
     """Kind/name."""
     return f"{item['kind']}/{item['metadata']['name']}"

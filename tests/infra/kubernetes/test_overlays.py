@@ -29,7 +29,7 @@ VERSIONS = ("1.31", kubernetes_validate.latest_version())
 MONITOR = json.loads(Path(__file__).with_name("servicemonitor.schema.json").read_text())
 STANDARD = {
     *("Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy", "ServiceAccount", "Role", "RoleBinding"),
-    *("ConfigMap", "Job", "Deployment", "Service", "ServiceMonitor"),
+    *("ConfigMap", "Job", "Deployment", "Service"),
 }
 OWN = {"dev": {"Secret", "StatefulSet"}, "production": {"PodDisruptionBudget"}}
 
@@ -43,24 +43,25 @@ def test_overlay_has_the_objects_it_is_for(overlay: str, overlays: dict[str, lis
 @pytest.mark.parametrize("version", VERSIONS)
 def test_objects_are_valid(version: str, overlay: str, overlays: dict[str, list[Object]]) -> None:
     for item in overlays[overlay]:
-        if item["kind"] != "ServiceMonitor":
-            kubernetes_validate.validate(item, version, strict=True)
+        kubernetes_validate.validate(item, version, strict=True)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_monitors_are_what_the_prometheus_operator_defines(
-    overlay: str, overlays: dict[str, list[Object]]
+def test_a_component_adds_what_the_prometheus_operator_defines_and_nothing_else(
+    overlay: str, overlays: dict[str, list[Object]], monitored: dict[str, list[Object]]
 ) -> None:
-    for item in of_kind(overlays[overlay], "ServiceMonitor"):
-        jsonschema.validate(item, MONITOR)
+    (monitor,) = [item for item in monitored[overlay] if item not in overlays[overlay]]
+    assert len(monitored[overlay]) == len(overlays[overlay]) + 1
+    assert namespace(monitor) == "reelflow"
+    jsonschema.validate(monitor, MONITOR)
 
 
-def test_schemas_refuse_what_is_wrong(overlays: dict[str, list[Object]]) -> None:
-    item = one(overlays["production"], "Deployment/mlflow")
+def test_schemas_refuse_what_is_wrong(monitored: dict[str, list[Object]]) -> None:
+    item = one(monitored["production"], "Deployment/mlflow")
     wrong = item | {"spec": item["spec"] | {"replica": 2}}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, VERSIONS[-1], strict=True)
-    monitor = one(overlays["production"], "ServiceMonitor/mlflow")
+    monitor = one(monitored["production"], "ServiceMonitor/mlflow")
     with pytest.raises(jsonschema.ValidationError, match="unexpected"):
         jsonschema.validate(monitor | {"spec": monitor["spec"] | {"endpoint": []}}, MONITOR)
 
@@ -88,6 +89,14 @@ def test_production_names_every_foreign_object_in_the_docs(overlays: dict[str, l
     assert missing == {"Secret/reelflow-mlflow-db", "Secret/reelflow-object-store"}
     text = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
     assert all(f"`{wanted.partition('/')[2]}`" in text for wanted in missing)
+
+
+def test_the_docs_name_every_foreign_image(overlays: dict[str, list[Object]]) -> None:
+    images = {container["image"] for pod in pods(overlays["dev"]) for _, container in pod.containers()}
+    foreign = {image for image in images if "reelflow" not in image}
+    assert len(foreign) == 2
+    text = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    assert all(f"`{image}`" in text and f"docker pull {image}" in text for image in foreign)
 
 
 def test_dev_needs_nothing_foreign(overlays: dict[str, list[Object]]) -> None:
@@ -139,8 +148,8 @@ def test_base_builds_by_itself(copied: Path) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_objects_can_be_removed_by_label(overlay: str, overlays: dict[str, list[Object]]) -> None:
-    labels = [item["metadata"].get("labels", {}) for item in overlays[overlay] if item["kind"] != "Secret"]
+def test_objects_can_be_removed_by_label(overlay: str, monitored: dict[str, list[Object]]) -> None:
+    labels = [item["metadata"].get("labels", {}) for item in monitored[overlay] if item["kind"] != "Secret"]
     assert {label.get("app.kubernetes.io/part-of") for label in labels} == {"reelflow"}
 
 

@@ -66,20 +66,20 @@ BROKEN: list[tuple[str, str, str, Any]] = [
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 @pytest.mark.parametrize("policy", EVERYWHERE, ids=lambda policy: policy.__name__)
-def test_objects_keep_to(policy: Policy, overlay: str, overlays: dict[str, list[Object]]) -> None:
-    assert list(policy(overlays[overlay])) == []
+def test_objects_keep_to(policy: Policy, overlay: str, monitored: dict[str, list[Object]]) -> None:
+    assert list(policy(monitored[overlay])) == []
 
 
 @pytest.mark.parametrize("policy", IN_PRODUCTION, ids=lambda policy: policy.__name__)
-def test_production_keeps_to(policy: Policy, overlays: dict[str, list[Object]]) -> None:
-    assert list(policy(overlays["production"])) == []
+def test_production_keeps_to(policy: Policy, monitored: dict[str, list[Object]]) -> None:
+    assert list(policy(monitored["production"])) == []
 
 
 @pytest.mark.parametrize(("policy", "target", "path", "value"), BROKEN)
 def test_policy_notices(
-    policy: str, target: str, path: str, value: Any, overlays: dict[str, list[Object]]
+    policy: str, target: str, path: str, value: Any, monitored: dict[str, list[Object]]
 ) -> None:
-    objects = copy.deepcopy(overlays["production"])
+    objects = copy.deepcopy(monitored["production"])
     change(one(objects, target), path, value)
     check = {known.__name__: known for known in (*EVERYWHERE, *IN_PRODUCTION)}[policy]
     assert list(check(objects)), f"{policy} let {target} {path} pass"

@@ -13,7 +13,7 @@ from tests.fake_kfp.server import PREFIX
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-IN_ORDER = [1, 12, 13, 17, 18, 20, 21, 22, 23, 24, 25, 26, 10, *range(30, 42)]
+IN_ORDER = [1, 12, 13, 17, 18, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 10, *range(30, 42)]
 PACKAGE = yaml.safe_dump(recording(20)["response"]["pipeline_spec"])
 
 
@@ -43,6 +43,8 @@ def test_the_fake_answers_as_the_recorded_server(fake):
     send(
         fake, "POST", f"{PREFIX}/pipelines/upload_version?name=recorded&pipelineid={pipeline['pipeline_id']}"
     )
+    ended = recording(2)["response"]
+    fake.store.runs[ended["run_id"]] = ended  # which 29 asks to end
     for number in IN_ORDER:
         recorded = recording(number)
         request = json.loads(
@@ -54,6 +56,17 @@ def test_the_fake_answers_as_the_recorded_server(fake):
         for key, value in recorded["response"].items():
             if isinstance(value, str) and ID.fullmatch(value):
                 ids[value] = answer.json()[key]
+
+
+def test_a_run_at_work_is_lost_with_its_recurring_run(fake):
+    """README of the recordings, and 07: RUNNING for ever, then CANCELING after a request that answers 500."""
+    fake.store.recurring_runs["weekly"] = {"recurring_run_id": "weekly", "created_at": ""}
+    run = {"run_id": "lost", "recurring_run_id": "weekly", "state": "RUNNING", "created_at": ""}
+    fake.store.runs["lost"] = run
+    assert send(fake, "DELETE", f"{PREFIX}/recurringruns/weekly").status == 200
+    assert send(fake, "GET", f"{PREFIX}/runs/lost").json()["state"] == "RUNNING"
+    assert send(fake, "POST", f"{PREFIX}/runs/lost:terminate").status == 500
+    assert send(fake, "GET", f"{PREFIX}/runs/lost").json()["state"] == "CANCELING"
 
 
 def test_what_is_no_package_is_refused_as_recorded(fake):

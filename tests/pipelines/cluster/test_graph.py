@@ -9,15 +9,17 @@ from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipelines.cluster.config import Store, TaskConfig, Toleration, Volume, load_cluster
+from pipelines.cluster.config import Resources, Store, TaskConfig, Toleration, Volume, load_cluster
 from pipelines.cluster.package import compile_to
 from pipelines.training import task_names
 from reelflow.errors import ParamsError
 from reelflow.params import load_params
+from reelflow.provenance.code import code_hash
 from tests.cluster_files import cluster_with_images
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 PARAMS = load_params(Path("params.yaml"))
+CLUSTER = load_cluster(Path("infra/cluster.yaml"))
 
 
 class Package:
@@ -81,16 +83,32 @@ def test_the_version_of_the_data_is_part_of_the_cache_key(package):
     assert version == {"componentInputParameter": "pipelinechannel--check-Output"}
 
 
+def test_the_code_of_a_step_and_what_it_reads_by_name_are_part_of_its_cache_key(package):
+    keys = {
+        name: task["inputs"]["parameters"]["key"]["runtimeValue"]["constant"]
+        for name, task in package.tasks.items()
+        if "key" in task["inputs"]["parameters"]
+    }
+    assert set(keys) == set(task_names(PARAMS))
+    read = {"features": "check-weights", "conversion": "check-weights", "training": "check-teachers"}
+    for name, key in keys.items():
+        step = name.split()[0]
+        assert key.startswith(code_hash(step))
+        assert key.endswith(f"pipelinechannel--{read.get(step)}']}}}}") == (step in read), key
+
+
 def test_every_task_is_bounded_confined_and_known(package):
     for name, container in package.containers.items():
-        limits, pod = container["resources"], package.pods[name]
-        assert limits["resourceCpuLimit"] == limits["resourceCpuRequest"], name
-        assert limits["resourceMemoryLimit"] == limits["resourceMemoryRequest"], name
+        bounds, pod, config = container["resources"], package.pods[name], CLUSTER.task_config(name.split()[0])
+        assert bounds["resourceCpuRequest"] == config.requests.cpu, name
+        assert bounds["resourceMemoryRequest"] == config.requests.memory, name
+        assert bounds["resourceCpuLimit"] == config.limits.cpu, name
+        assert bounds["resourceMemoryLimit"] == config.limits.memory, name
         assert "@sha256:" in container["image"], name
         assert int(pod["activeDeadlineSeconds"]) > 0, name
         assert pod["securityContext"] == {"runAsUser": "10001", "runAsGroup": "10001", "runAsNonRoot": True}
-        assert [one["mountPath"] for one in pod["emptyDirMounts"]] == ["/tmp"]
-        assert all(one["sizeLimit"] for one in pod["emptyDirMounts"])
+        assert pod["emptyDirMounts"][0]["mountPath"] == "/tmp"
+        assert {one["sizeLimit"] for one in pod["emptyDirMounts"]} == {config.scratch}
         assert pod["fieldPathAsEnv"] == [
             {"name": "REELFLOW_RUN", "fieldPath": "metadata.labels['pipeline/runid']"}
         ]
@@ -119,9 +137,10 @@ def test_a_secret_reaches_the_tasks_that_it_is_for_as_a_variable(package):
 
 def test_gpus_volumes_nodes_and_float_backbones(tmp_path):
     cluster = cluster_with_images(tmp_path, "training-gpu", "features-float")
+    whole = Resources(cpu="4", memory="16Gi")
     gpu = TaskConfig(
-        cpu="4",
-        memory="16Gi",
+        requests=whole,
+        limits=whole,
         gpus=1,
         scratch="2Gi",
         timeout_s=60,

@@ -8,7 +8,8 @@ import yaml
 
 from pipelines.cluster.api.errors import ApiError
 from pipelines.cluster.run_options import RunOptions
-from pipelines.cluster.submit import submit, version_name
+from pipelines.cluster.submit import submit
+from pipelines.cluster.versions import version_name
 from reelflow.errors import ClusterError, ParamsError, StepError
 from tests.fake_kfp import FakeKfp
 from tests.fake_kfp.inputs import cluster_file, config_for, quick_client, small_package

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from reelflow.artifacts.evaluations import best_candidate, link_folder, read_candidates
+from reelflow.artifacts.evaluations import best_candidate, read_candidates
 from reelflow.errors import BundleError
 from tests.fake_reports import evaluation_report, training_report
 
 
 def write(parent: Path, head: str, accuracy=0.5, loss=1.0, protocol="holdout", **changes) -> Path:
-    folder = parent / "candidates" / f"thumbnail-{head}"
+    folder = parent / f"thumbnail-{head}"
     folder.mkdir(parents=True)
     metrics = {"validation_accuracy": accuracy, "validation_loss": loss}
     training = training_report(head, protocol=protocol)
@@ -40,19 +40,20 @@ def test_the_best_has_the_highest_accuracy_then_the_lowest_loss_then_the_first_n
     assert best_candidate(read_candidates(tmp_path)).name == best
 
 
-def test_one_carried_along_counts_once_with_its_model(tmp_path):
-    write(tmp_path / "one", "gru")
-    kept = write(tmp_path / "two", "gru")
-    write(tmp_path / "three", "gru")
-    (kept / "model.keras").write_bytes(b"model")
+def test_copies_count_once(tmp_path):
+    first = write(tmp_path / "one", "gru")
+    write(tmp_path / "two", "gru")
     (found,) = read_candidates(tmp_path)
-    assert found.model == kept / "model.keras"
+    assert found.model == first / "training" / "model.keras"
+    assert found.backbone_weights == first / "features" / "backbone.weights.h5"
 
 
-def test_a_fine_tuned_backbone_lies_beside_its_model(tmp_path):
-    folder = write(tmp_path, "gru")
-    (candidate,) = read_candidates(tmp_path)
-    assert candidate.backbone_weights == folder / "backbone.weights.h5"
+def test_a_damaged_one_that_is_not_asked_for_is_left_out(tmp_path):
+    write(tmp_path, "gru")
+    (write(tmp_path, "lstm") / "evaluation.json").write_text("{}")
+    assert [found.name for found in read_candidates(tmp_path, "thumbnail-gru")] == ["thumbnail-gru"]
+    with pytest.raises(BundleError, match="thumbnail-lstm"):
+        read_candidates(tmp_path)
 
 
 def test_two_of_one_name_that_differ_are_refused(tmp_path):
@@ -96,27 +97,12 @@ def test_altered_scores_are_refused(tmp_path):
         candidate.scores()
 
 
-def test_files_are_linked_and_copied_where_links_are_refused(tmp_path, monkeypatch):
-    source = write(tmp_path, "gru")
-    (source / ".left.tmp").write_text("hidden")
-    link_folder(source, tmp_path / "linked")
-    assert (tmp_path / "linked" / "evaluation.json").samefile(source / "evaluation.json")
-
-    def refuse(*_):
-        raise PermissionError("no hard links on this disk")
-
-    monkeypatch.setattr("os.link", refuse)
-    link_folder(source, tmp_path / "copied")
-    assert [path.name for path in (tmp_path / "copied").iterdir()] == ["evaluation.json"]
-    assert (tmp_path / "copied" / "evaluation.json").read_text() == (source / "evaluation.json").read_text()
-
-
 def test_heads_are_compared_on_clips_that_all_have_scored(tmp_path):
     """Linear heads have scored their training clips as well; a neural head has not."""
     for head, accuracy, crossed in (("segment_linear", 0.6, 0.9), ("tile_linear", 0.7, 0.8)):
         metrics = {"cross_validation_accuracy": crossed, "cross_validation_loss": 1.0}
         metrics |= {"validation_accuracy": accuracy, "validation_loss": 1.0}
-        folder = tmp_path / "candidates" / f"thumbnail-{head}"
+        folder = tmp_path / f"thumbnail-{head}"
         folder.mkdir(parents=True)
         evaluation_report(head, metrics=metrics, training=training_report(head)).save(folder)
     assert best_candidate(read_candidates(tmp_path)).name == "thumbnail-segment_linear"

@@ -11,7 +11,7 @@ import pytest
 from reelflow.errors import BundleError, TrackingError
 from reelflow.settings import Settings
 from reelflow.tracking import client as mlflow_client
-from reelflow.tracking.records import finish_run, prepare, record_folder
+from reelflow.tracking.records import finish_run, prepare, record_folder, record_inputs
 from reelflow.tracking.tracker import RUN_TAG, Tracker, flatten
 from tests.fake_reports import (
     HASH,
@@ -105,6 +105,29 @@ def test_a_whole_run_is_a_parent_with_a_child_for_each_classifier(settings, tmp_
     assert files(settings, child.info.run_id, "model") == {"model/model.keras", "model/training.json"}
     assert files(settings, child.info.run_id, "figures/evaluation") == {"figures/evaluation/curves.png"}
     assert {parent.info.status, child.info.status} == {"FINISHED"}
+
+
+def test_a_run_whose_tasks_come_from_a_cache_shows_their_results_and_where_they_came_from(settings, tmp_path):
+    training = training_folder(tmp_path / "t")
+    evaluations = tmp_path / "evaluations"
+    own = save_step(evaluations / "thumbnail-gru", evaluation_report(), "evaluation", PARAMS.evaluation)
+    shutil.copytree(training, own / "training")
+    record_folder(settings, training)
+    record_folder(settings, own)
+    first = one(settings, "night run")
+    cached = settings.model_copy(update={"run_name": "second night"})
+    record_inputs(cached, [evaluations])
+    _, child = runs(settings)["thumbnail-gru"]
+    assert child.data.tags["mlflow.parentRunId"] == one(settings, "second night").info.run_id
+    assert child.data.metrics["accuracy"] == 0.8
+    assert child.data.params["training.learning_rate"] == "0.001"
+    assert history(settings, child.info.run_id, "training.curve.train_loss")
+    assert files(settings, child.info.run_id, "model") == {"model/model.keras", "model/training.json"}
+    came_from = {name: value for name, value in child.data.tags.items() if name.startswith("reelflow.reused")}
+    assert came_from == dict.fromkeys(
+        ("reelflow.reused.training", "reelflow.reused.evaluation"), f"night run {first.info.run_id}"
+    )
+    assert not [name for name in runs(settings)["thumbnail-gru"][0].data.tags if "reused" in name]
 
 
 def test_a_curve_is_one_point_an_epoch_however_often_it_is_logged(settings, tmp_path):

@@ -112,7 +112,7 @@ def test_apply_compiles_uploads_and_schedules(fake, command):
     assert (done.code, rows(done.out)) == (0, [["weekly", "create"]]), done.err
     assert rows(command("apply", [WEEKLY]).out) == [["weekly", "keep"]]
     data = WEEKLY | {"data": "/data/clips"}
-    assert rows(command("apply", [data]).out) == [["weekly", "replace"]]
+    assert rows(command("apply", [data]).out) == [["weekly", "upload"]]
     assert rows(command("apply", [data | {"enabled": False}]).out) == [["weekly", "disable"]]
     listed = command("list").out
     assert "weekly" in listed

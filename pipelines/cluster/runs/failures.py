@@ -1,0 +1,56 @@
+"""What failed in a run, and why.
+
+KFP 2.17's API tells which tasks failed, and no reason: `error` is empty in all recorded runs. The reason is
+what the step itself left in MLflow.
+"""
+
+from dataclasses import replace
+
+from pipelines.cluster.runs.model import ClusterRun
+from pipelines.cluster.runs.rows import first_line
+from reelflow.errors import ReelflowError
+from reelflow.settings import Settings
+
+EXIT_HANDLER = "outcome"
+
+
+def recorded_reason(settings: Settings, run_id: str) -> str:
+    """What a run's step has recorded as its failure, as `TASK: REASON`; empty if MLflow does not tell."""
+    from reelflow.tracking.records import FAILURE_TAG
+    from reelflow.tracking.tracker import RUN_TAG, Tracker
+
+    try:
+        tracker = Tracker(settings)
+        found = tracker.find({RUN_TAG: run_id})
+        return tracker.tags(found).get(FAILURE_TAG, "") if found else ""
+    except ReelflowError:
+        return ""
+
+
+def with_reason(run: ClusterRun, reason: str) -> ClusterRun:
+    """The run, with the reason at the task that recorded it."""
+    tasks = tuple(
+        replace(task, error=first_line(reason.removeprefix(f"{task.name}: ")))
+        if task.failed and not task.error and reason.startswith(f"{task.name}: ")
+        else task
+        for task in run.tasks
+    )
+    return replace(run, tasks=tasks)
+
+
+def explain_failure(run: ClusterRun, link: str) -> str:
+    """One line: what failed, why if that is known, and where more is to be found."""
+    failed = [task for task in run.tasks if task.failed]
+    failed = [task for task in failed if task.name != EXIT_HANDLER] or failed
+    names = ", ".join(task.name for task in failed)
+    if run.cancelled:
+        during = f" during {names}" if names else ""
+        return f"the run {run.id} was cancelled{during}: its tasks are at {link}"
+    if not failed:
+        why = f": {run.error}" if run.error else ""
+        return f"the run {run.id} ended as {run.state}, and no task of it failed{why}: look at {link}"
+    why = next((task.error for task in failed if task.error), run.error) or (
+        "no reason is recorded: it was killed, ran out of memory or time, or MLflow did not answer"
+    )
+    logs = f'python -m pipelines logs {run.id} "{failed[0].name}"'
+    return f"the run {run.id} failed in {names}: {why} (log: `{logs}`, or {link})"
