@@ -74,6 +74,7 @@ class FrameShard(Document):
     file: str
     sha256: Sha256
     size_bytes: int
+    index_sha256: Sha256
     clip_ids: tuple[str, ...]
 
 
@@ -96,6 +97,7 @@ class FramesReport(Report):
     shards: tuple[FrameShard, ...]
     quarantined: tuple[Rejected, ...]
     alike: tuple[Alike, ...] = Field(default=(), description="near-duplicates in different groups")
+    stored: bool = Field(default=False, description="the shards are in an object store, not beside this file")
 
 
 class Preprocessing(Document):
@@ -154,6 +156,7 @@ class FeaturesReport(Report):
     frames: int = Field(ge=1, le=1000, description="frames a clip")
     views: tuple[str, ...] = Field(default=("plain",), description="of each clip; plain comes first")
     shards: tuple[FeatureShard, ...] = Field(description="by view; each view has the same clips, in order")
+    stored: bool = Field(default=False, description="the shards are in an object store, not beside this file")
 
 
 class Predictions(Document):

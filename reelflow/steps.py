@@ -16,6 +16,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
+from reelflow.artifacts.shard_files import shard_access
 from reelflow.documents import Report
 from reelflow.errors import (
     BundleError,
@@ -162,6 +163,7 @@ def asked_for(run: Callable[..., Report], settings: Settings) -> dict[str, Any]:
     known: dict[str, Callable[[Settings], Any]] = {
         "settings": lambda found: found,
         "store": open_store,
+        "access": shard_access,
         "registry": MlflowRegistry,
     }
     return {name: known[name](settings) for name in signature(run).parameters if name in known}

@@ -1,21 +1,17 @@
 """Clips of different groups that show the same: copies in another encoding, size or brightness.
 
-A few frames of a clip, as small grey pictures, are its signature. Two clips are alike if both what stays (the
-mean over time) and what moves (the rest) agree: clips of one fixed camera agree in what stays alone.
+Two clips are alike if both what stays (the mean over time) and what moves (the rest) agree: clips of one
+fixed camera agree in what stays alone.
 """
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from reelflow.artifacts.frames import FrameStore
+from components.frames.look import read_look
 from reelflow.contracts import Alike, Clip
-from reelflow.workers.cpus import granted_cpus
 
-FRAMES, WIDTH, HEIGHT = 5, 24, 18
 SAME_SCENE, SAME_MOTION = 0.95, 0.8  # correlations; other real clips reach 0.93 and 0.56, copies 0.99
 LEAST_CONTRAST, LEAST_MOTION = 4.0, 1.0  # grey levels, root mean square; below, nothing can be told
 BLOCK = 1024
@@ -23,23 +19,19 @@ BLOCK = 1024
 Vectors = NDArray[np.float32]
 
 
-def find_alike(store: FrameStore, clips: Sequence[Clip]) -> tuple[Alike, ...]:
+def find_alike(looks: Mapping[str, str], clips: Sequence[Clip]) -> tuple[Alike, ...]:
     """Pairs of clips of different groups that look the same, in the order of the clips.
 
     Args:
-        store: the frames.
-        clips: those to compare; ones without frames are left out.
-
-    Raises:
-        BundleError: the frames are damaged.
+        looks: what clips look like, by id, as `write_look` writes it.
+        clips: those to compare; ones that are not among the looks are left out.
     """
-    known = [clip for clip in clips if clip.clip_id in store]
-    with ThreadPoolExecutor(granted_cpus()) as pool:
-        small = list(pool.map(lambda clip: _signature(store, clip.clip_id), known))
-    told = [(clip, vector) for clip, vector in zip(known, small, strict=True) if _tells(vector)]
+    known = [clip for clip in clips if clip.clip_id in looks]
+    seen = [(clip, read_look(looks[clip.clip_id]).astype(np.float32)) for clip in known]
+    told = [(clip, pictures) for clip, pictures in seen if _tells(pictures)]
     if not told:
         return ()
-    stack = np.stack([vector for _, vector in told])  # (clips, FRAMES, pixels)
+    stack = np.stack([pictures for _, pictures in told])  # (clips, FRAMES, pixels)
     pairs = _pairs(_unit(stack.mean(axis=1)), _unit(stack - stack.mean(axis=1, keepdims=True)))
     named = ((told[one][0], told[other][0]) for one, other in pairs)
     return tuple(
@@ -49,21 +41,10 @@ def find_alike(store: FrameStore, clips: Sequence[Clip]) -> tuple[Alike, ...]:
     )
 
 
-def _signature(store: FrameStore, clip_id: str) -> Vectors:
-    """Small grey pictures, `(FRAMES, pixels) float32`."""
-    rows = [_small(frame) for frame in store.each(clip_id, count=min(FRAMES, store.report.count))]
-    return np.stack([rows[place * len(rows) // FRAMES] for place in range(FRAMES)])
-
-
-def _small(frame: NDArray[np.uint8]) -> Vectors:
-    picture = Image.fromarray(frame).convert("L").resize((WIDTH, HEIGHT), Image.Resampling.BOX)
-    return np.asarray(picture, np.float32).ravel()
-
-
-def _tells(signature: Vectors) -> bool:
+def _tells(pictures: Vectors) -> bool:
     """Whether there is anything to compare: not a plain surface, not a still picture."""
-    mean = signature.mean(axis=0)
-    motion = float(np.sqrt(((signature - mean) ** 2).mean()))
+    mean = pictures.mean(axis=0)
+    motion = float(np.sqrt(((pictures - mean) ** 2).mean()))
     return float(mean.std()) >= LEAST_CONTRAST and motion >= LEAST_MOTION
 
 

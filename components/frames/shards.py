@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from components.frames.write import Finished
-from reelflow.artifacts.frames import ShardIndex, index_path
+from reelflow.artifacts.frames import index_path
 from reelflow.contracts import Clip, Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError, ParamsError
@@ -96,15 +97,54 @@ def share_shard(tar: Path, origin: FrameShardInputs, shared: SharedShards) -> No
     shared.publish(origin.key, tar.parent, _names(tar))
 
 
+def stored_shard(
+    tar: Path, clips: Sequence[Clip], origin: FrameShardInputs, shared: SharedShards
+) -> Finished | None:
+    """A shard that the store has; only its index is fetched.
+
+    Raises:
+        StorageError: the store or the disk refuses.
+    """
+    index = index_path(tar)
+    files = shared.find(origin.key, _names(tar))
+    if files is None or not shared.bring(index, files[index.name]):
+        return None
+    finished = _of_clips(tar, clips)
+    index.unlink()
+    return finished if finished and finished.shard.sha256 == files[tar.name] else None
+
+
+def move_shard(tar: Path, finished: Finished, origin: FrameShardInputs, shared: SharedShards) -> None:
+    """Move a finished shard to the store; one with quarantined clips is not for others.
+
+    Raises:
+        StorageError: the store refuses, is full or not reachable.
+    """
+    if finished.quarantined:
+        for name in _names(tar):
+            shared.put(tar.with_name(name))
+    else:
+        share_shard(tar, origin, shared)
+    for name in _names(tar):
+        tar.with_name(name).unlink()
+
+
 def whole_shard(tar: Path, clips: Sequence[Clip]) -> Finished | None:
     """A shard that an earlier attempt finished, or None."""
+    finished = _of_clips(tar, clips)
+    with suppress(FileNotFoundError):
+        return finished if finished and tar.stat().st_size == finished.shard.size_bytes else None
+    return None
+
+
+def _of_clips(tar: Path, clips: Sequence[Clip]) -> Finished | None:
+    """The shard of the index beside a tar, if it is of these clips."""
     try:
-        index = ShardIndex.read(index_path(tar))
-        found = len(index.clips) + len(index.quarantined) == len(clips)
-        found = found and index.clips.keys() <= {clip.clip_id for clip in clips}
-        return Finished.of(tar, index) if found and tar.stat().st_size == index.size_bytes else None
+        finished = Finished.of(tar)
     except (BundleError, FileNotFoundError):
         return None
+    whole = len(finished.shard.clip_ids) + len(finished.quarantined) == len(clips)
+    return finished if whole and set(finished.shard.clip_ids) <= {clip.clip_id for clip in clips} else None
 
 
 def _names(tar: Path) -> tuple[str, str]:

@@ -14,21 +14,25 @@ from reelflow.files import atomic, sha256_file, write_text
 
 @dataclass(frozen=True)
 class Finished:
-    """A complete shard: its entry in `frames.json`, and the quarantined clips."""
+    """A complete shard: its entry in `frames.json`, the quarantined clips, and what the others look like."""
 
     shard: FrameShard
     quarantined: tuple[Rejected, ...]
+    looks: dict[str, str]
 
     @classmethod
-    def of(cls, tar: Path, index: ShardIndex) -> Self:
-        """The shard of this index."""
+    def of(cls, tar: Path) -> Self:
+        """The shard of an index that has been written beside it."""
+        path = index_path(tar)
+        index = ShardIndex.read(path)
         shard = FrameShard(
             file=tar.name,
             sha256=index.sha256,
             size_bytes=index.size_bytes,
+            index_sha256=sha256_file(path),
             clip_ids=tuple(sorted(index.clips)),
         )
-        return cls(shard, index.quarantined)
+        return cls(shard, index.quarantined, {clip_id: clip.look for clip_id, clip in index.clips.items()})
 
 
 def write_shard(tar: Path, clips: Sequence[Clip], outcomes: Iterable[Extracted | ClipError]) -> Finished:
@@ -46,7 +50,12 @@ def write_shard(tar: Path, clips: Sequence[Clip], outcomes: Iterable[Extracted |
                 continue
             width, height = outcome.size
             kept[clip.clip_id] = ClipFrames(
-                start=file.tell() + BLOCK, lengths=outcome.lengths, width=width, height=height
+                start=file.tell() + BLOCK,
+                lengths=outcome.lengths,
+                width=width,
+                height=height,
+                sha256=outcome.sha256,
+                look=outcome.look,
             )
             file.write(outcome.tar)
         file.write(TAR_END)
@@ -54,4 +63,4 @@ def write_shard(tar: Path, clips: Sequence[Clip], outcomes: Iterable[Extracted |
         sha256=sha256_file(tar), size_bytes=tar.stat().st_size, clips=kept, quarantined=tuple(quarantined)
     )
     write_text(index_path(tar), index.to_json())
-    return Finished.of(tar, index)
+    return Finished.of(tar)

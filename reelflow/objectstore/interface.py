@@ -45,6 +45,9 @@ class ObjectStore(Protocol):
         An object whose content does not match `sha256` is removed, and does not exist.
         """
 
+    def read(self, name: str, start: int, size_bytes: int) -> bytes | None:
+        """A part of an object, shorter at its end; None if it does not exist. Callers check the content."""
+
     def put_new(self, name: str, path: Path) -> None:
         """Store a file, unless an object of this name exists."""
 

@@ -49,7 +49,7 @@ def write_frames(folder: Path, clips: list[Clip]) -> Path:
         for clip in part:
             frames = RandomFrames().read(clip.clip_id)
             jpegs = [_encode(frame, quality=95)[0] for frame in frames]
-            outcomes.append(Extracted.of(clip.clip_id, jpegs, (40, 30)))
+            outcomes.append(Extracted.of(clip.clip_id, jpegs, (40, 30), ""))
         shards.append(write_shard(folder / name, part, outcomes).shard)
     report = FramesReport(
         data_hash=fake_features.data_hash(clips),

@@ -61,7 +61,7 @@ def test_a_clip_more_moves_no_other_clip(clips, count):
 def test_a_shard_is_whole_when_its_index_fits(tmp_path):
     tar = tmp_path / "shard-00000-of-00001.tar"
     clips = [a_clip(1), a_clip(2)]
-    outcomes = [Extracted.of(clips[0].clip_id, (b"one", b"two"), (4, 3)), ClipError("broken")]
+    outcomes = [Extracted.of(clips[0].clip_id, (b"one", b"two"), (4, 3), ""), ClipError("broken")]
     assert whole_shard(tar, clips) is None
     finished = write_shard(tar, clips, outcomes)
     assert whole_shard(tar, clips) == finished
@@ -75,7 +75,7 @@ def test_the_index_finds_what_tar_finds(tmp_path):
     tar = tmp_path / "shard-00000-of-00001.tar"
     clips = [a_clip(1), a_clip(2)]
     jpegs = [(b"1" * 700, b"2" * 512, b"3"), (b"4" * 513, b"5" * 511, b"6" * 1024)]
-    outcomes = [Extracted.of(clip.clip_id, some, (4, 3)) for clip, some in zip(clips, jpegs, strict=True)]
+    outcomes = [Extracted.of(clip.clip_id, some, (4, 3), "") for clip, some in zip(clips, jpegs, strict=True)]
     write_shard(tar, clips, outcomes)
     index, raw = ShardIndex.read(index_path(tar)), tar.read_bytes()
     with tarfile.open(tar) as archive:
