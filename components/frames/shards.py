@@ -32,7 +32,9 @@ def assign_shards(clips: Iterable[Clip], count: int) -> dict[str, list[Clip]]:
 
 
 def part_of(shards: dict[str, list[Clip]], part: str) -> dict[str, list[Clip]]:
-    """The shards of one part, by their numbers: `2/8` is the second of eight; empty for all.
+    """The shards of one part: `2/8` is the second of eight; empty for all.
+
+    The largest shard goes first, each to the part that has the fewest bytes of video so far.
 
     Raises:
         ParamsError: invalid part.
@@ -43,12 +45,14 @@ def part_of(shards: dict[str, list[Clip]], part: str) -> dict[str, list[Clip]]:
     number, count = map(int, found.groups()) if found else (0, 0)
     if not 1 <= number <= count:
         raise ParamsError(f"part is {part!r}: expected one such as 2/8, from 1/8 to 8/8")
-    return {file: clips for file, clips in shards.items() if number_of(file) % count == number - 1}
-
-
-def number_of(file: str) -> int:
-    """The number of a shard, from its name."""
-    return int(file.split("-")[1])
+    sizes = {file: sum(clip.size_bytes for clip in clips) for file, clips in shards.items()}
+    loads, mine = [0] * count, set()
+    for file in sorted(sizes, key=lambda file: (-sizes[file], file)):
+        place = loads.index(min(loads))
+        loads[place] += sizes[file]
+        if place == number - 1:
+            mine.add(file)
+    return {file: clips for file, clips in shards.items() if file in mine}
 
 
 class FrameShardInputs(Document):

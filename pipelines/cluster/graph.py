@@ -45,7 +45,7 @@ def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = 
             code = {step: code_hash(step) for step in STEPS}
             versions = CacheVersions(code, found["Output"], found["weights"], found["teachers"])
             with dsl.If(versions.data != "", name="something is new"):
-                Graph(params, configure, cluster.fan_out, versions).unroll()
+                Graph(params, configure, cluster.parts(params.frames.shards), versions).unroll()
 
     return pipeline
 

@@ -4,9 +4,8 @@ from typing import Any
 
 from kfp import kubernetes
 
-from pipelines.cluster.config import ClusterConfig, TaskConfig
+from pipelines.cluster.config import ClusterConfig, TaskConfig, amount
 from pipelines.images import image_name, read_images, reference_of
-from pipelines.values import amount
 from reelflow.objectstore.open import NO_STORE
 from reelflow.params import Params
 
@@ -19,8 +18,8 @@ WRITABLE = (SCRATCH, "/minio", "/s3", "/gcs", "/.local", "/.cache", "/.config")
 artifacts and caches (backend/src/v2/compiler/argocompiler/container.go). Mounts merge by their path, so one
 emptyDir takes the place of all: its limit is the one number for everything that a task may write."""
 GPU = "nvidia.com/gpu"
-FOR_SHARDS = 0.5
-"""Share of a task's scratch for shards of the store; the rest is for clips, artifacts and temporary files."""
+SHARDS_SHARE = 2
+"""One part in so many of a task's scratch is for shards; the rest for clips, artifacts, temporary files."""
 
 
 class TaskConfigurator:
@@ -60,7 +59,7 @@ class TaskConfigurator:
         """Environment variables: they are not part of KFP's cache key."""
         if self._cluster.store.address != NO_STORE:
             task.set_env_variable("REELFLOW_SHARDS", "store")
-            task.set_env_variable("REELFLOW_SCRATCH_BYTES", str(int(amount(config.scratch) * FOR_SHARDS)))
+            task.set_env_variable("REELFLOW_SCRATCH_BYTES", str(int(amount(config.scratch) / SHARDS_SHARE)))
         task.set_env_variable("MLFLOW_TRACKING_URI", self._cluster.mlflow.tracking_uri)
         task.set_env_variable("REELFLOW_STORE", self._cluster.store.address)
         task.set_env_variable("REELFLOW_PATIENCE_S", str(self._cluster.patience_s))

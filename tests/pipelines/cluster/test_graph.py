@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipelines.cluster.config import Resources, Store, TaskConfig, Toleration, Volume, load_cluster
+from pipelines.cluster.config import Resources, Store, TaskConfig, Toleration, Volume, amount, load_cluster
 from pipelines.cluster.package import compile_to
 from pipelines.training import task_names
 from reelflow.errors import ParamsError
@@ -180,12 +180,28 @@ def test_frames_and_features_are_dealt_to_tasks_that_the_whole_steps_wait_for(tm
         assert {keys[f"{whole} 1/2"], keys[f"{whole} 2/2"]} <= waited
     part = package.tasks["features thumbnail 2/2"]["inputs"]["artifacts"]["frames"]
     assert part["taskOutputArtifact"]["producerTask"] == keys["frames 2/2"]
-    assert {"name": "REELFLOW_STORE", "value": store.address} in package.containers["frames 1/2"]["env"]
+    variables = {one["name"]: one["value"] for one in package.containers["frames 1/2"]["env"]}
+    assert variables["REELFLOW_STORE"] == store.address
+    assert variables["REELFLOW_SHARDS"] == "store"
+    assert 0 < int(variables["REELFLOW_SCRATCH_BYTES"]) < amount(cluster.task_config("frames").scratch)
     assert "reelflow-features@" in package.containers["features thumbnail 1/2"]["image"]
 
 
-def test_what_is_dealt_needs_a_store(tmp_path):
-    values = cluster_with_images(tmp_path).model_dump(mode="json") | {"fan_out": 2}
+@pytest.mark.parametrize(("shards", "parts"), [(1, 1), (2, 1), (8, 4), (100, 8)])
+def test_as_many_parts_as_the_shards_allow(tmp_path, shards, parts):
+    store = Store(address="s3://bucket/shards")
+    cluster = cluster_with_images(tmp_path).model_copy(update={"fan_out": "auto", "store": store})
+    assert cluster.parts(shards) == parts
+
+
+def test_without_a_store_shards_go_with_their_report(package):
+    told = {one["name"] for container in package.containers.values() for one in container["env"]}
+    assert "REELFLOW_SHARDS" not in told
+
+
+@pytest.mark.parametrize("fan_out", [2, "auto"])
+def test_what_is_dealt_needs_a_store(tmp_path, fan_out):
+    values = cluster_with_images(tmp_path).model_dump(mode="json") | {"fan_out": fan_out}
     (tmp_path / "cluster.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(ParamsError, match=r"fan_out needs a store\.address"):
         load_cluster(tmp_path / "cluster.yaml")
