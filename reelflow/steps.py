@@ -35,6 +35,7 @@ from reelflow.files import (
     replace_folder,
     write_text,
 )
+from reelflow.objectstore.meter import Meter, MeteredStore
 from reelflow.objectstore.open import open_store
 from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
@@ -83,7 +84,7 @@ def perform(
     task = settings.task or " ".join(filter(None, [step, *(options or {}).values()]))
     with watched_by(EventFile(settings.events) if settings.events else Line()):
         emit("started", task=task)
-        started = time.perf_counter()
+        started, meter = time.perf_counter(), Meter()
         try:
 
             def attempt() -> tuple[Path, bool]:
@@ -91,7 +92,7 @@ def perform(
                     # KFP's folders hold links
                     given = {name: path.resolve() for name, path in {**inputs, **further}.items()}
                     provenance = describe_step(step, params, given, options or {})
-                    return _finish(run, params, provenance, given, output, settings, reuse, seal)
+                    return _finish(run, params, provenance, given, output, settings, reuse, seal, meter)
 
             folder, reused = patiently(attempt, settings.patience_s)
             report = _report_type(run).open(folder)
@@ -109,7 +110,8 @@ def perform(
                 record_failure(settings, task, f"{type(error).__name__}: {error}")
             raise
         seconds = time.perf_counter() - started
-        emit("finished", task=task, folder=str(folder), reused=reused, seconds=seconds)
+        moved = {"read": dict(meter.read), "written": dict(meter.written)}
+        emit("finished", task=task, folder=str(folder), reused=reused, seconds=seconds, store=moved)
         return report
 
 
@@ -122,6 +124,7 @@ def _finish(
     settings: Settings,
     reuse: bool,
     seal: Callable[[Path], None],
+    meter: Meter,
 ) -> tuple[Path, bool]:
     """Finish the output; returns its folder and whether it was finished before."""
     work = settings.work
@@ -141,7 +144,7 @@ def _finish(
             partial.mkdir(parents=True, exist_ok=True)
             for leftover in partial.rglob(TEMPORARY):
                 leftover.unlink()
-            asked = asked_for(run, settings)
+            asked = asked_for(run, settings, meter)
             problem = None
             try:
                 run(params, **provenance.options, **inputs, **{name: partial}, **asked)
@@ -158,15 +161,20 @@ def _finish(
     return final, reused
 
 
-def asked_for(run: Callable[..., Report], settings: Settings) -> dict[str, Any]:
-    """Arguments of a step that come from the settings, by name."""
-    known: dict[str, Callable[[Settings], Any]] = {
-        "settings": lambda found: found,
-        "store": open_store,
-        "access": shard_access,
-        "registry": MlflowRegistry,
+def asked_for(run: Callable[..., Report], settings: Settings, meter: Meter) -> dict[str, Any]:
+    """Arguments of a step that come from the settings, by name; the meter counts what their store moves."""
+
+    def store() -> MeteredStore | None:
+        found = open_store(settings)
+        return MeteredStore(found, meter) if found else None
+
+    known: dict[str, Callable[[], Any]] = {
+        "settings": lambda: settings,
+        "store": store,
+        "access": lambda: shard_access(settings, store()),
+        "registry": lambda: MlflowRegistry(settings),
     }
-    return {name: known[name](settings) for name in signature(run).parameters if name in known}
+    return {name: known[name]() for name in signature(run).parameters if name in known}
 
 
 def _record(

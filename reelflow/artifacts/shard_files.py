@@ -15,7 +15,6 @@ from typing import Protocol, TypeVar
 from reelflow.contracts import Sha256
 from reelflow.errors import BundleError, ParamsError, StorageError
 from reelflow.objectstore.interface import ObjectStore
-from reelflow.objectstore.open import open_store
 from reelflow.objectstore.shards import file_name
 from reelflow.settings import Settings
 from reelflow.workers.scratch import Scratch
@@ -154,13 +153,16 @@ class ShardAccess:
         return StoredFiles(self.store, kind, self.scratch)
 
 
-def shard_access(settings: Settings) -> ShardAccess:
+def shard_access(settings: Settings, store: ObjectStore | None) -> ShardAccess:
     """What the settings say.
 
+    Args:
+        settings: where new shards stay, and the room for those of the store.
+        store: the one that the settings name.
+
     Raises:
-        ParamsError: they name no valid store, or none although shards are to stay in it.
+        ParamsError: shards are to stay in a store, and there is none.
     """
-    store = open_store(settings)
     if settings.shards == "store" and store is None:
         raise ParamsError("REELFLOW_SHARDS is store, and REELFLOW_STORE names none: set it, or use folder")
     scratch = Scratch(Path(tempfile.gettempdir()) / "reelflow-shards", settings.scratch_bytes)

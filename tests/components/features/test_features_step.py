@@ -21,6 +21,7 @@ from reelflow.backbones.registry import load_backbone
 from reelflow.backbones.thumbnail import SPEC, Thumbnail
 from reelflow.contracts import FeaturesReport
 from reelflow.errors import BundleError, ParamsError
+from reelflow.objectstore.open import open_store
 from reelflow.params import FeaturesParams, load_params
 from reelflow.progress import watched_by
 from reelflow.settings import Settings
@@ -163,7 +164,10 @@ def test_shards_that_stay_in_the_store_do_not_go_with_the_report(
     second = run(with_views("plain", "flip"), backbone="thumbnail", frames=frames, features=again)
     assert network.frames == 2 * 21 + 21 + 21
     assert set(first.shards) < set(second.shards)
-    here, there = FeatureStore(whole), FeatureStore(again, access=shard_access(Settings()))
+    here, there = (
+        FeatureStore(whole),
+        FeatureStore(again, access=shard_access(Settings(), open_store(Settings()))),
+    )
     for view in (0, 1):
         wanted = [view] * len(here.clip_ids)
         assert np.array_equal(here.gather(here.clip_ids, wanted), there.gather(here.clip_ids, wanted))

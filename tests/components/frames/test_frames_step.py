@@ -19,6 +19,7 @@ from reelflow.artifacts.shard_files import shard_access
 from reelflow.contracts import FramesReport
 from reelflow.errors import BundleError, DataError, ParamsError
 from reelflow.objectstore.directory import DirectoryStore
+from reelflow.objectstore.open import open_store
 from reelflow.params import FramesParams
 from reelflow.settings import Settings
 from reelflow.video.sample import uniform_indices
@@ -235,7 +236,7 @@ def stays(tmp_path, monkeypatch) -> DirectoryStore:
 
 
 def frames_of(folder: Path) -> dict[str, bytes]:
-    store = FrameStore(folder, shard_access(Settings()))
+    store = FrameStore(folder, shard_access(Settings(), open_store(Settings())))
     return {clip_id: store.read(clip_id).tobytes() for clip_id in store.clip_ids}
 
 

@@ -137,4 +137,4 @@ def test_without_the_store_the_message_names_the_setting(frames):
     with pytest.raises(StorageError, match="are in an object store: set REELFLOW_STORE"):
         FrameStore(frames.lean)
     with pytest.raises(ParamsError, match="REELFLOW_SHARDS is store, and REELFLOW_STORE names none"):
-        shard_access(Settings(store="none", shards="store"))
+        shard_access(Settings(shards="store"), None)
