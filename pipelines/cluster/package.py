@@ -12,7 +12,12 @@ from reelflow.params import Params
 
 
 def compile_to(
-    params: Params, path: Path | str, cluster: ClusterConfig | None = None, *, always: bool = True
+    params: Params,
+    path: Path | str,
+    cluster: ClusterConfig | None = None,
+    *,
+    always: bool = True,
+    cached: bool = True,
 ) -> None:
     """Write a pipeline's IR YAML, followed by its Kubernetes configuration.
 
@@ -21,11 +26,12 @@ def compile_to(
         path: of the file.
         cluster: where and how tasks run; the bare steps without.
         always: run even if a finished run has done the same work; on a cluster alone.
+        cached: whether KFP's cache may answer for tasks; on a cluster alone.
 
     Raises:
         ParamsError: an image is missing.
     """
-    pipeline = build_for_cluster(params, cluster, always=always) if cluster else build(params)
+    pipeline = build_for_cluster(params, cluster, always=always, cached=cached) if cluster else build(params)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # kfp's own
         compiler.Compiler().compile(pipeline, str(path))

@@ -114,7 +114,8 @@ class StoredFiles:
         else:
             self._store.delete(stored)
             raise BundleError(
-                f"{name} was altered in the store and is removed: run the step that wrote it again"
+                f"{name} was altered in the store and is removed: run the step that wrote it again "
+                "(on a cluster: submit --fresh)"
             )
         yield lambda offset, length: found[offset - start : offset - start + length]
 
@@ -170,4 +171,6 @@ def shard_access(settings: Settings, store: ObjectStore | None) -> ShardAccess:
 
 
 def _missing(name: str) -> BundleError:
-    return BundleError(f"the store holds no {name} any more: run the step that wrote it again")
+    return BundleError(
+        f"the store holds no {name} any more: run the step that wrote it again (on a cluster: submit --fresh)"
+    )

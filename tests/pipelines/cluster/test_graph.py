@@ -48,9 +48,9 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
     return compiled(tmp_path_factory.mktemp("package"))
 
 
-def compiled(tmp_path: Path, cluster=None, params=PARAMS, *, always: bool = False) -> Package:
+def compiled(tmp_path: Path, cluster=None, params=PARAMS, *, always=False, cached=True) -> Package:
     path = tmp_path / "package.yaml"
-    compile_to(params, path, cluster or cluster_with_images(tmp_path), always=always)
+    compile_to(params, path, cluster or cluster_with_images(tmp_path), always=always, cached=cached)
     return Package(path)
 
 
@@ -76,6 +76,11 @@ def test_the_steps_stand_between_a_check_and_an_exit_handler(package):
 def test_what_acts_on_the_world_is_never_cached_and_the_rest_is(package):
     cached = {name for name, task in package.tasks.items() if task["cachingOptions"].get("enableCache")}
     assert set(package.tasks) - cached == {"check", "outcome", "release"}
+
+
+def test_nothing_is_cached_where_a_fresh_run_is_asked_for(tmp_path):
+    package = compiled(tmp_path, cached=False)
+    assert not [name for name, task in package.tasks.items() if task["cachingOptions"].get("enableCache")]
 
 
 def test_the_version_of_the_data_is_part_of_the_cache_key(package):
