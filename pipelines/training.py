@@ -70,7 +70,7 @@ def build(params: Params, configure: ConfigureTask = unchanged) -> Any:
 
 
 @dataclass(frozen=True)
-class Versions:
+class CacheVersions:
     """What a cache must tell apart; a hash, or a task's output that holds one, or "" if there is none.
 
     Attributes:
@@ -101,7 +101,7 @@ class Graph:
     params: Params
     configure: ConfigureTask
     fan_out: int = 1
-    versions: Versions = Versions()
+    versions: CacheVersions = CacheVersions()
 
     def unroll(self) -> None:
         """Make all tasks."""

@@ -8,7 +8,7 @@ from pipelines.cluster.check import check
 from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.outcome import outcome
 from pipelines.cluster.tasks import TaskConfigurator
-from pipelines.training import DESCRIPTION, NAME, Graph, Versions
+from pipelines.training import DESCRIPTION, NAME, CacheVersions, Graph
 from reelflow.files import sha256_text
 from reelflow.params import STEPS, Params
 from reelflow.provenance.code import code_hash
@@ -43,7 +43,7 @@ def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = 
             )
             found = _configured(checked, "check", configure).outputs
             code = {step: code_hash(step) for step in STEPS}
-            versions = Versions(code, found["Output"], found["weights"], found["teachers"])
+            versions = CacheVersions(code, found["Output"], found["weights"], found["teachers"])
             with dsl.If(versions.data != "", name="something is new"):
                 Graph(params, configure, cluster.fan_out, versions).unroll()
 

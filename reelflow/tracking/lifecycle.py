@@ -39,7 +39,7 @@ WEBHOOK_RETRIES = Retry(
 )
 
 
-class Versions(NamedTuple):
+class InputVersions(NamedTuple):
     """Of what a run reads: hashes, empty for what it does not read, and all empty if it has nothing to do."""
 
     data: str
@@ -55,7 +55,7 @@ def begin(
     always: bool,
     weights: str = "",
     teachers: Sequence[str] = (),
-) -> tuple[Versions, str]:
+) -> tuple[InputVersions, str]:
     """Start a run in MLflow, unless a finished run has the same inputs.
 
     Args:
@@ -86,12 +86,12 @@ def begin(
     done = None if always else tracker.find(mark, "FINISHED")
     if done:
         tracker.log(done, tags={NOTHING_NEW + settings.run_name: DONE})
-        return Versions("", "", ""), tracker.link(done)
+        return InputVersions("", "", ""), tracker.link(done)
     run_id = tracker.parent(settings.run_name)
     tracker.check_writable(run_id)
     tracker.log(run_id, tags=mark)
     forget_failure(settings, "check")
-    return Versions(data, own, sha256_text("\n".join(given)) if given else ""), tracker.link(run_id)
+    return InputVersions(data, own, sha256_text("\n".join(given)) if given else ""), tracker.link(run_id)
 
 
 def _version(settings: Settings, source: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from reelflow.errors import DataError, TrackingError
 from reelflow.settings import Settings
-from reelflow.tracking.lifecycle import NOTHING_NEW, WORDLESS, Versions, begin, end
+from reelflow.tracking.lifecycle import NOTHING_NEW, WORDLESS, InputVersions, begin, end
 from reelflow.tracking.records import (
     DONE,
     FAILURE_TAG,
@@ -23,7 +23,7 @@ from reelflow.tracking.tracker import RUN_TAG, Tracker
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
-NOTHING = Versions("", "", "")
+NOTHING = InputVersions("", "", "")
 
 
 class Webhook:
