@@ -36,12 +36,7 @@ def ensure_version(client: KubeflowClient, pipeline: str, text: str) -> VersionR
         ApiError: the server refused or did not answer.
     """
     pipeline_id = ensure_pipeline(client, PipelineName(pipeline, pipeline))
-    name = version_name(text)
-    return client.write(
-        f"upload the version {name}",
-        lambda: _upload(client, pipeline_id, name, text),
-        lambda: _find_version(client, pipeline_id, name),
-    )
+    return _write(client, pipeline_id, version_name(text), text)
 
 
 def is_newest(client: KubeflowClient, pipeline_id: str, text: str) -> bool:
@@ -62,12 +57,7 @@ def upload_newest(client: KubeflowClient, pipeline_id: str, text: str) -> None:
     Raises:
         ApiError: the server refused or did not answer.
     """
-    name = _free_name(client, pipeline_id, version_name(text))
-    client.write(
-        f"upload the version {name}",
-        lambda: _upload(client, pipeline_id, name, text),
-        lambda: _find_version(client, pipeline_id, name),
-    )
+    _write(client, pipeline_id, _free_name(client, pipeline_id, version_name(text)), text)
 
 
 def find_pipeline(client: KubeflowClient, name: str) -> str | None:
@@ -119,6 +109,15 @@ def _find_version(client: KubeflowClient, pipeline_id: str, name: str) -> Versio
     )
     ids = (one.pipeline_version_id for one in found if one.display_name == name)
     return next((VersionReference(pipeline_id, version_id) for version_id in ids), None)
+
+
+def _write(client: KubeflowClient, pipeline_id: str, name: str, text: str) -> VersionReference:
+    """Upload a version; one of this name that a lost answer has made is taken."""
+    return client.write(
+        f"upload the version {name}",
+        lambda: _upload(client, pipeline_id, name, text),
+        lambda: _find_version(client, pipeline_id, name),
+    )
 
 
 def _upload(client: KubeflowClient, pipeline_id: str, name: str, text: str) -> VersionReference:

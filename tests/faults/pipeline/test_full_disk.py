@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from reelflow.artifacts.evaluations import read_candidates
 from reelflow.backbones.mobilenet_v2_quant import FILE
 from reelflow.edge.seal import SUMS
 from reelflow.errors import StorageError
@@ -99,9 +98,8 @@ def command_of(writer: Writer, place: Workplace, out: Path, target: Path) -> lis
     """The step's own command, on what a whole run has left, into `target`."""
     made = {path.name.rsplit("-", 1)[0]: path for path in (out / "work").glob("[!.]*-*") if path.is_dir()}
     models = {json.loads(path.read_text())["head"]: path.parent for path in out.glob("work/*/training.json")}
-    chains = [path.parent for path in out.glob("work/evaluation-*/evaluation.json")]
-    data = ("--dataset", made["dataset"])
-    frames, whole = ("--frames", made["frames"]), max(chains, key=lambda chain: len(read_candidates(chain)))
+    whole = next(out.glob("work/kfp/*/conversion/evaluations"))
+    data, frames = ("--dataset", made["dataset"]), ("--frames", made["frames"])
     inputs: Mapping[str, Arguments] = {
         "dataset": ("--source", place.folder / "recipe.yaml", "--dataset"),
         "frames": (*data, "--frames"),

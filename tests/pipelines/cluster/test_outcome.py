@@ -15,7 +15,7 @@ from reelflow.settings import Settings
 from reelflow.tracking.lifecycle import WORDLESS
 from reelflow.tracking.tracker import Tracker
 
-RECORDED = Path(__file__).parent / "recorded" / "run-failed-late.json"
+RECORDED = Path(__file__).parents[2] / "fake_kfp" / "recordings" / "06-run-failed-late.json"
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -25,7 +25,7 @@ def api(tmp_path: Path) -> Iterator[str]:
     """Answers for the run `night` as KFP 2.17.0 did for a run that failed in conversion."""
     answer = tmp_path / "api" / "apis" / "v2beta1" / "runs" / "night"
     answer.parent.mkdir(parents=True)
-    answer.write_text(RECORDED.read_text())
+    answer.write_text(json.dumps(json.loads(RECORDED.read_text())["response"]))
     handler = partial(SimpleHTTPRequestHandler, directory=tmp_path / "api")
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever).start()
@@ -51,6 +51,6 @@ def test_without_kfp_it_is_said_that_nothing_is_known(tmp_path, monkeypatch):
 
 
 def test_the_recording_names_dags_and_pods_beside_our_tasks():
-    tasks = json.loads(RECORDED.read_text())["run_details"]["task_details"]
+    tasks = json.loads(RECORDED.read_text())["response"]["run_details"]["task_details"]
     failed = {task.get("display_name") for task in tasks if task.get("state") == "FAILED"}
     assert {"conversion", "conversion(0)", "executor", "root", "exit-handler-1", "outcome"} <= failed
