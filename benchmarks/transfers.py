@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +27,7 @@ from components.features.step import run as run_features
 from components.frames.step import run as run_frames
 from components.training.step import run as run_training
 from reelflow.commandline import run_command
+from reelflow.contracts import BundleReport
 from reelflow.edge.seal import seal
 from reelflow.params import load_params
 from reelflow.settings import Settings
@@ -129,7 +130,10 @@ def measure(clips: int, place: Path, endpoint: str) -> Iterator[Moved]:
     yield task(run_training, params.training, "model", reads, features.store_written, **how)
     yield task(run_evaluation, params.evaluation, "evaluation", [*reads, "model", "baselines"])
     how = {"options": {"weights": "random", "seed": "1"}, "seal": seal}
-    yield task(run_conversion, params.conversion, "bundle", ["dataset", "frames", "evaluation"], **how)
+    reads = ["dataset", "frames", "evaluation"]
+    converted = task(run_conversion, params.conversion, "bundle", reads, **how)
+    parity = BundleReport.open(out["bundle"]).parity
+    yield replace(converted, needed=frames.store_written * parity.clips // clips)
 
 
 def table(clips: int, moved: list[Moved]) -> Iterator[str]:

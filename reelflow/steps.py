@@ -35,7 +35,7 @@ from reelflow.files import (
     replace_folder,
     write_text,
 )
-from reelflow.objectstore.meter import Meter, MeteredStore
+from reelflow.objectstore.meter import MeteredStore, TransferMeter
 from reelflow.objectstore.open import open_store
 from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
@@ -43,6 +43,7 @@ from reelflow.provenance.step import GIVEN, PROVENANCE, Provenance, describe_ste
 from reelflow.settings import Settings
 from reelflow.tracking.records import forget_failure, is_part, record_failure, record_folder, record_inputs
 from reelflow.tracking.registry import MlflowRegistry
+from reelflow.tracking.transfers import Transfer, record_transfer
 from reelflow.workers.cpus import bound_thread_pools
 from reelflow.workers.patience import patiently
 
@@ -84,7 +85,7 @@ def perform(
     task = settings.task or " ".join(filter(None, [step, *(options or {}).values()]))
     with watched_by(EventFile(settings.events) if settings.events else Line()):
         emit("started", task=task)
-        started, meter = time.perf_counter(), Meter()
+        started, meter = time.perf_counter(), TransferMeter()
         try:
 
             def attempt() -> tuple[Path, bool]:
@@ -110,8 +111,11 @@ def perform(
                 record_failure(settings, task, f"{type(error).__name__}: {error}")
             raise
         seconds = time.perf_counter() - started
-        moved = {"read": dict(meter.read), "written": dict(meter.written)}
-        emit("finished", task=task, folder=str(folder), reused=reused, seconds=seconds, store=moved)
+        moved = Transfer(read_bytes=dict(meter.read), written_bytes=dict(meter.written))
+        if settings.events is None:
+            record_transfer(settings, task, moved)
+        store = {"read": moved.read_bytes, "written": moved.written_bytes}
+        emit("finished", task=task, folder=str(folder), reused=reused, seconds=seconds, store=store)
         return report
 
 
@@ -124,7 +128,7 @@ def _finish(
     settings: Settings,
     reuse: bool,
     seal: Callable[[Path], None],
-    meter: Meter,
+    meter: TransferMeter,
 ) -> tuple[Path, bool]:
     """Finish the output; returns its folder and whether it was finished before."""
     work = settings.work
@@ -161,7 +165,7 @@ def _finish(
     return final, reused
 
 
-def asked_for(run: Callable[..., Report], settings: Settings, meter: Meter) -> dict[str, Any]:
+def asked_for(run: Callable[..., Report], settings: Settings, meter: TransferMeter) -> dict[str, Any]:
     """Arguments of a step that come from the settings, by name; the meter counts what their store moves."""
 
     def store() -> MeteredStore | None:

@@ -9,7 +9,7 @@ from reelflow.objectstore.interface import IncompleteUpload, ObjectStore, Stored
 
 
 @dataclass(frozen=True)
-class Meter:
+class TransferMeter:
     """Bytes that were read and written so far.
 
     Attributes:
@@ -24,7 +24,7 @@ class Meter:
 class MeteredStore:
     """Passes everything on to a store, and counts."""
 
-    def __init__(self, store: ObjectStore, meter: Meter) -> None:
+    def __init__(self, store: ObjectStore, meter: TransferMeter) -> None:
         self._store, self._meter = store, meter
 
     def get(self, name: str, path: Path, *, sha256: str = "") -> bool:

@@ -15,6 +15,7 @@ from pipelines.cluster.connection import (
 )
 from pipelines.console import wide_console
 from reelflow.errors import ClusterError, StepError
+from reelflow.objectstore.open import NO_STORE
 
 if TYPE_CHECKING:
     from pipelines.cluster.api.client import KubeflowClient
@@ -118,14 +119,16 @@ def _tell(
     config: "ClusterConfig", client: "KubeflowClient", run: "ClusterRun", *, as_json: bool
 ) -> "tuple[ClusterRun, str]":
     """Show a run; returns it with the reason of a failure, and what was noted about it."""
-    from pipelines.cluster.runs.failures import recorded_reason, with_reason
+    from pipelines.cluster.runs.failures import with_reason
     from pipelines.cluster.runs.orphans import explain_orphan, is_orphan
+    from pipelines.cluster.runs.records import recorded_tags, with_transfers
     from pipelines.cluster.runs.view import print_run, run_document
     from pipelines.cluster.submit import run_link
 
     link = run_link(client.host, run.id)
-    if any(task.failed and not task.error for task in run.tasks):
-        run = with_reason(run, recorded_reason(mlflow_of_runs(config), run.id))
+    if config.store.address != NO_STORE or any(task.failed and not task.error for task in run.tasks):
+        tags = recorded_tags(mlflow_of_runs(config), run.id)
+        run = with_transfers(with_reason(run, tags), tags)
     note = explain_orphan(run, link) if is_orphan(client, run) else ""
     if as_json:
         typer.echo(run_document(run, link, note), nl=False)
