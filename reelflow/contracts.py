@@ -16,6 +16,7 @@ from reelflow.documents import Document, Report
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+MAX_ALIKE = 200  # pairs of each two splits
 
 
 class Clip(Document):
@@ -96,7 +97,9 @@ class FramesReport(Report):
     jpeg_quality: int
     shards: tuple[FrameShard, ...]
     quarantined: tuple[Rejected, ...]
-    alike: tuple[Alike, ...] = Field(default=(), description="near-duplicates in different groups")
+    alike: tuple[Alike, ...] = Field(
+        default=(), description="near-duplicates in different groups; of each two splits at most `MAX_ALIKE`"
+    )
     stored: bool = Field(default=False, description="the shards are in an object store, not beside this file")
 
 

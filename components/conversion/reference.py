@@ -34,7 +34,7 @@ class Reference:
 def read_reference(candidate: Candidate) -> Reference:
     """The reference of a candidate.
 
-    By `holdout` it is the evaluation on the first `MAX_CLIPS` test clips by id: a random sample, because an id
+    By `holdout` it is the evaluation on the first `MAX_CLIPS` test clips by id, a random sample: an id
     is a hash. By other protocols the deployed model was trained on all clips: its scores of the first
     `MAX_SEEN_CLIPS`, from the training step.
 

@@ -4,13 +4,15 @@ Two clips are alike if both what stays (the mean over time) and what moves (the 
 fixed camera agree in what stays alone.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.frames.look import read_look
-from reelflow.contracts import Alike, Clip
+from reelflow.contracts import MAX_ALIKE, Alike, Clip, Split
 
 SAME_SCENE, SAME_MOTION = 0.95, 0.8  # correlations; other real clips reach 0.93 and 0.56, copies 0.99
 LEAST_CONTRAST, LEAST_MOTION = 4.0, 1.0  # grey levels, root mean square; below, nothing can be told
@@ -20,7 +22,10 @@ Vectors = NDArray[np.float32]
 
 
 def find_alike(looks: Mapping[str, str], clips: Sequence[Clip]) -> tuple[Alike, ...]:
-    """Pairs of clips of different groups that look the same, in the order of the clips.
+    """Pairs of clips of different groups that look the same, by their splits.
+
+    Of each two splits at most `MAX_ALIKE`: a few suffice to see what is wrong, and the number of pairs can
+    grow as the square of that of the clips.
 
     Args:
         looks: what clips look like, by id, as `write_look` writes it.
@@ -33,12 +38,12 @@ def find_alike(looks: Mapping[str, str], clips: Sequence[Clip]) -> tuple[Alike, 
         return ()
     stack = np.stack([pictures for _, pictures in told])  # (clips, FRAMES, pixels)
     pairs = _pairs(_unit(stack.mean(axis=1)), _unit(stack - stack.mean(axis=1, keepdims=True)))
-    named = ((told[one][0], told[other][0]) for one, other in pairs)
-    return tuple(
-        Alike(paths=(one.path, other.path), splits=(one.split, other.split))
-        for one, other in named
-        if one.group != other.group
-    )
+    found: dict[frozenset[Split], list[Alike]] = defaultdict(list)
+    for one, other in ((told[one][0], told[other][0]) for one, other in pairs):
+        kept = found[frozenset({one.split, other.split})]
+        if one.group != other.group and len(kept) < MAX_ALIKE:
+            kept.append(Alike(paths=(one.path, other.path), splits=(one.split, other.split)))
+    return tuple(chain(*found.values()))
 
 
 def _tells(pictures: Vectors) -> bool:

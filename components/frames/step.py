@@ -23,7 +23,7 @@ from components.frames.write import Finished, write_shard
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.frames import KIND
 from reelflow.artifacts.shard_files import ShardAccess
-from reelflow.contracts import Clip, DatasetReport, FramesReport
+from reelflow.contracts import MAX_ALIKE, Clip, DatasetReport, FramesReport
 from reelflow.errors import ClipError, DataError
 from reelflow.objectstore.shards import SharedShards, shared_shards
 from reelflow.params import FramesParams
@@ -100,9 +100,10 @@ def run(
 def _tell(report: FramesReport) -> None:
     if report.alike:
         first, second = report.alike[0].paths
+        least = "at least " if len(report.alike) >= MAX_ALIKE else ""
         emit(
             "notice",
-            message=f"{len(report.alike)} pair(s) of clips in different groups look the same, such "
+            message=f"{least}{len(report.alike)} pair(s) of clips in different groups look the same, such "
             f"as {first} and {second}: give them one group in groups.csv",
         )
 
