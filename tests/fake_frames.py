@@ -68,7 +68,6 @@ def write_shard(tar: Path, clips: Mapping[str, Sequence[bytes]]) -> FrameShard:
             width=width,
             height=height,
             sha256=hashlib.sha256(b"".join(jpegs)).hexdigest(),
-            look="",
         )
         content += pack(clip_id, jpegs)
     tar.write_bytes(content)

@@ -76,7 +76,7 @@ def run(
     write_head(params, candidate, bundle)
     quantization = write_backbone(params, backbone, dataset, store, bundle)
     draft = _draft(params, candidate, quantization, _clip_s(candidate, dataset))
-    reference = read_reference(candidate)
+    reference = read_reference(candidate, store.clip_ids)
     videos = find_videos(dataset, reference.clip_ids, settings)
     if not videos:
         emit("notice", message="parity is measured on stored frames: the videos are not on this machine")

@@ -1,17 +1,30 @@
-"""What a clip looks like: a few of its frames as small grey pictures."""
+"""What a clip looks like: a few of its frames as small grey pictures. `<shard>.looks.json` beside a shard."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from reelflow.documents import Document
 from reelflow.video.sample import uniform_indices
 
 FRAMES, WIDTH, HEIGHT = 5, 24, 18
 
 Grey = NDArray[np.uint8]
+
+
+class Looks(Document):
+    """The clips of a shard, by id, as `write_look` writes them."""
+
+    clips: dict[str, str]
+
+
+def looks_path(tar: Path) -> Path:
+    """Path of the looks of a shard."""
+    return tar.with_suffix(".looks.json")
 
 
 def places_of(count: int, oversample: int) -> list[int]:
@@ -33,7 +46,7 @@ def small(frame: NDArray[np.uint8]) -> Grey:
 
 
 def write_look(pictures: Sequence[Grey]) -> str:
-    """As text, for an index."""
+    """As text."""
     return b64encode(np.stack(pictures).tobytes()).decode()
 
 

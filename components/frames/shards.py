@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from components.frames.look import looks_path
 from components.frames.write import Finished
 from reelflow.artifacts.frames import index_path
 from reelflow.contracts import Clip, Sha256
@@ -104,17 +105,18 @@ def share_shard(tar: Path, origin: FrameShardInputs, shared: SharedShards) -> No
 def stored_shard(
     tar: Path, clips: Sequence[Clip], origin: FrameShardInputs, shared: SharedShards
 ) -> Finished | None:
-    """A shard that the store has; only its index is fetched.
+    """A shard that the store has; only its index and looks are fetched.
 
     Raises:
         StorageError: the store or the disk refuses.
     """
-    index = index_path(tar)
+    small = (looks_path(tar), index_path(tar))
     files = shared.find(origin.key, _names(tar))
-    if files is None or not shared.bring(index, files[index.name]):
+    if files is None or not all(shared.bring(path, files[path.name]) for path in small):
         return None
     finished = _of_clips(tar, clips)
-    index.unlink()
+    for path in small:
+        path.unlink()
     return finished if finished and finished.shard.sha256 == files[tar.name] else None
 
 
@@ -148,11 +150,12 @@ def _of_clips(tar: Path, clips: Sequence[Clip]) -> Finished | None:
     except (BundleError, FileNotFoundError):
         return None
     whole = len(finished.shard.clip_ids) + len(finished.quarantined) == len(clips)
+    whole = whole and finished.looks.keys() == set(finished.shard.clip_ids)
     return finished if whole and set(finished.shard.clip_ids) <= {clip.clip_id for clip in clips} else None
 
 
-def _names(tar: Path) -> tuple[str, str]:
-    return tar.name, index_path(tar).name
+def _names(tar: Path) -> tuple[str, str, str]:
+    return tar.name, looks_path(tar).name, index_path(tar).name
 
 
 def made_by() -> Sha256:

@@ -38,8 +38,6 @@ class ClipFrames(Document):
     height: int
     sha256: Sha256
     """Of the JPEGs, one after another."""
-    look: str
-    """What the clip looks like, for the frames step."""
 
     def places(self) -> NDArray[np.int64]:
         """Offset and length of each JPEG in the tar, `(frames, 2)`."""

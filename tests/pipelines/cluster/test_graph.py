@@ -10,7 +10,7 @@ from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipelines.cluster.config import Resources, Store, TaskConfig, Toleration, Volume, amount, load_cluster
-from pipelines.cluster.package import compile_to
+from pipelines.cluster.package import NODES_BYTES, compile_to, workflow_bytes
 from pipelines.training import task_names
 from reelflow.errors import ParamsError
 from reelflow.params import load_params
@@ -249,3 +249,33 @@ def test_network_policies_know_the_tasks_by_their_labels(package):
     assert all(covers("reelflow-tasks", found) for found in labels.values())
     web = {name for name, found in labels.items() if covers("reelflow-web", found)}
     assert web == {"outcome", "features thumbnail"}
+
+
+SHARED = {"store": Store(address="s3://bucket/shards")}
+
+
+def many(tmp_path: Path, fan_out: int) -> Package:
+    params = PARAMS.with_values(
+        features={"backbones": ["thumbnail", "mobilenet_v1_quant"], "weights": "random"},
+        training={
+            "heads": ["gru", "lstm", "transformer", "pool_mlp", "single_frame", "linear", "two_stream"]
+        },
+    )
+    cluster = cluster_with_images(tmp_path).model_copy(update={**SHARED, "fan_out": fan_out})
+    return compiled(tmp_path, cluster, params)
+
+
+def test_two_backbones_seven_heads_and_eight_parts_fit_into_one_object(tmp_path):
+    assert len(many(tmp_path, 8).tasks) == 61
+    size, tasks = workflow_bytes(tmp_path / "package.yaml")
+    assert tasks == 61
+    nodes = tasks * NODES_BYTES
+    assert size - nodes == pytest.approx(499_760, rel=0.05), "what KFP 2.17's compiler wrote, docs/scale.md"
+
+
+def test_a_workflow_that_no_cluster_can_hold_is_refused(tmp_path):
+    with pytest.raises(
+        ParamsError, match=r"157 tasks and about 1\.[5-9] MB, and Argo ends workflows of more than"
+    ):
+        many(tmp_path, 40)
+    assert not (tmp_path / "package.yaml").exists()
