@@ -15,8 +15,8 @@ from reelflow.errors import ParamsError
 from reelflow.params import Params
 
 MAX_WORKFLOW_BYTES = 1024 * 1024
-"""MAX_WORKFLOW_SIZE of Argo (workflow/packer/packer.go). The nodes of a larger one are compressed; one that is
-too large even so is ended. etcd's own limit is 1.5 MB."""
+"""MAX_WORKFLOW_SIZE of Argo (workflow/packer/packer.go). The nodes of a larger one are compressed; one that
+is too large even so is ended. etcd's own limit is 1.5 MB."""
 FIXED_BYTES, TASK_BYTES = 13_000, 1_700
 """Templates of KFP 2.17's compiler beyond the texts of the pipeline: of a workflow, and of a task."""
 NODES_BYTES = 4_000
