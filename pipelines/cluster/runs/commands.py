@@ -76,7 +76,7 @@ def logs(
     from pipelines.cluster.submit import run_link
 
     config, client = connected(cluster)
-    where = namespace or config.kfp.namespace or STANDALONE
+    where = namespace or namespace_of(config)
     print_log(get_run(client, run), " ".join(task), where, run_link(client.host, run), follow=follow)
 
 
@@ -91,6 +91,11 @@ def cancel(run: RunId, cluster: ClusterFile = DEFAULT_CLUSTER) -> None:
         say(f"the run {found.id} has already ended: {found.state}")
     else:
         say(f"the run {found.id} ends once its exit handler has run: `python -m pipelines status {found.id}`")
+
+
+def namespace_of(config: "ClusterConfig") -> str:
+    """The namespace of the pods of runs."""
+    return config.kfp.namespace or STANDALONE
 
 
 def wait_and_tell(
@@ -123,6 +128,7 @@ def _tell(
     from pipelines.cluster.runs.orphans import explain_orphan, is_orphan
     from pipelines.cluster.runs.records import recorded_tags, with_transfers
     from pipelines.cluster.runs.view import print_run, run_document
+    from pipelines.cluster.runs.waiting import with_waiting
     from pipelines.cluster.submit import run_link
 
     link = run_link(client.host, run.id)
@@ -130,10 +136,11 @@ def _tell(
         tags = recorded_tags(mlflow_of_runs(config), run.id)
         run = with_transfers(with_reason(run, tags), tags)
     note = explain_orphan(run, link) if is_orphan(client, run) else ""
+    shown, unknown = (run, "") if run.ended or note else with_waiting(run, namespace_of(config))
     if as_json:
-        typer.echo(run_document(run, link, note), nl=False)
+        typer.echo(run_document(shown, link, note or unknown), nl=False)
     else:
-        print_run(run, wide_console(), note)
+        print_run(shown, wide_console(), note or unknown)
     return run, note
 
 
