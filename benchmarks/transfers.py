@@ -35,7 +35,7 @@ from reelflow.steps import perform
 
 SIZES = (100, 1000, 10_000)
 RECIPE = ROOT / "components" / "dataset" / "embedded.yaml"
-BACKBONE, HEAD = "thumbnail", "segment_linear"
+BACKBONE = "thumbnail"
 CLIPS_A_GROUP = 12
 FRAMES_A_SHARD = 128  # clips
 BUCKET = "shards"
@@ -64,6 +64,7 @@ class Moved:
 
 def main(
     clips: Annotated[list[int] | None, typer.Option(help="Numbers of clips.")] = None,
+    head: Annotated[str, typer.Option(help="The head that is trained.")] = "gru",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Count for several numbers of clips and print tables."""
@@ -75,14 +76,16 @@ def main(
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
             with rclone_s3(place / "server", BUCKET) as endpoint:
-                found[count] = list(measure(count, place, endpoint))
+                found[count] = list(measure(count, head, place, endpoint))
         if not as_json:
             print("\n".join(table(count, found[count])), flush=True)
+    if len(found) > 1 and not as_json:
+        print("\n" + growth(found))
     if as_json:
         print(json.dumps({count: [asdict(one) for one in moved] for count, moved in found.items()}, indent=2))
 
 
-def measure(clips: int, place: Path, endpoint: str) -> Iterator[Moved]:
+def measure(clips: int, head: str, place: Path, endpoint: str) -> Iterator[Moved]:
     """Run the steps for about so many clips."""
     events = place / "events.jsonl"
     settings = Settings().model_copy(
@@ -92,7 +95,7 @@ def measure(clips: int, place: Path, endpoint: str) -> Iterator[Moved]:
         dataset={"source": str(_recipe(clips, place))},
         frames={"shards": max(1, clips // FRAMES_A_SHARD)},
         features={"backbones": [BACKBONE], "networks": {}, "views": ["plain"]},
-        training={"heads": [HEAD]},
+        training={"heads": [head]},
         evaluation={"protocol": "holdout"},
     )
     out = {name: place / "out" / name for name in ("dataset", "frames", "features", "baselines")}
@@ -125,7 +128,7 @@ def measure(clips: int, place: Path, endpoint: str) -> Iterator[Moved]:
     yield features
     how = {"options": protocol}
     yield task(run_baselines, params.baselines, "baselines", reads, frames.store_written, **how)
-    how = {"options": {"head": HEAD, **protocol}}
+    how = {"options": {"head": head, **protocol}}
     reads = ["dataset", "features"]
     yield task(run_training, params.training, "model", reads, features.store_written, **how)
     yield task(run_evaluation, params.evaluation, "evaluation", [*reads, "model", "baselines"])
@@ -146,6 +149,14 @@ def table(clips: int, moved: list[Moved]) -> Iterator[str]:
     written = sum(one.kfp_written for one in moved)
     read = sum(one.kfp_read for one in moved)
     yield f"\nthrough KFP: {written / clips:.0f} bytes a clip are written, {read / clips:.0f} are read"
+
+
+def growth(found: dict[int, list[Moved]]) -> str:
+    """What one clip more costs, between the fewest clips and the most: models and pictures do not count."""
+    fewest, most = min(found), max(found)
+    written = {count: sum(one.kfp_written for one in found[count]) for count in (fewest, most)}
+    each = (written[most] - written[fewest]) / (most - fewest)
+    return f"through KFP, each clip more than {fewest} writes {each:.0f} bytes"
 
 
 def _recipe(clips: int, place: Path) -> Path:
