@@ -10,6 +10,9 @@ UNSURE = "unsure"
 """State of an event while no score is high enough for an answer; no class may have this name."""
 
 
+StateName = Literal["connected", "lost", "ended"]
+
+
 class Event(Document):
     """One message of an event. Messages of one event have one id and come in order: start, update, end.
 
@@ -40,7 +43,7 @@ class SourceState(Document):
 
     kind: Literal["source"] = "source"
     camera: str
-    state: Literal["connected", "lost", "ended"]
+    state: StateName
     told_at: str = Field(description="ISO 8601, UTC")
     reason: str = Field(default="", description="why it was lost, without credentials")
     frames: int = Field(ge=0, description="that were looked at so far")
@@ -48,7 +51,7 @@ class SourceState(Document):
     reconnects: int = Field(ge=0)
 
 
-class Reading(Document):
+class WindowAnswer(Document):
     """The answer of one window."""
 
     kind: Literal["answer"] = "answer"
@@ -63,4 +66,4 @@ class Reading(Document):
     dropped: int = Field(ge=0, description="frames, so far")
 
 
-Message = Event | SourceState | Reading
+Message = Event | SourceState | WindowAnswer
