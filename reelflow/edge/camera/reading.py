@@ -27,6 +27,8 @@ from reelflow.video.formats import FORMATS
 from reelflow.video.stream import Moments
 
 ALIVE_S = 0.5
+UNSTAMPED = {"mpjpeg", "mjpeg", "jpeg_pipe"}
+"""Pictures without times, at any rate: a live one is shown when it arrives."""
 NETWORK = {"max_pixels": str(MAX_PIXELS), "fflags": "-genpts"}
 KINDS: dict[str, tuple[str | None, dict[str, str]]] = {
     "file": (None, OPTIONS),
@@ -95,9 +97,12 @@ def looks(
 ) -> Iterator[tuple[Header, Image | None]]:
     """The frames to look at, as `FrameStream` chooses them, and signs of life between them."""
     clock, pace, part = Clock(video), Pace(), _Part(interval_s)
-    told_s = time.monotonic()
+    arrives = live and container.format.name in UNSTAMPED
+    told_s = began_s = time.monotonic()
     for frame in decoded(container, video):
         now_s, time_s = time.monotonic(), float(clock.tell(frame))
+        if arrives:
+            time_s = now_s - began_s
         taken_s, begins = pace.tell(time_s, now_s) if live else (now_s, False)
         found = None if begins else part.shown_until(time_s, clock.count)
         if begins:
@@ -110,7 +115,8 @@ def looks(
         else:
             continue
         told_s = now_s
-    if found := part.shown_until(float(clock.end_s), clock.count, at_least_one=True):
+    end_s = time.monotonic() - began_s if arrives else float(clock.end_s)
+    if found := part.shown_until(end_s, clock.count, at_least_one=True):
         yield found
 
 
