@@ -1,7 +1,6 @@
 """The command of the device, `reelflow`: it imports little before it knows its subcommand."""
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +8,10 @@ import typer
 
 from reelflow import __version__
 from reelflow.commandline import printable, run_command
+from reelflow.edge.commands.benchmark import benchmark
+from reelflow.edge.commands.info import info
+from reelflow.edge.commands.options import DEFAULT_THREADS, BundleFolder, Threads
+from reelflow.edge.commands.watch import watch
 from reelflow.errors import ClipError, ParamsError, disk_errors
 from reelflow.workers.stderr import silenced_stderr
 
@@ -22,7 +25,6 @@ EXIT_CODES = (
     "Exit codes: 0 success; 2 a wrong command line; 3 a clip cannot be decoded, the others are "
     "classified; 5 the bundle is damaged, or not trusted on this device; 6 a file cannot be written."
 )
-DEFAULT_THREADS = min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
 
 app = typer.Typer(
     help="Classify video clips on this device.",
@@ -32,8 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder with a bundle.json in it.")]
-Threads = Annotated[int, typer.Option(min=1, max=256, help="Threads that LiteRT computes with.")]
+for _command in (watch, info, benchmark):
+    app.command(epilog=EXIT_CODES)(_command)
 
 
 def main() -> None:
@@ -118,55 +120,6 @@ def timeline(
             answer = _answer(segment.best_guess, segment.score, rejected=segment.label is None)
             typer.echo(f"{segment.start_s:9.2f} s {segment.end_s:9.2f} s  {answer}")
     _write_timeline(found, out or [])
-
-
-@app.command(epilog=EXIT_CODES)
-def watch(
-    bundle: BundleFolder,
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A file, /dev/videoN, rtsp:// or http(s)://.")
-    ],
-    hop: Annotated[float, typer.Option(min=0.01, max=3600, help="Seconds between two answers.")] = 1.0,
-    on: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Score that starts an event; by default the bundle's.")
-    ] = None,
-    off: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Score that ends it; by default 0.8 of --on.")
-    ] = None,
-    least: Annotated[
-        float, typer.Option(min=0, max=86400, help="Seconds that a state must hold to become an event.")
-    ] = 1.0,
-    update: Annotated[
-        float, typer.Option(min=0.1, max=86400, help="Seconds between two messages of one event.")
-    ] = 10.0,
-    timeout: Annotated[
-        float, typer.Option(min=0.5, max=3600, help="Seconds of silence after which the source is reopened.")
-    ] = 10.0,
-    window: Annotated[
-        float | None,
-        typer.Option(min=0.1, max=3600, help="Seconds; by default the duration of the training clips."),
-    ] = None,
-    sink: Annotated[
-        list[str] | None,
-        typer.Option(help="Where events go too: file:PATH, http(s)://, mqtt(s)://; may be repeated."),
-    ] = None,
-    spool: Annotated[
-        Path | None, typer.Option(help="Folder where events wait for sinks that are away.")
-    ] = None,
-    answers: Annotated[
-        bool, typer.Option("--answers", help="Every answer on stdout, not events alone.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout, on a terminal too.")] = False,
-    threads: Threads = DEFAULT_THREADS,
-) -> None:
-    """Watch a camera: events with a start and an end, until the source or the service ends."""
-    from reelflow.edge.watch.service import watch_source
-    from reelflow.edge.watch.watcher import WatchOptions
-
-    options = WatchOptions(hop, timeout, window, on, off, least, update)
-    watch_source(
-        bundle, source, options, sink or [], spool, answers=answers, as_json=as_json, threads=threads
-    )
 
 
 @app.command(epilog=EXIT_CODES)
