@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 VERSION = 1
 CHECKPOINT_PAGES = 200
+CACHE_KIB = 256
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """SQLITE_ERROR: it is a database, with other tables."""
@@ -45,6 +46,7 @@ class SpoolFile:
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         (health,) = self._db.execute("PRAGMA quick_check(1)").fetchone()

@@ -147,14 +147,7 @@ class MqttSink:
         with self._acknowledged:
             return self._acknowledged.wait_for(lambda: mid in self._acks, timeout_s)
 
-    def _on_connect(
-        self,
-        client: "Client",
-        _data: object,
-        _flags: "ConnectFlags",
-        reason: "ReasonCode",
-        _properties: object,
-    ) -> None:
+    def _on_connect(self, client: "Client", _1: object, _2: object, reason: "ReasonCode", _3: object) -> None:
         if reason.is_failure:
             self._refusals += 1
             self._refusal = f"the broker refused the connection: {reason}"
@@ -171,14 +164,7 @@ class MqttSink:
         self._refusals += 1
         self._refusal = "the broker cannot be reached"
 
-    def _on_disconnect(
-        self,
-        _client: "Client",
-        _data: object,
-        _flags: "DisconnectFlags",
-        _reason: object,
-        _properties: object,
-    ) -> None:
+    def _on_disconnect(self, *_details: object) -> None:
         self._online = False
 
     def _on_publish(self, _1: object, _2: object, mid: int, *_details: object) -> None:

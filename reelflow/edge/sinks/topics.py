@@ -1,8 +1,8 @@
 """Topics of MQTT, and what Home Assistant is told of them.
 
 Fields as in https://www.home-assistant.io/integrations/sensor.mqtt/; topic and `origin` as in
-https://www.home-assistant.io/integrations/mqtt/#discovery-messages: an id holds letters, digits, _ and - only,
-and fields that an older version does not know are ignored.
+https://www.home-assistant.io/integrations/mqtt/#discovery-messages: an id holds letters, digits, _ and -,
+nothing else, and fields that an older version does not know are ignored.
 """
 
 import hashlib
