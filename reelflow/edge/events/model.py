@@ -67,3 +67,5 @@ class WindowAnswer(Document):
 
 
 Message = Event | SourceState | WindowAnswer
+
+Reading = WindowAnswer

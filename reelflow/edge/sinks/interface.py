@@ -14,7 +14,7 @@ class Sink(Protocol):
     def send(self, message: Message) -> None:
         """Take a message; what the sink does not tell is ignored."""
 
-    def close(self, timeout_s: float, /) -> None:
+    def close(self, timeout_s: float) -> None:
         """Deliver what can be delivered in this time, keep the rest for the next start, and end."""
 
     @property

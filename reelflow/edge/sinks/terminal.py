@@ -26,7 +26,7 @@ class TerminalLine:
             self._stream.write(CLEAR + printable(_told(message)) + "\n")
         self._stream.flush()
 
-    def close(self, _timeout_s: float, /) -> None:
+    def close(self, timeout_s: float) -> None:  # noqa: ARG002
         """Leave the line."""
         self._stream.write("\n")
         self._stream.flush()

@@ -37,7 +37,7 @@ class Kept:
     def send(self, message: Message) -> None:
         self.messages.append(message)
 
-    def close(self, timeout_s: float, /) -> None:
+    def close(self, timeout_s: float) -> None:
         self.closed = True
 
     def answers(self) -> list[WindowAnswer]:
