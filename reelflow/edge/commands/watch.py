@@ -11,7 +11,7 @@ from reelflow.edge.commands.options import DEFAULT_THREADS, BundleFolder, Thread
 def watch(
     bundle: BundleFolder,
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A file, /dev/videoN, rtsp:// or http(s)://.")
+        str, typer.Argument(metavar="SOURCE", help="A file, /dev/videoN, rtsp://, http(s):// or env:NAME.")
     ],
     hop: Annotated[float, typer.Option(min=0.01, max=3600, help="Seconds between two answers.")] = 1.0,
     on: Annotated[
@@ -32,7 +32,9 @@ def watch(
     window: Window = None,
     sink: Annotated[
         list[str] | None,
-        typer.Option(help="Where events go too: file:PATH, http(s)://, mqtt(s)://; may be repeated."),
+        typer.Option(
+            help="Where events go too: file:PATH, http(s)://, mqtt(s)://, env:NAME; may be repeated."
+        ),
     ] = None,
     spool: Annotated[
         Path | None, typer.Option(help="Folder where events wait for sinks that are away.")

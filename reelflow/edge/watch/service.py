@@ -34,9 +34,9 @@ def watch_source(
 
     Args:
         bundle: its folder, or a link to it.
-        address: of the source.
+        address: of the source, or `env:NAME`.
         options: how it is watched.
-        sinks: addresses of sinks beside standard output.
+        sinks: addresses of sinks beside standard output, or `env:NAME`.
         spool: where events wait; by default the service's state folder.
         answers: write every answer to standard output.
         as_json: JSON lines on a terminal too.
@@ -49,11 +49,11 @@ def watch_source(
     """
     if options.on is not None and options.off is not None and options.off > options.on:
         raise ParamsError(f"--off {options.off:g} is above --on {options.on:g}: an event would never hold")
-    source = parse_source(address)
+    source = parse_source(_given(address))
     with silenced_stderr():
         fresh = FreshBundle(bundle, threads)
     opened = [_standard_output(answers, as_json=as_json)]
-    opened += [open_sink(one, spool or _state_folder(), source.shown) for one in sinks]
+    opened += [open_sink(_given(one), spool or _state_folder(), source.shown) for one in sinks]
     watcher = Watcher(fresh, source, opened, options, _say)
     before = {number: signal.signal(number, lambda *_: watcher.stop()) for number in ENDING}
     try:
@@ -64,6 +64,20 @@ def watch_source(
     for sink in opened:
         if sink.lost or sink.failures:
             _say(f"{sink.name}: {sink.failures} attempts failed, {sink.lost} messages are lost")
+
+
+def _given(address: str) -> str:
+    """An address; `env:NAME` keeps it, and its password, out of the command line.
+
+    Raises:
+        ParamsError: there is no such variable.
+    """
+    form, _, name = address.partition(":")
+    if form != "env":
+        return address
+    if not os.environ.get(name):
+        raise ParamsError(f"env:{printable(name)} names a variable that is not set, or empty: set it")
+    return os.environ[name]
 
 
 def _standard_output(answers: bool, *, as_json: bool) -> Sink:

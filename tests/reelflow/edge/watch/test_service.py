@@ -124,6 +124,7 @@ def test_no_process_is_left_behind_when_the_service_is_killed(bundle):
         (("nothing.mp4",), "is not a file", 2),
         (("rtsp://u:s3cret@/x",), "names no host", 2),
         (("/dev/video99", "--on", "0.5", "--off", "0.6"), "--off 0.6 is above --on 0.5", 2),
+        (("env:NO_SUCH_VARIABLE",), "env:NO_SUCH_VARIABLE names a variable that is not set", 2),
         (("/dev/video99", "--sink", "ftp://u:s3cret@x/"), "expected", 2),
     ],
 )
@@ -133,6 +134,13 @@ def test_a_wrong_command_line_is_told(bundle, arguments, told, code):
     assert told in done.stderr
     assert "s3cret" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_address_may_come_from_the_environment(bundle, tmp_path):
+    video = write_video(tmp_path / "noise.mp4", frames=20, seed=1)
+    with service(bundle, "env:CAMERA", *QUICK, CAMERA=str(video)) as process:
+        assert line_of(process, state="ended")["camera"] == str(video)
+        assert process.wait(LONG_S) == 0
 
 
 def test_events_go_to_a_file_too(bundle, tmp_path):
