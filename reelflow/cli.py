@@ -69,18 +69,14 @@ def classify(
 
     If the score is too low for an answer, the line says unsure and names the best guess.
     """
-    from reelflow.edge.classifier import Classifier
+    from reelflow.edge.many import classify_all
 
-    checked = _open(bundle)
-    with silenced_stderr():
-        classifier = Classifier(checked, threads=threads)
     failed = False
-    for clip in clips:
-        try:
-            found = classifier.classify(Path(clip))
-        except ClipError as error:
+    outcomes = classify_all(_open(bundle), list(map(Path, clips)), cpus=DEFAULT_THREADS, threads=threads)
+    for clip, found in zip(clips, outcomes, strict=True):
+        if isinstance(found, ClipError):
             failed = True
-            typer.echo(f"error: {printable(clip)}: {error}", err=True)
+            typer.echo(f"error: {printable(clip)}: {found}", err=True)
         else:
             typer.echo(_json_line(clip, found) if as_json else _text_line(clip, found))
     if failed:
