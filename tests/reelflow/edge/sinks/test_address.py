@@ -35,6 +35,7 @@ def test_an_address_is_taken_apart(text: str, shown: str, user: str | None, pass
         "http:user:secret@host",
         "ftp://user:secret@host/secret",
         "secret@host",
+        "http://secret@" + "h" * 70 + "/",
         "http:///user:secret@host",
     ],
 )

@@ -61,7 +61,7 @@ def test_a_reader_that_goes_away_is_counted_and_nothing_is_printed():
 
 def test_the_end_of_a_pipe_is_the_end():
     reading_end, writing_end = os.pipe()
-    with open(writing_end, "wb") as stream:
+    with os.fdopen(writing_end, "wb") as stream:
         writer = LineWriter(stream)
         os.close(reading_end)
         with pytest.raises(GoneError, match="went away"):
@@ -69,9 +69,8 @@ def test_the_end_of_a_pipe_is_the_end():
 
 
 def test_a_full_disk_behind_the_stream_is_a_failure_that_may_pass():
-    with open("/dev/full", "wb") as stream:
-        with pytest.raises(UndeliveredError, match="No space left"):
-            LineWriter(stream).deliver("{}")
+    with Path("/dev/full").open("wb") as stream, pytest.raises(UndeliveredError, match="No space left"):
+        LineWriter(stream).deliver("{}")
 
 
 def test_a_line_that_was_written_in_part_is_continued(tmp_path: Path, monkeypatch):
@@ -100,6 +99,6 @@ def test_a_pipe_that_does_not_block_and_is_full_is_waited_for():
     body = "x" * 200_000
     reader = subprocess.Popen(["wc", "-c"], stdin=reading_end, stdout=subprocess.PIPE, text=True)
     os.close(reading_end)
-    with open(writing_end, "wb") as stream:
+    with os.fdopen(writing_end, "wb") as stream:
         LineWriter(stream).deliver(body)
     assert reader.communicate(timeout=LONG_S)[0].strip() == "200001"

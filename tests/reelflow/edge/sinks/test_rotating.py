@@ -21,7 +21,11 @@ def test_files_are_rotated_by_size_and_the_oldest_go(tmp_path: Path):
     for number in range(10, 32):
         file.deliver(f"line {number}")  # 8 bytes with its end: 3 a file
     file.close()
-    assert sorted(found.name for found in path.parent.iterdir()) == [path.name, f"{path.name}.1", f"{path.name}.2"]
+    assert sorted(found.name for found in path.parent.iterdir()) == [
+        path.name,
+        f"{path.name}.1",
+        f"{path.name}.2",
+    ]
     kept = lines_of(path.with_name(f"{path.name}.2"), path.with_name(f"{path.name}.1"), path)
     assert kept == [f"line {number}" for number in range(25, 32)]
     assert all(found.stat().st_size <= 30 for found in path.parent.iterdir())

@@ -226,7 +226,9 @@ print(lost, waiting)
 
 
 def test_a_full_disk_costs_the_oldest_that_memory_cannot_hold(path: Path):
-    done = subprocess.run([sys.executable, "-c", FULL_DISK, path], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, path], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     lost, waiting = map(int, done.stdout.split())
     spool = Spool(path)

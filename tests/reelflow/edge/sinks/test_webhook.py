@@ -4,8 +4,6 @@ import base64
 import json
 import socket
 import ssl
-import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from reelflow.edge.sinks.delivery import RefusedError, UndeliveredError
 from reelflow.edge.sinks.open import open_sink
 from reelflow.edge.sinks.spooled import encoded
 from reelflow.edge.sinks.webhook import Webhook, idempotency_key
+from tests.certificates import certificate_in
 from tests.sink_messages import event, reading, source, wait_for
 from tests.webhook_server import WebhookServer, serving
 
@@ -31,7 +30,9 @@ def server() -> Iterator[WebhookServer]:
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch):
-    monkeypatch.setattr(delivery.Deliverer.__init__, "__kwdefaults__", {"first_wait_s": 0.01, "longest_wait_s": 0.02})
+    monkeypatch.setattr(
+        delivery.Deliverer.__init__, "__kwdefaults__", {"first_wait_s": 0.01, "longest_wait_s": 0.02}
+    )
 
 
 def test_events_and_states_arrive_in_order_and_answers_do_not(server: WebhookServer, tmp_path: Path):
@@ -131,7 +132,9 @@ def test_neither_path_nor_query_is_shown(tmp_path: Path):
 
 def test_updates_of_an_event_have_keys_of_their_own():
     first, second = event(1, "update"), event(1, "update").model_copy(update={"score": 0.1})
-    keys = {idempotency_key(encoded(message)) for message in (first, second, event(1, "end"), source(), event(2))}
+    keys = {
+        idempotency_key(encoded(message)) for message in (first, second, event(1, "end"), source(), event(2))
+    }
     assert len(keys) == 5
     assert idempotency_key(encoded(first)) == idempotency_key(encoded(first))
     assert idempotency_key(encoded(first)).startswith("e-1-update-")
@@ -139,31 +142,15 @@ def test_updates_of_an_event_have_keys_of_their_own():
     assert idempotency_key(encoded(strange)).isprintable()
 
 
-def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path):
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
+def test_a_certificate_must_be_known(server: WebhookServer, tmp_path: Path, monkeypatch):
+    certificate, key = certificate_in(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    received: list[bytes] = []
-
-    def serve(listener: socket.socket) -> None:
-        plain, _ = listener.accept()
-        with plain:
-            try:
-                with context.wrap_socket(plain, server_side=True) as connection:
-                    received.append(connection.recv(1000))
-            except OSError:
-                return
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,))
-        thread.start()
-        address = parse_address(f"https://u:pw@localhost:{listener.getsockname()[1]}/")
-        with pytest.raises(UndeliveredError, match="certificate"):
-            Webhook(address).deliver(BODY)
-        thread.join()
-    assert not any(received)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    address = parse_address(server.address.replace("http://127.0.0.1", "https://u:pw@localhost"))
+    with pytest.raises(UndeliveredError, match="certificate"):
+        Webhook(address).deliver(BODY)
+    assert not server.requests
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    Webhook(address).deliver(BODY)
+    assert server.taken == [BODY]
