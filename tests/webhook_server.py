@@ -12,7 +12,8 @@ class WebhookServer(ThreadingHTTPServer):
     """Keeps the bodies that it said 200 to, and all requests.
 
     Attributes:
-        plan: what the next requests get: a status, seconds to stall, `cut` or `noise`; then 200.
+        plan: what the next requests get: a status, seconds to stall, `hold`, `cut` or `noise`; then 200.
+        free: ends what is held.
         path: that is right; all others get 404.
         authorization: that is right; none takes all.
     """
@@ -21,6 +22,7 @@ class WebhookServer(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.free = threading.Event()
         self.plan: list[int | float | str] = []
         self.path, self.authorization = "/hook?a=b%20c", None
         self.taken: list[str] = []
@@ -48,6 +50,9 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(step, float):
             time.sleep(step)
             return
+        if step == "hold":
+            server.free.wait(60)
+            step = 200
         if step in ("cut", "noise"):
             self.wfile.write(b"HTTP/1.1 2" if step == "cut" else b"\0\1\2 this is no HTTP\r\n\r\n")
             return

@@ -108,9 +108,13 @@ def code_of(error: sqlite3.Error) -> int:
 def set_aside(path: Path) -> None:
     """Rename a file that cannot be used to NAME.damaged; an older one of this name is replaced.
 
+    Its log goes first: sqlite would apply one that is left alone to the next file.
+
     Raises:
         OSError: the folder cannot be written.
     """
-    path.replace(path.with_name(f"{path.name}.damaged"))
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    for suffix in ("-wal", ""):
+        found, target = (path.with_name(f"{path.name}{kind}{suffix}") for kind in ("", ".damaged"))
+        target.unlink(missing_ok=True)
+        if found.exists():
+            found.replace(target)

@@ -1,6 +1,5 @@
 """What can be said on the command line."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -52,10 +51,3 @@ def test_the_same_address_twice_is_refused(tmp_path: Path):
     other = open_sink("http://u:p@127.0.0.1:1/", tmp_path, "yard")
     for opened in (sink, other):
         opened.close(5)
-
-
-def test_nothing_else_is_imported_for_the_simple_sinks():
-    probe = "print([name for name in ('paho', 'requests') if name in sys.modules])"
-    code = f"import sys, reelflow.edge.sinks.open; {probe}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"

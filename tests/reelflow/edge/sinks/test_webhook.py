@@ -62,6 +62,17 @@ def test_all_kinds_of_failures_pass(server: WebhookServer, tmp_path: Path):
     assert keys[8] != keys[0]
 
 
+def test_a_message_is_taken_while_the_server_stalls(server: WebhookServer, tmp_path: Path):
+    server.plan = ["hold"]
+    sink = open_sink(server.address, tmp_path, "porch")
+    for number in range(100):
+        sink.send(event(number))
+    assert (server.taken, sink.waiting) == ([], 100)
+    server.free.set()
+    sink.close(20)
+    assert len(server.taken) == 100
+
+
 def test_a_server_that_stalls_is_given_up_in_time(server: WebhookServer):
     server.plan = [2.0]
     with pytest.raises(UndeliveredError, match="no answer in time"):
