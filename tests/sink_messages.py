@@ -12,10 +12,19 @@ LONG_S = 20.0
 def event(number: int = 0, phase: str = "start", camera: str = "porch") -> Event:
     return Event.model_validate(
         {
-            "id": f"e-{number}", "phase": phase, "camera": camera, "bundle": "b", "label": "walk", "score": 0.9,
-            "best_score": 0.9, "began_at": NOW, "told_at": NOW, "duration_s": 1.0, "age_s": 0.1,
+            "id": f"e-{number}",
+            "phase": phase,
+            "camera": camera,
+            "bundle": "b",
+            "label": "walk",
+            "score": 0.9,
+            "best_score": 0.9,
+            "began_at": NOW,
+            "told_at": NOW,
+            "duration_s": 1.0,
+            "age_s": 0.1,
         }
-    )  # fmt: skip
+    )
 
 
 def source(state: str = "lost") -> SourceState:
@@ -26,9 +35,16 @@ def source(state: str = "lost") -> SourceState:
 
 def reading(label: str | None = "walk") -> Reading:
     return Reading(
-        camera="porch", time_s=1.0, told_at=NOW, label=label, best_guess="walk", score=0.5, scores={"walk": 0.5},
-        age_s=0.1, dropped=0,
-    )  # fmt: skip
+        camera="porch",
+        time_s=1.0,
+        told_at=NOW,
+        label=label,
+        best_guess="walk",
+        score=0.5,
+        scores={"walk": 0.5},
+        age_s=0.1,
+        dropped=0,
+    )
 
 
 def wait_for(condition: Callable[[], object], timeout_s: float = LONG_S) -> None:

@@ -62,6 +62,7 @@ def _split(address: str) -> tuple[SplitResult | None, int | None]:
     try:
         parts = urlsplit(address)
         port = parts.port
+        (parts.hostname or "").encode("idna")  # as the socket will
     except ValueError:  # its text may show the password
         return None, None
     return parts, port

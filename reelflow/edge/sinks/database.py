@@ -24,7 +24,7 @@ TABLES = (
 )
 
 
-class Counts(NamedTuple):
+class SpoolCounts(NamedTuple):
     """What is remembered over restarts."""
 
     lost: int = 0
@@ -57,9 +57,9 @@ class SpoolFile:
         self.counts()
         self.sizes()
 
-    def counts(self) -> Counts:
+    def counts(self) -> SpoolCounts:
         """The counts, as last written."""
-        return Counts(**dict(self._db.execute("SELECT name, value FROM counts")))
+        return SpoolCounts(**dict(self._db.execute("SELECT name, value FROM counts")))
 
     def sizes(self) -> list[tuple[int, int]]:
         """Id and length of every message, in order."""
@@ -70,7 +70,7 @@ class SpoolFile:
         row = self._db.execute("SELECT body FROM messages WHERE id = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
-    def write(self, added: Iterable[tuple[int, str]], removed: Iterable[int], counts: Counts) -> None:
+    def write(self, added: Iterable[tuple[int, str]], removed: Iterable[int], counts: SpoolCounts) -> None:
         """Change all, or nothing."""
         self._in_one(
             [("INSERT INTO messages VALUES (?, ?)", row) for row in added]
@@ -108,9 +108,13 @@ def code_of(error: sqlite3.Error) -> int:
 def set_aside(path: Path) -> None:
     """Rename a file that cannot be used to NAME.damaged; an older one of this name is replaced.
 
+    Its log goes first: sqlite would apply one that is left alone to the next file.
+
     Raises:
         OSError: the folder cannot be written.
     """
-    path.replace(path.with_name(f"{path.name}.damaged"))
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    for suffix in ("-wal", ""):
+        found, target = (path.with_name(f"{path.name}{kind}{suffix}") for kind in ("", ".damaged"))
+        target.unlink(missing_ok=True)
+        if found.exists():
+            found.replace(target)

@@ -5,6 +5,7 @@ import select
 from typing import BinaryIO, TextIO
 
 from reelflow.edge.sinks.delivery import GoneError, UndeliveredError
+from reelflow.errors import ParamsError
 
 
 class LineWriter:
@@ -13,9 +14,21 @@ class LineWriter:
     Nothing goes through the stream's buffer, which Python would fail to flush at exit without a reader.
     """
 
-    def __init__(self, stream: BinaryIO | TextIO) -> None:
-        stream.flush()
-        self._fd = stream.fileno()
+    def __init__(self, stream: BinaryIO | TextIO | None) -> None:
+        """Take a stream; Python has none where standard output is closed.
+
+        Raises:
+            ParamsError: it is closed, or has no file descriptor.
+        """
+        try:
+            if stream is None:
+                raise ValueError("closed")
+            stream.flush()
+            self._fd = stream.fileno()
+        except (OSError, ValueError) as error:
+            raise ParamsError(
+                f"lines cannot be written to this stream ({error}): open or redirect it"
+            ) from error
         self._rest = b""
 
     def deliver(self, body: str) -> None:

@@ -17,10 +17,12 @@ import hashlib
 import json
 import re
 import socket
+import sys
 import time
 from threading import Condition, RLock, Thread
 from typing import TYPE_CHECKING
 
+from reelflow.commandline import printable
 from reelflow.edge.events.model import UNSURE, Event, Message, Reading, SourceState
 from reelflow.edge.sinks.address import Address
 from reelflow.edge.sinks.delivery import UndeliveredError
@@ -161,8 +163,10 @@ class MqttSink:
         self._events.hurry()
 
     def _on_connect_fail(self, *_details: object) -> None:
+        """Count it. paho calls this while it handles the error, and does not pass it on."""
         self._refusals += 1
-        self._refusal = "the broker cannot be reached"
+        error = sys.exc_info()[1]
+        self._refusal = "the broker cannot be reached" + (f": {printable(str(error))}" if error else "")
 
     def _on_disconnect(self, *_details: object) -> None:
         self._online = False

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import RLock
 
-from reelflow.edge.sinks.database import BUSY, DAMAGED, UNREADABLE, Counts, SpoolFile, code_of, set_aside
+from reelflow.edge.sinks.database import BUSY, DAMAGED, UNREADABLE, SpoolCounts, SpoolFile, code_of, set_aside
 from reelflow.errors import ParamsError
 
 MAX_ROWS, MAX_BYTES = 10_000, 16_000_000
@@ -52,7 +52,7 @@ class Spool:
         self._closed = False
         self._file: SpoolFile | None = None
         self._opened_at = 0.0
-        self._counts = Counts()  # of the file
+        self._counts = SpoolCounts()  # of the file
         self.lost = self.set_aside = self.failures = 0
         self._open()
 
@@ -147,7 +147,7 @@ class Spool:
         return False
 
     def _write(self, file: SpoolFile) -> bool:
-        counts = Counts(self.lost, self.set_aside)
+        counts = SpoolCounts(self.lost, self.set_aside)
         try:
             file.write(self._unwritten.items(), self._undeleted, counts)
         except sqlite3.Error as error:
@@ -214,7 +214,7 @@ class Spool:
         try:
             set_aside(self._path)
             self.set_aside += 1
-            self._counts = Counts()
+            self._counts = SpoolCounts()
             self._adopt(SpoolFile(self._path))
         except (OSError, sqlite3.Error):
             self.failures += 1

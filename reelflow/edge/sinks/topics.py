@@ -50,7 +50,7 @@ class Topics:
 def topic_name(name: str) -> str:
     """A name in letters that a topic and an id of Home Assistant may hold; different names stay different."""
     plain = NOT_IN_NAMES.sub("_", name).strip("_")
-    if plain == name:
+    if plain and plain == name:
         return plain
     code = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:6]
     return f"{plain}_{code}" if plain else code

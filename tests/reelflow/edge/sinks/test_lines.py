@@ -1,5 +1,6 @@
 """Lines on a stream: at once, whole, and quiet when the reader goes away."""
 
+import io
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from reelflow.edge.sinks.delivery import GoneError, UndeliveredError
 from reelflow.edge.sinks.lines import LineWriter
+from reelflow.errors import ParamsError
 from tests.sink_messages import LONG_S
 
 PROGRAM = """
@@ -27,7 +29,8 @@ if sys.argv[2:]:
         sink.send(event())
         time.sleep(0.01)
 sink.close(20)
-print(sink.failures, sink.lost > 0, file=sys.stderr)
+foreign = [name for name in ("paho", "requests", "rich", "tensorflow") if name in sys.modules]
+print(sink.failures, sink.lost > 0, foreign, file=sys.stderr)
 """
 
 
@@ -46,7 +49,7 @@ def test_standard_output_carries_a_compact_object_a_line(address: str, kinds: li
     lines = out.splitlines()
     assert [json.loads(line)["kind"] for line in lines] == kinds
     assert all(line == json.dumps(json.loads(line), separators=(",", ":")) for line in lines)
-    assert told == "0 False\n"
+    assert told == "0 False []\n"
 
 
 def test_a_reader_that_goes_away_is_counted_and_nothing_is_printed():
@@ -56,12 +59,18 @@ def test_a_reader_that_goes_away_is_counted_and_nothing_is_printed():
     process.stdout.close()
     process.stdout = None
     _, told = process.communicate(timeout=60)
-    assert (process.returncode, told) == (0, "1 True\n")
+    assert (process.returncode, told) == (0, "1 True []\n")
+
+
+@pytest.mark.parametrize("stream", [None, io.StringIO()])
+def test_without_a_file_descriptor_it_is_told_at_once(stream: io.StringIO | None):
+    with pytest.raises(ParamsError, match="open or redirect it"):
+        LineWriter(stream)
 
 
 def test_the_end_of_a_pipe_is_the_end():
     reading_end, writing_end = os.pipe()
-    with open(writing_end, "wb") as stream:
+    with os.fdopen(writing_end, "wb") as stream:
         writer = LineWriter(stream)
         os.close(reading_end)
         with pytest.raises(GoneError, match="went away"):
@@ -69,9 +78,8 @@ def test_the_end_of_a_pipe_is_the_end():
 
 
 def test_a_full_disk_behind_the_stream_is_a_failure_that_may_pass():
-    with open("/dev/full", "wb") as stream:
-        with pytest.raises(UndeliveredError, match="No space left"):
-            LineWriter(stream).deliver("{}")
+    with Path("/dev/full").open("wb") as stream, pytest.raises(UndeliveredError, match="No space left"):
+        LineWriter(stream).deliver("{}")
 
 
 def test_a_line_that_was_written_in_part_is_continued(tmp_path: Path, monkeypatch):
@@ -100,6 +108,6 @@ def test_a_pipe_that_does_not_block_and_is_full_is_waited_for():
     body = "x" * 200_000
     reader = subprocess.Popen(["wc", "-c"], stdin=reading_end, stdout=subprocess.PIPE, text=True)
     os.close(reading_end)
-    with open(writing_end, "wb") as stream:
+    with os.fdopen(writing_end, "wb") as stream:
         LineWriter(stream).deliver(body)
     assert reader.communicate(timeout=LONG_S)[0].strip() == "200001"
