@@ -69,7 +69,7 @@ def classify(
 
     If the score is too low for an answer, the line says unsure and names the best guess.
     """
-    from reelflow.edge.many import classify_all
+    from reelflow.edge.commands.many import classify_all
 
     failed = False
     outcomes = classify_all(_open(bundle), list(map(Path, clips)), cpus=DEFAULT_THREADS, threads=threads)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from reelflow.edge.events.model import Event, Reading, SourceState
+from reelflow.edge.events.model import Event, SourceState, WindowAnswer
 
 NOW = "2026-01-01T00:00:00Z"
 LONG_S = 20.0
@@ -33,8 +33,8 @@ def source(state: str = "lost") -> SourceState:
     )
 
 
-def reading(label: str | None = "walk") -> Reading:
-    return Reading(
+def reading(label: str | None = "walk") -> WindowAnswer:
+    return WindowAnswer(
         camera="porch",
         time_s=1.0,
         told_at=NOW,

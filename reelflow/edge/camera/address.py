@@ -17,7 +17,7 @@ HIDDEN = "..."
 
 
 @dataclass(frozen=True)
-class Source:
+class CameraSource:
     """A source of frames.
 
     Attributes:
@@ -40,23 +40,23 @@ class Source:
         return text.replace(self.address, self.shown)
 
 
-def parse_source(text: str) -> Source:
+def parse_source(text: str) -> CameraSource:
     """The source that a text of the command line means.
 
     Raises:
         ParamsError: it is no address that can be watched.
     """
     if DEVICE.fullmatch(text):
-        return Source(text, "device", text)
+        return CameraSource(text, "device", text)
     found = SCHEME.match(text)
     if not found:
         if not Path(text).is_file():
             raise ParamsError(f"{printable(text)} is not a file: name one, /dev/videoN, rtsp:// or http://")
-        return Source(text, "file", printable(text))
+        return CameraSource(text, "file", printable(text))
     kind = SCHEMES.get(found[1].lower())
     if kind is None:
         raise ParamsError(f"{found[1]}:// cannot be watched: expected rtsp://, rtsps://, http:// or https://")
-    return Source(text, kind, _shown(text))
+    return CameraSource(text, kind, _shown(text))
 
 
 def _shown(text: str) -> str:

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from threading import Event, Thread
 
-from reelflow.edge.camera.address import Source
+from reelflow.edge.camera.address import CameraSource
 from reelflow.edge.camera.backoff import Backoff
 from reelflow.edge.camera.mailbox import Mailbox
 from reelflow.edge.camera.wire import Header, Told, read_told, write_order
@@ -23,7 +23,7 @@ class Camera:
         reconnects: connections that were made anew.
     """
 
-    def __init__(self, source: Source, interval_s: float, timeout_s: float) -> None:
+    def __init__(self, source: CameraSource, interval_s: float, timeout_s: float) -> None:
         """Begin to read.
 
         Args:

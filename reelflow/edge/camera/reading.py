@@ -17,7 +17,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from reelflow.edge.camera.address import Source, parse_source
+from reelflow.edge.camera.address import CameraSource, parse_source
 from reelflow.edge.camera.pace import Pace
 from reelflow.edge.camera.wire import Header, Order, write_told
 from reelflow.errors import ClipError, ReelflowError
@@ -70,7 +70,7 @@ def _end_with_input() -> None:
 
 
 @contextmanager
-def reached(source: Source) -> Iterator[tuple[InputContainer, VideoStream]]:
+def reached(source: CameraSource) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a source and its first moving stream.
 
     Raises:

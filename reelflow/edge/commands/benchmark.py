@@ -8,7 +8,7 @@ import typer
 from reelflow.edge.commands.options import DEFAULT_THREADS, AsJson, BundleFolder, Threads
 
 if TYPE_CHECKING:
-    from reelflow.edge.measure import DeviceSpeed
+    from reelflow.edge.commands.measure import DeviceSpeed
 
 
 def benchmark(
@@ -23,7 +23,7 @@ def benchmark(
     threads: Threads = DEFAULT_THREADS,
 ) -> None:
     """Measure a bundle on this device: start, stages, steady rate, temperature, memory."""
-    from reelflow.edge.measure import measure
+    from reelflow.edge.commands.measure import measure
 
     found = measure(bundle, clip, minutes * 60, threads)
     if as_json:

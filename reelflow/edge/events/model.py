@@ -67,5 +67,3 @@ class WindowAnswer(Document):
 
 
 Message = Event | SourceState | WindowAnswer
-
-Reading = WindowAnswer

@@ -23,7 +23,7 @@ from threading import Condition, RLock, Thread
 from typing import TYPE_CHECKING
 
 from reelflow.commandline import printable
-from reelflow.edge.events.model import UNSURE, Event, Message, Reading, SourceState
+from reelflow.edge.events.model import UNSURE, Event, Message, SourceState, WindowAnswer
 from reelflow.edge.sinks.address import Address
 from reelflow.edge.sinks.delivery import UndeliveredError
 from reelflow.edge.sinks.spool import Spool
@@ -75,7 +75,7 @@ class MqttSink:
     def send(self, message: Message) -> None:
         """Take a message; of the answers, only the newest label matters."""
         self._events.send(message)
-        if isinstance(message, Reading):
+        if isinstance(message, WindowAnswer):
             self._tell_state(message.label or UNSURE)
         elif isinstance(message, SourceState) and message.state != "connected":
             self._tell_state(NO_SOURCE)

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from reelflow.commandline import printable
-from reelflow.edge.events.model import Event, Message, Reading, SourceState
+from reelflow.edge.events.model import Event, Message, SourceState, WindowAnswer
 from reelflow.edge.sinks.address import Address, parse_address, without_secrets
 from reelflow.edge.sinks.interface import Sink
 from reelflow.edge.sinks.lines import LineWriter
@@ -80,7 +80,7 @@ def _spool(folder: Path, address: Address, camera: str) -> Spool:
 
 
 def _takes(options: dict[str, str]) -> tuple[type[Message], ...]:
-    return (*TOLD, Reading) if _flag(options, "answers", default=False) else TOLD
+    return (*TOLD, WindowAnswer) if _flag(options, "answers", default=False) else TOLD
 
 
 def _options(address: str, query: str, known: tuple[str, ...]) -> dict[str, str]:

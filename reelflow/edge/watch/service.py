@@ -10,8 +10,8 @@ from reelflow.commandline import printable
 from reelflow.edge.camera.address import parse_source
 from reelflow.edge.sinks.interface import Sink
 from reelflow.edge.sinks.open import open_sink
-from reelflow.edge.sinks.terminal import TerminalLine
 from reelflow.edge.watch.fresh_bundle import FreshBundle
+from reelflow.edge.watch.terminal import TerminalLine
 from reelflow.edge.watch.watcher import Watcher, WatchOptions
 from reelflow.errors import ParamsError
 from reelflow.workers.stderr import silenced_stderr

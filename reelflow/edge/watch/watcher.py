@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event as Flag
 
-from reelflow.edge.camera.address import Source
+from reelflow.edge.camera.address import CameraSource
 from reelflow.edge.camera.camera import Camera
 from reelflow.edge.camera.wire import Told
 from reelflow.edge.classifier import Classifier
@@ -52,7 +52,7 @@ class Watcher:
     def __init__(
         self,
         bundle: FreshBundle,
-        source: Source,
+        source: CameraSource,
         sinks: Sequence[Sink],
         options: WatchOptions,
         say: Callable[[str], None],

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from reelflow.cli import app
-from reelflow.edge import measure
 from reelflow.edge.bundle import open_bundle
+from reelflow.edge.commands import measure
 from tests.bundles import LABELS
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reelflow.edge import many
 from reelflow.edge.bundle import open_bundle
-from reelflow.edge.many import CRASHED, classify_all
+from reelflow.edge.commands import many
+from reelflow.edge.commands.many import CRASHED, classify_all
 from reelflow.errors import BundleError, ClipError
 from tests.bundles import write_clip
 
