@@ -15,6 +15,8 @@ from tests.reelflow.edge.camera.http_camera import wait_for
 from tests.reelflow.edge.camera.rtsp_server import rtsp_server
 from tests.reelflow.edge.watch.test_watcher import watching
 
+pytestmark = pytest.mark.slow  # GStreamer, which `make test-slow` installs
+
 OPTIONS = WatchOptions(hop_s=0.2, timeout_s=5.0, least_s=0.0, on=0.01)
 
 
