@@ -111,6 +111,7 @@ class Listener:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        self._client.on_connect = self._client.on_subscribe = self._client.on_message = None  # so it is freed
 
 
 def retained(port: int) -> dict[str, str]:

@@ -15,7 +15,7 @@ CHECKPOINT_PAGES = 200
 CACHE_KIB = 256
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
-"""SQLITE_ERROR: it is a database, with other tables."""
+"""SQLITE_ERROR: it is a database, of another program or version."""
 UNREADABLE = (*DAMAGED, sqlite3.SQLITE_IOERR)
 TABLES = (
     "CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY, body TEXT NOT NULL)",
@@ -49,13 +49,10 @@ class SpoolFile:
         self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        (health,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
-        if health != "ok" or version not in (0, VERSION):
-            raise _damaged(f"user_version {version}, quick_check: {health}")
+        if version not in (0, VERSION):
+            raise _foreign(f"user_version {version}, expected {VERSION}")
         if version == 0:
             self._in_one([(statement, ()) for statement in TABLES])
-        self.counts()
-        self.sizes()
 
     def counts(self) -> SpoolCounts:
         """The counts, as last written."""
@@ -94,9 +91,9 @@ class SpoolFile:
         self._db.close()
 
 
-def _damaged(found: str) -> sqlite3.DatabaseError:
+def _foreign(found: str) -> sqlite3.DatabaseError:
     error = sqlite3.DatabaseError(found)
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    error.sqlite_errorcode = sqlite3.SQLITE_ERROR
     return error
 
 

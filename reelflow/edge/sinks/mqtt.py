@@ -63,6 +63,7 @@ class MqttSink:
         self._discovery = discovery
         self.name = f"{address.shown}/{self._topics.base}"
         self._state = NO_SOURCE
+        self._closed = False
         self._online, self._refusals, self._refusal = False, 0, ""
         self._lock = RLock()  # a state and its publication are one
         self._acknowledged = Condition()
@@ -82,14 +83,19 @@ class MqttSink:
 
     def close(self, timeout_s: float) -> None:
         """Deliver what can be delivered in this time, say that nothing follows, and disconnect."""
+        if self._closed:
+            return
         ends = time.monotonic() + timeout_s
         self._events.close(timeout_s)
         if self._online:
             self._tell_state(NO_SOURCE)
             said = self._client.publish(self._topics.availability, OFFLINE, qos=1, retain=True)
             self._await(said.mid, max(ends - time.monotonic(), 0.0))
-        self._client.disconnect()
-        stopping = Thread(target=self._client.loop_stop, name="reelflow-mqtt-end", daemon=True)
+        client, self._closed = self._client, True
+        del self._client  # paho closes its sockets when the client is freed
+        client.disconnect()
+        stopping = Thread(target=_stop, args=(client,), name="reelflow-mqtt-end", daemon=True)
+        del client
         stopping.start()  # paho may be in the middle of a connection attempt
         stopping.join(max(ends - time.monotonic(), 0.1))
 
@@ -128,7 +134,7 @@ class MqttSink:
 
     def _tell_state(self, state: str) -> None:
         with self._lock:
-            if state != self._state:
+            if state != self._state and not self._closed:
                 self._state = state
                 self._client.publish(self._topics.state, state, retain=True)
 
@@ -175,6 +181,11 @@ class MqttSink:
         with self._acknowledged:
             self._acks.add(mid)
             self._acknowledged.notify_all()
+
+
+def _stop(client: "Client") -> None:
+    client.loop_stop()
+    client.on_connect = client.on_connect_fail = client.on_disconnect = client.on_publish = None
 
 
 def _prefix(address: Address) -> str:

@@ -3,7 +3,8 @@
 Every message has a place in one order. Its text is in the file; where the disk refuses it (full, read-only),
 it stays in memory, within narrow bounds, and goes to the file as soon as the disk takes it. When a bound is
 reached, the oldest message is dropped and counted; not the one that was peeked at, which may be under way.
-A file that is damaged is renamed, counted, and replaced by an empty one.
+A file that is damaged is renamed, counted, and replaced by an empty one; where even that fails, the spool
+goes on in memory, and the next start looks at the file again.
 """
 
 import sqlite3
@@ -49,10 +50,9 @@ class Spool:
         self._undeleted: list[int] = []
         self._peeked: int | None = None
         self._next = 1
-        self._closed = False
+        self._closed = self._abandoned = False
         self._file: SpoolFile | None = None
         self._opened_at = 0.0
-        self._counts = SpoolCounts()  # of the file
         self.lost = self.set_aside = self.failures = 0
         self._open()
 
@@ -106,7 +106,8 @@ class Spool:
         with self._lock:
             if self._closed:
                 return
-            self.lost += len(self._unwritten) if not self._settle() else 0
+            if not (self._settle() or self._settle()):  # the second time, into a new file
+                self.lost += len(self._unwritten)
             self._closed = True
             if self._file:
                 self._file.close()
@@ -147,16 +148,13 @@ class Spool:
         return False
 
     def _write(self, file: SpoolFile) -> bool:
-        counts = SpoolCounts(self.lost, self.set_aside)
         try:
-            file.write(self._unwritten.items(), self._undeleted, counts)
+            file.write(self._unwritten.items(), self._undeleted, SpoolCounts(self.lost, self.set_aside))
         except sqlite3.Error as error:
             self.failures += 1
-            if code_of(error) not in DAMAGED:
-                return False
-            self._replace_file()
-            return self._file is not None
-        self._counts = counts
+            if code_of(error) in DAMAGED:
+                self._replace_file()  # the next write fills it
+            return False
         self._unwritten.clear()
         self._undeleted.clear()
         self._unwritten_bytes = 0
@@ -186,11 +184,10 @@ class Spool:
             self._file.close()
         self._file = None
         self._set_aside_and_open()
-        self._settle()
 
     def _open(self) -> None:
         """Open the file, if the disk lets; what it holds comes before what is in memory."""
-        if self._path is None:
+        if self._path is None or self._abandoned:
             return
         self._opened_at = time.monotonic()
         try:
@@ -213,19 +210,22 @@ class Spool:
         self._opened_at = time.monotonic()
         try:
             set_aside(self._path)
-            self.set_aside += 1
-            self._counts = SpoolCounts()
+        except OSError:
+            self.failures += 1
+            self._abandoned = True
+            return
+        self.set_aside += 1
+        try:
             self._adopt(SpoolFile(self._path))
-        except (OSError, sqlite3.Error):
+        except sqlite3.Error:
             self.failures += 1
 
     def _adopt(self, file: SpoolFile) -> None:
         """Take over what a file holds. Messages in memory get new ids, after those of the file."""
         rows, counts = file.sizes(), file.counts()
         self._file = file
-        self.lost += counts.lost - self._counts.lost
-        self.set_aside += counts.set_aside - self._counts.set_aside
-        self._counts = counts
+        self.lost += counts.lost
+        self.set_aside += counts.set_aside
         shift = rows[-1][0] if rows else 0
         waiting, bodies = dict(self._sizes), dict(self._unwritten)
         self._sizes.clear()

@@ -101,13 +101,17 @@ def test_waits_double_to_a_bound_and_are_partly_random():
 
 
 def test_a_new_message_does_not_cut_a_wait_short_but_hurry_does():
-    receiver = Receiver(UndeliveredError("away"))
+    receiver = Receiver(UndeliveredError("away"), UndeliveredError("away"))
     deliverer = Deliverer(Spool(None), receiver, first_wait_s=3600, longest_wait_s=3600)
     deliverer.send("a")
     wait_for(lambda: deliverer.failures)
     deliverer.send("b")
     time.sleep(0.1)
     assert receiver.tried == ["a"]
+    deliverer.hurry()
+    wait_for(lambda: deliverer.failures == 2)
+    time.sleep(0.1)
+    assert receiver.tried == ["a", "a"]
     deliverer.hurry()
     wait_for(lambda: receiver.taken == ["a", "b"])
     deliverer.close(5)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reelflow.edge.sinks import mqtt
+from reelflow.edge.sinks.delivery import Deliverer
 from reelflow.edge.sinks.open import open_sink
 from reelflow.edge.sinks.spooled import encoded
 from tests.certificates import certificate_in
@@ -102,6 +103,7 @@ def test_a_wrong_password_keeps_the_events_and_is_not_shown(shared: Mosquitto, t
 KILLED = """
 import sys, time
 from pathlib import Path
+from reelflow.edge.sinks.delivery import Deliverer
 from reelflow.edge.sinks.open import open_sink
 sink = open_sink(sys.argv[1], Path(sys.argv[2]), "porch")
 time.sleep(60)
@@ -143,7 +145,9 @@ def test_a_broker_that_goes_and_comes_back_gets_all_in_order_once(tmp_path: Path
 
 
 @needs_broker
-def test_a_broker_that_comes_later_gets_what_waited(tmp_path: Path):
+def test_a_broker_that_comes_later_gets_what_waited_at_once(tmp_path: Path, monkeypatch):
+    hours = {"first_wait_s": 3600.0, "longest_wait_s": 3600.0}
+    monkeypatch.setattr(Deliverer.__init__, "__kwdefaults__", hours)
     with running(tmp_path) as broker:
         listener = Listener(broker.port)
         broker.kill()

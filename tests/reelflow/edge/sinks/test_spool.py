@@ -201,6 +201,33 @@ def test_the_folder_that_comes_back_takes_what_was_in_memory(tmp_path: Path, mon
     spool.close()
 
 
+def test_a_disk_that_can_neither_be_read_nor_written_is_left_until_the_next_start(path: Path, monkeypatch):
+    monkeypatch.setattr(spools, "REOPEN_S", 0.0)
+    spool = Spool(path, max_rows=3)
+    for number in range(5):
+        spool.append(str(number))
+
+    def fail(*_: object) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    def refuse(_path: Path) -> None:
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(spools.SpoolFile, "body", fail)
+        broken.setattr(spools, "set_aside", refuse)
+        assert spool.peek() is None
+    assert spool.lost == 2 + 3  # before, and what cannot be read
+    spool.append("new")
+    assert (spool.lost, drained(spool)) == (5, ["new"])
+    spool.close()
+    again = Spool(path)
+    assert (again.lost, drained(again)) == (2, ["2", "3", "4"])
+    again.close()
+
+
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
