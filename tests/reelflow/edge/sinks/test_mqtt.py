@@ -19,6 +19,8 @@ from tests.certificates import certificate_in
 from tests.mosquitto import BROKER, Listener, Mosquitto, retained, running
 from tests.sink_messages import event, reading, source, wait_for
 
+pytestmark = pytest.mark.slow  # mosquitto, which `make test-slow` installs
+
 BASE = "home/cams/porch"
 needs_broker = pytest.mark.skipif(BROKER is None, reason="needs mosquitto: apt-get install mosquitto")
 
