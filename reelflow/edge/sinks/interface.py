@@ -18,6 +18,10 @@ class Sink(Protocol):
         """Deliver what can be delivered in this time, keep the rest for the next start, and end."""
 
     @property
+    def problem(self) -> str:
+        """Why the last attempt failed, without credentials; empty after one that did not."""
+
+    @property
     def failures(self) -> int:
         """Attempts that failed so far."""
 

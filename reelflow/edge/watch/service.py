@@ -63,7 +63,8 @@ def watch_source(
             signal.signal(number, handler)
     for sink in opened:
         if sink.lost or sink.failures:
-            _say(f"{sink.name}: {sink.failures} attempts failed, {sink.lost} messages are lost")
+            told = f" ({sink.problem})" if sink.problem else ""
+            _say(f"{sink.name}: {sink.failures} attempts failed, {sink.lost} messages are lost{told}")
 
 
 def _given(address: str) -> str:

@@ -11,7 +11,7 @@ CLEAR = "\r\x1b[K"
 class TerminalLine:
     """Writes events one below the other, and over the last line the newest answer."""
 
-    name = "terminal"
+    name, problem = "terminal", ""
     failures = lost = 0
 
     def __init__(self, stream: TextIO) -> None:

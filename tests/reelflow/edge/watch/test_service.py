@@ -17,14 +17,14 @@ from tests.bundles import FRAMES, write_small_bundle
 from tests.reelflow.edge.camera.http_camera import http_camera, silent, steady, wait_for
 from tests.videos import write_video
 
-QUICK = ("--hop", "0.2", "--least", "0", "--on", "0.01")
+QUICK = ("--hop", "0.6", "--least", "0", "--on", "0.01")
 LONG_S = 60
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("bundle") / "bundle"
-    write_small_bundle(folder, sampling=Sampling(frames=FRAMES, clip_s=0.6))
+    write_small_bundle(folder, sampling=Sampling(frames=FRAMES, clip_s=1.8))
     return folder
 
 
@@ -80,7 +80,7 @@ def test_a_signal_ends_the_event_and_the_service_well(bundle, number):
 
 
 def test_a_signal_ends_a_service_whose_source_hangs(bundle):
-    with http_camera(silent(steady(60))) as camera, service(bundle, camera.address, *QUICK) as process:
+    with http_camera(silent(steady(150))) as camera, service(bundle, camera.address, *QUICK) as process:
         line_of(process, phase="end", reason="source")
         process.terminate()
         assert process.wait(LONG_S) == 0
@@ -93,14 +93,14 @@ def test_the_service_manager_is_told(bundle, tmp_path):
         variables = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"}
         told = []
         with service(bundle, camera.address, *QUICK, **variables) as process:
-            while told.count("WATCHDOG=1") < 3 or "READY=1" not in told:
+            while told.count("WATCHDOG=1") < 3 or not any("connected" in one for one in told):
                 told.append(manager.recv(4096).decode())
             process.terminate()
             while told[-1] != "STOPPING=1":
                 told.append(manager.recv(4096).decode())
             assert process.wait(LONG_S) == 0
     assert told[0] == "READY=1"
-    assert any(one.startswith("STATUS=http://127.0.0.1") and "connected" in one for one in told)
+    assert any(one.startswith("STATUS=http://127.0.0.1") for one in told)
     assert not any("s3cret" in one for one in told)
 
 

@@ -22,14 +22,14 @@ from tests.bundles import FRAMES, write_small_bundle
 from tests.reelflow.edge.camera.http_camera import HttpCamera, http_camera, silent, steady, wait_for
 from tests.videos import write_video
 
-WINDOW_S = 0.6
-OPTIONS = WatchOptions(hop_s=0.2, timeout_s=20.0, least_s=0.0, on=0.01, update_s=0.5)
+WINDOW_S = 1.8  # long enough for a machine with other work
+OPTIONS = WatchOptions(hop_s=0.6, timeout_s=30.0, least_s=0.0, on=0.01, update_s=0.5)
 
 
 class Kept:
     """A sink that keeps what it is sent."""
 
-    name, failures, lost, closed = "kept", 0, 0, False
+    name, problem, failures, lost, closed = "kept", "", 0, 0, False
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -85,7 +85,7 @@ def test_each_answer_of_a_file_is_what_classify_says_of_the_same_frames(bundle, 
     kept = watched(bundle, video)
     classifier = Classifier(open_bundle(bundle))
     frames = list(FrameStream(video, WINDOW_S / FRAMES))
-    assert len(kept.answers()) == len(range(FRAMES - 1, len(frames), 2)) > 20
+    assert len(kept.answers()) == len(range(FRAMES - 1, len(frames), 2)) > 5
     for answer in kept.answers():
         newest = next(n for n, (time_s, _) in enumerate(frames) if abs(time_s - answer.time_s) < 1e-3)
         window = [image for _, image in frames[newest - FRAMES + 1 : newest + 1]]
@@ -97,7 +97,7 @@ def test_each_answer_of_a_file_is_what_classify_says_of_the_same_frames(bundle, 
 def test_a_file_ends_with_its_event_and_its_state(bundle, tmp_path):
     kept = watched(bundle, write_video(tmp_path / "noise.mp4", frames=60, seed=1))
     assert [state.state for state in kept.states()] == ["connected", "ended"]
-    assert kept.states()[-1].frames == 60
+    assert kept.states()[-1].frames == 20, "those that are looked at"
     last = kept.events()[-1]
     assert (last.phase, last.reason) == ("end", "source")
     assert 0 < last.duration_s < 6.0
@@ -115,9 +115,9 @@ def reconnected(kept: Kept, camera: HttpCamera) -> bool:
 
 @pytest.mark.parametrize("kind", ["cut", "silent"])
 def test_a_camera_that_is_lost_is_opened_anew(bundle, kind):
-    short = steady(60)
+    short = steady(150)
     with http_camera(short if kind == "cut" else silent(short), steady()) as camera:
-        options = WatchOptions(hop_s=0.2, timeout_s=3.0, least_s=0.0, on=0.01)
+        options = WatchOptions(hop_s=0.6, timeout_s=5.0, least_s=0.0, on=0.01)
         with watching(bundle, camera.address, options) as kept:
             wait_for(lambda: reconnected(kept, camera) and bool(answers_after_loss(kept)))
         states = [state.state for state in kept.states()]
@@ -137,15 +137,15 @@ def answers_after_loss(kept: Kept) -> list[Message]:
 @pytest.mark.parametrize("fps", [5, 60])
 def test_a_window_covers_the_same_time_at_any_rate(bundle, fps):
     with http_camera(steady(fps=fps)) as camera, watching(bundle, camera.address) as kept:
-        wait_for(lambda: len(kept.answers()) > 10)
+        wait_for(lambda: len(kept.answers()) > 15)
     times_s = np.array([answer.time_s for answer in kept.answers()])
     told = [datetime.fromisoformat(answer.told_at).timestamp() for answer in kept.answers()]
-    assert np.median(np.diff(times_s)) == pytest.approx(0.2, abs=0.01)
-    assert told[-1] - told[0] == pytest.approx(times_s[-1] - times_s[0], abs=1.5)
+    assert np.median(np.diff(times_s)) == pytest.approx(0.6, abs=0.01)
+    assert told[-1] - told[0] == pytest.approx(times_s[-1] - times_s[0], abs=3)
 
 
 def test_no_answer_stands_on_old_frames(bundle):
-    with http_camera(silent(steady(80))) as camera, watching(bundle, camera.address) as kept:
+    with http_camera(silent(steady(150))) as camera, watching(bundle, camera.address) as kept:
         wait_for(lambda: any(event.phase == "end" for event in kept.events()))
     assert all(answer.age_s <= WINDOW_S for answer in kept.answers())
     (end,) = [event for event in kept.events() if event.phase == "end"]
