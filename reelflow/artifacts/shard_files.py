@@ -14,8 +14,7 @@ from typing import Protocol, TypeVar
 
 from reelflow.contracts import Sha256
 from reelflow.errors import BundleError, ParamsError, StorageError
-from reelflow.objectstore.interface import ObjectStore
-from reelflow.objectstore.shards import file_name
+from reelflow.objectstore.interface import ObjectStore, file_name
 from reelflow.settings import Settings
 from reelflow.workers.scratch import Scratch
 

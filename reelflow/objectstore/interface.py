@@ -76,3 +76,8 @@ def checked(name: str) -> str:
     if not NAME.fullmatch(name):
         raise StorageError(f"{name!r} is not a name of an object: expected letters, digits, @ . _ = - and /")
     return name
+
+
+def file_name(kind: str, sha256: str) -> str:
+    """The name of a file of shards in a store."""
+    return f"{kind}/files/{sha256}"

@@ -17,7 +17,7 @@ from reelflow.contracts import Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, sha256_text, write_text
-from reelflow.objectstore.interface import ObjectStore
+from reelflow.objectstore.interface import ObjectStore, file_name
 
 
 class Listing(Document):
@@ -128,11 +128,6 @@ class SharedShards:
 
     def _file(self, sha256: Sha256) -> str:
         return file_name(self._kind, sha256)
-
-
-def file_name(kind: str, sha256: Sha256) -> str:
-    """The name of a file of shards in a store."""
-    return f"{kind}/files/{sha256}"
 
 
 def _files_of(path: Path) -> dict[str, Sha256]:
