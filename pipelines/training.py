@@ -96,12 +96,14 @@ class Graph:
         fan_out: tasks that frames and features are dealt to. They share shards through an object store,
             where one more task of each step finds them all; nothing is lost if it does not.
         versions: of what tasks read that is neither their params nor another task's output.
+        cached: whether a cluster's cache may answer for tasks.
     """
 
     params: Params
     configure: ConfigureTask
     fan_out: int = 1
     versions: CacheVersions = CacheVersions()
+    cached: bool = True
 
     def unroll(self) -> None:
         """Make all tasks."""
@@ -187,4 +189,6 @@ class Graph:
         task.set_display_name(name)
         task.set_env_variable("REELFLOW_TASK", name)
         self.configure(task, name)
+        if not self.cached:
+            task.set_caching_options(False)
         return task

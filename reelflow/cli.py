@@ -1,7 +1,6 @@
 """The command of the device, `reelflow`: it imports little before it knows its subcommand."""
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +8,10 @@ import typer
 
 from reelflow import __version__
 from reelflow.commandline import printable, run_command
+from reelflow.edge.commands.benchmark import benchmark
+from reelflow.edge.commands.info import info
+from reelflow.edge.commands.options import DEFAULT_THREADS, BundleFolder, Threads
+from reelflow.edge.commands.watch import watch
 from reelflow.errors import ClipError, ParamsError, disk_errors
 from reelflow.workers.stderr import silenced_stderr
 
@@ -22,7 +25,6 @@ EXIT_CODES = (
     "Exit codes: 0 success; 2 a wrong command line; 3 a clip cannot be decoded, the others are "
     "classified; 5 the bundle is damaged, or not trusted on this device; 6 a file cannot be written."
 )
-DEFAULT_THREADS = min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
 
 app = typer.Typer(
     help="Classify video clips on this device.",
@@ -32,8 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder with a bundle.json in it.")]
-Threads = Annotated[int, typer.Option(min=1, max=256, help="Threads that LiteRT computes with.")]
+for _command in (watch, info, benchmark):
+    app.command(epilog=EXIT_CODES)(_command)
 
 
 def main() -> None:
@@ -67,18 +69,14 @@ def classify(
 
     If the score is too low for an answer, the line says unsure and names the best guess.
     """
-    from reelflow.edge.classifier import Classifier
+    from reelflow.edge.commands.many import classify_all
 
-    checked = _open(bundle)
-    with silenced_stderr():
-        classifier = Classifier(checked, threads=threads)
     failed = False
-    for clip in clips:
-        try:
-            found = classifier.classify(Path(clip))
-        except ClipError as error:
+    outcomes = classify_all(_open(bundle), list(map(Path, clips)), cpus=DEFAULT_THREADS, threads=threads)
+    for clip, found in zip(clips, outcomes, strict=True):
+        if isinstance(found, ClipError):
             failed = True
-            typer.echo(f"error: {printable(clip)}: {error}", err=True)
+            typer.echo(f"error: {printable(clip)}: {found}", err=True)
         else:
             typer.echo(_json_line(clip, found) if as_json else _text_line(clip, found))
     if failed:

@@ -16,6 +16,7 @@ from reelflow.documents import Document, Report
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+MAX_ALIKE = 200  # pairs of each two splits
 
 
 class Clip(Document):
@@ -74,6 +75,7 @@ class FrameShard(Document):
     file: str
     sha256: Sha256
     size_bytes: int
+    index_sha256: Sha256
     clip_ids: tuple[str, ...]
 
 
@@ -95,7 +97,10 @@ class FramesReport(Report):
     jpeg_quality: int
     shards: tuple[FrameShard, ...]
     quarantined: tuple[Rejected, ...]
-    alike: tuple[Alike, ...] = Field(default=(), description="near-duplicates in different groups")
+    alike: tuple[Alike, ...] = Field(
+        default=(), description="near-duplicates in different groups; of each two splits at most `MAX_ALIKE`"
+    )
+    stored: bool = Field(default=False, description="the shards are in an object store, not beside this file")
 
 
 class Preprocessing(Document):
@@ -154,6 +159,7 @@ class FeaturesReport(Report):
     frames: int = Field(ge=1, le=1000, description="frames a clip")
     views: tuple[str, ...] = Field(default=("plain",), description="of each clip; plain comes first")
     shards: tuple[FeatureShard, ...] = Field(description="by view; each view has the same clips, in order")
+    stored: bool = Field(default=False, description="the shards are in an object store, not beside this file")
 
 
 class Predictions(Document):

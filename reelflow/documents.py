@@ -1,6 +1,7 @@
 """The base of every document that reelflow writes: strict, versioned JSON."""
 
 import json
+import re
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -11,6 +12,8 @@ from reelflow.errors import BundleError
 from reelflow.files import write_text
 
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
+LINE_BREAK = re.compile(r"\n *")
+PLAIN_LIST = re.compile(r"\[(\n[^][{}]+)\]")  # a string of JSON holds no line break
 
 
 class Document(BaseModel):
@@ -21,8 +24,9 @@ class Document(BaseModel):
     schema_version: Literal[1] = 1
 
     def to_json(self) -> str:
-        """Stable JSON: same content, same bytes."""
-        return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True, allow_nan=False) + "\n"
+        """Stable JSON: same content, same bytes. A list of plain values takes one line: it may be long."""
+        text = json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True, allow_nan=False)
+        return PLAIN_LIST.sub(lambda found: f"[{LINE_BREAK.sub('', found[1])}]", text) + "\n"
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -1,6 +1,7 @@
 """Settings from environment variables: MLflow, object store, credentials, folders."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -32,6 +33,10 @@ class Settings(BaseSettings):
         events: `REELFLOW_EVENTS`; the file to which steps append their progress. The process that watches
             it also records the steps in MLflow.
         store: `REELFLOW_STORE`; the store of shared shards: a folder, `s3://BUCKET/PREFIX`, or `none`.
+        shards: `REELFLOW_SHARDS`; `store`: new shards stay in the store, and outputs only name them;
+            `folder`: they are in the outputs too.
+        scratch_bytes: `REELFLOW_SCRATCH_BYTES`; bytes of shards of the store that a task keeps on its disk
+            at once; 0 for no limit.
         s3_endpoint: `REELFLOW_S3_ENDPOINT`; the server of `s3://`; the `AWS_` variables hold the
             credentials.
         clips: `REELFLOW_CLIPS`; where clips that were fetched are kept.
@@ -59,6 +64,8 @@ class Settings(BaseSettings):
     store: str = Field(
         default_factory=lambda: str(Path.cwd() / ".reelflow" / "store"), validation_alias="REELFLOW_STORE"
     )
+    shards: Literal["folder", "store"] = Field(default="folder", validation_alias="REELFLOW_SHARDS")
+    scratch_bytes: int = Field(default=0, ge=0, validation_alias="REELFLOW_SCRATCH_BYTES")
     s3_endpoint: str | None = Field(default=None, validation_alias="REELFLOW_S3_ENDPOINT")
     clips: Path = Field(
         default_factory=lambda: Path.cwd() / ".reelflow" / "clips", validation_alias="REELFLOW_CLIPS"

@@ -16,6 +16,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
+from reelflow.artifacts.shard_files import shard_access
 from reelflow.documents import Report
 from reelflow.errors import (
     BundleError,
@@ -34,6 +35,7 @@ from reelflow.files import (
     replace_folder,
     write_text,
 )
+from reelflow.objectstore.meter import MeteredStore, TransferMeter
 from reelflow.objectstore.open import open_store
 from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
@@ -41,6 +43,7 @@ from reelflow.provenance.step import GIVEN, PROVENANCE, Provenance, describe_ste
 from reelflow.settings import Settings
 from reelflow.tracking.records import forget_failure, is_part, record_failure, record_folder, record_inputs
 from reelflow.tracking.registry import MlflowRegistry
+from reelflow.tracking.transfers import Transfer, record_transfer
 from reelflow.workers.cpus import bound_thread_pools
 from reelflow.workers.patience import patiently
 
@@ -82,7 +85,7 @@ def perform(
     task = settings.task or " ".join(filter(None, [step, *(options or {}).values()]))
     with watched_by(EventFile(settings.events) if settings.events else Line()):
         emit("started", task=task)
-        started = time.perf_counter()
+        started, meter = time.perf_counter(), TransferMeter()
         try:
 
             def attempt() -> tuple[Path, bool]:
@@ -90,7 +93,7 @@ def perform(
                     # KFP's folders hold links
                     given = {name: path.resolve() for name, path in {**inputs, **further}.items()}
                     provenance = describe_step(step, params, given, options or {})
-                    return _finish(run, params, provenance, given, output, settings, reuse, seal)
+                    return _finish(run, params, provenance, given, output, settings, reuse, seal, meter)
 
             folder, reused = patiently(attempt, settings.patience_s)
             report = _report_type(run).open(folder)
@@ -108,7 +111,11 @@ def perform(
                 record_failure(settings, task, f"{type(error).__name__}: {error}")
             raise
         seconds = time.perf_counter() - started
-        emit("finished", task=task, folder=str(folder), reused=reused, seconds=seconds)
+        moved = Transfer(read_bytes=dict(meter.read), written_bytes=dict(meter.written))
+        if settings.events is None:
+            record_transfer(settings, task, moved)
+        store = {"read": moved.read_bytes, "written": moved.written_bytes}
+        emit("finished", task=task, folder=str(folder), reused=reused, seconds=seconds, store=store)
         return report
 
 
@@ -121,6 +128,7 @@ def _finish(
     settings: Settings,
     reuse: bool,
     seal: Callable[[Path], None],
+    meter: TransferMeter,
 ) -> tuple[Path, bool]:
     """Finish the output; returns its folder and whether it was finished before."""
     work = settings.work
@@ -140,7 +148,7 @@ def _finish(
             partial.mkdir(parents=True, exist_ok=True)
             for leftover in partial.rglob(TEMPORARY):
                 leftover.unlink()
-            asked = asked_for(run, settings)
+            asked = asked_for(run, settings, meter)
             problem = None
             try:
                 run(params, **provenance.options, **inputs, **{name: partial}, **asked)
@@ -157,14 +165,20 @@ def _finish(
     return final, reused
 
 
-def asked_for(run: Callable[..., Report], settings: Settings) -> dict[str, Any]:
-    """Arguments of a step that come from the settings, by name."""
-    known: dict[str, Callable[[Settings], Any]] = {
-        "settings": lambda found: found,
-        "store": open_store,
-        "registry": MlflowRegistry,
+def asked_for(run: Callable[..., Report], settings: Settings, meter: TransferMeter) -> dict[str, Any]:
+    """Arguments of a step that come from the settings, by name; the meter counts what their store moves."""
+
+    def store() -> MeteredStore | None:
+        found = open_store(settings)
+        return MeteredStore(found, meter) if found else None
+
+    known: dict[str, Callable[[], Any]] = {
+        "settings": lambda: settings,
+        "store": store,
+        "access": lambda: shard_access(settings, store()),
+        "registry": lambda: MlflowRegistry(settings),
     }
-    return {name: known[name](settings) for name in signature(run).parameters if name in known}
+    return {name: known[name]() for name in signature(run).parameters if name in known}
 
 
 def _record(

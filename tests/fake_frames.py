@@ -1,5 +1,6 @@
 """Folders as the frames step writes them, with noise for frames."""
 
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -61,13 +62,24 @@ def write_shard(tar: Path, clips: Mapping[str, Sequence[bytes]]) -> FrameShard:
     for clip_id, jpegs in clips.items():
         height, width, *_ = simplejpeg.decode_jpeg_header(jpegs[0])
         lengths = tuple(map(len, jpegs))
-        kept[clip_id] = ClipFrames(start=len(content) + BLOCK, lengths=lengths, width=width, height=height)
+        kept[clip_id] = ClipFrames(
+            start=len(content) + BLOCK,
+            lengths=lengths,
+            width=width,
+            height=height,
+            sha256=hashlib.sha256(b"".join(jpegs)).hexdigest(),
+        )
         content += pack(clip_id, jpegs)
     tar.write_bytes(content)
-    shard = FrameShard(file=tar.name, sha256=sha256_file(tar), size_bytes=len(content), clip_ids=tuple(clips))
-    index = ShardIndex(sha256=shard.sha256, size_bytes=len(content), clips=kept, quarantined=())
+    index = ShardIndex(sha256=sha256_file(tar), size_bytes=len(content), clips=kept, quarantined=())
     write_text(index_path(tar), index.to_json())
-    return shard
+    return FrameShard(
+        file=tar.name,
+        sha256=index.sha256,
+        size_bytes=len(content),
+        index_sha256=sha256_file(index_path(tar)),
+        clip_ids=tuple(clips),
+    )
 
 
 def _jpeg(size: tuple[int, int], seed: int) -> bytes:

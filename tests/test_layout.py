@@ -37,6 +37,8 @@ USE_ENVIRONMENT = {
     "pipelines/local/docker.py",  # passes on what libraries read
     "pipelines/local/runners.py",  # adds to PYTHONPATH
     "pipelines/local/temporary.py",  # TMPDIR, for libraries and processes
+    "reelflow/edge/watch/service.py",  # addresses with passwords, systemd's state folder
+    "reelflow/edge/watch/systemd.py",  # the socket and the watchdog of the service manager
     "reelflow/nets/runtime.py",  # Keras
     "reelflow/sources/dvc.py",  # git and DVC
     "reelflow/commandline.py",  # HOME and TMPDIR of libraries

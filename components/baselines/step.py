@@ -11,6 +11,7 @@ from components.baselines.models import Truth, score_held_out
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.predictions import Scores, write_predictions
+from reelflow.artifacts.shard_files import ShardAccess
 from reelflow.contracts import Baseline, BaselinesReport, Clip, DatasetReport
 from reelflow.errors import BundleError, DataError
 from reelflow.params import BaselinesParams
@@ -29,7 +30,13 @@ class _Clips:
 
 
 def run(
-    params: BaselinesParams, *, protocol: str, dataset: Path, frames: Path, baselines: Path
+    params: BaselinesParams,
+    *,
+    protocol: str,
+    dataset: Path,
+    frames: Path,
+    baselines: Path,
+    access: ShardAccess | None = None,
 ) -> BaselinesReport:
     """Measure both baselines on the same folds as every classifier of the run.
 
@@ -40,6 +47,7 @@ def run(
         protocol: how clips are held out, as in `evaluation.protocol`.
         dataset: folder of the dataset step.
         frames: folder of the frames step; clips without frames are left out.
+        access: how frames in a store are reached.
         baselines: the output: one `.npy` of scores per baseline, and `baselines.json`.
 
     Raises:
@@ -48,7 +56,7 @@ def run(
         BundleError: an input is damaged, or the inputs do not belong together.
         StorageError: the disk is full or read-only.
     """
-    source, store = DatasetReport.open(dataset), FrameStore(frames)
+    source, store = DatasetReport.open(dataset), FrameStore(frames, access)
     if store.report.data_hash != source.data_hash:
         raise BundleError(f"{frames} holds frames of other clips than {dataset}: run the frames step again")
     known = _folds_of(read_clips(dataset), source.labels, store, read_protocol(protocol))

@@ -13,6 +13,7 @@ from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import Candidate, best_candidate, read_candidates
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.lineage import write_lineage
+from reelflow.artifacts.shard_files import ShardAccess
 from reelflow.backbones.interface import Backbone
 from reelflow.backbones.registry import load_backbone
 from reelflow.backbones.tflite.network import described_by
@@ -41,6 +42,7 @@ def run(
     evaluations: Path,
     bundle: Path,
     settings: Settings,
+    access: ShardAccess | None = None,
 ) -> BundleReport:
     """Build a bundle of the best classifier that devices can run.
 
@@ -54,13 +56,14 @@ def run(
         evaluations: folder of every candidate's evaluation.
         bundle: the output; `bundle.json` is written last, except for the lineage, which refers to it.
         settings: cache and mirror of downloaded weights, cache of clips.
+        access: how frames in a store are reached.
 
     Raises:
         BundleError: the inputs do not belong together, or the bundle fails its self-test.
         WeightsError: the backbone's weights are missing or altered.
     """
     candidate = best_candidate(read_candidates(evaluations, candidates))
-    store = FrameStore(frames)
+    store = FrameStore(frames, access)
     _check_same_clips(
         candidate, {dataset: DatasetReport.open(dataset).data_hash, frames: store.report.data_hash}
     )
@@ -73,7 +76,7 @@ def run(
     write_head(params, candidate, bundle)
     quantization = write_backbone(params, backbone, dataset, store, bundle)
     draft = _draft(params, candidate, quantization, _clip_s(candidate, dataset))
-    reference = read_reference(candidate)
+    reference = read_reference(candidate, store.clip_ids)
     videos = find_videos(dataset, reference.clip_ids, settings)
     if not videos:
         emit("notice", message="parity is measured on stored frames: the videos are not on this machine")

@@ -80,33 +80,53 @@ def fetch_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards) 
     return None
 
 
+def stored_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards) -> FeatureShard | None:
+    """A shard that the store has; only its note is fetched.
+
+    Raises:
+        StorageError: the store or the disk refuses.
+    """
+    files = shared.find(origin.key, (origin.file, origin.note))
+    if files is None or not shared.bring(folder / origin.note, files[origin.note]):
+        return None
+    shard = _noted(folder / origin.note, origin)
+    (folder / origin.note).unlink()
+    return shard if shard and shard.sha256 == files[origin.file] else None
+
+
+def move_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards) -> None:
+    """Move a finished shard to the store.
+
+    Raises:
+        StorageError: the store refuses, is full or not reachable.
+    """
+    share_shard(folder, origin, shared)
+    for name in (origin.file, origin.note):
+        (folder / name).unlink()
+
+
 def write_shards(
-    folder: Path,
-    origins: Sequence[FeatureShardInputs],
-    codes: Iterable[Codes],
-    frames: int,
-    shared: SharedShards | None,
+    folder: Path, origins: Sequence[FeatureShardInputs], codes: Iterable[Codes], frames: int
 ) -> list[FeatureShard]:
-    """Write views of one shard of frames, each with its note after it, and share them.
+    """Write views of one shard of frames, each with its note after it.
 
     Args:
         folder: to write to.
         origins: the views.
         codes: of each clip, in order, `(views, frames, dim)`.
         frames: of each clip.
-        shared: the store that other runs and machines use.
 
     Raises:
-        StorageError: the disk is full or read-only, or the store refuses.
+        StorageError: the disk is full or read-only.
     """
     spec, clip_ids = origins[0].backbone, origins[0].source.clip_ids
     paths = [folder / origin.file for origin in origins]
     write_codes(paths, codes, (len(clip_ids), frames, spec.dim), spec.dtype)
-    return [_note_shard(folder, origin, shared) for origin in origins]
+    return [_note_shard(folder, origin) for origin in origins]
 
 
-def _note_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards | None) -> FeatureShard:
-    """Write the note of a complete file of codes, and share both."""
+def _note_shard(folder: Path, origin: FeatureShardInputs) -> FeatureShard:
+    """Write the note of a complete file of codes."""
     shard = FeatureShard(
         file=origin.file,
         view=origin.view,
@@ -114,8 +134,6 @@ def _note_shard(folder: Path, origin: FeatureShardInputs, shared: SharedShards |
         clip_ids=origin.source.clip_ids,
     )
     write_text(folder / origin.note, ShardNote(origin=origin, shard=shard).to_json())
-    if shared:
-        share_shard(folder, origin, shared)
     return shard
 
 

@@ -16,15 +16,18 @@ from components.features.shards import (
     fetch_shard,
     finished_shard,
     inputs_of,
+    move_shard,
     share_shard,
+    stored_shard,
     write_shards,
 )
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
+from reelflow.artifacts.features import KIND
 from reelflow.artifacts.frames import FrameStore
+from reelflow.artifacts.shard_files import ShardAccess
 from reelflow.backbones.interface import Backbone, Codes
 from reelflow.backbones.registry import load_backbone
 from reelflow.contracts import FeatureShard, FeaturesReport, FrameShard
-from reelflow.objectstore.interface import ObjectStore
 from reelflow.objectstore.shards import SharedShards, shared_shards
 from reelflow.params import FeaturesParams
 from reelflow.progress import report as report_progress
@@ -32,8 +35,6 @@ from reelflow.settings import Settings
 from reelflow.video.views import check_views
 from reelflow.workers.cpus import granted_cpus
 from reelflow.workers.lookahead import AHEAD, ahead
-
-KIND = "features"
 
 
 def run(
@@ -45,7 +46,7 @@ def run(
     settings: Settings,
     dataset: Path | None = None,
     weights: Path | None = None,
-    store: ObjectStore | None = None,
+    access: ShardAccess | None = None,
 ) -> FeaturesReport:
     """Embed every view of the frames of every clip, by a frozen or fine-tuned network.
 
@@ -59,7 +60,7 @@ def run(
         settings: cache and mirror of downloaded weights.
         dataset: output of the dataset step; needed for fine-tuning.
         weights: a file, or a folder of files.
-        store: the store of shared shards.
+        access: how shards are shared, and whether they stay in the store.
 
     Raises:
         ParamsError: unknown backbone or view, the frames of a view were not kept, or
@@ -68,7 +69,8 @@ def run(
         BundleError: the folder of frames is incomplete.
         StorageError: the disk is full or read-only.
     """
-    source = FrameStore(frames)
+    access = access or ShardAccess()
+    source = FrameStore(frames, access)
     views = params.views_of(backbone)
     check_views(views, source.report.oversample)
     load = partial(load_backbone, backbone, seed=params.seed, settings=settings, networks=params.networks)
@@ -78,8 +80,8 @@ def run(
         tuning = finetune(params, network, dataset=dataset, store=source, features=features)
         metrics, curves = tuning.metrics, tuning.curves
         network = load(str(features / BACKBONE_WEIGHTS))
-    shared = shared_shards(store, KIND)
-    work = Embedding(source, network, views, features, shared, kernels_of(network))
+    shared = shared_shards(access.store, KIND)
+    work = Embedding(source, network, views, features, shared, access.stays, kernels_of(network))
     report = FeaturesReport(
         data_hash=source.report.data_hash,
         backbone=network.spec,
@@ -93,6 +95,7 @@ def run(
             **metrics,
         },
         curves=curves,
+        stored=access.stays,
     )
     report.save(features)
     return report
@@ -100,13 +103,14 @@ def run(
 
 @dataclass(frozen=True)
 class Embedding:
-    """Inputs and output of an embedding."""
+    """Inputs and output of an embedding; shards that stay in the store leave `features`."""
 
     store: FrameStore
     network: Backbone
     views: tuple[str, ...]
     features: Path
     shared: SharedShards | None
+    stays: bool
     kernels: str
 
 
@@ -129,7 +133,9 @@ def _finish_shards(work: Embedding) -> tuple[FeatureShard, ...]:
             if plan.missing:
                 clips = islice(codes, len(plan.source.clip_ids))
                 frames = work.store.report.count
-                finished += write_shards(work.features, plan.missing, clips, frames, work.shared)
+                finished += write_shards(work.features, plan.missing, clips, frames)
+                for origin in plan.missing:
+                    _share(work, origin)
     return tuple(sorted(finished, key=lambda shard: work.views.index(shard.view)))
 
 
@@ -144,11 +150,17 @@ def _find_shard(work: Embedding, origin: FeatureShardInputs) -> FeatureShard | N
     """A shard that an earlier attempt, another run or another machine has finished."""
     shard = finished_shard(work.features, origin)
     if shard is None and work.shared:
-        return fetch_shard(work.features, origin, work.shared)
-    if shard and work.shared:
-        # the earlier attempt may have been killed before it shared the shard
-        share_shard(work.features, origin, work.shared)
+        find = stored_shard if work.stays else fetch_shard
+        return find(work.features, origin, work.shared)
+    if shard:
+        _share(work, origin)  # the earlier attempt may have been killed before it shared the shard
     return shard
+
+
+def _share(work: Embedding, origin: FeatureShardInputs) -> None:
+    if work.shared:
+        send = move_shard if work.stays else share_shard
+        send(work.features, origin, work.shared)
 
 
 def _embed_all(work: Embedding, plans: Sequence[ShardPlan]) -> Generator[Codes, None, None]:

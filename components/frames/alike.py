@@ -1,85 +1,76 @@
 """Clips of different groups that show the same: copies in another encoding, size or brightness.
 
-A few frames of a clip, as small grey pictures, are its signature. Two clips are alike if both what stays (the
-mean over time) and what moves (the rest) agree: clips of one fixed camera agree in what stays alone.
+Two clips are alike if both what stays (the mean over time) and what moves (the rest) agree: clips of one
+fixed camera agree in what stays alone.
 """
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from reelflow.artifacts.frames import FrameStore
-from reelflow.contracts import Alike, Clip
-from reelflow.workers.cpus import granted_cpus
+from components.frames.look import FRAMES, HEIGHT, WIDTH, read_look
+from reelflow.contracts import MAX_ALIKE, Alike, Clip, Split
 
-FRAMES, WIDTH, HEIGHT = 5, 24, 18
 SAME_SCENE, SAME_MOTION = 0.95, 0.8  # correlations; other real clips reach 0.93 and 0.56, copies 0.99
 LEAST_CONTRAST, LEAST_MOTION = 4.0, 1.0  # grey levels, root mean square; below, nothing can be told
-BLOCK = 1024
+BLOCK = 2048
 
 Vectors = NDArray[np.float32]
 
 
-def find_alike(store: FrameStore, clips: Sequence[Clip]) -> tuple[Alike, ...]:
-    """Pairs of clips of different groups that look the same, in the order of the clips.
+def find_alike(looks: Mapping[str, str], clips: Sequence[Clip]) -> tuple[Alike, ...]:
+    """Pairs of clips of different groups that look the same, by their splits.
+
+    Of each two splits at most `MAX_ALIKE`: a few suffice to see what is wrong, and the number of pairs can
+    grow as the square of that of the clips.
 
     Args:
-        store: the frames.
-        clips: those to compare; ones without frames are left out.
-
-    Raises:
-        BundleError: the frames are damaged.
+        looks: what clips look like, by id, as `write_look` writes it.
+        clips: those to compare; ones that are not among the looks are left out.
     """
-    known = [clip for clip in clips if clip.clip_id in store]
-    with ThreadPoolExecutor(granted_cpus()) as pool:
-        small = list(pool.map(lambda clip: _signature(store, clip.clip_id), known))
-    told = [(clip, vector) for clip, vector in zip(known, small, strict=True) if _tells(vector)]
-    if not told:
-        return ()
-    stack = np.stack([vector for _, vector in told])  # (clips, FRAMES, pixels)
-    pairs = _pairs(_unit(stack.mean(axis=1)), _unit(stack - stack.mean(axis=1, keepdims=True)))
-    named = ((told[one][0], told[other][0]) for one, other in pairs)
-    return tuple(
-        Alike(paths=(one.path, other.path), splits=(one.split, other.split))
-        for one, other in named
-        if one.group != other.group
-    )
+    told, scenes, motions = _vectors(looks, [clip for clip in clips if clip.clip_id in looks])
+    found: dict[frozenset[Split], list[Alike]] = defaultdict(list)
+    for one, other in ((told[one], told[other]) for one, other in _pairs(scenes, motions)):
+        kept = found[frozenset({one.split, other.split})]
+        if one.group != other.group and len(kept) < MAX_ALIKE:
+            kept.append(Alike(paths=(one.path, other.path), splits=(one.split, other.split)))
+    return tuple(chain(*found.values()))
 
 
-def _signature(store: FrameStore, clip_id: str) -> Vectors:
-    """Small grey pictures, `(FRAMES, pixels) float32`."""
-    rows = [_small(frame) for frame in store.each(clip_id, count=min(FRAMES, store.report.count))]
-    return np.stack([rows[place * len(rows) // FRAMES] for place in range(FRAMES)])
+def _vectors(looks: Mapping[str, str], clips: Sequence[Clip]) -> tuple[list[Clip], Vectors, Vectors]:
+    """The clips that have something to compare, what stays `(clips, pixels)` and what moves in each."""
+    told: list[Clip] = []
+    scenes = np.empty((len(clips), HEIGHT * WIDTH), np.float32)
+    motions = np.empty((len(clips), FRAMES * HEIGHT * WIDTH), np.float32)
+    for clip in clips:
+        pictures = read_look(looks[clip.clip_id]).astype(np.float32)
+        mean = pictures.mean(axis=0)
+        motion = pictures - mean
+        # not a plain surface, not a still picture
+        if float(mean.std()) >= LEAST_CONTRAST and float(np.sqrt((motion**2).mean())) >= LEAST_MOTION:
+            scenes[len(told)], motions[len(told)] = _unit(mean), _unit(motion.ravel())
+            told.append(clip)
+    return told, scenes[: len(told)], motions[: len(told)]
 
 
-def _small(frame: NDArray[np.uint8]) -> Vectors:
-    picture = Image.fromarray(frame).convert("L").resize((WIDTH, HEIGHT), Image.Resampling.BOX)
-    return np.asarray(picture, np.float32).ravel()
-
-
-def _tells(signature: Vectors) -> bool:
-    """Whether there is anything to compare: not a plain surface, not a still picture."""
-    mean = signature.mean(axis=0)
-    motion = float(np.sqrt(((signature - mean) ** 2).mean()))
-    return float(mean.std()) >= LEAST_CONTRAST and motion >= LEAST_MOTION
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    """Centred rows of length 1, `(clips, k)`: products of two are correlations."""
-    flat = vectors.reshape(len(vectors), -1)
-    flat = flat - flat.mean(axis=1, keepdims=True)
-    unit: Vectors = flat / np.linalg.norm(flat, axis=1, keepdims=True)
+def _unit(vector: Vectors) -> Vectors:
+    """Centred, of length 1: products of two are correlations."""
+    centred = vector - vector.mean()
+    unit: Vectors = centred / np.linalg.norm(centred)
     return unit
 
 
 def _pairs(scenes: Vectors, motions: Vectors) -> Iterator[tuple[int, int]]:
-    """Places of clips that agree in both, each pair once."""
-    for start in range(0, len(scenes), BLOCK):
-        rows = slice(start, start + BLOCK)
-        agree = (scenes[rows] @ scenes.T > SAME_SCENE) & (motions[rows] @ motions.T > SAME_MOTION)
-        for one, other in np.argwhere(agree):
-            if start + one < other:
-                yield int(start + one), int(other)
+    """Places of clips that agree in both, each pair once; motions are compared where scenes agree."""
+    starts = range(0, len(scenes), BLOCK)
+    for top, left in ((top, left) for top in starts for left in starts if left >= top):
+        agree = scenes[top : top + BLOCK] @ scenes[left : left + BLOCK].T > SAME_SCENE
+        rows, columns = np.flatnonzero(agree.any(axis=1)), np.flatnonzero(agree.any(axis=0))
+        same = motions[top + rows] @ motions[left + columns].T > SAME_MOTION
+        for row, column in np.argwhere(same & agree[np.ix_(rows, columns)]):
+            one, other = top + rows[row], left + columns[column]
+            if one < other:
+                yield int(one), int(other)

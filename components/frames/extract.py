@@ -1,5 +1,6 @@
 """One clip to JPEG frames, in a separate process."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,8 +11,9 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from components.frames.look import places_of, small, write_look
 from reelflow.artifacts.frames import pack
-from reelflow.contracts import Clip
+from reelflow.contracts import Clip, Sha256
 from reelflow.errors import ClipError
 from reelflow.files import sha256_file
 from reelflow.params import FramesParams
@@ -26,16 +28,21 @@ class Extracted:
         tar: the JPEGs, as one member.
         lengths: bytes of each JPEG.
         size: width and height.
+        sha256: of the JPEGs, one after another.
+        look: a few frames as small pictures, as `write_look` writes them.
     """
 
     tar: bytes
     lengths: tuple[int, ...]
     size: tuple[int, int]
+    sha256: Sha256
+    look: str
 
     @classmethod
-    def of(cls, clip_id: str, jpegs: Sequence[bytes], size: tuple[int, int]) -> Self:
-        """A clip's frames as JPEG, and their width and height."""
-        return cls(pack(clip_id, jpegs), tuple(map(len, jpegs)), size)
+    def of(cls, clip_id: str, jpegs: Sequence[bytes], size: tuple[int, int], look: str) -> Self:
+        """A clip's frames as JPEG, their width and height, and what they look like."""
+        sha256 = hashlib.sha256(b"".join(jpegs)).hexdigest()
+        return cls(pack(clip_id, jpegs), tuple(map(len, jpegs)), size, sha256, look)
 
 
 def extract(task: tuple[Path, Clip, FramesParams]) -> Extracted:
@@ -56,7 +63,9 @@ def extract(task: tuple[Path, Clip, FramesParams]) -> Extracted:
     count = params.count * params.oversample
     keep = partial(_encode, quality=params.jpeg_quality)
     jpegs, sizes = zip(*sample(path, count, keep, expected_frames=clip.frame_count), strict=True)
-    return Extracted.of(clip.clip_id, jpegs, sizes[0])
+    looked_at = (jpegs[place] for place in places_of(params.count, params.oversample))
+    look = write_look([small(simplejpeg.decode_jpeg(jpeg)) for jpeg in looked_at])
+    return Extracted.of(clip.clip_id, jpegs, sizes[0], look)
 
 
 def _encode(frame: NDArray[np.uint8], *, quality: int) -> tuple[bytes, tuple[int, int]]:

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from components.frames.look import looks_path
 from components.frames.write import Finished
-from reelflow.artifacts.frames import ShardIndex, index_path
+from reelflow.artifacts.frames import index_path
 from reelflow.contracts import Clip, Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError, ParamsError
@@ -31,7 +33,9 @@ def assign_shards(clips: Iterable[Clip], count: int) -> dict[str, list[Clip]]:
 
 
 def part_of(shards: dict[str, list[Clip]], part: str) -> dict[str, list[Clip]]:
-    """The shards of one part, by their numbers: `2/8` is the second of eight; empty for all.
+    """The shards of one part: `2/8` is the second of eight; empty for all.
+
+    The largest shard goes first, each to the part that has the fewest bytes of video so far.
 
     Raises:
         ParamsError: invalid part.
@@ -42,12 +46,14 @@ def part_of(shards: dict[str, list[Clip]], part: str) -> dict[str, list[Clip]]:
     number, count = map(int, found.groups()) if found else (0, 0)
     if not 1 <= number <= count:
         raise ParamsError(f"part is {part!r}: expected one such as 2/8, from 1/8 to 8/8")
-    return {file: clips for file, clips in shards.items() if number_of(file) % count == number - 1}
-
-
-def number_of(file: str) -> int:
-    """The number of a shard, from its name."""
-    return int(file.split("-")[1])
+    sizes = {file: sum(clip.size_bytes for clip in clips) for file, clips in shards.items()}
+    loads, mine = [0] * count, set()
+    for file in sorted(sizes, key=lambda file: (-sizes[file], file)):
+        place = loads.index(min(loads))
+        loads[place] += sizes[file]
+        if place == number - 1:
+            mine.add(file)
+    return {file: clips for file, clips in shards.items() if file in mine}
 
 
 class FrameShardInputs(Document):
@@ -96,19 +102,60 @@ def share_shard(tar: Path, origin: FrameShardInputs, shared: SharedShards) -> No
     shared.publish(origin.key, tar.parent, _names(tar))
 
 
+def stored_shard(
+    tar: Path, clips: Sequence[Clip], origin: FrameShardInputs, shared: SharedShards
+) -> Finished | None:
+    """A shard that the store has; only its index and looks are fetched.
+
+    Raises:
+        StorageError: the store or the disk refuses.
+    """
+    small = (looks_path(tar), index_path(tar))
+    files = shared.find(origin.key, _names(tar))
+    if files is None or not all(shared.bring(path, files[path.name]) for path in small):
+        return None
+    finished = _of_clips(tar, clips)
+    for path in small:
+        path.unlink()
+    return finished if finished and finished.shard.sha256 == files[tar.name] else None
+
+
+def move_shard(tar: Path, finished: Finished, origin: FrameShardInputs, shared: SharedShards) -> None:
+    """Move a finished shard to the store; one with quarantined clips is not for others.
+
+    Raises:
+        StorageError: the store refuses, is full or not reachable.
+    """
+    if finished.quarantined:
+        for name in _names(tar):
+            shared.put(tar.with_name(name))
+    else:
+        share_shard(tar, origin, shared)
+    for name in _names(tar):
+        tar.with_name(name).unlink()
+
+
 def whole_shard(tar: Path, clips: Sequence[Clip]) -> Finished | None:
     """A shard that an earlier attempt finished, or None."""
+    finished = _of_clips(tar, clips)
+    with suppress(FileNotFoundError):
+        return finished if finished and tar.stat().st_size == finished.shard.size_bytes else None
+    return None
+
+
+def _of_clips(tar: Path, clips: Sequence[Clip]) -> Finished | None:
+    """The shard of the index beside a tar, if it is of these clips."""
     try:
-        index = ShardIndex.read(index_path(tar))
-        found = len(index.clips) + len(index.quarantined) == len(clips)
-        found = found and index.clips.keys() <= {clip.clip_id for clip in clips}
-        return Finished.of(tar, index) if found and tar.stat().st_size == index.size_bytes else None
+        finished = Finished.of(tar)
     except (BundleError, FileNotFoundError):
         return None
+    whole = len(finished.shard.clip_ids) + len(finished.quarantined) == len(clips)
+    whole = whole and finished.looks.keys() == set(finished.shard.clip_ids)
+    return finished if whole and set(finished.shard.clip_ids) <= {clip.clip_id for clip in clips} else None
 
 
-def _names(tar: Path) -> tuple[str, str]:
-    return tar.name, index_path(tar).name
+def _names(tar: Path) -> tuple[str, str, str]:
+    return tar.name, looks_path(tar).name, index_path(tar).name
 
 
 def made_by() -> Sha256:

@@ -13,16 +13,18 @@ from components.frames.shards import (
     assign_shards,
     fetch_shard,
     inputs_of,
+    move_shard,
     part_of,
     share_shard,
+    stored_shard,
     whole_shard,
 )
 from components.frames.write import Finished, write_shard
 from reelflow.artifacts.clips import read_clips
-from reelflow.artifacts.frames import FrameStore
-from reelflow.contracts import Clip, DatasetReport, FramesReport
+from reelflow.artifacts.frames import KIND
+from reelflow.artifacts.shard_files import ShardAccess
+from reelflow.contracts import MAX_ALIKE, Clip, DatasetReport, FramesReport
 from reelflow.errors import ClipError, DataError
-from reelflow.objectstore.interface import ObjectStore
 from reelflow.objectstore.shards import SharedShards, shared_shards
 from reelflow.params import FramesParams
 from reelflow.progress import emit
@@ -30,8 +32,6 @@ from reelflow.progress import report as report_progress
 from reelflow.settings import Settings
 from reelflow.sources.fetch import bring_clips
 from reelflow.workers.processes import in_processes
-
-KIND = "frames"
 
 
 def run(
@@ -41,7 +41,7 @@ def run(
     frames: Path,
     settings: Settings,
     part: str = "",
-    store: ObjectStore | None = None,
+    access: ShardAccess | None = None,
 ) -> FramesReport:
     """Write the frames of every clip of a data set, or of a part of them.
 
@@ -53,7 +53,7 @@ def run(
         frames: the output; `frames.json` is written last.
         settings: for fetching clips that are not on this disk.
         part: `2/8` for the second eighth of the shards; all by default.
-        store: the store of shared shards.
+        access: how shards are shared, and whether they stay in the store.
 
     Raises:
         DataError: no clip can be decoded.
@@ -64,7 +64,8 @@ def run(
     clips_of_all = read_clips(dataset)
     shards = part_of(assign_shards(clips_of_all, params.shards), part)
     bring = partial(bring_clips, source, dataset, settings=settings)
-    work = Extraction(params, bring, frames, shared_shards(store, KIND))
+    access = access or ShardAccess()
+    work = Extraction(params, bring, frames, shared_shards(access.store, KIND), access.stays)
     finished = _finish_shards(work, shards)
     quarantined = tuple(rejected for one in finished for rejected in one.quarantined)
     clips = sum(len(one.shard.clip_ids) for one in finished)
@@ -86,33 +87,36 @@ def run(
             "shards": len(finished),
             "size_bytes": sum(one.shard.size_bytes for one in finished),
         },
+        stored=access.stays,
     )
-    report.save(frames)
     if not part:
-        report = report.model_copy(update={"alike": find_alike(FrameStore(frames), clips_of_all)})
+        looks = {clip_id: look for one in finished for clip_id, look in one.looks.items()}
+        report = report.model_copy(update={"alike": find_alike(looks, clips_of_all)})
         _tell(report)
-        report.save(frames)
+    report.save(frames)
     return report
 
 
 def _tell(report: FramesReport) -> None:
     if report.alike:
         first, second = report.alike[0].paths
+        least = "at least " if len(report.alike) >= MAX_ALIKE else ""
         emit(
             "notice",
-            message=f"{len(report.alike)} pair(s) of clips in different groups look the same, such "
+            message=f"{least}{len(report.alike)} pair(s) of clips in different groups look the same, such "
             f"as {first} and {second}: give them one group in groups.csv",
         )
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """Inputs and output of an extraction."""
+    """Inputs and output of an extraction; shards that stay in the store leave `frames`."""
 
     params: FramesParams
     bring: Callable[[list[Clip]], Path]
     frames: Path
     shared: SharedShards | None
+    stays: bool
 
 
 def _finish_shards(work: Extraction, shards: dict[str, list[Clip]]) -> list[Finished]:
@@ -131,7 +135,8 @@ def _find_shard(work: Extraction, file: str, clips: list[Clip]) -> Finished | No
     """A shard that an earlier attempt, another run or another machine has finished."""
     finished = whole_shard(work.frames / file, clips)
     if finished is None and work.shared:
-        return fetch_shard(work.frames / file, clips, inputs_of(file, clips, work.params), work.shared)
+        find = stored_shard if work.stays else fetch_shard
+        return find(work.frames / file, clips, inputs_of(file, clips, work.params), work.shared)
     if finished:
         _share(work, clips, finished)  # the earlier attempt may have been killed before it shared the shard
     return finished
@@ -146,10 +151,12 @@ def _make_shard(
 
 
 def _share(work: Extraction, clips: list[Clip], finished: Finished) -> None:
-    """Publish a shard unless it has quarantined clips: they may decode elsewhere."""
-    if work.shared and not finished.quarantined:
-        file = finished.shard.file
-        share_shard(work.frames / file, inputs_of(file, clips, work.params), work.shared)
+    """Move a shard to the store; or share it, if no clip is quarantined, which may decode elsewhere."""
+    tar = work.frames / finished.shard.file
+    if work.shared and work.stays:
+        move_shard(tar, finished, inputs_of(tar.name, clips, work.params), work.shared)
+    elif work.shared and not finished.quarantined:
+        share_shard(tar, inputs_of(tar.name, clips, work.params), work.shared)
 
 
 def _extract_all(

@@ -50,7 +50,7 @@ def compare_with_champion(
     registry: Registry,
     model_name: str,
     version: int,
-    frames: Path,
+    frames: FrameStore,
 ) -> Comparison | Incomparable:
     """Compare a challenger with the champion on the challenger's test clips.
 
@@ -60,7 +60,7 @@ def compare_with_champion(
         registry: of the champion.
         model_name: of the registry.
         version: of the champion.
-        frames: folder of the frames step.
+        frames: of the clips.
 
     Raises:
         BundleError: the challenger's scores or frames are damaged.
@@ -80,7 +80,7 @@ def compare_with_champion(
         if kept is not None and _same_test(kept, challenger):
             right, may_know = _right(kept.scores(), challenger), False
         else:
-            scores = _run(champion, challenger.report.clip_ids, FrameStore(frames), version)
+            scores = _run(champion, challenger.report.clip_ids, frames, version)
             if isinstance(scores, Incomparable):
                 return scores
             right, may_know = _right(scores, challenger), True

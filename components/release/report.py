@@ -43,6 +43,7 @@ class RunFolders:
 
     dataset: Path
     frames: Path
+    store: FrameStore
     bundle: Path
     candidates: Sequence[Candidate]
     converted: BundleReport
@@ -87,7 +88,7 @@ def _contents(run: RunFolders) -> dict[str, Any]:
         "test_groups": tested_groups(clips.values(), chosen),
         "leaked_groups": leaked_groups([*clips.values()], chosen),
         "charts": [draw_candidate(candidate) for candidate in run.candidates],
-        "strips": strips(chosen, clips, FrameStore(run.frames)),
+        "strips": strips(chosen, clips, run.store),
         "dataset": dataset,
         "notes": dataset.notes,
         "table": _table(run.dataset / "table.csv"),

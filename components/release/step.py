@@ -12,6 +12,8 @@ from components.release.tables import write_tables
 from components.release.warnings import warnings
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import Candidate, read_candidates
+from reelflow.artifacts.frames import FrameStore
+from reelflow.artifacts.shard_files import ShardAccess
 from reelflow.contracts import BundleReport, Comparison, DatasetReport, FramesReport, ReleaseReport
 from reelflow.edge.bundle import open_bundle
 from reelflow.edge.seal import SUMS
@@ -26,13 +28,13 @@ HEADLINES = ("accuracy", "top5_accuracy", "macro_f1")
 
 @dataclass(frozen=True)
 class Challenger:
-    """A bundle to release, its folder, its evaluation, the data set, and the frames of its test clips."""
+    """A bundle to release, its folder, its evaluation, the data set, and the frames of its clips."""
 
     bundle: BundleReport
     folder: Path
     evaluation: Candidate
     dataset: Path
-    frames: Path
+    frames: FrameStore
 
 
 def run(
@@ -45,6 +47,7 @@ def run(
     bundle: Path,
     release: Path,
     registry: Registry,
+    access: ShardAccess | None = None,
 ) -> ReleaseReport:
     """Register a bundle as `challenger`; as `champion` too if it passes the gates and beats the last one.
 
@@ -60,6 +63,7 @@ def run(
         bundle: folder of the conversion step.
         release: the output: `report.html`, `summary.json`, tables for DVC, and `release.json` last.
         registry: where to register.
+        access: how frames in a store are reached.
 
     Raises:
         BundleError: an input is damaged, or they do not belong together.
@@ -71,7 +75,8 @@ def run(
     converted = opened.report
     ranked = _ranked(read_candidates(evaluations, candidates), converted)
     _check_same_data(converted, ranked, dataset, frames)
-    made = Challenger(converted, bundle, ranked[0], dataset, frames)
+    store = FrameStore(frames, access)
+    made = Challenger(converted, bundle, ranked[0], dataset, store)
     draft = _draft(params, made)
     problem: ReelflowError | None = None
     try:
@@ -82,7 +87,7 @@ def run(
     else:
         emit("notice", message=outcome.explanation)
     write_tables(release, ranked[0], ranked, converted, outcome)
-    write_report(RunFolders(dataset, frames, bundle, ranked, converted, outcome, params), release)
+    write_report(RunFolders(dataset, frames, store, bundle, ranked, converted, outcome, params), release)
     outcome.save(release)
     if problem:
         refused = RegistryError(f"{problem}; the report and the bundle are finished")
@@ -93,7 +98,7 @@ def run(
 
 def _draft(params: ReleaseParams, made: Challenger) -> ReleaseReport:
     """What is known without the registry: not registered, version 0."""
-    clips, alike = read_clips(made.dataset), FramesReport.open(made.frames).alike
+    clips, alike = read_clips(made.dataset), made.frames.report.alike
     return ReleaseReport(
         name=made.bundle.name,
         data_hash=made.bundle.data_hash,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from components.release.chance import above_chance
 from components.release.report_text import below_baselines
 from reelflow.artifacts.evaluations import Candidate
-from reelflow.contracts import Alike, ClassScores, Clip
+from reelflow.contracts import MAX_ALIKE, Alike, ClassScores, Clip
 from reelflow.errors import some_of
 from reelflow.params import ReleaseParams
 
@@ -89,8 +89,10 @@ def _copies(alike: Sequence[Alike], *, in_folds: bool) -> str:
     apart = [pair for pair in alike if in_folds or len({"test", *pair.splits}) == len(set(pair.splits)) == 2]
     if not apart:
         return ""
+    least = "at least " if len(apart) >= MAX_ALIKE else ""
     named = some_of([" and ".join(pair.paths) for pair in apart], SHOWN)
     return (
-        f"Warning: {len(apart)} pair(s) of clips in different groups look the same and may be both trained "
-        f"and tested on, which makes every figure too good: {named}. Give them one group in groups.csv."
+        f"Warning: {least}{len(apart)} pair(s) of clips in different groups look the same and may be both "
+        f"trained and tested on, which makes every figure too good: {named}. Give them one group "
+        "in groups.csv."
     )

@@ -15,6 +15,7 @@ from components.training.learners.graph import memory_errors
 from components.training.learners.linear_learner import LinearLearner
 from components.training.output import TrainingResult, middle, write_results
 from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
+from reelflow.artifacts.shard_files import ShardAccess
 from reelflow.contracts import TrainingReport
 from reelflow.errors import ParamsError
 from reelflow.nets.examples import Examples, load_examples
@@ -37,6 +38,7 @@ def run(
     features: Path,
     model: Path,
     teachers: Path | None = None,
+    access: ShardAccess | None = None,
 ) -> TrainingReport:
     """Train on every fold, score its held-out clips, and write one model to deploy.
 
@@ -50,6 +52,7 @@ def run(
         dataset: folder of the dataset step.
         features: folder of the features step.
         model: the output; holds `model.keras`, `curves.csv`, scores and `training.json`.
+        access: how features in a store are reached.
         teachers: the models of `params.teacher`, as `reelflow.tracking.teachers.gathered` lays them out.
 
     Raises:
@@ -66,7 +69,7 @@ def run(
             "protocol holdout, or features of a frozen backbone (features.finetune.blocks: 0)"
         )
     check_distillation(params, scheme, teachers)
-    examples, clips = load_examples(dataset, features, seen=partial(views_seen, head, params))
+    examples, clips = load_examples(dataset, features, seen=partial(views_seen, head, params), access=access)
     examples = replace(examples, beside=_is_beside(head, params, examples))
     folds = fold_rows(examples, clips, scheme)
     views = averaged_views(params, examples)

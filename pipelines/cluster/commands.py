@@ -30,6 +30,9 @@ def submit(
     if_changed: Annotated[
         bool, typer.Option("--if-changed", help="End early if data, params and code have not changed.")
     ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Run every task, whatever KFP's cache holds.")
+    ] = False,
     wait: Wait = False,
     every: Every = 10.0,
 ) -> None:
@@ -47,7 +50,7 @@ def submit(
         model=model,
     ).chosen()
     config, client = connected(cluster)
-    text = submission.package(chosen, config, always=not if_changed)
+    text = submission.package(chosen, config, always=not if_changed, cached=not fresh)
     run_id = submission.submit(client, config.kfp, text, name)
     say(f"run   {run_id}")
     say(f"link  {submission.run_link(client.host, run_id)}")

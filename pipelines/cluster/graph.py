@@ -14,13 +14,16 @@ from reelflow.params import STEPS, Params
 from reelflow.provenance.code import code_hash
 
 
-def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = True) -> Any:
+def build_for_cluster(
+    params: Params, cluster: ClusterConfig, *, always: bool = True, cached: bool = True
+) -> Any:
     """The KFP pipeline for a cluster.
 
     Args:
         params: all values.
         cluster: where and how tasks run.
         always: run even if a finished run has done the same work.
+        cached: whether KFP's cache may answer for tasks.
 
     Raises:
         ParamsError: an image is missing.
@@ -45,7 +48,8 @@ def build_for_cluster(params: Params, cluster: ClusterConfig, *, always: bool = 
             code = {step: code_hash(step) for step in STEPS}
             versions = CacheVersions(code, found["Output"], found["weights"], found["teachers"])
             with dsl.If(versions.data != "", name="something is new"):
-                Graph(params, configure, cluster.fan_out, versions).unroll()
+                parts = cluster.parts(params.frames.shards)
+                Graph(params, configure, parts, versions, cached).unroll()
 
     return pipeline
 

@@ -14,19 +14,20 @@ from pipelines.cluster.versions import ensure_version
 from reelflow.params import Params
 
 
-def package(params: Params, cluster: ClusterConfig, *, always: bool) -> str:
+def package(params: Params, cluster: ClusterConfig, *, always: bool, cached: bool = True) -> str:
     """The compiled pipeline, as it is uploaded.
 
     Args:
         params: what runs.
         cluster: how its tasks run.
         always: run to the end even if nothing has changed since the last time.
+        cached: whether KFP's cache may answer for tasks.
     """
     from pipelines.cluster.package import compile_to
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "pipeline.yaml"
-        compile_to(params, path, cluster, always=always)
+        compile_to(params, path, cluster, always=always, cached=cached)
         return path.read_text(encoding="utf-8")
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from kfp import kubernetes
 
-from pipelines.cluster.config import ClusterConfig, TaskConfig
+from pipelines.cluster.config import ClusterConfig, TaskConfig, amount
 from pipelines.images import image_name, read_images, reference_of
+from reelflow.objectstore.open import NO_STORE
 from reelflow.params import Params
 
 RUN_ID = "metadata.labels['pipeline/runid']"
@@ -17,6 +18,8 @@ WRITABLE = (SCRATCH, "/minio", "/s3", "/gcs", "/.local", "/.cache", "/.config")
 artifacts and caches (backend/src/v2/compiler/argocompiler/container.go). Mounts merge by their path, so one
 emptyDir takes the place of all: its limit is the one number for everything that a task may write."""
 GPU = "nvidia.com/gpu"
+SHARDS_SHARE = 2
+"""One part in so many of a task's scratch is for shards; the rest for clips, artifacts, temporary files."""
 
 
 class TaskConfigurator:
@@ -42,7 +45,7 @@ class TaskConfigurator:
         config = self._cluster.task_config(step)
         task.set_container_image(self._image(name, config))
         _set_resources(task, config, self._cluster.backoff_s)
-        self._set_environment(task, step)
+        self._set_environment(task, step, config)
         _confine(task, step, config, self._cluster.user)
         for volume in self._cluster.volumes:
             if step in volume.tasks:
@@ -52,8 +55,11 @@ class TaskConfigurator:
         image = image_name(name, self._params, gpu=config.gpus > 0)
         return reference_of(image, self.images, name)
 
-    def _set_environment(self, task: Any, step: str) -> None:
+    def _set_environment(self, task: Any, step: str, config: TaskConfig) -> None:
         """Environment variables: they are not part of KFP's cache key."""
+        if self._cluster.store.address != NO_STORE:
+            task.set_env_variable("REELFLOW_SHARDS", "store")
+            task.set_env_variable("REELFLOW_SCRATCH_BYTES", str(int(amount(config.scratch) / SHARDS_SHARE)))
         task.set_env_variable("MLFLOW_TRACKING_URI", self._cluster.mlflow.tracking_uri)
         task.set_env_variable("REELFLOW_STORE", self._cluster.store.address)
         task.set_env_variable("REELFLOW_PATIENCE_S", str(self._cluster.patience_s))

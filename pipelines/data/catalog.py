@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from components.dataset import facts
-from components.features import step as features_step
 from components.features.shards import ShardNote
-from components.frames import step as frames_step
+from reelflow.artifacts import features, frames
 from reelflow.contracts import Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError, ParamsError
@@ -26,7 +25,7 @@ from reelflow.objectstore.open import NO_STORE, open_store
 from reelflow.objectstore.shards import Listing
 from reelflow.settings import Settings
 
-FACTS, FRAMES, FEATURES = facts.KIND, frames_step.KIND, features_step.KIND
+FACTS, FRAMES, FEATURES = facts.KIND, frames.KIND, features.KIND
 KINDS = (FACTS, FRAMES, FEATURES)
 OURS = re.compile(rf"({'|'.join(KINDS)})/([0-9a-f]{{64}}\.json|files/[0-9a-f]{{64}})")
 READERS = 16

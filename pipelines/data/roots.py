@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from pipelines.data.outputs import finished
@@ -59,7 +60,8 @@ def outputs(folders: Iterable[Path]) -> Iterator[Root]:
     for folder, dataset in finished(folders, DatasetReport):
         yield Root(str(folder), clips=_clips(dataset))
     for folder, frames in finished(folders, FramesReport):
-        yield Root(str(folder), frozenset(shard.sha256 for shard in frames.shards))
+        files = ((shard.sha256, shard.index_sha256) for shard in frames.shards)
+        yield Root(str(folder), frozenset(chain.from_iterable(files)))
     for folder, features in finished(folders, FeaturesReport):
         yield Root(str(folder), frozenset(shard.sha256 for shard in features.shards))
     for path in (path for folder in folders for path in files_below(folder) if path.name == LINEAGE):

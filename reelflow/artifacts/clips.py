@@ -45,7 +45,9 @@ def write_clips(clips: Sequence[Clip], path: Path) -> None:
     """
     table = pa.Table.from_pylist([clip.model_dump() for clip in clips], SCHEMA)
     with atomic(path) as partial:
-        pq.write_table(table, partial)
+        pq.write_table(
+            table, partial, compression="zstd", use_dictionary=["label", "group", "split", "codec"]
+        )
 
 
 def read_clips(dataset: Path) -> list[Clip]:

@@ -1,16 +1,19 @@
 """Features of clips: codes in `.npy` shards, memory-mapped, gathered in any order."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reelflow.artifacts.shard_files import ShardAccess
 from reelflow.contracts import FeatureShard, FeaturesReport
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file
 
+KIND = "features"
 REMEDY = "remove its folder and run the features step again"
 Codes = NDArray[np.uint8] | NDArray[np.float16]
 Choice = Callable[[FeaturesReport], tuple[str, ...]]
@@ -24,23 +27,29 @@ def all_views(report: FeaturesReport) -> tuple[str, ...]:
 class FeatureStore:
     """Reads the folder that the features step wrote. Several threads may read at once."""
 
-    def __init__(self, folder: Path, seen: Choice = all_views) -> None:
-        """Open the store and map its shards.
+    def __init__(self, folder: Path, seen: Choice = all_views, access: ShardAccess | None = None) -> None:
+        """Open the store. Shards beside the report are mapped at once, those in a store when they are read.
 
         Args:
             folder: of the features step.
             seen: chooses some of the views, the plain one first; those left out are not read.
+            access: how shards in a store are reached.
 
         Raises:
             BundleError: a shard is missing, or does not match the report.
+            StorageError: the shards are in a store that is not named.
         """
         report = FeaturesReport.open(folder)
         by_view = dict(zip(report.views, _parts_of_views(folder, report), strict=True))
         views = seen(report)
         parts = [by_view[view] for view in views]
         self.report = report.model_copy(update={"views": views, "shards": tuple(chain(*parts))})
-        self._folder = folder
-        self._shards = [[map_shard(folder, shard, self.report) for shard in part] for part in parts]
+        self._folder, self._parts = folder, parts
+        self._files = (access or ShardAccess()).files(folder, KIND, stored=report.stored)
+        self._mapped: dict[tuple[int, int], Codes] = {}
+        if not report.stored:
+            for view, part in enumerate(parts):
+                self._mapped |= {(view, number): self._map(view, number) for number in range(len(part))}
         self._place = {
             clip_id: (number, row)
             for number, shard in enumerate(parts[0])
@@ -85,12 +94,18 @@ class FeatureStore:
         spec = self.report.backbone
         codes: Codes = np.empty((len(clip_ids), self.report.frames, spec.dim), spec.dtype)
         places = np.array([self._place[clip_id] for clip_id in clip_ids], np.intp).reshape(-1, 2)
-        sources = wanted * len(self._shards[0]) + places[:, 0]
+        sources = wanted * len(self._parts[0]) + places[:, 0]
         for source in np.unique(sources):
             here = sources == source
-            view, number = divmod(int(source), len(self._shards[0]))
-            codes[here] = self._shards[view][number][places[here, 1]]
+            view, number = divmod(int(source), len(self._parts[0]))
+            shard = self._mapped.get((view, number))
+            codes[here] = (self._map(view, number) if shard is None else shard)[places[here, 1]]
         return codes
+
+    def _map(self, view: int, number: int) -> Codes:
+        """Map a shard; one of a store is fetched unless it is here, and may go again."""
+        shard = self._parts[view][number]
+        return self._files.load(shard.file, shard.sha256, partial(map_shard, shard, self.report))
 
     def _check_clips(self, clip_ids: Sequence[str]) -> None:
         missing = [clip_id for clip_id in clip_ids if clip_id not in self._place]
@@ -113,15 +128,12 @@ def _parts_of_views(folder: Path, report: FeaturesReport) -> list[list[FeatureSh
     return parts
 
 
-def map_shard(folder: Path, shard: FeatureShard, report: FeaturesReport) -> Codes:
+def map_shard(shard: FeatureShard, report: FeaturesReport, path: Path) -> Codes:
     """Memory-map one shard, `(clips, frames, dim)`.
 
     Raises:
-        BundleError: it is missing, altered, or does not match the report.
+        BundleError: it is altered, or does not match the report.
     """
-    path = folder / shard.file
-    if path.parent != folder:
-        raise BundleError(f"{shard.file} is outside of {folder}: the report is damaged")
     try:
         codes: Codes = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -131,6 +143,6 @@ def map_shard(folder: Path, shard: FeatureShard, report: FeaturesReport) -> Code
         raise BundleError(
             f"{path} is {codes.dtype} {codes.shape}, expected {report.backbone.dtype} {expected}: {REMEDY}"
         )
-    if sha256_file(path) != shard.sha256:
+    if not report.stored and sha256_file(path) != shard.sha256:
         raise BundleError(f"{path} has been altered since it was written: {REMEDY}")
     return codes

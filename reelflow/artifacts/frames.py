@@ -4,12 +4,15 @@ import json
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from reelflow.artifacts.shard_files import ShardAccess
 from reelflow.contracts import FrameShard, FramesReport, Rejected, Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
@@ -18,6 +21,7 @@ from reelflow.video.decode import MAX_PIXELS, stacked
 from reelflow.video.sample import uniform_indices
 
 MAX_JPEG_BYTES = 256 * 1024 * 1024
+KIND = "frames"
 REMEDY = "remove its folder and run the frames step again"
 BLOCK = tarfile.BLOCKSIZE
 TAR_END = bytes(2 * BLOCK)
@@ -32,6 +36,8 @@ class ClipFrames(Document):
     """Bytes of each."""
     width: int
     height: int
+    sha256: Sha256
+    """Of the JPEGs, one after another."""
 
     def places(self) -> NDArray[np.int64]:
         """Offset and length of each JPEG in the tar, `(frames, 2)`."""
@@ -68,19 +74,26 @@ def index_path(tar: Path) -> Path:
 class FrameStore:
     """Reads the folder that the frames step wrote. Several threads may read at once."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the store and check that every shard is whole.
+    def __init__(self, folder: Path, access: ShardAccess | None = None) -> None:
+        """Open the store. Shards beside the report are checked at once, those in a store when they are read.
+
+        Args:
+            folder: of the frames step.
+            access: how shards in a store are reached.
 
         Raises:
             BundleError: a shard or its index is missing, altered or cut off.
+            StorageError: the shards are in a store that is not named.
         """
         self.report = FramesReport.open(folder)
-        self._folder = folder
-        self._kept = {
-            clip_id: kept
-            for shard in self.shards
-            for clip_id, kept in _open_shard(folder, shard, self.report).items()
-        }
+        self._folder, stored = folder, self.report.stored
+        self._files = (access or ShardAccess()).files(folder, KIND, stored=stored)
+        self._shards = {clip_id: shard for shard in self.shards for clip_id in shard.clip_ids}
+        self._indexes: dict[str, dict[str, _Kept]] = {}
+        self._lock = Lock()
+        for shard in () if stored else self.shards:
+            self._files.load(shard.file, shard.sha256, partial(_check_tar, shard))
+            self._index(shard)
 
     @property
     def shards(self) -> tuple[FrameShard, ...]:
@@ -90,20 +103,30 @@ class FrameStore:
     @property
     def clip_ids(self) -> tuple[str, ...]:
         """Every clip, shard by shard."""
-        return tuple(self._kept)
+        return tuple(self._shards)
 
     def __contains__(self, clip_id: object) -> bool:
-        return clip_id in self._kept
+        return clip_id in self._shards
 
     def check(self, shard: FrameShard) -> None:
-        """Check that a shard is unchanged.
+        """Check that a shard beside the report is unchanged; parts of others are checked as they are read.
 
         Raises:
             BundleError: it has been altered.
         """
+        if self.report.stored:
+            return
         path = self._folder / shard.file
         if sha256_file(path) != shard.sha256:
             raise BundleError(f"{path} has been altered since it was written: {REMEDY}")
+
+    def _index(self, shard: FrameShard) -> "dict[str, _Kept]":
+        """Where a shard's clips are in it; read once."""
+        with self._lock:
+            if shard.file not in self._indexes:
+                name, read = index_path(Path(shard.file)).name, partial(_read_index, shard, self.report)
+                self._indexes[shard.file] = self._files.load(name, shard.index_sha256, read)
+            return self._indexes[shard.file]
 
     def read(self, clip_id: str, offset: int = 0, *, count: int | None = None) -> NDArray[np.uint8]:
         """Decode a clip's frames as `each` does, `(count, height, width, 3) uint8`."""
@@ -124,7 +147,7 @@ class FrameStore:
         Raises:
             BundleError: the clip or the offset is not here, or the frames are damaged.
         """
-        if clip_id not in self._kept:
+        if clip_id not in self._shards:
             raise BundleError(f"{self._folder} holds no frames of clip {clip_id}: run the frames step again")
         middle, kept = self.report.oversample // 2, self.report.count
         if abs(offset) > middle:
@@ -134,40 +157,51 @@ class FrameStore:
             )
         chosen = range(kept) if count is None else uniform_indices(kept, count)
         places = [place * self.report.oversample + middle + offset for place in chosen]
-        kept_clip = self._kept[clip_id]
-        with (self._folder / kept_clip.shard).open("rb", buffering=0) as tar:
+        shard = self._shards[clip_id]
+        found = self._index(shard)[clip_id]
+        span = (
+            shard.file,
+            shard.sha256,
+            int(found.places[0, 0]),
+            int(found.places[:, 1].sum()),
+            found.sha256,
+        )
+        with self._files.span(*span) as read:
             for place in places:
-                start, size_bytes = kept_clip.places[place]
-                tar.seek(start)
-                where = f"{kept_clip.shard}: frame {place} of clip {clip_id}"
-                yield _decode(tar.read(size_bytes), kept_clip.size, where)
+                start, size_bytes = found.places[place]
+                where = f"{shard.file}: frame {place} of clip {clip_id}"
+                yield _decode(read(int(start), int(size_bytes)), found.size, where)
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """A clip's frames: the tar, their width and height, and their places in it, `(frames, 2)`."""
+    """A clip's frames in a tar: width and height, places `(frames, 2)`, and the hash of all of them."""
 
-    shard: str
     size: tuple[int, int]
     places: NDArray[np.int64]
+    sha256: Sha256
 
 
-def _open_shard(folder: Path, shard: FrameShard, report: FramesReport) -> dict[str, _Kept]:
-    """Read a shard's index and check it against the report and the tar."""
-    tar = folder / shard.file
-    if tar.parent != folder or not tar.is_file():
-        raise BundleError(f"{tar} is missing: {REMEDY}")
-    index = ShardIndex.read(index_path(tar))
-    same = index.sha256 == shard.sha256 and index.size_bytes == shard.size_bytes == tar.stat().st_size
+def _check_tar(shard: FrameShard, tar: Path) -> None:
+    if tar.stat().st_size != shard.size_bytes:
+        raise BundleError(f"{tar} is not the shard that {FramesReport.file_name} names: {REMEDY}")
+
+
+def _read_index(shard: FrameShard, report: FramesReport, path: Path) -> dict[str, _Kept]:
+    """Read a shard's index and check it against the report."""
+    index = ShardIndex.read(path)
+    same = index.sha256 == shard.sha256 and index.size_bytes == shard.size_bytes
     same = same and index.clips.keys() == set(shard.clip_ids)
     frames = report.count * report.oversample
     if not same or any(len(clip.lengths) != frames for clip in index.clips.values()):
-        raise BundleError(f"{tar} is not the shard that {FramesReport.file_name} names: {REMEDY}")
+        raise BundleError(
+            f"{path} is not the index of the shard that {FramesReport.file_name} names: {REMEDY}"
+        )
     for clip_id, clip in index.clips.items():
-        _check_clip(f"{tar}: {clip_id}", clip, index.size_bytes)
+        _check_clip(f"{shard.file}: {clip_id}", clip, index.size_bytes)
     return {
-        clip_id: _Kept(shard.file, (clip.width, clip.height), clip.places())
-        for clip_id, clip in ((clip_id, index.clips[clip_id]) for clip_id in shard.clip_ids)
+        clip_id: _Kept((clip.width, clip.height), clip.places(), clip.sha256)
+        for clip_id, clip in index.clips.items()
     }
 
 

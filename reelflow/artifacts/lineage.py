@@ -6,8 +6,12 @@ hash of its clips must equal the data hash in `bundle.json`.
 """
 
 import json
+import zlib
+from base64 import b64decode, b64encode
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+from pydantic import field_serializer, field_validator
 
 from reelflow.artifacts.clips import ClipRow, data_hash, read_clips, row_of
 from reelflow.artifacts.evaluations import FEATURES, TRAINING, Candidate
@@ -19,6 +23,7 @@ from reelflow.provenance.step import PROVENANCE, Provenance
 
 LINEAGE = "lineage.json"
 MAX_LINEAGE_BYTES = 64 * 1024 * 1024
+MAX_CLIPS_BYTES = 256 * 1024 * 1024
 
 
 class Lineage(Document):
@@ -28,6 +33,7 @@ class Lineage(Document):
     """Of `bundle.json`."""
     dataset: DatasetReport
     clips: tuple[ClipRow, ...]
+    """In the file as one text: JSON, compressed by zlib, in base64. In older files as they are here."""
     frames: dict[str, Sha256]
     """Shards of the frames step: the sha256 of each file."""
     backbone: BackboneSpec
@@ -36,8 +42,26 @@ class Lineage(Document):
     steps: tuple[Provenance, ...]
     """Of dataset, frames, features and training, where recorded."""
 
+    @field_serializer("clips")
+    def _packed(self, clips: tuple[ClipRow, ...]) -> str:
+        return b64encode(zlib.compress(json.dumps(clips, separators=(",", ":")).encode(), 9)).decode()
+
+    @field_validator("clips", mode="before")
+    @classmethod
+    def _unpacked(cls, clips: Any) -> Any:
+        if not isinstance(clips, str):
+            return clips
+        try:
+            stream = zlib.decompressobj()
+            text = stream.decompress(b64decode(clips, validate=True), MAX_CLIPS_BYTES)
+        except (zlib.error, ValueError) as error:
+            raise ValueError(f"the clips cannot be unpacked: {error}") from error
+        if not stream.eof:
+            raise ValueError(f"the clips are cut off, or have more than {MAX_CLIPS_BYTES} bytes")
+        return json.loads(text)
+
     def to_json(self) -> str:
-        """Stable JSON on one line: there may be thousands of clips."""
+        """Stable JSON on one line."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")) + "\n"
 
     @classmethod

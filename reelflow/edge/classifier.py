@@ -110,9 +110,17 @@ class Classifier:
 
     def scores_from_frames(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raw scores `(classes,) float32` of RGB frames `(frames, height, width, 3)`, from all views."""
+        return self.scores_from_views(self.codes_of_views(frames))
+
+    def codes_of_views(self, frames: NDArray[np.uint8]) -> NDArray[np.generic]:
+        """Codes `(views, frames, width)` of RGB frames, for each view whose scores are averaged."""
         sampling = self.report.sampling
         views = (PLAIN,) if sampling.beside else sampling.views
-        scores = [self.scores_from_features(self.codes_from_frames(VIEWS[name](frames))) for name in views]
+        return np.stack([self.codes_from_frames(VIEWS[name](frames)) for name in views])
+
+    def scores_from_views(self, codes: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Raw scores `(classes,) float32` of codes `(views, frames, width)`, averaged over views."""
+        scores = [self.scores_from_features(view) for view in codes]
         mean: NDArray[np.float32] = np.mean(
             scores, axis=0, dtype=np.float32
         )  # (views, classes) -> (classes,)

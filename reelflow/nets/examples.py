@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.features import Choice, Codes, FeatureStore, all_views
+from reelflow.artifacts.shard_files import ShardAccess
 from reelflow.contracts import Clip, DatasetReport
 from reelflow.errors import BundleError
 from reelflow.progress import emit
@@ -94,7 +95,11 @@ def batches(rows: Rows, size: int) -> list[Rows]:
 
 
 def load_examples(
-    dataset: Path, features: Path, most_bytes: int = MOST_BYTES, seen: Choice = all_views
+    dataset: Path,
+    features: Path,
+    most_bytes: int = MOST_BYTES,
+    seen: Choice = all_views,
+    access: ShardAccess | None = None,
 ) -> tuple[Examples, list[Clip]]:
     """The examples, and all clips of the data set: also those without features, which were quarantined.
 
@@ -103,11 +108,12 @@ def load_examples(
         features: folder of the features step.
         most_bytes: of codes in memory.
         seen: chooses some of the views, the plain one first.
+        access: how features in a store are reached.
 
     Raises:
         BundleError: the features are those of another data set, or it contradicts itself.
     """
-    report, store = DatasetReport.open(dataset), FeatureStore(features, seen)
+    report, store = DatasetReport.open(dataset), FeatureStore(features, seen, access)
     if report.data_hash != store.report.data_hash:
         raise BundleError(
             f"{features} holds the features of other clips than {dataset}: run the features step"

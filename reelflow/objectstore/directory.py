@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from reelflow.errors import advising, disk_errors
+from reelflow.errors import StorageError, advising, disk_errors
 from reelflow.files import atomic, link_file, sha256_file, unfinished
 from reelflow.objectstore.interface import NAME, IncompleteUpload, Stored, checked
 
@@ -28,6 +28,17 @@ class DirectoryStore:
         except FileNotFoundError:
             return False
         return True
+
+    def read(self, name: str, start: int, size_bytes: int) -> bytes | None:
+        """A part of an object."""
+        try:
+            with self._path(name).open("rb", buffering=0) as file:
+                file.seek(start)
+                return file.read(size_bytes)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError(f"{self._path(name)} cannot be read: {error.strerror}; {PLACE}") from error
 
     def put_new(self, name: str, path: Path) -> None:
         """Link or copy a file into the store."""

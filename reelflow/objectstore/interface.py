@@ -45,6 +45,9 @@ class ObjectStore(Protocol):
         An object whose content does not match `sha256` is removed, and does not exist.
         """
 
+    def read(self, name: str, start: int, size_bytes: int) -> bytes | None:
+        """A part of an object, shorter at its end; None if it does not exist. Callers check the content."""
+
     def put_new(self, name: str, path: Path) -> None:
         """Store a file, unless an object of this name exists."""
 
@@ -73,3 +76,8 @@ def checked(name: str) -> str:
     if not NAME.fullmatch(name):
         raise StorageError(f"{name!r} is not a name of an object: expected letters, digits, @ . _ = - and /")
     return name
+
+
+def file_name(kind: str, sha256: str) -> str:
+    """The name of a file of shards in a store."""
+    return f"{kind}/files/{sha256}"

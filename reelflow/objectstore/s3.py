@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from http import HTTPStatus
+from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
@@ -99,6 +100,17 @@ class S3Store:
 
         return bool(self._send(name, attempt))
 
+    def read(self, name: str, start: int, size_bytes: int) -> bytes | None:
+        """A part of an object."""
+        part = {**self._key(name), "Range": f"bytes={start}-{start + size_bytes - 1}"}
+
+        def attempt() -> bytes:
+            content = BytesIO()
+            self._copy(self._boto.get_object(**part)["Body"], content)
+            return content.getvalue()
+
+        return self._send(name, attempt)
+
     def put_new(self, name: str, path: Path) -> None:
         """Upload a file, large ones in parts."""
         self._send(name, lambda: self._upload(name, path), ignored=EXISTS)
@@ -182,18 +194,24 @@ class S3Store:
 
     def _save(self, body: Any, path: Path, algorithm: str) -> str:
         """Write the body of an answer to a file; returns its hash."""
-        digest, begun = hashlib.new(algorithm, usedforsecurity=False), time.monotonic()
+        digest = hashlib.new(algorithm, usedforsecurity=False)
+        with path.open("wb") as file:
+            self._copy(body, file, digest.update)
+        return digest.hexdigest()
+
+    def _copy(self, body: Any, file: BinaryIO, seen: Callable[[bytes], None] = lambda _: None) -> None:
+        """Copy the body of an answer, chunk by chunk."""
+        begun = time.monotonic()
         try:
-            with path.open("wb") as file, closing(body):
+            with closing(body):
                 for chunk in body.iter_chunks(CHUNK_BYTES):
                     file.write(chunk)
-                    digest.update(chunk)
+                    seen(chunk)
                     took_s = time.monotonic() - begun
                     if took_s > self._policy.timeout_s and file.tell() < took_s * MIN_BYTES_PER_S:
                         raise TransferError(f"only {file.tell()} bytes came in {took_s:.0f} s")
         except (BotoCoreError, HTTPError) as error:
             raise TransferError(f"the download broke off: {error}") from None
-        return digest.hexdigest()
 
     def _upload(self, name: str, path: Path) -> None:
         if self.size_of(name) is not None:

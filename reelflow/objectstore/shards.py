@@ -17,7 +17,7 @@ from reelflow.contracts import Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file, sha256_text, write_text
-from reelflow.objectstore.interface import ObjectStore
+from reelflow.objectstore.interface import ObjectStore, file_name
 
 
 class Listing(Document):
@@ -56,15 +56,52 @@ class SharedShards:
         Raises:
             StorageError: the store or the disk refuses.
         """
-        with TemporaryDirectory() as temporary:
-            path = Path(temporary, "listing.json")
-            if not self._store.get(self._listing(key), path):
-                return False
-            files = _files_of(path)
-        whole = files.keys() == set(names) and all(self._bring(folder / name, files[name]) for name in names)
+        files = self._listed(key)
+        if files is None:
+            return False
+        whole = files.keys() == set(names) and all(self.bring(folder / name, files[name]) for name in names)
         if not whole:
             self._store.delete(self._listing(key))
         return whole
+
+    def find(self, key: Sha256, names: Sequence[str]) -> dict[str, Sha256] | None:
+        """The hashes of a shard's files, if the store has all of them; none is fetched.
+
+        Args:
+            key: hash of all that the shard was made from.
+            names: of the files.
+
+        Raises:
+            StorageError: the store refuses.
+        """
+        files = self._listed(key)
+        if files is None:
+            return None
+        sizes = (self._store.size_of(self._file(sha256)) for sha256 in files.values())
+        if files.keys() != set(names) or None in sizes:
+            self._store.delete(self._listing(key))
+            return None
+        return files
+
+    def bring(self, path: Path, sha256: Sha256) -> bool:
+        """Fetch one file, unless an interrupted attempt has fetched it; False if the store has none.
+
+        Raises:
+            StorageError: the store or the disk refuses.
+        """
+        if path.is_file() and sha256_file(path) == sha256:
+            return True
+        return self._store.get(self._file(sha256), path, sha256=sha256)
+
+    def put(self, path: Path) -> Sha256:
+        """Store one file under its hash.
+
+        Raises:
+            StorageError: the store refuses, is full or not reachable.
+        """
+        sha256 = sha256_file(path)
+        self._store.put_new(self._file(sha256), path)
+        return sha256
 
     def publish(self, key: Sha256, folder: Path, names: Sequence[str]) -> None:
         """Store a shard's files, unless it exists; `fetch` has removed a damaged one.
@@ -74,25 +111,23 @@ class SharedShards:
         """
         if self._store.size_of(self._listing(key)) is not None:
             return
-        files = {name: sha256_file(folder / name) for name in names}
-        for name, sha256 in files.items():
-            self._store.put_new(self._file(sha256), folder / name)
+        files = {name: self.put(folder / name) for name in names}
         with TemporaryDirectory() as temporary:
             path = Path(temporary, "listing.json")
             write_text(path, Listing.of(files).to_json())
             self._store.put_new(self._listing(key), path)
 
-    def _bring(self, path: Path, sha256: Sha256) -> bool:
-        """Fetch a file, unless an interrupted attempt has fetched it."""
-        if path.is_file() and sha256_file(path) == sha256:
-            return True
-        return self._store.get(self._file(sha256), path, sha256=sha256)
+    def _listed(self, key: Sha256) -> dict[str, Sha256] | None:
+        """The files in a listing, none if it is damaged; None without a listing."""
+        with TemporaryDirectory() as temporary:
+            path = Path(temporary, "listing.json")
+            return _files_of(path) if self._store.get(self._listing(key), path) else None
 
     def _listing(self, key: Sha256) -> str:
         return f"{self._kind}/{key}.json"
 
     def _file(self, sha256: Sha256) -> str:
-        return f"{self._kind}/files/{sha256}"
+        return file_name(self._kind, sha256)
 
 
 def _files_of(path: Path) -> dict[str, Sha256]:

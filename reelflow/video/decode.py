@@ -165,7 +165,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         if path.stat().st_size == 0:
             raise ClipError("the file is empty")
         with av.open(str(path.absolute()), options=OPTIONS, metadata_errors="replace") as container:
-            yield container, _moving_stream(container)
+            yield container, moving_stream(container)
     except av.ArgumentError as error:
         raise ClipError("it is not a video, or its format is not supported") from error
     except av.FFmpegError as error:
@@ -176,7 +176,12 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise ClipError("its frames do not fit into memory") from error
 
 
-def _moving_stream(container: InputContainer) -> VideoStream:
+def moving_stream(container: InputContainer) -> VideoStream:
+    """The first stream that is no cover picture, on one thread.
+
+    Raises:
+        ClipError: there is none that can be decoded.
+    """
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         raise ClipError("it holds no video stream")
@@ -235,6 +240,10 @@ class Upright:
         self._width, self._height = first.width, first.height
         self._turns = -_rotation(first) // 90
         self._reformatter = VideoReformatter()
+
+    def fits(self, frame: VideoFrame) -> bool:
+        """Whether the frame has the size of the first one."""
+        return (frame.width, frame.height) == (self._width, self._height)
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """The frame as `(height, width, 3) uint8`, upright."""

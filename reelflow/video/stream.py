@@ -14,6 +14,30 @@ from reelflow.video.sample import rounding_s
 MAX_REPEATS = 100  # of one frame in a stream, however long it is shown
 
 
+class Moments:
+    """The middle of every interval, each given to the frame that is shown then.
+
+    Attributes:
+        interval_s: above 0.
+        given: moments so far.
+    """
+
+    def __init__(self, interval_s: float) -> None:
+        """None is given yet."""
+        self.interval_s, self.given = interval_s, 0
+        self._late_s = rounding_s(interval_s)
+
+    def until(self, end_s: float) -> list[float]:
+        """The moments at which a frame is shown that ends then, `MAX_REPEATS` at most, in seconds."""
+        first = self.given
+        self.given = max(first, ceil((end_s - self._late_s) / self.interval_s - 0.5))
+        return [self.at(number) for number in range(first, min(self.given, first + MAX_REPEATS))]
+
+    def at(self, number: int) -> float:
+        """The middle of an interval."""
+        return (number + 0.5) * self.interval_s
+
+
 class FrameStream:
     """The frame in the middle of every interval of a video of any length, in constant memory.
 
@@ -34,17 +58,14 @@ class FrameStream:
 
     def __iter__(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         with opened(self._path) as (container, stream):
-            upright, interval = None, 0
-            late_s = rounding_s(self._interval_s)
+            upright, moments = None, Moments(self._interval_s)
             for frame, end_s in timed(decoded(container, stream), Clock(stream)):
                 self.duration_s = float(end_s)
                 upright = upright or Upright(frame)
-                gone = max(interval, ceil((self.duration_s - late_s) / self._interval_s - 0.5))
-                shown = range(interval, min(gone, interval + MAX_REPEATS))
+                shown = moments.until(self.duration_s)
                 if shown:
                     image = upright(frame)
-                for number in shown:
-                    yield (number + 0.5) * self._interval_s, image
-                interval = gone  # the first interval after this frame
-            if upright and interval == 0:
-                yield 0.5 * self._interval_s, upright(frame)
+                for time_s in shown:
+                    yield time_s, image
+            if upright and not moments.given:
+                yield moments.at(0), upright(frame)

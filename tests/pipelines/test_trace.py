@@ -5,6 +5,8 @@ import getpass
 import json
 import re
 import shutil
+import zlib
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +51,9 @@ def step_folder(small_run: SmallRun, step: str) -> Path:
 
 def change(bundle: Path, edit: Callable[[dict], object]) -> None:
     document = json.loads((bundle / LINEAGE).read_text())
+    document["clips"] = json.loads(
+        zlib.decompress(b64decode(document["clips"]))
+    )  # as older versions wrote them
     edit(document)
     (bundle / LINEAGE).write_text(json.dumps(document))
     seal(bundle)

@@ -15,6 +15,7 @@ from pipelines.cluster.connection import (
 )
 from pipelines.console import wide_console
 from reelflow.errors import ClusterError, StepError
+from reelflow.objectstore.open import NO_STORE
 
 if TYPE_CHECKING:
     from pipelines.cluster.api.client import KubeflowClient
@@ -75,7 +76,7 @@ def logs(
     from pipelines.cluster.submit import run_link
 
     config, client = connected(cluster)
-    where = namespace or config.kfp.namespace or STANDALONE
+    where = namespace or namespace_of(config)
     print_log(get_run(client, run), " ".join(task), where, run_link(client.host, run), follow=follow)
 
 
@@ -90,6 +91,11 @@ def cancel(run: RunId, cluster: ClusterFile = DEFAULT_CLUSTER) -> None:
         say(f"the run {found.id} has already ended: {found.state}")
     else:
         say(f"the run {found.id} ends once its exit handler has run: `python -m pipelines status {found.id}`")
+
+
+def namespace_of(config: "ClusterConfig") -> str:
+    """The namespace of the pods of runs."""
+    return config.kfp.namespace or STANDALONE
 
 
 def wait_and_tell(
@@ -118,19 +124,23 @@ def _tell(
     config: "ClusterConfig", client: "KubeflowClient", run: "ClusterRun", *, as_json: bool
 ) -> "tuple[ClusterRun, str]":
     """Show a run; returns it with the reason of a failure, and what was noted about it."""
-    from pipelines.cluster.runs.failures import recorded_reason, with_reason
+    from pipelines.cluster.runs.failures import with_reason
     from pipelines.cluster.runs.orphans import explain_orphan, is_orphan
+    from pipelines.cluster.runs.records import recorded_tags, with_transfers
     from pipelines.cluster.runs.view import print_run, run_document
+    from pipelines.cluster.runs.waiting import with_waiting
     from pipelines.cluster.submit import run_link
 
     link = run_link(client.host, run.id)
-    if any(task.failed and not task.error for task in run.tasks):
-        run = with_reason(run, recorded_reason(mlflow_of_runs(config), run.id))
+    if config.store.address != NO_STORE or any(task.failed and not task.error for task in run.tasks):
+        tags = recorded_tags(mlflow_of_runs(config), run.id)
+        run = with_transfers(with_reason(run, tags), tags)
     note = explain_orphan(run, link) if is_orphan(client, run) else ""
+    shown, unknown = (run, "") if run.ended or note else with_waiting(run, namespace_of(config))
     if as_json:
-        typer.echo(run_document(run, link, note), nl=False)
+        typer.echo(run_document(shown, link, note or unknown), nl=False)
     else:
-        print_run(run, wide_console(), note)
+        print_run(shown, wide_console(), note or unknown)
     return run, note
 
 

@@ -4,31 +4,20 @@ KFP 2.17's API tells which tasks failed, and no reason: `error` is empty in all 
 what the step itself left in MLflow.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pipelines.cluster.runs.model import ClusterRun
-from pipelines.cluster.runs.rows import first_line
-from reelflow.errors import ReelflowError
-from reelflow.settings import Settings
+from pipelines.cluster.runs.tasks.rows import first_line
 
 EXIT_HANDLER = "outcome"
 
 
-def recorded_reason(settings: Settings, run_id: str) -> str:
-    """What a run's step has recorded as its failure, as `TASK: REASON`; empty if MLflow does not tell."""
+def with_reason(run: ClusterRun, tags: Mapping[str, str]) -> ClusterRun:
+    """The run, with the reason at the task that recorded it, `TASK: REASON` in a tag of the run in MLflow."""
     from reelflow.tracking.records import FAILURE_TAG
-    from reelflow.tracking.tracker import RUN_TAG, Tracker
 
-    try:
-        tracker = Tracker(settings)
-        found = tracker.find({RUN_TAG: run_id})
-        return tracker.tags(found).get(FAILURE_TAG, "") if found else ""
-    except ReelflowError:
-        return ""
-
-
-def with_reason(run: ClusterRun, reason: str) -> ClusterRun:
-    """The run, with the reason at the task that recorded it."""
+    reason = tags.get(FAILURE_TAG, "")
     tasks = tuple(
         replace(task, error=first_line(reason.removeprefix(f"{task.name}: ")))
         if task.failed and not task.error and reason.startswith(f"{task.name}: ")

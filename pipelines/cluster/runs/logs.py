@@ -6,19 +6,13 @@ server/run_log_server.go). The generated client lacks it, KFP's UI does not pass
 names no namespace to Kubernetes (`ReadLog` in resource/resource_manager.go). So kubectl reads logs.
 """
 
-import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from pipelines.cluster.runs.kubectl import CONTAINER, pods_of, refused, task_of
 from pipelines.cluster.runs.model import ClusterRun, ClusterTask
 from reelflow.errors import ClusterError, ParamsError
-
-RUN_LABEL = "pipeline/runid"
-TASK_VARIABLE = "REELFLOW_TASK"
-CONTAINER = "main"
-TIMEOUT_S = 60
 
 
 def print_log(run: ClusterRun, name: str, namespace: str, link: str, *, follow: bool = False) -> None:
@@ -36,9 +30,7 @@ def print_log(run: ClusterRun, name: str, namespace: str, link: str, *, follow: 
         ClusterError: kubectl is missing or fails, or there is no pod any more.
     """
     task = _find(run, name)
-    selector = f"{RUN_LABEL}={run.id}"
-    listed = _kubectl("get", "pods", "--namespace", namespace, "--selector", selector, "--output", "json")
-    pods = [pod for pod in json.loads(listed)["items"] if _is_of(pod, task.name)]
+    pods = [pod for pod in pods_of(run.id, namespace) if task_of(pod) == task.name]
     if not pods:
         raise ClusterError(_without_pod(run, task, namespace, link))
     pod = max(pods, key=lambda one: str(one["metadata"]["creationTimestamp"]))["metadata"]["name"]
@@ -54,15 +46,6 @@ def _find(run: ClusterRun, name: str) -> ClusterTask:
     return task
 
 
-def _is_of(pod: Mapping[str, Any], task: str) -> bool:
-    return any(
-        variable.get("name") == TASK_VARIABLE and variable.get("value") == task
-        for container in pod["spec"]["containers"]
-        if container["name"] == CONTAINER
-        for variable in container.get("env") or ()
-    )
-
-
 def _without_pod(run: ClusterRun, task: ClusterTask, namespace: str, link: str) -> str:
     told = f"the task {task.name} of the run {run.id}"
     if task.cached:
@@ -75,24 +58,6 @@ def _without_pod(run: ClusterRun, task: ClusterTask, namespace: str, link: str) 
     )
 
 
-def _kubectl(*words: str) -> str:
-    try:
-        done = subprocess.run(
-            ["kubectl", *words],  # noqa: S607
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=TIMEOUT_S,
-        )
-    except FileNotFoundError as error:
-        raise _missing() from error
-    except subprocess.TimeoutExpired as error:
-        raise ClusterError(f"kubectl did not answer in {TIMEOUT_S} s: check its context") from error
-    if done.returncode:
-        raise _failed(done.stderr)
-    return done.stdout
-
-
 def _stream(words: Sequence[str]) -> None:
     command = ["kubectl", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
@@ -102,16 +67,4 @@ def _stream(words: Sequence[str]) -> None:
             sys.stdout.write(line)
         told = running.stderr.read()
     if running.returncode:
-        raise _failed(told)
-
-
-def _failed(told: str) -> ClusterError:
-    reason = " ".join(told.split()) or "without a word"
-    return ClusterError(f"kubectl failed: {reason}\n\tcheck its context with `kubectl config get-contexts`")
-
-
-def _missing() -> ClusterError:
-    return ClusterError(
-        "there is no kubectl on the PATH, by which logs are read: install it, or look at the task's log in "
-        "KFP's UI (the link of `python -m pipelines status`)"
-    )
+        raise refused(told)

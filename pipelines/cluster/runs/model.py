@@ -20,6 +20,8 @@ class ClusterTask:
         attempts: pods that were made for it; None if it has not begun, or the server does not tell.
         duration_s: until now for one that has not ended; None before its start.
         error: first line; empty if none is known.
+        read_bytes: from the object store; None if that is not recorded.
+        written_bytes: to the object store, likewise.
     """
 
     name: str
@@ -30,6 +32,8 @@ class ClusterTask:
     started: datetime | None
     duration_s: float | None
     error: str
+    read_bytes: int | None = None
+    written_bytes: int | None = None
 
     @property
     def failed(self) -> bool:

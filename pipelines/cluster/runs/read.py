@@ -8,8 +8,8 @@ import kfp_server_api as kfp
 from pipelines.cluster.api.client import KubeflowClient, pages
 from pipelines.cluster.api.errors import NOT_FOUND, ApiError, doing
 from pipelines.cluster.runs.model import ClusterRun
-from pipelines.cluster.runs.rows import duration_s, message_of, rows
-from pipelines.cluster.runs.spec import SpecTask, tasks_of
+from pipelines.cluster.runs.tasks.rows import duration_s, message_of, rows
+from pipelines.cluster.runs.tasks.spec import SpecTask, tasks_of
 from pipelines.cluster.submit import find_experiment
 
 CANCELING = "CANCELING"

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
 from pipelines.cluster.runs.model import ClusterRun, ClusterTask
@@ -38,10 +39,13 @@ def runs_table(runs: Iterable[ClusterRun]) -> Table:
 
 def print_run(run: ClusterRun, console: Console, note: str = "") -> None:
     """A run and its tasks, and what else there is to say of it."""
-    headings = ("task", "state", "cached", "attempts", "duration", "error")
+    headings = ("task", "state", "cached", "attempts", "duration", "read", "written", "error")
     print_table(console, table(headings, map(_row, run.tasks), folded="error"))
     told = note or run.error
-    line = f"{run.name} ({run.id}): {run.state}, {_duration(run.duration_s)}{': ' if told else ''}{told}"
+    moved = _moved(run)
+    line = (
+        f"{run.name} ({run.id}): {run.state}, {_duration(run.duration_s)}{moved}{': ' if told else ''}{told}"
+    )
     console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
 
 
@@ -53,7 +57,21 @@ def run_document(run: ClusterRun, link: str, note: str = "") -> str:
 
 def _row(task: ClusterTask) -> tuple[str, ...]:
     cached, attempts = "cached" if task.cached else "", str(task.attempts or "")
-    return task.name, task.state, cached, attempts, _duration(task.duration_s), task.error
+    moved = _size(task.read_bytes), _size(task.written_bytes)
+    return task.name, task.state, cached, attempts, _duration(task.duration_s), *moved, task.error
+
+
+def _moved(run: ClusterRun) -> str:
+    """The sum over all tasks, where any is recorded."""
+    read = [task.read_bytes for task in run.tasks if task.read_bytes is not None]
+    written = [task.written_bytes for task in run.tasks if task.written_bytes is not None]
+    if not read:
+        return ""
+    return f", {decimal(sum(read))} read from the store, {decimal(sum(written))} written to it"
+
+
+def _size(size_bytes: int | None) -> str:
+    return "" if size_bytes is None else decimal(size_bytes)
 
 
 def _plain(value: Any) -> str:

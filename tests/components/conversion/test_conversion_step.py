@@ -11,7 +11,7 @@ from components.conversion import reference, step
 from components.frames.extract import Extracted, _encode
 from components.frames.shards import assign_shards
 from components.frames.write import write_shard
-from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
+from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS, read_candidates
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.lineage import LINEAGE
 from reelflow.artifacts.predictions import write_predictions
@@ -49,7 +49,7 @@ def write_frames(folder: Path, clips: list[Clip]) -> Path:
         for clip in part:
             frames = RandomFrames().read(clip.clip_id)
             jpegs = [_encode(frame, quality=95)[0] for frame in frames]
-            outcomes.append(Extracted.of(clip.clip_id, jpegs, (40, 30)))
+            outcomes.append(Extracted.of(clip.clip_id, jpegs, (40, 30), ""))
         shards.append(write_shard(folder / name, part, outcomes).shard)
     report = FramesReport(
         data_hash=fake_features.data_hash(clips),
@@ -181,6 +181,19 @@ def test_parity_is_that_of_every_test_clip(bundle: Path, inputs: dict[str, Path]
     assert parity.agreement == (keras.argmax(1) == litert.argmax(1)).mean()
     assert parity.litert_accuracy == (litert.argmax(1) == evaluation.truth).mean()
     assert opened.report.metrics["agreement"] == parity.agreement
+
+
+def test_of_many_test_clips_parity_takes_those_of_the_first_shards(
+    inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reference, "MAX_CLIPS", 4)
+    (candidate,) = read_candidates(inputs["evaluations"], "thumbnail-gru")
+    order = FrameStore(inputs["frames"]).clip_ids
+    report, found = candidate.report, reference.read_reference(candidate, order)
+    assert found.clip_ids == tuple(clip_id for clip_id in order if clip_id in report.clip_ids)[:4]
+    rows = [report.clip_ids.index(clip_id) for clip_id in found.clip_ids]
+    np.testing.assert_array_equal(found.scores, candidate.scores()[rows])
+    assert found.truth == tuple(report.truth[row] for row in rows)
 
 
 def test_parity_is_of_raw_scores_averaged_over_views(tmp_path: Path):

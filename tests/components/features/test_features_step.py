@@ -16,10 +16,12 @@ from components.features import step
 from components.features.shards import ShardNote
 from reelflow.artifacts.features import FeatureStore
 from reelflow.artifacts.frames import FrameStore
+from reelflow.artifacts.shard_files import shard_access
 from reelflow.backbones.registry import load_backbone
 from reelflow.backbones.thumbnail import SPEC, Thumbnail
 from reelflow.contracts import FeaturesReport
 from reelflow.errors import BundleError, ParamsError
+from reelflow.objectstore.open import open_store
 from reelflow.params import FeaturesParams, load_params
 from reelflow.progress import watched_by
 from reelflow.settings import Settings
@@ -147,6 +149,28 @@ def test_what_a_killed_attempt_did_not_share_the_next_one_shares(
     run(PARAMS, backbone="thumbnail", frames=frames, features=two)
     assert network.frames == 21
     assert content(one) == content(two)
+
+
+def test_shards_that_stay_in_the_store_do_not_go_with_the_report(
+    frames: Path, tmp_path: Path, network: CountingThumbnail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, lean, again = (folder(tmp_path, name) for name in ("whole", "lean", "again"))
+    monkeypatch.setenv("REELFLOW_STORE", "none")
+    run(with_views("plain", "flip"), backbone="thumbnail", frames=frames, features=whole)
+    monkeypatch.setenv("REELFLOW_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("REELFLOW_SHARDS", "store")
+    first = run(with_views("plain"), backbone="thumbnail", frames=frames, features=lean)
+    assert content(lean).keys() == {"features.json"}
+    second = run(with_views("plain", "flip"), backbone="thumbnail", frames=frames, features=again)
+    assert network.frames == 2 * 21 + 21 + 21
+    assert set(first.shards) < set(second.shards)
+    here, there = (
+        FeatureStore(whole),
+        FeatureStore(again, access=shard_access(Settings(), open_store(Settings()))),
+    )
+    for view in (0, 1):
+        wanted = [view] * len(here.clip_ids)
+        assert np.array_equal(here.gather(here.clip_ids, wanted), there.gather(here.clip_ids, wanted))
 
 
 def test_a_shard_taken_over_is_no_second_copy(frames: Path, tmp_path: Path) -> None:

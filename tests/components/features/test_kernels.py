@@ -47,7 +47,7 @@ def marks(shared_data: Path) -> dict[str, str]:
 def test_other_kernels_are_another_key_and_another_number_of_threads_is_not(marks):
     assert marks["xnnpack"] == marks["xnnpack, two threads"]
     assert len({marks["xnnpack"], marks["litert"], marks["reference"]}) == 3
-    source = FrameShard(file="a.tar", sha256="0" * 64, size_bytes=1, clip_ids=())
+    source = FrameShard(file="a.tar", sha256="0" * 64, size_bytes=1, index_sha256="0" * 64, clip_ids=())
     keys = {inputs_of(source, Thumbnail().spec, "plain", mark).key for mark in marks.values()}
     assert len(keys) == 3
 

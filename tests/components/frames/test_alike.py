@@ -1,15 +1,19 @@
 """Copies of a clip under other groups are found by what they show."""
 
+from collections import Counter
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from components.frames import alike
+from components.frames.look import FRAMES, HEIGHT, WIDTH, write_look
 from components.frames.step import run
-from reelflow.contracts import FramesReport
+from reelflow.contracts import FramesReport, Split
 from reelflow.params import load_params
 from reelflow.settings import Settings
+from tests import fake_features
 from tests.videos import write_dataset
 
 
@@ -57,6 +61,16 @@ def test_clips_of_one_camera_and_plain_surfaces_are_not_copies(tmp_path):
     moving = [write_scene(clips / f"a/{moves}.mp4", 1, moves) for moves in range(3)]
     plain = [write_scene(clips / f"b/{name}.mp4", 1, 1, flat=True, brighter=name) for name in (0, 9)]
     assert alike_in(tmp_path, *moving, *plain) == ()
+
+
+def test_of_many_copies_each_two_splits_keep_a_few(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(alike, "MAX_ALIKE", 3)
+    splits: tuple[Split, ...] = (*["train"] * 20, "test")
+    clips = [fake_features.clip("up", split, number) for number, split in enumerate(splits)]
+    pictures = np.random.default_rng(1).integers(0, 255, (FRAMES, HEIGHT * WIDTH)).astype(np.uint8)
+    looks = dict.fromkeys((clip.clip_id for clip in clips), write_look(list(pictures)))
+    found = alike.find_alike(looks, clips)
+    assert Counter(pair.splits for pair in found) == {("train", "train"): 3, ("train", "test"): 3}
 
 
 def test_copies_within_a_group_are_known_already(tmp_path):

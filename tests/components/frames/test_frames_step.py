@@ -15,9 +15,13 @@ import pytest
 from components.frames import step
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.frames import FrameStore
+from reelflow.artifacts.shard_files import shard_access
 from reelflow.contracts import FramesReport
 from reelflow.errors import BundleError, DataError, ParamsError
+from reelflow.objectstore.directory import DirectoryStore
+from reelflow.objectstore.open import open_store
 from reelflow.params import FramesParams
+from reelflow.settings import Settings
 from reelflow.video.sample import uniform_indices
 from tests.environment import in_environment
 from tests.videos import level, write_dataset, write_video
@@ -142,14 +146,14 @@ def test_a_killed_run_goes_on_and_writes_no_finished_shard_again(tmp_path):
     noisy_dataset(tmp_path, 24)
     killed = start(tmp_path, tmp_path / "frames")
     deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob(".frames-*.partial/shard-*.json"))) < 2:
+    while len(list(tmp_path.glob(".frames-*.partial/shard-*[0-9].json"))) < 2:
         assert time.monotonic() < deadline
         assert killed.poll() is None, "it finished before it could be killed"
         time.sleep(0.002)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     assert not (tmp_path / "frames").exists()
-    indexes = sorted(tmp_path.glob(".frames-*.partial/shard-*.json"))
+    indexes = sorted(tmp_path.glob(".frames-*.partial/shard-*[0-9].json"))
     finished = {
         path.with_suffix(".tar").name: path.with_suffix(".tar").stat().st_mtime_ns for path in indexes
     }
@@ -221,6 +225,61 @@ def test_what_a_killed_attempt_did_not_share_the_next_one_shares(dataset, tmp_pa
     monkeypatch.setenv("REELFLOW_STORE", str(tmp_path / "store"))
     shutil.rmtree(tmp_path / "clips")
     assert run_into(dataset, tmp_path / "frames") == run_into(dataset, tmp_path / "elsewhere") == alone
+
+
+@pytest.fixture
+def stays(tmp_path, monkeypatch) -> DirectoryStore:
+    """A store in which shards stay."""
+    monkeypatch.setenv("REELFLOW_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("REELFLOW_SHARDS", "store")
+    return DirectoryStore(tmp_path / "store")
+
+
+def frames_of(folder: Path) -> dict[str, bytes]:
+    store = FrameStore(folder, shard_access(Settings(), open_store(Settings())))
+    return {clip_id: store.read(clip_id).tobytes() for clip_id in store.clip_ids}
+
+
+def test_shards_that_stay_in_the_store_do_not_go_with_the_report(dataset, tmp_path, monkeypatch, stays):
+    lean = run_into(dataset, tmp_path / "lean")
+    assert [path.name for path in (tmp_path / "lean").iterdir()] == ["frames.json"]
+    found = frames_of(tmp_path / "lean")
+    monkeypatch.setenv("REELFLOW_SHARDS", "folder")
+    monkeypatch.setenv("REELFLOW_STORE", "none")
+    whole = run_into(dataset, tmp_path / "whole")
+    assert lean == whole.model_copy(update={"stored": True})
+    assert frames_of(tmp_path / "whole") == found
+
+
+def test_a_second_run_fetches_no_shard_that_stays(dataset, tmp_path, monkeypatch, stays):
+    first = run_into(dataset, tmp_path / "first")
+    shutil.rmtree(tmp_path / "clips")
+    fetched = []
+    get = DirectoryStore.get
+    monkeypatch.setattr(
+        DirectoryStore,
+        "get",
+        lambda store, name, path, **how: fetched.append(name) or get(store, name, path, **how),
+    )
+    assert run_into(dataset, tmp_path / "second") == first
+    assert not {f"frames/files/{shard.sha256}" for shard in first.shards} & set(fetched)
+
+
+def test_a_shard_that_the_store_has_lost_is_made_again(dataset, tmp_path, stays):
+    first = run_into(dataset, tmp_path / "first")
+    stays.delete(f"frames/files/{first.shards[0].sha256}")
+    assert run_into(dataset, tmp_path / "second") == first
+    assert len(frames_of(tmp_path / "first")) == 8
+
+
+def test_a_shard_with_a_quarantined_clip_stays_without_being_shared(dataset, tmp_path, stays):
+    bad = read_clips(dataset)[0]
+    (tmp_path / "clips" / bad.path).write_bytes(b"no video")
+    report = run_into(dataset, tmp_path / "frames")
+    assert [one.path for one in report.quarantined] == [bad.path]
+    assert len(frames_of(tmp_path / "frames")) == 7
+    listings = [one.name for one in stays.list("frames/") if one.name.endswith(".json")]
+    assert len(listings) == len(report.shards) - 1
 
 
 def test_a_part_may_be_empty(dataset, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from components.release.champion import Incomparable, compare_with_champion, replaces
 from components.release.step import run
 from reelflow.artifacts.evaluations import read_candidates
+from reelflow.artifacts.frames import FrameStore
 from reelflow.contracts import BundleReport, Comparison, ReleaseReport
 from reelflow.params import ReleaseParams, load_params
 from tests.fake_registry import MemoryRegistry
@@ -176,14 +177,14 @@ def test_a_champion_of_other_clips_is_run_on_these(real_champion, tmp_path, regi
     made = write_run(tmp_path / "run", ("grow", "shrink", "spin"), accuracies={"gru": 1.0}, clips_per_class=8)
     challenger = read_candidates(made.evaluations)[0]
     bundle = BundleReport.open(made.bundle)
-    found = compare_with_champion(challenger, bundle, registry, "m", 1, made.frames)
+    found = compare_with_champion(challenger, bundle, registry, "m", 1, FrameStore(made.frames))
     assert isinstance(found, Comparison), found
     assert found.champion_may_know
     assert found.accuracy == 1
     assert found.champion_accuracy < 1  # its head is random
     assert found.only_challenger == round((1 - found.champion_accuracy) * 24)
     assert replaces(found)
-    again = compare_with_champion(challenger, bundle, registry, "m", 1, made.frames)
+    again = compare_with_champion(challenger, bundle, registry, "m", 1, FrameStore(made.frames))
     assert again == found
 
 
@@ -193,7 +194,9 @@ def test_a_champion_that_sees_other_frames_is_not_run(real_champion, tmp_path, r
     registry.register(real_champion, model_name="m", tags={})
     made = write_run(tmp_path / "run", ("grow", "shrink", "spin"))
     challenger = read_candidates(made.evaluations)[0]
-    found = compare_with_champion(challenger, BundleReport.open(made.bundle), registry, "m", 1, made.frames)
+    found = compare_with_champion(
+        challenger, BundleReport.open(made.bundle), registry, "m", 1, FrameStore(made.frames)
+    )
     assert found == Incomparable(1, "sees 6 frames a clip, and this run kept 4")
 
 

@@ -124,6 +124,13 @@ def test_a_figure_right_at_its_limit_passes(tmp_path):
     assert report.promoted  # though 0.8 - 0.78 is a little above 0.02 in binary
 
 
+def test_on_a_sample_only_the_loss_is_measured(tmp_path):
+    parity = Parity(clips=5, agreement=0.98, max_score_difference=0, keras_accuracy=0.6, litert_accuracy=0.59)
+    report = released(write_run(tmp_path / "run", parity=parity), tmp_path / "release")
+    (gate,) = [gate for gate in report.gates if gate.name == "min_accuracy"]
+    assert gate.found == pytest.approx(0.8 - 0.01), "of all test clips, less what conversion lost"
+
+
 def test_a_worse_bundle_leaves_the_champion_where_it_is(tmp_path):
     registry = MemoryRegistry()
     released(write_run(tmp_path / "good"), tmp_path / "r1", registry)

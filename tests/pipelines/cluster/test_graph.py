@@ -9,8 +9,8 @@ from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipelines.cluster.config import Resources, Store, TaskConfig, Toleration, Volume, load_cluster
-from pipelines.cluster.package import compile_to
+from pipelines.cluster.config import Resources, Store, TaskConfig, Toleration, Volume, amount, load_cluster
+from pipelines.cluster.package import NODES_BYTES, compile_to, workflow_bytes
 from pipelines.training import task_names
 from reelflow.errors import ParamsError
 from reelflow.params import load_params
@@ -48,9 +48,9 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
     return compiled(tmp_path_factory.mktemp("package"))
 
 
-def compiled(tmp_path: Path, cluster=None, params=PARAMS, *, always: bool = False) -> Package:
+def compiled(tmp_path: Path, cluster=None, params=PARAMS, *, always=False, cached=True) -> Package:
     path = tmp_path / "package.yaml"
-    compile_to(params, path, cluster or cluster_with_images(tmp_path), always=always)
+    compile_to(params, path, cluster or cluster_with_images(tmp_path), always=always, cached=cached)
     return Package(path)
 
 
@@ -76,6 +76,11 @@ def test_the_steps_stand_between_a_check_and_an_exit_handler(package):
 def test_what_acts_on_the_world_is_never_cached_and_the_rest_is(package):
     cached = {name for name, task in package.tasks.items() if task["cachingOptions"].get("enableCache")}
     assert set(package.tasks) - cached == {"check", "outcome", "release"}
+
+
+def test_nothing_is_cached_where_a_fresh_run_is_asked_for(tmp_path):
+    package = compiled(tmp_path, cached=False)
+    assert not [name for name, task in package.tasks.items() if task["cachingOptions"].get("enableCache")]
 
 
 def test_the_version_of_the_data_is_part_of_the_cache_key(package):
@@ -180,12 +185,28 @@ def test_frames_and_features_are_dealt_to_tasks_that_the_whole_steps_wait_for(tm
         assert {keys[f"{whole} 1/2"], keys[f"{whole} 2/2"]} <= waited
     part = package.tasks["features thumbnail 2/2"]["inputs"]["artifacts"]["frames"]
     assert part["taskOutputArtifact"]["producerTask"] == keys["frames 2/2"]
-    assert {"name": "REELFLOW_STORE", "value": store.address} in package.containers["frames 1/2"]["env"]
+    variables = {one["name"]: one["value"] for one in package.containers["frames 1/2"]["env"]}
+    assert variables["REELFLOW_STORE"] == store.address
+    assert variables["REELFLOW_SHARDS"] == "store"
+    assert 0 < int(variables["REELFLOW_SCRATCH_BYTES"]) < amount(cluster.task_config("frames").scratch)
     assert "reelflow-features@" in package.containers["features thumbnail 1/2"]["image"]
 
 
-def test_what_is_dealt_needs_a_store(tmp_path):
-    values = cluster_with_images(tmp_path).model_dump(mode="json") | {"fan_out": 2}
+@pytest.mark.parametrize(("shards", "parts"), [(1, 1), (2, 1), (8, 4), (100, 8)])
+def test_as_many_parts_as_the_shards_allow(tmp_path, shards, parts):
+    store = Store(address="s3://bucket/shards")
+    cluster = cluster_with_images(tmp_path).model_copy(update={"fan_out": "auto", "store": store})
+    assert cluster.parts(shards) == parts
+
+
+def test_without_a_store_shards_go_with_their_report(package):
+    told = {one["name"] for container in package.containers.values() for one in container["env"]}
+    assert "REELFLOW_SHARDS" not in told
+
+
+@pytest.mark.parametrize("fan_out", [2, "auto"])
+def test_what_is_dealt_needs_a_store(tmp_path, fan_out):
+    values = cluster_with_images(tmp_path).model_dump(mode="json") | {"fan_out": fan_out}
     (tmp_path / "cluster.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(ParamsError, match=r"fan_out needs a store\.address"):
         load_cluster(tmp_path / "cluster.yaml")
@@ -228,3 +249,33 @@ def test_network_policies_know_the_tasks_by_their_labels(package):
     assert all(covers("reelflow-tasks", found) for found in labels.values())
     web = {name for name, found in labels.items() if covers("reelflow-web", found)}
     assert web == {"outcome", "features thumbnail"}
+
+
+SHARED = {"store": Store(address="s3://bucket/shards")}
+
+
+def many(tmp_path: Path, fan_out: int) -> Package:
+    params = PARAMS.with_values(
+        features={"backbones": ["thumbnail", "mobilenet_v1_quant"], "weights": "random"},
+        training={
+            "heads": ["gru", "lstm", "transformer", "pool_mlp", "single_frame", "linear", "two_stream"]
+        },
+    )
+    cluster = cluster_with_images(tmp_path).model_copy(update={**SHARED, "fan_out": fan_out})
+    return compiled(tmp_path, cluster, params)
+
+
+def test_two_backbones_seven_heads_and_eight_parts_fit_into_one_object(tmp_path):
+    assert len(many(tmp_path, 8).tasks) == 61
+    size, tasks = workflow_bytes(tmp_path / "package.yaml")
+    assert tasks == 61
+    nodes = tasks * NODES_BYTES
+    assert size - nodes == pytest.approx(499_760, rel=0.05), "what KFP 2.17's compiler wrote, docs/scale.md"
+
+
+def test_a_workflow_that_no_cluster_can_hold_is_refused(tmp_path):
+    with pytest.raises(
+        ParamsError, match=r"157 tasks and about 1\.[5-9] MB, and Argo ends workflows of more than"
+    ):
+        many(tmp_path, 40)
+    assert not (tmp_path / "package.yaml").exists()

@@ -160,11 +160,11 @@ def test_gc_asks_shows_and_removes_what_nobody_needs(store, tmp_path):
     shown = data(*everything, "--dry-run").stdout.splitlines()
     assert [line.split()[:4] for line in shown if line.startswith("remove")] == [
         ["remove", "features", "3", "6"],
-        ["remove", "frames", "3", "6"],
+        ["remove", "frames", "3", "9"],
     ]
     assert shown[-1] == "nothing was removed (--dry-run)"
     refused = CliRunner().invoke(app, ["data", *map(str, everything)], input="n\n")
-    assert "Remove 18 objects" in refused.stdout
+    assert "Remove 21 objects" in refused.stdout
     assert whole(store) == (3, 3)
     assert data(*everything, "--yes").exit_code == 0
     assert whole(store) == (0, 0)

@@ -154,7 +154,7 @@ def test_an_index_that_lacks_a_frame_is_refused(folder):
     edit_json(
         index_path(folder / shard.file), lambda index: index["clips"][shard.clip_ids[0]]["lengths"].pop()
     )
-    with pytest.raises(BundleError, match="is not the shard"):
+    with pytest.raises(BundleError, match="is not the index of the shard"):
         FrameStore(folder)
 
 

@@ -1,17 +1,22 @@
 """Runs are listed, shown, waited for and ended."""
 
 import json
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
-from pipelines.cluster.runs.failures import explain_failure, recorded_reason, with_reason
+from pipelines.cluster.runs.failures import explain_failure, with_reason
 from pipelines.cluster.runs.model import ClusterRun, ClusterTask
 from pipelines.cluster.runs.read import get_run, list_runs
+from pipelines.cluster.runs.records import recorded_tags, with_transfers
+from pipelines.cluster.runs.view import print_run
 from pipelines.cluster.runs.wait import wait
 from pipelines.cluster.submit import submit
 from reelflow.errors import ClusterError, StepError
 from reelflow.settings import Settings
-from reelflow.tracking.records import record_failure
+from reelflow.tracking.records import prepare, record_failure
+from reelflow.tracking.transfers import Transfer, record_transfer
 from tests.fake_kfp import FakeKfp
 from tests.fake_kfp.inputs import cluster_file, config_for, quick_client, recording, small_package
 from tests.fake_kfp.shell import shell
@@ -124,7 +129,7 @@ def test_status_shows_one_row_a_task(fake, client, config, command):
     shown = command("status", run_id)
     assert shown.code == 0, shown.err
     heading, *lines, last = shown.out.splitlines()
-    assert heading.split() == ["task", "state", "cached", "attempts", "duration", "error"]
+    assert heading.split() == ["task", "state", "cached", "attempts", "duration", "read", "written", "error"]
     assert len(lines) == 14
     (row,) = [line for line in lines if line.startswith("training thumbnail-gru")]
     assert row.split() == ["training", "thumbnail-gru", "SUCCEEDED", "cached", "0:00:00"]
@@ -148,10 +153,10 @@ def test_status_prints_one_json_document(fake, client, config, command):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_the_error_of_a_task_is_what_its_step_left_in_mlflow(tmp_path):
     settings = Settings(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}", run_name="night")
-    assert recorded_reason(settings, "night") == ""
+    assert recorded_tags(settings, "night") == {}
     reason = "MLflow at http://mlflow: no answer\n\tstart it, and run it again"
     record_failure(settings, "training thumbnail-gru", reason)
-    told = recorded_reason(settings, "night")
+    told = recorded_tags(settings, "night")
     states = {"conversion": "FAILED", "training thumbnail-gru": "FAILED", "release": "SUCCEEDED"}
     tasks = [ClusterTask(name, name, state, False, 1, None, 1, "") for name, state in states.items()]
     run = with_reason(ClusterRun("night", "n", "FAILED", None, 1, "", tasks=tuple(tasks)), told)
@@ -161,8 +166,32 @@ def test_the_error_of_a_task_is_what_its_step_left_in_mlflow(tmp_path):
     assert "\n" not in line
 
 
-def test_without_mlflow_there_is_no_reason():
-    assert recorded_reason(Settings(tracking_uri="http://127.0.0.1:9"), "night") == ""
+def test_without_mlflow_nothing_is_recorded():
+    assert recorded_tags(Settings(tracking_uri="http://127.0.0.1:9"), "night") == {}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_status_shows_what_each_task_moved_and_the_sum(tmp_path):
+    settings = Settings(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}", run_name="night")
+    record_transfer(settings, "frames", Transfer(written_bytes={"frames": 1}))
+    assert recorded_tags(settings, "night") == {}, "a run is never made by a task's transfers"
+    prepare(settings)
+    record_transfer(settings, "frames", Transfer(written_bytes={"frames": 48_000_000}))
+    record_transfer(settings, "training thumbnail-gru", Transfer(read_bytes={"features": 2_500_000}))
+    tasks = [
+        ClusterTask(name, name, "SUCCEEDED", False, 1, None, 1, "")
+        for name in ("frames", "training thumbnail-gru", "release")
+    ]
+    run = ClusterRun("night", "n", "SUCCEEDED", None, 1, "", tasks=tuple(tasks))
+    run = with_transfers(run, recorded_tags(settings, "night"))
+    assert [task.read_bytes for task in run.tasks] == [0, 2_500_000, None]
+    console = Console(file=StringIO(), width=200)
+    print_run(run, console)
+    frames, training, release, last = console.file.getvalue().splitlines()[1:]
+    assert frames.rstrip().endswith("0 bytes  48.0 MB")
+    assert training.rstrip().endswith("2.5 MB   0 bytes")
+    assert release.split() == ["release", "SUCCEEDED", "1", "0:00:01"]
+    assert last.endswith("2.5 MB read from the store, 48.0 MB written to it")
 
 
 FAILURES = [

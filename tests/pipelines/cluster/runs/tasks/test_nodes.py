@@ -3,7 +3,7 @@
 from functools import reduce
 from types import SimpleNamespace
 
-from pipelines.cluster.runs.nodes import Nodes
+from pipelines.cluster.runs.tasks.nodes import Nodes
 
 PATH = ("exit-handler-1", "check")
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.cluster.runs.model import ENDED, FAILED, WELL, ClusterTask
-from pipelines.cluster.runs.nodes import Nodes
-from pipelines.cluster.runs.spec import SpecTask
+from pipelines.cluster.runs.tasks.nodes import Nodes
+from pipelines.cluster.runs.tasks.spec import SpecTask
 
 DRIVER = "-driver"
 GROUPS = ("root", "condition-", "exit-handler-", "for-loop-")

@@ -4,8 +4,8 @@ import yaml
 from kfp_server_api import ApiClient, Configuration, V2beta1Run
 
 from pipelines.cluster.runs.model import ClusterTask
-from pipelines.cluster.runs.rows import rows
-from pipelines.cluster.runs.spec import tasks_of
+from pipelines.cluster.runs.tasks.rows import rows
+from pipelines.cluster.runs.tasks.spec import tasks_of
 from pipelines.cluster.submit import package
 from pipelines.training import task_names
 from reelflow.params import load_params

@@ -1,0 +1,239 @@
+"""What a device pays beyond bare decoding and network calls: `mobilenet_v2_quant` and a GRU of 1280 units.
+
+The head has random weights: only its cost is measured. Each figure and what it is divided by are measured in
+turns, in one process with one thread, so that a noisy machine disturbs both.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import av
+import numpy as np
+import typer
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from reelflow.commandline import run_command
+from reelflow.contracts import Sampling
+from reelflow.edge.bundle import BACKBONE, open_bundle
+from reelflow.edge.camera.wire import Header, Told
+from reelflow.edge.classifier import Classifier
+from reelflow.edge.runtime import Network
+from reelflow.edge.watch.windows import Windows
+from reelflow.video.decode import sample_frames
+from reelflow.video.preprocess import preprocess
+
+SHARED = ROOT.parent / "shared" / "data"
+FRAMES, UNITS = 25, 1280
+ROUNDS = 15
+WATCHED_S = 3600
+BASE = ("ai-edge-litert", "av", "pillow", "pydantic", "pydantic-core", "typer", "numpy")
+
+
+class EdgeFigure(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    found: float
+    unit: str
+    reach: str
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder with clips/ and weights/.")] = SHARED,
+    minutes: Annotated[float, typer.Option(help="Minutes of video that `watch` is given.")] = WATCHED_S / 60,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Measure and print a table."""
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = write_bundle(Path(folder, "bundle"), data / "weights")
+        clip = next((data / "clips").rglob("*.avi"))
+        found = [
+            frame_cost(bundle, clip),
+            clip_cost(bundle, clip),
+            *watch_memory(bundle, Path(folder), minutes),
+            first_answer(Path(folder)),
+            *install_size(),
+        ]
+    if as_json:
+        print(json.dumps([figure._asdict() for figure in found], indent=2))
+        return
+    print("| figure | found | reach |\n|---|---|---|")
+    for figure in found:
+        print(f"| {figure.what} | {figure.found:.2f} {figure.unit} | {figure.reach} |")
+
+
+def write_bundle(folder: Path, weights: Path) -> Path:
+    """The backbone of these weights, and a random GRU."""
+    from components.conversion.networks import _quiet
+    from reelflow.backbones.registry import load_backbone
+    from reelflow.files import write_bytes
+    from reelflow.params import load_params
+    from reelflow.settings import Settings
+    from tests.bundles import random_head
+    from tests.bundles import write_bundle as write
+
+    backbone = load_backbone("mobilenet_v2_quant", str(weights), seed=1, settings=Settings(), networks={})
+    training = load_params(ROOT / "params.large.yaml").training.model_copy(
+        update={"units": UNITS, "motion": False}
+    )
+    head = random_head("gru", frames=FRAMES, dim=backbone.spec.dim, classes=5, params=training)
+    with _quiet():
+        network = backbone.to_tflite("int8", np.empty((0, 224, 224, 3), np.uint8))
+    assert network
+    write_bytes(folder / BACKBONE, network)
+    write(
+        folder,
+        head,
+        ("a", "b", "c", "d", "e"),
+        frames=FRAMES,
+        backbone=backbone.spec,
+        backbone_quantization="uint8",
+        sampling=Sampling(frames=FRAMES, clip_s=5.0),
+    )
+    return folder
+
+
+def frame_cost(bundle: Path, clip: Path) -> EdgeFigure:
+    """A frame through resize, backbone and window logic, against the bare call of the network."""
+    classifier, network = Classifier(open_bundle(bundle)), Network(bundle / BACKBONE)
+    frames = sample_frames(clip, FRAMES)
+    pictures = preprocess(frames, classifier.report.backbone.preprocessing)
+    windows = Windows(classifier, 0.2, hop_s=1e6)
+    windows._since = -(10**9)  # the head is not part of this figure
+
+    def told(number: int) -> Told:
+        header = Header(kind="frame", times_s=(number * 0.2,), shape=frames[number].shape)
+        return Told(header, frames[number])
+
+    def whole() -> None:
+        windows.clear()
+        windows._since = -(10**9)
+        for number in range(FRAMES):
+            list(windows.add(told(number)))
+
+    def bare() -> None:
+        for picture in pictures:
+            network(picture[None])
+
+    return EdgeFigure("a frame: resize, backbone, window / bare call", ratio(whole, bare), "x", "<= 1.15x")
+
+
+def clip_cost(bundle: Path, clip: Path) -> EdgeFigure:
+    """A clip from the file to its label, against decoding, resizing and calls alone."""
+    classifier, network = Classifier(open_bundle(bundle)), Network(bundle / BACKBONE)
+    head, how = Network(bundle / "head.tflite"), classifier.report.backbone.preprocessing
+    scale = np.float32(classifier.report.backbone.scale)
+
+    def bare() -> None:
+        with av.open(str(clip)) as container:
+            stream = container.streams.video[0]
+            stream.thread_count = 1
+            wanted = {round(n) for n in np.linspace(0, stream.frames - 1, FRAMES)}
+            images = [
+                frame.to_ndarray(format="rgb24")
+                for number, frame in enumerate(container.decode(stream))
+                if number in wanted
+            ]
+        codes = [network(preprocess(image[None], how)).reshape(-1) for image in images]
+        codes += [codes[-1]] * (FRAMES - len(codes))
+        head((np.stack(codes).astype(np.float32) * scale)[None])
+
+    found = ratio(lambda: classifier.classify(clip), bare)
+    return EdgeFigure("a clip to its label / bare work, one core", found, "x", "<= 1.25x")
+
+
+def watch_memory(bundle: Path, folder: Path, minutes: float) -> list[EdgeFigure]:
+    """Memory of `watch` and its reading process, on a 640x480 video of 25 frames a second."""
+    video = folder / "camera.mp4"
+    chance = np.random.default_rng(1)
+    scene = chance.integers(0, 256, (480, 640, 3), np.uint8)
+    with av.open(str(video), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast", "crf": "40"})
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        for number in range(int(minutes * 60 * 25)):
+            picture = np.roll(scene, 2 * number, axis=1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    command = [
+        sys.executable,
+        "-c",
+        "from reelflow.cli import main; main()",
+        "watch",
+        str(bundle),
+        str(video),
+    ]
+    with subprocess.Popen([*command, "--on", "0.01"], stdout=subprocess.DEVNULL) as process:
+        found: list[float] = []
+        while process.poll() is None:
+            found.append(_memory_mb(process.pid))
+            time.sleep(0.5)
+    assert process.returncode == 0
+    found = [mb for mb in found if mb]
+    tenth = max(1, len(found) // 10)
+    growth = float(np.median(found[-2 * tenth : -tenth]) - np.median(found[tenth : 2 * tenth]))
+    return [
+        EdgeFigure(f"watch, {minutes:.0f} min of 640x480 at 25 fps: memory", max(found), "MB", "<= 150 MB"),
+        EdgeFigure("watch: growth from the second tenth to the ninth", growth, "MB", "flat"),
+    ]
+
+
+def _memory_mb(pid: int) -> float:
+    """Memory of a process and its children; what they share counts once."""
+    total = 0
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for one in (str(pid), *children):
+            lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
+            total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    except OSError:  # one has ended
+        return 0.0
+    return total / 1000
+
+
+def first_answer(folder: Path) -> EdgeFigure:
+    """From the start of the command to the answer for a clip of two seconds, least of several."""
+    from tests.bundles import write_clip, write_small_bundle
+
+    write_small_bundle(folder / "small")
+    clip = write_clip(folder / "clip.mp4", frames=50)
+    command = [sys.executable, "-c", "from reelflow.cli import main; main()", "classify"]
+    seconds = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        subprocess.run([*command, str(folder / "small"), str(clip)], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - started)
+    return EdgeFigure("start to first answer, thumbnail, least of 15", min(seconds), "s", "<= 0.5 s")
+
+
+def install_size() -> list[EdgeFigure]:
+    """Bytes of the packages of the base install."""
+    return [EdgeFigure(f"installed: {name}", _installed_mb(name), "MB", "measured") for name in BASE]
+
+
+def _installed_mb(name: str) -> float:
+    files = (Path(str(file.locate())) for file in distribution(name).files or ())
+    return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
+
+
+def ratio(whole: Callable[[], object], bare: Callable[[], object]) -> float:
+    """Least time of one by the least of the other, measured in turns."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS):
+        for work, kept in zip((whole, bare), times, strict=True):
+            started = time.perf_counter()
+            work()
+            kept.append(time.perf_counter() - started)
+    return min(times[0]) / min(times[1])
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,118 @@
+"""A source that is read for months: it is opened again whenever it is lost, and never waited for too long."""
+
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from threading import Event, Thread
+
+from reelflow.edge.camera.address import CameraSource
+from reelflow.edge.camera.backoff import Backoff
+from reelflow.edge.camera.mailbox import Mailbox
+from reelflow.edge.camera.wire import Header, Told, read_told, write_order
+
+WAITING_PICTURES = 8
+CHECK_S = 0.2
+COMMAND = (sys.executable, "-m", "reelflow.edge.camera.reading")
+
+
+class Camera:
+    """Gives what the reading process tells, over all connections.
+
+    Attributes:
+        reconnects: connections that were made anew.
+    """
+
+    def __init__(self, source: CameraSource, interval_s: float, timeout_s: float) -> None:
+        """Begin to read.
+
+        Args:
+            source: what to read.
+            interval_s: between two looks.
+            timeout_s: silence after which the reading process is killed, opening included.
+        """
+        self.reconnects = 0
+        self._source, self._interval_s, self._timeout_s = source, interval_s, timeout_s
+        self._mail = Mailbox(WAITING_PICTURES, drops=source.is_live)
+        self._closing = Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._awaited_since_s: float | None = None
+        self._killed = False
+        self._threads = [Thread(target=self._read_on, daemon=True), Thread(target=self._guard, daemon=True)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """Pictures of a live source that came too fast."""
+        return self._mail.dropped
+
+    def next(self, timeout_s: float) -> Told | None:
+        """What was told next; None if nothing was in this time."""
+        return self._mail.take(timeout_s)
+
+    def close(self) -> None:
+        """End the reading process."""
+        self._closing.set()
+        self._mail.close()
+        for thread in self._threads:
+            while thread.is_alive():
+                self._kill()
+                thread.join(CHECK_S)
+
+    def _read_on(self) -> None:
+        backoff = Backoff()
+        while not self._closing.is_set():
+            connected_s = self._read_once()
+            if not self._source.is_live or self._closing.wait(backoff.after(connected_s)):
+                return
+            self.reconnects += 1
+
+    def _read_once(self) -> float:
+        """One connection, to its end; returns how long it held, in seconds."""
+        self._killed, opened_s = False, None
+        self._process = subprocess.Popen(
+            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        with self._process as process:
+            assert process.stdin
+            with suppress(BrokenPipeError):
+                write_order(process.stdin, self._source.address, self._interval_s)
+            while told := self._await(process):
+                if told.header.kind == "opened":
+                    opened_s = time.monotonic()
+                if not self._mail.put(told):
+                    break
+                if told.header.kind in ("ended", "failed"):
+                    break
+            else:
+                self._mail.put(Told(Header(kind="failed", reason=self._why(process)), None))
+            self._kill()
+        return time.monotonic() - opened_s if opened_s else 0.0
+
+    def _await(self, process: "subprocess.Popen[bytes]") -> Told | None:
+        """What is told next; None at the end. Only this waiting counts as silence."""
+        assert process.stdout
+        self._awaited_since_s = time.monotonic()
+        try:
+            return read_told(process.stdout)
+        except ValueError:
+            return None
+        finally:
+            self._awaited_since_s = None
+
+    def _why(self, process: "subprocess.Popen[bytes]") -> str:
+        if self._killed:
+            return f"{self._source.shown} has sent nothing for {self._timeout_s:g} s"
+        return f"the process that reads {self._source.shown} has died ({process.wait()})"
+
+    def _guard(self) -> None:
+        while not self._closing.wait(CHECK_S):
+            since_s = self._awaited_since_s
+            if since_s is not None and time.monotonic() - since_s > self._timeout_s:
+                self._killed = True
+                self._kill()
+
+    def _kill(self) -> None:
+        if self._process:
+            self._process.kill()

@@ -1,0 +1,1 @@
+"""Subcommands of `reelflow`, a file each: they import little before they run."""

@@ -1,0 +1,1 @@
+"""What a watched camera shows, as events with a start and an end."""

@@ -1,0 +1,1 @@
+"""Where messages go: standard output, files, webhooks, MQTT."""

@@ -1,0 +1,1 @@
+"""Watches a camera for months: windows, the loop, the service manager."""

@@ -1,0 +1,97 @@
+"""`reelflow watch`: a watcher with its sinks, ended by a signal."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from reelflow.commandline import printable
+from reelflow.edge.camera.address import parse_source
+from reelflow.edge.sinks.interface import Sink
+from reelflow.edge.sinks.open import open_sink
+from reelflow.edge.watch.fresh_bundle import FreshBundle
+from reelflow.edge.watch.terminal import TerminalLine
+from reelflow.edge.watch.watcher import Watcher, WatchOptions
+from reelflow.errors import ParamsError
+from reelflow.workers.stderr import silenced_stderr
+
+ENDING = (signal.SIGTERM, signal.SIGINT)
+
+
+def watch_source(
+    bundle: Path,
+    address: str,
+    options: WatchOptions,
+    sinks: Sequence[str],
+    spool: Path | None,
+    *,
+    answers: bool,
+    as_json: bool,
+    threads: int,
+) -> None:
+    """Watch until the source ends, or a signal asks for the end.
+
+    Args:
+        bundle: its folder, or a link to it.
+        address: of the source, or `env:NAME`.
+        options: how it is watched.
+        sinks: addresses of sinks beside standard output, or `env:NAME`.
+        spool: where events wait; by default the service's state folder.
+        answers: write every answer to standard output.
+        as_json: JSON lines on a terminal too.
+        threads: that LiteRT computes with.
+
+    Raises:
+        ParamsError: an address or a value cannot be used.
+        BundleError: the bundle is damaged.
+        ClipError: the source is a file that cannot be used.
+    """
+    if options.on is not None and options.off is not None and options.off > options.on:
+        raise ParamsError(f"--off {options.off:g} is above --on {options.on:g}: an event would never hold")
+    source = parse_source(_given(address))
+    with silenced_stderr():
+        fresh = FreshBundle(bundle, threads)
+    opened = [_standard_output(answers, as_json=as_json)]
+    opened += [open_sink(_given(one), spool or _state_folder(), source.shown) for one in sinks]
+    watcher = Watcher(fresh, source, opened, options, _say)
+    before = {number: signal.signal(number, lambda *_: watcher.stop()) for number in ENDING}
+    try:
+        watcher.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for sink in opened:
+        if sink.lost or sink.failures:
+            told = f" ({sink.problem})" if sink.problem else ""
+            _say(f"{sink.name}: {sink.failures} attempts failed, {sink.lost} messages are lost{told}")
+
+
+def _given(address: str) -> str:
+    """An address; `env:NAME` keeps it, and its password, out of the command line.
+
+    Raises:
+        ParamsError: there is no such variable.
+    """
+    form, _, name = address.partition(":")
+    if form != "env":
+        return address
+    if not os.environ.get(name):
+        raise ParamsError(f"env:{printable(name)} names a variable that is not set, or empty: set it")
+    return os.environ[name]
+
+
+def _standard_output(answers: bool, *, as_json: bool) -> Sink:
+    if sys.stdout.isatty() and not as_json:
+        return TerminalLine(sys.stdout)
+    return open_sink("-?answers=1" if answers else "-", Path(), "")
+
+
+def _state_folder() -> Path:
+    """What systemd gives a service to keep, else the user's own."""
+    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(given) if given else Path.home() / ".local" / "state" / "reelflow"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{printable(text)}\n")

@@ -1,0 +1,227 @@
+"""Watches a source: pictures in, messages out, until the source or the service ends."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Event as Flag
+
+from reelflow.edge.camera.address import CameraSource
+from reelflow.edge.camera.camera import Camera
+from reelflow.edge.camera.wire import Told
+from reelflow.edge.classifier import Classifier
+from reelflow.edge.events.model import Message, SourceState, StateName, WindowAnswer
+from reelflow.edge.events.tracker import EndReason, EventRules, EventTracker
+from reelflow.edge.sinks.interface import Sink
+from reelflow.edge.timeline import LEAST_WINDOW_S
+from reelflow.edge.watch.fresh_bundle import FreshBundle
+from reelflow.edge.watch.systemd import ServiceManager
+from reelflow.edge.watch.windows import Windows, WindowScores
+from reelflow.errors import ClipError, ParamsError
+
+TICK_S = 0.25
+CLOSE_S = 5.0
+
+
+@dataclass(frozen=True)
+class WatchOptions:
+    """How a source is watched.
+
+    Attributes:
+        hop_s: between two answers.
+        timeout_s: silence after which a source is opened anew.
+        window_s: duration of the training clips; None for that in the bundle.
+        on: score that starts an event; None for the bundle's own threshold.
+        off: score that ends it; None for a little less than `on`.
+        least_s: how long a state must hold.
+        update_s: between two messages of an event.
+    """
+
+    hop_s: float = 1.0
+    timeout_s: float = 10.0
+    window_s: float | None = None
+    on: float | None = None
+    off: float | None = None
+    least_s: float = 1.0
+    update_s: float = 10.0
+
+
+class Watcher:
+    """One source, one bundle, some sinks."""
+
+    def __init__(
+        self,
+        bundle: FreshBundle,
+        source: CameraSource,
+        sinks: Sequence[Sink],
+        options: WatchOptions,
+        say: Callable[[str], None],
+    ) -> None:
+        """Prepare; nothing is read yet.
+
+        Args:
+            bundle: what answers.
+            source: what is watched.
+            sinks: where messages go.
+            options: how.
+            say: told what people should know, in one line.
+        """
+        self._bundle, self._source, self._sinks, self._options, self._say = (
+            bundle,
+            source,
+            sinks,
+            options,
+            say,
+        )
+        self._stop = Flag()
+        self._manager = ServiceManager()
+        self._frames = 0
+        self._newest_s: float | None = None
+        self._take_bundle()
+
+    def stop(self) -> None:
+        """End soon; may be called by a signal handler."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Watch until the source ends, or `stop` is called.
+
+        Raises:
+            ClipError: the source is a file that cannot be used.
+            BundleError: the head returns NaN.
+        """
+        self._manager.ready()
+        camera = Camera(self._source, self._interval_s, self._options.timeout_s)
+        try:
+            while not self._stop.is_set() and self._turn(camera):
+                self._manager.alive()
+                if self._bundle.is_new():
+                    camera = self._swap(camera)
+            self._end("stopped" if self._stop.is_set() else "source")
+        finally:
+            self._manager.stopping()
+            camera.close()
+            for sink in self._sinks:
+                sink.close(CLOSE_S)
+
+    def _turn(self, camera: Camera) -> bool:
+        """Take what has been told; False at the end."""
+        self._forget_what_is_old()
+        told = camera.next(TICK_S)
+        if told is None:
+            return True
+        kind = told.header.kind
+        if kind == "frame":
+            self._look(camera, told)
+        elif kind == "opened":
+            self._state(camera, "connected")
+        elif kind == "failed" and not self._source.is_live:
+            raise ClipError(told.header.reason)
+        elif kind in ("ended", "failed"):
+            self._lose(camera, told.header.reason or f"{self._source.shown} has ended")
+            return self._source.is_live
+        return True
+
+    def _look(self, camera: Camera, told: Told) -> None:
+        self._frames += 1
+        self._newest_s = told.header.taken_s
+        for found in self._windows.add(told):
+            age_s = time.monotonic() - found.taken_s if self._source.is_live else 0.0
+            if age_s <= self._window_s:
+                self._answer(camera, found, age_s)
+
+    def _answer(self, camera: Camera, found: WindowScores, age_s: float) -> None:
+        scores = dict(zip(self._classifier.report.labels, map(float, found.scores), strict=True))
+        answer = self._classifier.answer(found.scores)
+        self._send(
+            [
+                WindowAnswer(
+                    camera=self._source.shown,
+                    time_s=round(found.time_s, 3),
+                    told_at=_now(),
+                    label=None if answer.rejected else answer.label,
+                    best_guess=answer.label,
+                    score=round(answer.score, 4),
+                    scores={label: round(score, 4) for label, score in scores.items()},
+                    age_s=round(age_s, 3),
+                    dropped=camera.dropped,
+                )
+            ]
+        )
+        self._last_clock_s = self._clock_s(found)
+        self._send(self._tracker.answer(self._last_clock_s, scores, age_s))
+
+    def _clock_s(self, found: WindowScores) -> float:
+        """Seconds on a clock that never jumps: of a file, which is read faster than it was taken, its own."""
+        return found.taken_s if self._source.is_live else found.time_s
+
+    def _forget_what_is_old(self) -> None:
+        """No answer stands on frames older than a window, and no event goes on without frames."""
+        if self._newest_s is None or not self._source.is_live:
+            return
+        if time.monotonic() - self._newest_s > self._window_s:
+            self._newest_s = None
+            self._windows.clear()
+            self._send(self._tracker.end(time.monotonic(), "source"))
+
+    def _lose(self, camera: Camera, reason: str) -> None:
+        self._windows.clear()
+        self._newest_s = None
+        if self._source.is_live:
+            self._send(self._tracker.end(time.monotonic(), "source"))
+        self._state(camera, "lost" if self._source.is_live else "ended", reason)
+
+    def _state(self, camera: Camera, state: StateName, reason: str = "") -> None:
+        told = SourceState(
+            camera=self._source.shown,
+            state=state,
+            told_at=_now(),
+            reason=reason,
+            frames=self._frames,
+            dropped=camera.dropped,
+            reconnects=camera.reconnects,
+        )
+        self._manager.status(f"{self._source.shown}: {state} {reason}".strip())
+        self._send([told])
+
+    def _end(self, reason: EndReason) -> None:
+        self._send(self._tracker.end(self._last_clock_s, reason))
+
+    def _send(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            for sink in self._sinks:
+                sink.send(message)
+
+    def _swap(self, camera: Camera) -> Camera:
+        """Go on with the new bundle; a source that is looked at in other intervals is opened anew."""
+        self._send(self._tracker.end(self._last_clock_s, "bundle"))
+        before_s = self._interval_s
+        self._take_bundle()
+        self._say(f"watching with {self._classifier.report.name}, a new bundle")
+        if self._interval_s == before_s:
+            return camera
+        camera.close()
+        return Camera(self._source, self._interval_s, self._options.timeout_s)
+
+    def _take_bundle(self) -> None:
+        classifier, options = self._bundle.classifier, self._options
+        self._classifier: Classifier = classifier
+        self._window_s = _window_s(classifier, options.window_s)
+        self._interval_s = self._window_s / classifier.report.sampling.frames
+        self._windows = Windows(classifier, self._interval_s, options.hop_s)
+        on = options.on if options.on is not None else max(classifier.report.reject_below, 1e-6)
+        off = options.off if options.off is not None else 0.8 * on
+        rules = EventRules(on, off, options.least_s, options.update_s)
+        self._tracker = EventTracker(self._source.shown, classifier.report.name, rules)
+        self._last_clock_s = 0.0
+
+
+def _window_s(classifier: Classifier, window_s: float | None) -> float:
+    found = window_s or classifier.report.sampling.clip_s
+    if not found >= LEAST_WINDOW_S:
+        raise ParamsError(f"the bundle {classifier.report.name} tells no window: name one, --window SECONDS")
+    return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

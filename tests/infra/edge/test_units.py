@@ -1,0 +1,45 @@
+"""The units of a device, as systemd reads them."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+UNIT = Path("infra/edge/reelflow-watch@.service")
+MOST_EXPOSED = 2.0  # of `systemd-analyze security`, 10 being the worst
+
+pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze")
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """An instance; what it starts is here, as `verify` asks."""
+    path = tmp_path / UNIT.name.replace("@", "@door")
+    path.write_text(UNIT.read_text().replace("/opt/reelflow/bin/reelflow", "/bin/true"))
+    return path
+
+
+def analyze(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["systemd-analyze", *map(str, arguments)], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_systemd_takes_the_unit(unit):
+    done = analyze("verify", unit)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_service_may_do_little(unit):
+    done = analyze("security", "--offline=yes", unit)
+    found = re.search(r"exposure level for .*: ([0-9.]+)", done.stdout)
+    assert found, done.stdout + done.stderr
+    assert float(found[1]) <= MOST_EXPOSED
+
+
+def test_no_password_is_on_the_command_line():
+    (command,) = [line for line in UNIT.read_text().splitlines() if line.startswith("ExecStart=")]
+    assert "env:SOURCE" in command
+    assert "${SOURCE}" not in command

@@ -1,0 +1,81 @@
+"""`reelflow info` and `reelflow benchmark`: what a bundle is, and how fast it is here."""
+
+import json
+import os
+
+import pytest
+from typer.testing import CliRunner
+
+from reelflow.cli import app
+from reelflow.edge.bundle import open_bundle
+from reelflow.edge.commands import measure
+from tests.bundles import LABELS
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(app, [*map(str, arguments)])
+
+
+def test_info_says_what_a_bundle_is(small_bundle):
+    shown = run("info", small_bundle)
+    assert shown.exit_code == 0, shown.output
+    facts = dict(line.split(maxsplit=1) for line in shown.stdout.splitlines())
+    report = open_bundle(small_bundle).report
+    assert facts["classes"] == ", ".join(LABELS)
+    assert facts["data"] == report.data_hash[:12]
+    assert facts["size"].startswith(f"{report.size_bytes / 1e6:.2f} MB")
+    assert json.loads(run("info", small_bundle, "--json").stdout)["name"] == report.name
+
+
+def test_info_of_no_bundle_is_an_error(tmp_path):
+    assert run("info", tmp_path).exit_code != 0
+
+
+def test_benchmark_measures_every_stage(small_bundle):
+    done = run("benchmark", small_bundle, "--minutes", 0.01, "--json", "--threads", 1)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert list(found["stages"]) == ["backbone", "decode", "head", "resize"]
+    for stage in found["stages"].values():
+        assert 0 < stage["p50_ms"] <= stage["p95_ms"] <= stage["p99_ms"]
+    assert found["frames_per_s"] > 0
+    assert found["load_s"] > 0
+    assert found["peak_mb"] > 20
+
+
+def test_benchmark_for_people(small_bundle):
+    shown = run("benchmark", small_bundle, "--minutes", 0.01)
+    assert shown.exit_code == 0, shown.output
+    assert "frames/s" in shown.stdout
+    assert "throttled" in shown.stdout
+
+
+def test_the_hottest_sensor_counts_and_broken_ones_do_not(tmp_path):
+    for number, text in enumerate(["41000\n", "55500\n", "none"]):
+        zone = tmp_path / f"thermal_zone{number}"
+        zone.mkdir()
+        (zone / "temp").write_text(text)
+    assert measure.temperature_c(tmp_path) == 55.5
+    assert measure.temperature_c(tmp_path / "no") is None
+
+
+@pytest.mark.parametrize(
+    ("told", "throttled"),
+    [
+        ("throttled=0x0", False),
+        ("throttled=0x50000", False),
+        ("throttled=0x50005", True),
+        ("VCHI failed", None),
+    ],
+)
+def test_a_raspberry_pi_tells_whether_it_is_throttled(tmp_path, monkeypatch, told, throttled):
+    command = tmp_path / "vcgencmd"
+    command.write_text(f"#!/bin/sh\necho '{told}'\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert measure.throttled() is throttled
+
+
+def test_where_nothing_tells_it_is_not_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert measure.throttled() is None

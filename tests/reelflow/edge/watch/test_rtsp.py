@@ -1,0 +1,69 @@
+"""A camera behind a real RTSP server: watched, frozen, given up, and found again."""
+
+import os
+import signal
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from reelflow.contracts import Sampling
+from reelflow.edge.watch.watcher import WatchOptions
+from tests.bundles import FRAMES, write_small_bundle
+from tests.reelflow.edge.camera.http_camera import wait_for
+from tests.reelflow.edge.camera.rtsp_server import rtsp_server
+from tests.reelflow.edge.watch.test_watcher import watching
+
+pytestmark = pytest.mark.slow  # GStreamer, which `make test-slow` installs
+
+OPTIONS = WatchOptions(hop_s=0.6, timeout_s=5.0, least_s=0.0, on=0.01)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("bundle") / "bundle"
+    write_small_bundle(folder, sampling=Sampling(frames=FRAMES, clip_s=1.8))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two minutes of H.264 with B-frames."""
+    path: Path = tmp_path_factory.mktemp("video") / "camera.mp4"
+    chance = np.random.default_rng(1)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(
+            "libx264", rate=25, options={"preset": "ultrafast", "g": "25", "bf": "2"}
+        )
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        scene = chance.integers(0, 256, (120, 160, 3), np.uint8)
+        for number in range(25 * 120):
+            image = np.roll(scene, number, axis=1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def test_a_camera_that_freezes_is_given_up_and_found_again(bundle, video):
+    with rtsp_server(video) as (address, server), watching(bundle, address, OPTIONS) as kept:
+        wait_for(lambda: len(kept.answers()) > 6)
+        os.kill(server.pid, signal.SIGSTOP)
+        wait_for(lambda: any(state.state == "lost" for state in kept.states()))
+        answered = len(kept.answers())
+        os.kill(server.pid, signal.SIGCONT)
+        wait_for(lambda: len(kept.answers()) > answered + 6)
+    states = [state.state for state in kept.states()]
+    assert states[:3] == ["connected", "lost", "connected"]
+    assert "has sent nothing for 5 s" in next(s.reason for s in kept.states() if s.state == "lost")
+    assert all(answer.age_s <= 1.8 for answer in kept.answers())
+    assert "s3cret" not in "".join(one.model_dump_json() for one in kept.messages)
+
+
+def test_a_wrong_password_is_told(bundle, video):
+    with rtsp_server(video) as (address, _):
+        wrong = address.replace("s3cret", "wr0ng")
+        with watching(bundle, wrong, OPTIONS) as kept:
+            wait_for(lambda: bool(kept.states()))
+    assert "authorization failed" in kept.states()[0].reason
+    assert "wr0ng" not in kept.states()[0].reason
