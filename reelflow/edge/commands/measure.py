@@ -19,6 +19,7 @@ from reelflow.edge.classifier import Classifier
 from reelflow.edge.golden_video import VIDEO
 from reelflow.video.decode import sample_frames
 from reelflow.video.preprocess import preprocess
+from reelflow.workers.stderr import silenced_stderr
 
 Result = TypeVar("Result")
 ROUNDS = 30
@@ -71,7 +72,8 @@ def measure(bundle: Path, clip: Path | None, steady_s: float, threads: int) -> D
         ClipError: the clip cannot be decoded.
     """
     video = clip or VIDEO
-    classifier, load_s = _timed(lambda: Classifier(open_bundle(bundle), threads=threads))
+    with silenced_stderr():
+        classifier, load_s = _timed(lambda: Classifier(open_bundle(bundle), threads=threads))
     _, first_answer_s = _timed(lambda: classifier.classify(video))
     sampling = classifier.report.sampling
     frames = sample_frames(video, sampling.frames)

@@ -167,8 +167,8 @@ class Watcher:
     def _lose(self, camera: Camera, reason: str) -> None:
         self._windows.clear()
         self._newest_s = None
-        if self._source.is_live:
-            self._send(self._tracker.end(time.monotonic(), "source"))
+        end_s = time.monotonic() if self._source.is_live else self._last_clock_s
+        self._send(self._tracker.end(end_s, "source"))
         self._state(camera, "lost" if self._source.is_live else "ended", reason)
 
     def _state(self, camera: Camera, state: StateName, reason: str = "") -> None:

@@ -97,6 +97,7 @@ def test_each_answer_of_a_file_is_what_classify_says_of_the_same_frames(bundle, 
 def test_a_file_ends_with_its_event_and_its_state(bundle, tmp_path):
     kept = watched(bundle, write_video(tmp_path / "noise.mp4", frames=60, seed=1))
     assert [state.state for state in kept.states()] == ["connected", "ended"]
+    assert kept.messages[-1] is kept.states()[-1], "no event is told after the end of its source"
     assert kept.states()[-1].frames == 20, "those that are looked at"
     last = kept.events()[-1]
     assert (last.phase, last.reason) == ("end", "source")
