@@ -49,12 +49,16 @@ def hang_deaf() -> None:
 
 
 def take_all_memory() -> None:
-    """Allocate without end, under a limit."""
+    """Allocate without end, under a limit; the next clip of this process is not under it."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + SPARE_BYTES, resource.RLIM_INFINITY))
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + SPARE_BYTES, before[1]))
     taken = []
-    while True:
-        taken.append(np.ones(SPARE_BYTES // 64))
+    try:
+        while True:
+            taken.append(np.ones(SPARE_BYTES // 64))
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def die_by(number: signal.Signals) -> Callable[[], None]:

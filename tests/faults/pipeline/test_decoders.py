@@ -47,7 +47,8 @@ def test_what_befalls_a_decoder_befalls_one_clip(tmp_path: Path, monkeypatch: py
     report = run(PARAMS, dataset=tmp_path / "dataset", frames=frames)
     assert time.perf_counter() - started < 60
     reasons = {Path(one.path).stem: one.reason for one in report.quarantined}
-    assert len(FrameStore(frames).clip_ids) == 20, reasons
+    assert not {name: reason for name, reason in reasons.items() if name not in FATES}
+    assert len(FrameStore(frames).clip_ids) == 20
     assert reasons.keys() == FATES.keys()
     for name, reason in reasons.items():
         assert reason.startswith(REASONS.get(name, "its decoder crashed")), (name, reason)
