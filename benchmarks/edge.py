@@ -190,8 +190,8 @@ def _memory_mb(pid: int) -> float:
     """Memory of a process and its children; what they share counts once."""
     total = 0
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for one in (str(pid), *children):
+        tasks = Path(f"/proc/{pid}/task").glob("*/children")  # a thread has started it
+        for one in (str(pid), *(child for task in tasks for child in task.read_text().split())):
             lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
             total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     except OSError:  # one has ended
