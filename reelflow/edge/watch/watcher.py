@@ -55,7 +55,7 @@ class Watcher:
         source: CameraSource,
         sinks: Sequence[Sink],
         options: WatchOptions,
-        say: Callable[[str], None],
+        say: Callable[[str], object],
     ) -> None:
         """Prepare; nothing is read yet.
 
@@ -95,8 +95,7 @@ class Watcher:
         try:
             while not self._stop.is_set() and self._turn(camera):
                 self._manager.alive()
-                if self._bundle.is_new():
-                    camera = self._swap(camera)
+                camera = self._renewed(camera)
             self._end("stopped" if self._stop.is_set() else "source")
         finally:
             self._manager.stopping()
@@ -191,6 +190,15 @@ class Watcher:
         for message in messages:
             for sink in self._sinks:
                 sink.send(message)
+
+    def _renewed(self, camera: Camera) -> Camera:
+        """Take a new bundle, if there is one; say why one is not taken."""
+        before = self._bundle.problem
+        if self._bundle.is_new():
+            return self._swap(camera)
+        if self._bundle.problem and self._bundle.problem != before:
+            self._say(f"the new bundle is left, and the old one goes on: {self._bundle.problem}")
+        return camera
 
     def _swap(self, camera: Camera) -> Camera:
         """Go on with the new bundle; a source that is looked at in other intervals is opened anew."""

@@ -1,6 +1,6 @@
 """A source is watched: what is told of a file, of a camera, of one that falls silent and comes back."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -58,10 +58,15 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def watching(bundle: Path, source: str, options: WatchOptions = OPTIONS) -> Iterator[Kept]:
+def watching(
+    bundle: Path,
+    source: str,
+    options: WatchOptions = OPTIONS,
+    say: Callable[[str], object] = lambda _: None,
+) -> Iterator[Kept]:
     """A watcher at work in a thread."""
     kept = Kept()
-    watcher = Watcher(FreshBundle(bundle, 1), parse_source(source), [kept], options, lambda _: None)
+    watcher = Watcher(FreshBundle(bundle, 1), parse_source(source), [kept], options, say)
     thread = Thread(target=watcher.run)
     thread.start()
     try:
@@ -175,9 +180,15 @@ def test_a_damaged_new_bundle_is_left_and_the_old_one_goes_on(bundle, tmp_path):
     (damaged / "head.tflite").write_bytes(b"\0" * 100)
     current = tmp_path / "current"
     current.symlink_to(bundle)
-    fresh = FreshBundle(current, 1)
-    (tmp_path / "next").symlink_to(damaged)
-    (tmp_path / "next").replace(current)
-    assert not fresh.is_new()
-    assert "head.tflite" in fresh.problem
-    assert fresh.classifier.report.name != "second"
+    said: list[str] = []
+    with http_camera(steady()) as camera, watching(current, camera.address, say=said.append) as kept:
+        wait_for(lambda: bool(kept.events()))
+        (tmp_path / "next").symlink_to(damaged)
+        (tmp_path / "next").replace(current)
+        wait_for(lambda: bool(said))
+        answered = len(kept.answers())
+        wait_for(lambda: len(kept.answers()) > answered)
+    assert len(said) == 1, "it is told once"
+    assert "the old one goes on" in said[0]
+    assert "head.tflite" in said[0]
+    assert {event.bundle for event in kept.events()} != {"second"}
