@@ -108,7 +108,6 @@ def frame_cost(bundle: Path, clip: Path) -> EdgeFigure:
     frames = sample_frames(clip, FRAMES)
     pictures = preprocess(frames, classifier.report.backbone.preprocessing)
     windows = Windows(classifier, 0.2, hop_s=1e6)
-    windows._since = -(10**9)  # the head is not part of this figure
 
     def told(number: int) -> Told:
         header = Header(kind="frame", times_s=(number * 0.2,), shape=frames[number].shape)
@@ -116,7 +115,7 @@ def frame_cost(bundle: Path, clip: Path) -> EdgeFigure:
 
     def whole() -> None:
         windows.clear()
-        windows._since = -(10**9)
+        windows._since = -(10**9)  # the head is not part of this figure
         for number in range(FRAMES):
             list(windows.add(told(number)))
 

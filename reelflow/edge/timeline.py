@@ -50,7 +50,7 @@ def make_timeline(classifier: Classifier, video: Path, window_s: float | None = 
         ClipError: the video cannot be decoded.
         ParamsError: neither the bundle nor the caller gives the duration of a window.
     """
-    window_s = _window_s(classifier, window_s)
+    window_s = window_of(classifier, window_s)
     interval_s = window_s / classifier.report.sampling.frames
     stream = FrameStream(video, interval_s)
     builder = SegmentBuilder(classifier)
@@ -73,7 +73,12 @@ def make_timeline(classifier: Classifier, video: Path, window_s: float | None = 
     return found.model_copy(update=short)
 
 
-def _window_s(classifier: Classifier, window_s: float | None) -> float:
+def window_of(classifier: Classifier, window_s: float | None) -> float:
+    """Seconds that one score covers.
+
+    Raises:
+        ParamsError: neither the bundle nor the caller gives them.
+    """
     found = window_s or classifier.report.sampling.clip_s
     if not found >= LEAST_WINDOW_S:
         told = f"says its clips were {found:g} s long" if found else "does not say how long its clips were"

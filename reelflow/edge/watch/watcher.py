@@ -13,11 +13,11 @@ from reelflow.edge.classifier import Classifier
 from reelflow.edge.events.model import Message, SourceState, StateName, WindowAnswer
 from reelflow.edge.events.tracker import EndReason, EventRules, EventTracker
 from reelflow.edge.sinks.interface import Sink
-from reelflow.edge.timeline import LEAST_WINDOW_S
+from reelflow.edge.timeline import window_of
 from reelflow.edge.watch.fresh_bundle import FreshBundle
 from reelflow.edge.watch.systemd import ServiceManager
 from reelflow.edge.watch.windows import Windows, WindowScores
-from reelflow.errors import ClipError, ParamsError
+from reelflow.errors import ClipError
 
 TICK_S = 0.25
 CLOSE_S = 5.0
@@ -214,7 +214,7 @@ class Watcher:
     def _take_bundle(self) -> None:
         classifier, options = self._bundle.classifier, self._options
         self._classifier: Classifier = classifier
-        self._window_s = _window_s(classifier, options.window_s)
+        self._window_s = window_of(classifier, options.window_s)
         self._interval_s = self._window_s / classifier.report.sampling.frames
         self._windows = Windows(classifier, self._interval_s, options.hop_s)
         on = options.on if options.on is not None else max(classifier.report.reject_below, 1e-6)
@@ -222,13 +222,6 @@ class Watcher:
         rules = EventRules(on, off, options.least_s, options.update_s)
         self._tracker = EventTracker(self._source.shown, classifier.report.name, rules)
         self._last_clock_s = 0.0
-
-
-def _window_s(classifier: Classifier, window_s: float | None) -> float:
-    found = window_s or classifier.report.sampling.clip_s
-    if not found >= LEAST_WINDOW_S:
-        raise ParamsError(f"the bundle {classifier.report.name} tells no window: name one, --window SECONDS")
-    return found
 
 
 def _now() -> str:
