@@ -11,6 +11,7 @@ from reelflow.commandline import printable, run_command
 from reelflow.edge.commands.benchmark import benchmark
 from reelflow.edge.commands.info import info
 from reelflow.edge.commands.options import DEFAULT_THREADS, BundleFolder, Threads
+from reelflow.edge.commands.serve import serve
 from reelflow.edge.commands.watch import watch
 from reelflow.errors import ClipError, ParamsError, disk_errors
 from reelflow.workers.stderr import silenced_stderr
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for _command in (watch, info, benchmark):
+for _command in (watch, serve, info, benchmark):
     app.command(epilog=EXIT_CODES)(_command)
 
 
