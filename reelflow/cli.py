@@ -1,6 +1,5 @@
 """The command of the device, `reelflow`: it imports little before it knows its subcommand."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,7 +78,7 @@ def classify(
             failed = True
             typer.echo(f"error: {printable(clip)}: {found}", err=True)
         else:
-            typer.echo(_json_line(clip, found) if as_json else _text_line(clip, found))
+            typer.echo(found.json_line(clip) if as_json else _text_line(clip, found))
     if failed:
         raise typer.Exit(ClipError.exit_code)
 
@@ -172,18 +171,6 @@ def _write_timeline(found: "Timeline", paths: list[Path]) -> None:
 
     for path in paths:
         write_text(path, draw(found) if path.suffix == ".svg" else found.to_json())
-
-
-def _json_line(clip: str, found: "Classification") -> str:
-    return json.dumps(
-        {
-            "clip": clip,
-            "label": found.label,
-            "rejected": found.rejected,
-            "scores": found.scores,
-            "seconds": found.seconds,
-        }
-    )
 
 
 def _text_line(clip: str, found: "Classification") -> str:

@@ -105,7 +105,7 @@ class Token:
         )
 
 
-class Gate:
+class AccessGate:
     """Lets requests through that may ask."""
 
     def __init__(self, app: ASGIApp, token: Token | None) -> None:

@@ -14,11 +14,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reelflow.edge.serve.access import Gate, Login, Token
+from reelflow.edge.serve.access import AccessGate, Login, Token
 from reelflow.edge.serve.board import Board
 from reelflow.edge.serve.clips import ClipDesk
 from reelflow.edge.serve.live import LiveCamera
-from reelflow.edge.serve.metrics import CONTENT_TYPE, Metrics
+from reelflow.edge.serve.metrics import CONTENT_TYPE, WatchMetrics
 from reelflow.edge.serve.telling import health, page_state
 from reelflow.edge.watch.stages import StageClock
 
@@ -46,7 +46,7 @@ class PageEndpoints:
     def __init__(self, board: Board, stages: StageClock) -> None:
         """Read the files of the page."""
         self._board, self._live = board, LiveCamera(board)
-        self._metrics = Metrics(board.snapshot, stages)
+        self._metrics = WatchMetrics(board.snapshot, stages)
         folder = resources.files("reelflow.edge.serve") / "page"
         self.files = {name: (folder / name).read_text(encoding="utf-8") for name in FILES}
 
@@ -116,10 +116,10 @@ def make_app(
     if token:
         login = Login(token, ends.files["login.html"])
         routes += [Route("/login", login.show), Route("/login", login.take, methods=["POST"])]
-        middleware = [Middleware(_Headers), Middleware(Gate, token=token)]
+        middleware = [Middleware(_Headers), Middleware(AccessGate, token=token)]
     else:
         known = Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
-        middleware = [Middleware(_Headers), known, Middleware(Gate, token=None)]
+        middleware = [Middleware(_Headers), known, Middleware(AccessGate, token=None)]
 
     async def refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
         assert isinstance(error, HTTPException)

@@ -1,7 +1,6 @@
 """`POST /classify`: one clip at a time, in bounded bytes and time, by a process of its own."""
 
 import asyncio
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,17 +9,16 @@ from tempfile import TemporaryDirectory
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from reelflow.errors import ClipError
+from reelflow.errors import BundleError, ClipError
 
-COMMAND = (sys.executable, "-m", "reelflow.edge.serve.one_clip", "classify")
+COMMAND = (sys.executable, "-m", "reelflow.edge.serve.one_clip")
 MOST_BYTES = 64 * 1024 * 1024
 UPLOAD_S = 30.0
 CLASSIFY_S = 30.0
 RETRY_S = "5"
-NAME = "clip"
 
 
-class RefusedError(Exception):
+class ClipRefusedError(Exception):
     """A clip is not taken, or not classified.
 
     Attributes:
@@ -64,10 +62,12 @@ class ClipDesk:
         self._busy = True
         try:
             with TemporaryDirectory(prefix="reelflow-clip-") as folder:
-                clip = Path(folder, NAME)
+                clip = Path(folder, "clip")
                 await self._receive(request, clip)
-                return JSONResponse(await asyncio.to_thread(self._classified, clip))
-        except RefusedError as refusal:
+                return Response(
+                    await asyncio.to_thread(self._classified, clip), media_type="application/json"
+                )
+        except ClipRefusedError as refusal:
             return JSONResponse({"error": str(refusal)}, refusal.status)
         except OSError as error:
             return JSONResponse({"error": f"the clip cannot be kept: {error.strerror}"}, 507)
@@ -82,7 +82,7 @@ class ClipDesk:
 
     async def _receive(self, request: Request, clip: Path) -> None:
         """Write the body of a request to a file."""
-        too_large = RefusedError(413, f"the clip is larger than {self._most_bytes} bytes: cut it")
+        too_large = ClipRefusedError(413, f"the clip is larger than {self._most_bytes} bytes: cut it")
         length = request.headers.get("content-length", "0")
         if length.isdecimal() and int(length) > self._most_bytes:
             raise too_large
@@ -96,15 +96,15 @@ class ClipDesk:
                             raise too_large
                         file.write(part)
         except TimeoutError as error:
-            raise RefusedError(408, f"the clip has not arrived within {self._upload_s:g} s") from error
+            raise ClipRefusedError(408, f"the clip has not arrived within {self._upload_s:g} s") from error
         except ClientDisconnect as error:
-            raise RefusedError(400, "the clip has not arrived as a whole") from error
+            raise ClipRefusedError(400, "the clip has not arrived as a whole") from error
         if not received:
-            raise RefusedError(400, "the request has no body: send the bytes of a clip")
+            raise ClipRefusedError(400, "the request has no body: send the bytes of a clip")
 
-    def _classified(self, clip: Path) -> dict[str, object]:
+    def _classified(self, clip: Path) -> str:
         """What `reelflow classify --json` says of a clip; in a thread."""
-        command = (*COMMAND, "--json", "--threads", "1", "--", str(self._bundle), str(clip))
+        command = (*COMMAND, str(self._bundle), str(clip))
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             self._process = process
             if self._closed:
@@ -112,19 +112,21 @@ class ClipDesk:
             try:
                 out, problem = process.communicate(timeout=self._classify_s)
             except subprocess.TimeoutExpired as error:
-                raise RefusedError(422, f"it is not classified within {self._classify_s:g} s") from error
+                raise ClipRefusedError(422, f"it is not classified within {self._classify_s:g} s") from error
             finally:
                 process.kill()
                 self._process = None
         if process.returncode == 0:
-            return {**json.loads(out), "clip": NAME}
-        raise self._refusal(process.returncode, problem.strip().removeprefix(f"error: {clip}: "))
+            return out
+        raise self._refusal(process.returncode, problem)
 
-    def _refusal(self, code: int, problem: str) -> RefusedError:
+    def _refusal(self, code: int, problem: str) -> ClipRefusedError:
         if self._closed:
-            return RefusedError(503, "the service ends")
+            return ClipRefusedError(503, "the service ends")
         if code < 0:
-            return RefusedError(422, "its decoder crashed, or needs too much memory")
+            return ClipRefusedError(422, "its decoder crashed, or needs too much memory")
+        if code == BundleError.exit_code:
+            return ClipRefusedError(503, problem)
         if code == ClipError.exit_code:
-            return RefusedError(422, problem)
-        return RefusedError(503, problem.removeprefix("error: ").partition("\n")[0])
+            return ClipRefusedError(422, problem)
+        return ClipRefusedError(500, f"it cannot be classified: {problem.strip().rpartition(chr(10))[2]}")

@@ -15,7 +15,7 @@ from reelflow.edge.watch.thermal import temperature_c
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Metrics(Collector):
+class WatchMetrics(Collector):
     """Asks for the figures whenever they are read; nothing is counted twice."""
 
     def __init__(self, snapshot: Callable[[], Snapshot], stages: StageClock) -> None:

@@ -1,6 +1,7 @@
 """The web server beside the watcher: it begins and ends with it, and neither lives on without the other."""
 
 import ipaddress
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -145,8 +146,13 @@ def _listening(host: str, port: int, *, alone: bool) -> socket.socket:
             raise ParamsError(f"--host {shown} lets other machines ask: add --token; {ADVICE}")
         return socket.create_server(address, family=family, backlog=128)
     except (OSError, UnicodeError) as error:
-        told = error.strerror if isinstance(error, OSError) else error
         raise ParamsError(
-            f"--host {shown} --port {port} cannot be listened on ({told}): name another port, or an address "
-            "of this machine"
+            f"--host {shown} --port {port} cannot be listened on ({_reason(error)}): name another port, or "
+            "an address of this machine"
         ) from error
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    if isinstance(error, socket.gaierror) or not isinstance(error, OSError):
+        return str(error.args[-1])
+    return os.strerror(error.errno or 0)  # without the address, which Python appends

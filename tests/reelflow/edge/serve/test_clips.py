@@ -103,6 +103,12 @@ def test_a_decoder_that_crashes_takes_nothing_with_it(monkeypatch):
     assert (told.status, "its decoder crashed" in told.json()["error"]) == (422, True)
 
 
+def test_a_failure_here_is_told_in_a_line(monkeypatch):
+    told = post(instead(monkeypatch, "raise MemoryError('no room')"), b"clip")
+    assert told.status == 500
+    assert told.json()["error"] == "it cannot be classified: MemoryError: no room"
+
+
 def test_the_end_of_the_service_does_not_wait_for_a_clip(monkeypatch):
     desk = instead(monkeypatch, "import time; time.sleep(600)")
 
@@ -122,9 +128,9 @@ def test_the_process_is_behind_others_and_bounded():
     program = (
         "import os, resource, sys; before = os.nice(0);"
         "from reelflow.edge.serve import one_clip;"
-        "one_clip.main = lambda: print(os.nice(0) - before, resource.getrlimit(resource.RLIMIT_DATA)[0],"
-        "open('/proc/self/oom_score_adj').read().strip());"
-        "one_clip.run_gently()"
+        "one_clip.stay_in_bounds();"
+        "print(os.nice(0) - before, resource.getrlimit(resource.RLIMIT_DATA)[0],"
+        "open('/proc/self/oom_score_adj').read().strip())"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["5", str(1 << 30), "1000"]
