@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from reelflow.edge.timeline import Timeline
 
 EXIT_CODES = (
-    "Exit codes: 0 success; 2 a wrong command line; 3 a clip cannot be decoded, the others are "
-    "classified; 5 the bundle is damaged, or not trusted on this device; 6 a file cannot be written."
+    "Exit codes: 0 success; 1 the web server of a page has ended; 2 a wrong command line; 3 a clip cannot be "
+    "decoded, the others are classified; 5 the bundle is damaged, or not trusted on this device; 6 a file "
+    "cannot be written."
 )
 
 app = typer.Typer(
