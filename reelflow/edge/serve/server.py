@@ -9,6 +9,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Self
 
+from starlette.applications import Starlette
 from uvicorn import Config, Server
 
 from reelflow.commandline import printable
@@ -80,22 +81,7 @@ class PageServer:
         self._desk = ClipDesk(bundle)
         hosts = (*THIS_MACHINE, self._host)
         app = make_app(self._board, watcher.stages, self._desk, self._token, hosts, say)
-        self._server = Server(
-            Config(
-                app,
-                http=BoundedProtocol,
-                ws="none",
-                loop="asyncio",
-                lifespan="off",
-                interface="asgi3",
-                log_config=None,
-                log_level="critical",
-                access_log=False,
-                server_header=False,
-                h11_max_incomplete_event_size=LARGEST_HEADERS,
-                timeout_graceful_shutdown=ENDING_S,
-            )
-        )
+        self._server = Server(_config(app))
         self._thread = Thread(target=self._serve, args=(watcher.stop,), name="reelflow-page", daemon=True)
         self._thread.start()
         say(f"the page of {camera} is at {self.address}")
@@ -125,6 +111,24 @@ class PageServer:
             if not self._closing:
                 self._died = self._died or "without an error"
                 stop()
+
+
+def _config(app: Starlette) -> Config:
+    """HTTP/1.1 in bounds; the application tells what fails, so that nothing is logged."""
+    return Config(
+        app,
+        http=BoundedProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        h11_max_incomplete_event_size=LARGEST_HEADERS,
+        timeout_graceful_shutdown=ENDING_S,
+    )
 
 
 def _listening(host: str, port: int, *, alone: bool) -> socket.socket:
