@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from threading import Thread
 
@@ -73,6 +74,12 @@ def test_a_body_is_bounded_in_bytes_and_time(temporary, body, headers, status, t
     refused = post(ClipDesk(Path("no-bundle"), most_bytes=10, upload_s=0.05), *body, **headers)
     assert (refused.status, told in refused.json()["error"]) == (status, True)
     assert not list(temporary.iterdir())
+
+
+def test_a_clip_that_cannot_be_kept_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    told = post(ClipDesk(Path("no-bundle")), b"clip")
+    assert (told.status, told.json()["error"]) == (507, "the clip cannot be kept: No such file or directory")
 
 
 def test_one_clip_at_a_time(monkeypatch):
