@@ -15,7 +15,7 @@ const $ = (id) => document.getElementById(id);
 const colours = new Map();
 let state = null;
 let stateAt = null;
-let picture = null; // {tag, url, age_s, at}
+let picture = null; // {tag, age_s, at} of the one that is shown
 
 // Two clocks: one does not count a computer's sleep, the other may be set.
 const clock = () => ({ steady: performance.now(), wall: Date.now() });
@@ -60,12 +60,17 @@ async function askPicture() {
     Object.assign(picture, { age_s, at });
     return;
   }
-  const url = URL.createObjectURL(await answer.blob());
-  const before = picture?.url;
-  picture = { tag: answer.headers.get("ETag"), url, age_s, at };
-  $("picture").src = url;
-  await $("picture").decode().catch(() => {});
-  if (before) URL.revokeObjectURL(before);
+  const fresh = new Image();
+  fresh.src = URL.createObjectURL(await answer.blob());
+  try {
+    await fresh.decode(); // one that cannot be shown does not make the old one live
+  } finally {
+    URL.revokeObjectURL(fresh.src); // decoded, it needs its bytes no more
+  }
+  fresh.id = "picture";
+  $("picture").replaceWith(fresh);
+  picture = { tag: answer.headers.get("ETag"), age_s, at };
+  showLiveness();
 }
 
 async function askState() {
@@ -83,10 +88,9 @@ function showLiveness() {
   const age_s = picture ? picture.age_s + secondsSince(picture.at) : null;
   const live = age_s !== null && state !== null && !away && state.is_connected && age_s <= state.stale_s;
   document.body.dataset.picture = age_s === null ? "none" : live ? "live" : "stale";
-  $("picture").hidden = age_s === null;
   const badge = age_s === null ? "No picture yet" : live ? "Live" : `Not live: ${length(age_s)} old`;
   text($("badge"), badge);
-  $("picture").alt = live ? "Live picture of the camera" : "Old picture of the camera, not live";
+  if (picture) $("picture").alt = live ? "Live picture of the camera" : "Old picture, not live";
   const status = away ? "away" : (state?.status ?? "starting");
   $("status").dataset.status = status;
   text($("status"), { ok: "watching", away: "no connection" }[status] ?? status);
