@@ -38,7 +38,7 @@ test-all: $(VENV)/dev ## Run every kind of test whole, and end with one table: K
 	@$(BIN)/python -m tests.everything $(KINDS)
 
 test-slow test-browser test-cluster test-s3 test-arm64: test-%: $(VENV)/dev ## Run the tests of one marker
-	$(if $(filter browser,$*),command -v chromium >/dev/null || { apt-get update && apt-get install -y chromium; })
+	$(if $(filter browser slow,$*),command -v chromium >/dev/null || { apt-get update && apt-get install -y chromium; })
 	$(if $(filter cluster,$*),ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update && apt-get install -y postgresql; })
 	$(if $(filter s3 slow,$*),command -v radosgw >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ceph-common ceph-mon ceph-osd radosgw; })
 	$(if $(filter slow,$*),command -v mosquitto >/dev/null || { apt-get update && apt-get install -y --no-install-recommends mosquitto; })

@@ -1,6 +1,5 @@
 """The command of the device, `reelflow`: it imports little before it knows its subcommand."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ from reelflow.commandline import printable, run_command
 from reelflow.edge.commands.benchmark import benchmark
 from reelflow.edge.commands.info import info
 from reelflow.edge.commands.options import DEFAULT_THREADS, BundleFolder, Threads
+from reelflow.edge.commands.serve import serve
 from reelflow.edge.commands.watch import watch
 from reelflow.errors import ClipError, ParamsError, disk_errors
 from reelflow.workers.stderr import silenced_stderr
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from reelflow.edge.timeline import Timeline
 
 EXIT_CODES = (
-    "Exit codes: 0 success; 2 a wrong command line; 3 a clip cannot be decoded, the others are "
-    "classified; 5 the bundle is damaged, or not trusted on this device; 6 a file cannot be written."
+    "Exit codes: 0 success; 1 the web server of a page has ended; 2 a wrong command line; 3 a clip cannot be "
+    "decoded, the others are classified; 5 the bundle is damaged, or not trusted on this device; 6 a file "
+    "cannot be written."
 )
 
 app = typer.Typer(
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for _command in (watch, info, benchmark):
+for _command in (watch, serve, info, benchmark):
     app.command(epilog=EXIT_CODES)(_command)
 
 
@@ -78,7 +79,7 @@ def classify(
             failed = True
             typer.echo(f"error: {printable(clip)}: {found}", err=True)
         else:
-            typer.echo(_json_line(clip, found) if as_json else _text_line(clip, found))
+            typer.echo(found.json_line(clip) if as_json else _text_line(clip, found))
     if failed:
         raise typer.Exit(ClipError.exit_code)
 
@@ -171,18 +172,6 @@ def _write_timeline(found: "Timeline", paths: list[Path]) -> None:
 
     for path in paths:
         write_text(path, draw(found) if path.suffix == ".svg" else found.to_json())
-
-
-def _json_line(clip: str, found: "Classification") -> str:
-    return json.dumps(
-        {
-            "clip": clip,
-            "label": found.label,
-            "rejected": found.rejected,
-            "scores": found.scores,
-            "seconds": found.seconds,
-        }
-    )
 
 
 def _text_line(clip: str, found: "Classification") -> str:

@@ -1,5 +1,6 @@
 """From a clip to class probabilities, with only a bundle."""
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,11 @@ class Classification:
     rejected: bool
     scores: dict[str, float]
     seconds: float
+
+    def json_line(self, clip: str) -> str:
+        """What `reelflow classify --json` prints of a clip of this name."""
+        names = ("label", "rejected", "scores", "seconds")
+        return json.dumps({"clip": clip} | {name: getattr(self, name) for name in names})
 
 
 class Classifier:

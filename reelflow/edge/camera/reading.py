@@ -154,6 +154,7 @@ class _Part:
             begins=self._begins,
             shape=(image.shape[0], image.shape[1], 3),
             frames=frames,
+            cpu_s=time.process_time(),
         )
         self._begins = False
         return header, image

@@ -27,6 +27,7 @@ class Header(BaseModel):
         shape: of the picture, `(height, width, 3)`.
         reason: of a failure.
         frames: that were decoded so far.
+        cpu_s: that the reading process has computed so far.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +39,7 @@ class Header(BaseModel):
     shape: tuple[int, int, int] = (0, 0, 3)
     reason: str = ""
     frames: int = 0
+    cpu_s: float = 0.0
 
 
 class Order(BaseModel):

@@ -1,11 +1,8 @@
 """How fast a bundle is on this device: what `reelflow benchmark` measures."""
 
 import resource
-import shutil
-import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +14,7 @@ from reelflow.documents import Document
 from reelflow.edge.bundle import open_bundle
 from reelflow.edge.classifier import Classifier
 from reelflow.edge.golden_video import VIDEO
+from reelflow.edge.watch.thermal import temperature_c, throttled
 from reelflow.video.decode import sample_frames
 from reelflow.video.preprocess import preprocess
 from reelflow.workers.stderr import silenced_stderr
@@ -24,11 +22,6 @@ from reelflow.workers.stderr import silenced_stderr
 Result = TypeVar("Result")
 ROUNDS = 30
 TENTH = 10
-THERMAL = Path("/sys/class/thermal")
-THROTTLED_NOW = (
-    0x4 | 0x8
-)  # bits of `vcgencmd get_throttled`, by Raspberry Pi's documentation: throttled, soft limit
-COMMAND_TIMEOUT_S = 5
 
 
 class Percentiles(Document):
@@ -139,25 +132,3 @@ def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
 def _percentiles(seconds: list[float]) -> Percentiles:
     p50, p95, p99 = (float(value) * 1e3 for value in np.percentile(seconds, (50, 95, 99)))
     return Percentiles(p50_ms=round(p50, 3), p95_ms=round(p95, 3), p99_ms=round(p99, 3))
-
-
-def temperature_c(folder: Path = THERMAL) -> float | None:
-    """The highest of the system's sensors; None where it has none."""
-    found = []
-    for path in folder.glob("thermal_zone*/temp"):
-        with suppress(OSError, ValueError):
-            found.append(int(path.read_text()) / 1000)
-    return max(found, default=None)
-
-
-def throttled() -> bool | None:
-    """Whether a Raspberry Pi runs slower than it could; None where `vcgencmd` is not there."""
-    command = shutil.which("vcgencmd")
-    if command is None:
-        return None
-    done = subprocess.run(
-        [command, "get_throttled"], capture_output=True, text=True, check=False, timeout=COMMAND_TIMEOUT_S
-    )
-    with suppress(ValueError):  # throttled=0x50005
-        return bool(int(done.stdout.strip().partition("=")[2], 16) & THROTTLED_NOW)
-    return None

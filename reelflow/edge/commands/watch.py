@@ -1,48 +1,38 @@
 """`reelflow watch`."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from reelflow.edge.commands.options import DEFAULT_THREADS, BundleFolder, Threads, Window
+from reelflow.edge.commands.options import (
+    DEFAULT_THREADS,
+    Answers,
+    BundleFolder,
+    Hop,
+    JsonLines,
+    Least,
+    Off,
+    On,
+    Sinks,
+    Source,
+    SpoolFolder,
+    Threads,
+    Timeout,
+    Update,
+    Window,
+)
 
 
 def watch(
     bundle: BundleFolder,
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A file, /dev/videoN, rtsp://, http(s):// or env:NAME.")
-    ],
-    hop: Annotated[float, typer.Option(min=0.01, max=3600, help="Seconds between two answers.")] = 1.0,
-    on: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Score that starts an event; by default the bundle's.")
-    ] = None,
-    off: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Score that ends it; by default 0.8 of --on.")
-    ] = None,
-    least: Annotated[
-        float, typer.Option(min=0, max=86400, help="Seconds that a state must hold to become an event.")
-    ] = 1.0,
-    update: Annotated[
-        float, typer.Option(min=0.1, max=86400, help="Seconds between two messages of one event.")
-    ] = 10.0,
-    timeout: Annotated[
-        float, typer.Option(min=0.5, max=3600, help="Seconds of silence after which the source is reopened.")
-    ] = 10.0,
+    source: Source,
+    hop: Hop = 1.0,
+    on: On = None,
+    off: Off = None,
+    least: Least = 1.0,
+    update: Update = 10.0,
+    timeout: Timeout = 10.0,
     window: Window = None,
-    sink: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Where events go too: file:PATH, http(s)://, mqtt(s)://, env:NAME; may be repeated."
-        ),
-    ] = None,
-    spool: Annotated[
-        Path | None, typer.Option(help="Folder where events wait for sinks that are away.")
-    ] = None,
-    answers: Annotated[
-        bool, typer.Option("--answers", help="Every answer on stdout, not events alone.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout, on a terminal too.")] = False,
+    sink: Sinks = None,
+    spool: SpoolFolder = None,
+    answers: Answers = False,
+    as_json: JsonLines = False,
     threads: Threads = DEFAULT_THREADS,
 ) -> None:
     """Watch a camera: events with a start and an end, until the source or the service ends."""

@@ -5,9 +5,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from reelflow.commandline import printable
 from reelflow.edge.camera.address import parse_source
+from reelflow.edge.camera.wire import Told
 from reelflow.edge.sinks.interface import Sink
 from reelflow.edge.sinks.open import open_sink
 from reelflow.edge.watch.fresh_bundle import FreshBundle
@@ -17,6 +19,16 @@ from reelflow.errors import ParamsError
 from reelflow.workers.stderr import silenced_stderr
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
+
+
+class Viewer(Sink, Protocol):
+    """A sink that is given pictures too, and may end the watching."""
+
+    def show(self, told: Told) -> None:
+        """Take a picture."""
+
+    def start(self, camera: str, bundle: Path, watcher: Watcher, options: WatchOptions) -> None:
+        """Begin: the watcher begins too."""
 
 
 def watch_source(
@@ -29,6 +41,7 @@ def watch_source(
     answers: bool,
     as_json: bool,
     threads: int,
+    page: Viewer | None = None,
 ) -> None:
     """Watch until the source ends, or a signal asks for the end.
 
@@ -41,6 +54,7 @@ def watch_source(
         answers: write every answer to standard output.
         as_json: JSON lines on a terminal too.
         threads: that LiteRT computes with.
+        page: shows what is watched.
 
     Raises:
         ParamsError: an address or a value cannot be used.
@@ -49,14 +63,17 @@ def watch_source(
     """
     if options.on is not None and options.off is not None and options.off > options.on:
         raise ParamsError(f"--off {options.off:g} is above --on {options.on:g}: an event would never hold")
-    source = parse_source(_given(address))
+    source = parse_source(given(address))
     with silenced_stderr():
         fresh = FreshBundle(bundle, threads)
     opened = [_standard_output(answers, as_json=as_json)]
-    opened += [open_sink(_given(one), spool or _state_folder(), source.shown) for one in sinks]
-    watcher = Watcher(fresh, source, opened, options, _say)
+    opened += [open_sink(given(one), spool or _state_folder(), source.shown) for one in sinks]
+    opened += [page] if page else []
+    watcher = Watcher(fresh, source, opened, options, say, page.show if page else None)
     before = {number: signal.signal(number, lambda *_: watcher.stop()) for number in ENDING}
     try:
+        if page:
+            page.start(source.shown, bundle, watcher, options)
         watcher.run()
     finally:
         for number, handler in before.items():
@@ -64,10 +81,10 @@ def watch_source(
     for sink in opened:
         if sink.lost or sink.failures:
             told = f" ({sink.problem})" if sink.problem else ""
-            _say(f"{sink.name}: {sink.failures} attempts failed, {sink.lost} messages are lost{told}")
+            say(f"{sink.name}: {sink.failures} attempts failed, {sink.lost} messages are lost{told}")
 
 
-def _given(address: str) -> str:
+def given(address: str) -> str:
     """An address; `env:NAME` keeps it, and its password, out of the command line.
 
     Raises:
@@ -93,5 +110,6 @@ def _state_folder() -> Path:
     return Path(given) if given else Path.home() / ".local" / "state" / "reelflow"
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell people one line."""
     sys.stderr.write(f"{printable(text)}\n")

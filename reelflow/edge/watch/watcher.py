@@ -15,6 +15,7 @@ from reelflow.edge.events.tracker import EndReason, EventRules, EventTracker
 from reelflow.edge.sinks.interface import Sink
 from reelflow.edge.timeline import window_of
 from reelflow.edge.watch.fresh_bundle import FreshBundle
+from reelflow.edge.watch.stages import StageClock
 from reelflow.edge.watch.systemd import ServiceManager
 from reelflow.edge.watch.windows import Windows, WindowScores
 from reelflow.errors import ClipError
@@ -47,7 +48,11 @@ class WatchOptions:
 
 
 class Watcher:
-    """One source, one bundle, some sinks."""
+    """One source, one bundle, some sinks.
+
+    Attributes:
+        stages: where the time goes.
+    """
 
     def __init__(
         self,
@@ -56,6 +61,7 @@ class Watcher:
         sinks: Sequence[Sink],
         options: WatchOptions,
         say: Callable[[str], object],
+        show: Callable[[Told], object] | None = None,
     ) -> None:
         """Prepare; nothing is read yet.
 
@@ -65,7 +71,9 @@ class Watcher:
             sinks: where messages go.
             options: how.
             say: told what people should know, in one line.
+            show: is given every picture.
         """
+        self.stages, self._show = StageClock(), show
         self._bundle, self._source, self._sinks, self._options, self._say = (
             bundle,
             source,
@@ -75,9 +83,14 @@ class Watcher:
         )
         self._stop = Flag()
         self._manager = ServiceManager()
-        self._frames = 0
+        self._frames, self._cpu_s = 0, 0.0
         self._newest_s: float | None = None
         self._take_bundle()
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two pictures that are looked at."""
+        return self._interval_s
 
     def stop(self) -> None:
         """End soon; may be called by a signal handler."""
@@ -124,10 +137,19 @@ class Watcher:
     def _look(self, camera: Camera, told: Told) -> None:
         self._frames += 1
         self._newest_s = told.header.taken_s
+        self._count_decoding(told.header.cpu_s)
+        if self._show:
+            self._show(told)
         for found in self._windows.add(told):
             age_s = time.monotonic() - found.taken_s if self._source.is_live else 0.0
             if age_s <= self._window_s:
                 self._answer(camera, found, age_s)
+
+    def _count_decoding(self, cpu_s: float) -> None:
+        """Each process that reads the source counts from 0."""
+        since_s = self._cpu_s if cpu_s >= self._cpu_s else 0.0
+        self.stages.add("decode", cpu_s - since_s)
+        self._cpu_s = cpu_s
 
     def _answer(self, camera: Camera, found: WindowScores, age_s: float) -> None:
         scores = dict(zip(self._classifier.report.labels, map(float, found.scores), strict=True))
@@ -216,7 +238,7 @@ class Watcher:
         self._classifier: Classifier = classifier
         self._window_s = window_of(classifier, options.window_s)
         self._interval_s = self._window_s / classifier.report.sampling.frames
-        self._windows = Windows(classifier, self._interval_s, options.hop_s)
+        self._windows = Windows(classifier, self._interval_s, options.hop_s, self.stages)
         on = options.on if options.on is not None else max(classifier.report.reject_below, 1e-6)
         off = options.off if options.off is not None else 0.8 * on
         rules = EventRules(on, off, options.least_s, options.update_s)

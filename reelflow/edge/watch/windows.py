@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from reelflow.edge.camera.wire import Told
 from reelflow.edge.classifier import Classifier
+from reelflow.edge.watch.stages import StageClock
 
 MOST_FILLED = 0.5  # of a window: frames that came too fast are taken to show what the one before them did
 
@@ -30,14 +31,18 @@ class WindowScores(NamedTuple):
 class Windows:
     """Keeps the codes of one window; answers every hop, and never over a break in time."""
 
-    def __init__(self, classifier: Classifier, interval_s: float, hop_s: float) -> None:
+    def __init__(
+        self, classifier: Classifier, interval_s: float, hop_s: float, stages: StageClock | None = None
+    ) -> None:
         """Empty.
 
         Args:
             classifier: a loaded bundle.
             interval_s: between two frames.
             hop_s: between two answers; one frame at least.
+            stages: where the time is counted.
         """
+        self._stages = stages or StageClock()
         self._classifier, self._interval_s = classifier, interval_s
         self._frames = classifier.report.sampling.frames
         self._hop = max(1, round(hop_s / interval_s))
@@ -55,7 +60,9 @@ class Windows:
         assert told.image is not None
         if told.header.begins:
             self.clear()
-        codes = self._classifier.codes_of_views(told.image[None])[:, 0]  # (views, 1, width) -> (views, width)
+        with self._stages.measured("embedding"):
+            # (views, 1, width) -> (views, width)
+            codes = self._classifier.codes_of_views(told.image[None])[:, 0]
         for time_s in told.header.times_s:
             self._fill(time_s)
             self._append(codes)
@@ -80,4 +87,5 @@ class Windows:
 
     def _scores(self) -> NDArray[np.float32]:
         codes = np.stack(self._codes, axis=1)  # frames of (views, width) -> (views, frames, width)
-        return self._classifier.calibrated(self._classifier.scores_from_views(codes))
+        with self._stages.measured("head"):
+            return self._classifier.calibrated(self._classifier.scores_from_views(codes))

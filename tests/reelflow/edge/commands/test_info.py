@@ -1,14 +1,11 @@
 """`reelflow info` and `reelflow benchmark`: what a bundle is, and how fast it is here."""
 
 import json
-import os
 
-import pytest
 from typer.testing import CliRunner
 
 from reelflow.cli import app
 from reelflow.edge.bundle import open_bundle
-from reelflow.edge.commands import measure
 from tests.bundles import LABELS
 
 
@@ -48,34 +45,3 @@ def test_benchmark_for_people(small_bundle):
     assert shown.exit_code == 0, shown.output
     assert "frames/s" in shown.stdout
     assert "throttled" in shown.stdout
-
-
-def test_the_hottest_sensor_counts_and_broken_ones_do_not(tmp_path):
-    for number, text in enumerate(["41000\n", "55500\n", "none"]):
-        zone = tmp_path / f"thermal_zone{number}"
-        zone.mkdir()
-        (zone / "temp").write_text(text)
-    assert measure.temperature_c(tmp_path) == 55.5
-    assert measure.temperature_c(tmp_path / "no") is None
-
-
-@pytest.mark.parametrize(
-    ("told", "throttled"),
-    [
-        ("throttled=0x0", False),
-        ("throttled=0x50000", False),
-        ("throttled=0x50005", True),
-        ("VCHI failed", None),
-    ],
-)
-def test_a_raspberry_pi_tells_whether_it_is_throttled(tmp_path, monkeypatch, told, throttled):
-    command = tmp_path / "vcgencmd"
-    command.write_text(f"#!/bin/sh\necho '{told}'\n")
-    command.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    assert measure.throttled() is throttled
-
-
-def test_where_nothing_tells_it_is_not_known(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert measure.throttled() is None

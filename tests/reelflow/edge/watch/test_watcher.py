@@ -109,6 +109,20 @@ def test_a_file_ends_with_its_event_and_its_state(bundle, tmp_path):
     assert 0 < last.duration_s < 6.0
 
 
+def test_every_picture_is_shown_and_the_time_of_each_stage_is_counted(bundle, tmp_path):
+    source = parse_source(str(write_video(tmp_path / "noise.mp4", frames=60, seed=1)))
+    kept, shown = Kept(), []
+    watcher = Watcher(FreshBundle(bundle, 1), source, [kept], OPTIONS, lambda _: None, shown.append)
+    watcher.run()
+    assert len(shown) == kept.states()[-1].frames
+    assert watcher.stages.rounds == {
+        "decode": len(shown),
+        "embedding": len(shown),
+        "head": len(kept.answers()),
+    }
+    assert min(watcher.stages.seconds.values()) > 0
+
+
 def test_a_file_that_is_no_video_is_an_error(bundle, tmp_path):
     (tmp_path / "page.mp4").write_text("<html>")
     with pytest.raises(ClipError, match=r"page\.mp4 cannot be read"):
