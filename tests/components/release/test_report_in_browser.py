@@ -6,6 +6,7 @@ import pytest
 
 from components.release.step import run
 from reelflow.params import load_params
+from reelflow.settings import Settings
 from tests.fake_registry import MemoryRegistry
 from tests.fake_run import write_run
 
@@ -38,7 +39,7 @@ def test_a_browser_shows_the_report_and_has_nothing_to_block(chromium, tmp_path)
         labels, heads = [f"class {number}" for number in range(6)], {"gru": accuracy, "lstm": 0.3}
         made = write_run(tmp_path / name, labels, accuracies=heads, protocol="group_kfold(5)", folds=5)
         release = tmp_path / ("release" if name == "run" else "before")
-        run(params, **made.inputs, release=release, registry=registry)
+        run(params, **made.inputs, settings=Settings(), release=release, registry=registry)
     picture, profile = tmp_path / "report.png", tmp_path / "profile"
     url = (tmp_path / "release" / "report.html").as_uri()
     command = [chromium, *OPTIONS, f"--user-data-dir={profile}", f"--screenshot={picture}", url]
