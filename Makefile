@@ -78,7 +78,7 @@ edge-image: wheel ## Build the image of the device's command: ARCH=aarch64|x86_6
 	@$(BIN)/python -m infra.edge.image $(or $(ARCH),aarch64) $(if $(BASE),--base "$(BASE)")
 
 COMPILE = $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-header \
-	--no-emit-index-url --no-emit-find-links
+	--no-emit-index-url --no-emit-find-links -c requirements/constraints.in
 COMPILE_IMAGE = $(COMPILE) --python-platform x86_64-manylinux_2_28 -c requirements/run.txt
 LEFT_OUT = $(shell sed '/^#/d; s/^/--no-emit-package /' infra/images/left-out.txt)
 LEFT_OUT_BESIDE_DVC = $(subst --no-emit-package cffi,,$(subst --no-emit-package cryptography,,$(subst --no-emit-package pycparser,,$(LEFT_OUT))))
