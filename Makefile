@@ -46,7 +46,7 @@ test-slow test-browser test-cluster test-s3: test-%: $(VENV)/dev ## Run the test
 	$(if $(filter slow,$*),command -v ffprobe >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ffmpeg; })
 	$(PYTEST) -m '$*$(if $(filter-out slow,$*), and not slow)' $(if $(filter slow,$*),-n 2 --dist loadgroup)
 
-test-docker: $(VENV)/dev ## Run the tests that need a Docker engine, on images of this checkout
+test-docker: $(VENV)/dev wheel ## Run the tests that need a Docker engine, on images of this checkout
 	command -v docker-registry >/dev/null || { apt-get update && apt-get install -y docker-registry; }
 	docker info >/dev/null 2>&1 || infra/images/engine.sh
 	$(MAKE) --no-print-directory images IMAGES=all PARAMS= PUSH= LOAD=
