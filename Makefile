@@ -13,7 +13,7 @@ RUN_OPTIONS = --out "$(OUT)" $(if $(PARAMS),--params "$(PARAMS)") \
 	$(if $(PROTOCOL),--protocol "$(PROTOCOL)") $(if $(MODEL),--model "$(MODEL)") \
 	$(if $(LABEL_FOLDER),--label-folder "$(LABEL_FOLDER)") $(if $(DROP_SMALL_CLASSES),--drop-small-classes)
 
-.PHONY: help run repro ui test test-all test-slow test-browser test-cluster test-docker test-s3 test-arm64 check images lock clean
+.PHONY: help run repro ui test test-all test-slow test-browser test-cluster test-docker test-s3 test-arm64 check images wheel edge-image lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ test: $(VENV)/dev ## Run the ordinary tests
 test-all: $(VENV)/dev ## Run every kind of test whole, and end with one table: KINDS="docker slow"
 	@$(BIN)/python -m tests.everything $(KINDS)
 
-test-slow test-browser test-cluster test-s3 test-arm64: test-%: $(VENV)/dev ## Run the tests of one marker
+test-slow test-browser test-cluster test-s3: test-%: $(VENV)/dev ## Run the tests of one marker
 	$(if $(filter browser slow,$*),command -v chromium >/dev/null || { apt-get update && apt-get install -y chromium; })
 	$(if $(filter cluster,$*),ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update && apt-get install -y postgresql; })
 	$(if $(filter s3 slow,$*),command -v radosgw >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ceph-common ceph-mon ceph-osd radosgw; })
@@ -46,11 +46,14 @@ test-slow test-browser test-cluster test-s3 test-arm64: test-%: $(VENV)/dev ## R
 	$(if $(filter slow,$*),command -v ffprobe >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ffmpeg; })
 	$(PYTEST) -m '$*$(if $(filter-out slow,$*), and not slow)' $(if $(filter slow,$*),-n 2 --dist loadgroup)
 
-test-docker: $(VENV)/dev ## Run the tests that need a Docker engine, on images of this checkout
+test-docker: $(VENV)/dev wheel ## Run the tests that need a Docker engine, on images of this checkout
 	command -v docker-registry >/dev/null || { apt-get update && apt-get install -y docker-registry; }
 	docker info >/dev/null 2>&1 || infra/images/engine.sh
 	$(MAKE) --no-print-directory images IMAGES=all PARAMS= PUSH= LOAD=
 	$(PYTEST) -m docker
+
+test-arm64: $(VENV)/dev edge-image ## Run the tests of arm64, under emulation elsewhere
+	$(PYTEST) -m arm64
 
 check: $(VENV)/dev ## Lint, types, import rules, docs in step
 	$(BIN)/ruff check .
@@ -63,14 +66,25 @@ images: $(VENV)/dev build/scan/ready ## Build, test and scan the images that PAR
 	@$(BIN)/python -m infra.images.build $(IMAGES) $(if $(PARAMS),--params "$(PARAMS)") \
 		$(if $(BASE),--base "$(BASE)") $(if $(PUSH),--push "$(PUSH)") $(if $(LOAD),--load "$(LOAD)")
 
+wheel: $(VENV)/dev ## Build what a device installs into dist/: copy it there, and run its install.sh
+	rm -rf dist build/lib build/bdist.*
+	SOURCE_DATE_EPOCH=315532800 $(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
+	cp infra/edge/install.sh infra/edge/reelflow-watch@.service requirements/edge.txt dist/
+	cd dist && sha256sum *.whl edge.txt *.service >SHA256SUMS
+
+edge-image: wheel ## Build the image of the device's command: ARCH=aarch64|x86_64 BASE=IMAGE@sha256:...
+	docker info >/dev/null 2>&1 || infra/images/engine.sh
+	$(if $(filter x86_64,$(ARCH)),,infra/edge/emulation.sh)
+	@$(BIN)/python -m infra.edge.image $(or $(ARCH),aarch64) $(if $(BASE),--base "$(BASE)")
+
 COMPILE = $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-header \
-	--no-emit-index-url --no-emit-find-links
+	--no-emit-index-url --no-emit-find-links -c requirements/constraints.in
 COMPILE_IMAGE = $(COMPILE) --python-platform x86_64-manylinux_2_28 -c requirements/run.txt
 LEFT_OUT = $(shell sed '/^#/d; s/^/--no-emit-package /' infra/images/left-out.txt)
 LEFT_OUT_BESIDE_DVC = $(subst --no-emit-package cffi,,$(subst --no-emit-package cryptography,,$(subst --no-emit-package pycparser,,$(LEFT_OUT))))
 
 lock: $(VENV)/dev ## Renew the hashed requirement files
-	for target in base: run:--extra=pipeline dev:--extra=pipeline,--extra=dev; do \
+	for target in base: run:--extra=pipeline dev:--extra=pipeline,--extra=dev edge:--extra=mqtt,--extra=serve,-c,requirements/run.txt; do \
 		$(COMPILE) --universal $$(echo $${target#*:} | tr , ' ') \
 			pyproject.toml -o requirements/$${target%%:*}.txt; \
 	done
@@ -85,7 +99,7 @@ lock: $(VENV)/dev ## Renew the hashed requirement files
 	$(COMPILE_IMAGE) infra/images/mlflow.in -o requirements/images/mlflow.txt
 
 clean: ## Remove what runs and builds leave; keeps .venv and MLflow
-	rm -rf out artifacts build .reelflow *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf out artifacts build dist .reelflow *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/uv: requirements/uv.txt
 	$(PYTHON) -m venv $(VENV)

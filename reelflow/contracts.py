@@ -401,9 +401,10 @@ class Gate(Document):
     """One condition of a promotion."""
 
     name: str
-    found: float
+    found: float | None = Field(description="null: not measured")
     limit: float
     passed: bool
+    why: str = Field(default="", description="why it was not measured")
 
 
 class Comparison(Document):

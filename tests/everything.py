@@ -28,6 +28,7 @@ NO_TESTS = re.compile(r"^make.* Error 5$", re.MULTILINE)  # pytest's exit code i
 
 
 NEEDS: dict[str, tuple[str, Callable[[], bool]]] = {
+    "arm64": ("Docker engine", engine_answers),
     "browser": ("chromium", lambda: bool(shutil.which("chromium"))),
     "cluster": ("PostgreSQL", lambda: any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))),
     "docker": ("Docker engine", engine_answers),

@@ -28,7 +28,7 @@ ON_A_CLUSTER = {
     "python -m pipelines submit",
     "python -m pipelines schedule apply",
 }
-IN_IMAGES = ("make images", "python -m pipelines run --runner docker --out out/docker")
+IN_IMAGES = ("make wheel", "make images", "python -m pipelines run --runner docker --out out/docker")
 SEARCH = "python -m pipelines sweep --data clips --trials 20"
 REPRODUCTION = (
     "python -m pipelines reproduce study-a --data UCF-101 --weights weights --backbones mobilenet_v2_quant"

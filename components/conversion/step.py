@@ -8,12 +8,13 @@ from components.conversion.manifest import finish_bundle
 from components.conversion.networks import Quantization, write_backbone, write_head
 from components.conversion.parity import compare
 from components.conversion.reference import read_reference
-from components.conversion.videos import DeviceFrames, find_videos
+from components.conversion.videos import DeviceFrames
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import Candidate, best_candidate, read_candidates
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.lineage import write_lineage
 from reelflow.artifacts.shard_files import ShardAccess
+from reelflow.artifacts.videos import find_videos
 from reelflow.backbones.interface import Backbone
 from reelflow.backbones.registry import load_backbone
 from reelflow.backbones.tflite.network import described_by
@@ -28,6 +29,7 @@ from reelflow.scoring import litert_scores
 from reelflow.settings import Settings
 from reelflow.splitting.protocols import Protocol
 
+MAX_VIDEOS = 100
 NOT_MEASURED = Parity(clips=0, agreement=0, max_score_difference=0, keras_accuracy=0, litert_accuracy=0)
 
 
@@ -77,7 +79,7 @@ def run(
     quantization = write_backbone(params, backbone, dataset, store, bundle)
     draft = _draft(params, candidate, quantization, _clip_s(candidate, dataset))
     reference = read_reference(candidate, store.clip_ids)
-    videos = find_videos(dataset, reference.clip_ids, settings)
+    videos = find_videos(dataset, reference.clip_ids, MAX_VIDEOS, settings)
     if not videos:
         emit("notice", message="parity is measured on stored frames: the videos are not on this machine")
     seen = DeviceFrames(videos, store)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from components.release.charts import draw_candidate
-from components.release.gates import MEANINGS, amount, bound
+from components.release.gates.check import MEANINGS, amount, bound
 from components.release.report_text import points, signed_span, span
 from components.release.sections import uncertainty
 from components.release.stills import strips

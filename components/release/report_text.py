@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from components.release.champion import Incomparable, replaces
-from components.release.gates import reason
+from components.release.gates.check import reason
 from reelflow.contracts import BaselineComparison, BundleReport, Calibration, Comparison, Gate, Interval
 from reelflow.splitting.protocols import Protocol
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.release.champion import Incomparable, compare_with_champion, replaces
-from components.release.gates import check_gates
+from components.release.gates.architectures import CLIPS
+from components.release.gates.check import check_gates
 from components.release.report import RunFolders, write_report
 from components.release.report_text import explain
 from components.release.tables import write_tables
@@ -14,12 +15,14 @@ from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import Candidate, read_candidates
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.shard_files import ShardAccess
+from reelflow.artifacts.videos import find_videos
 from reelflow.contracts import BundleReport, Comparison, DatasetReport, FramesReport, ReleaseReport
 from reelflow.edge.bundle import open_bundle
 from reelflow.edge.seal import SUMS
 from reelflow.errors import BundleError, ReelflowError, RegistryError, StorageError, TrackingError
 from reelflow.params import ReleaseParams
 from reelflow.progress import emit
+from reelflow.settings import Settings
 from reelflow.tracking.registry import Registry
 
 CHALLENGER, CHAMPION = "challenger", "champion"
@@ -28,13 +31,14 @@ HEADLINES = ("accuracy", "top5_accuracy", "macro_f1")
 
 @dataclass(frozen=True)
 class Challenger:
-    """A bundle to release, its folder, its evaluation, the data set, and the frames of its clips."""
+    """A bundle to release, its folder and evaluation, the data set, and frames and videos of its clips."""
 
     bundle: BundleReport
     folder: Path
     evaluation: Candidate
     dataset: Path
     frames: FrameStore
+    videos: Sequence[Path]
 
 
 def run(
@@ -46,6 +50,7 @@ def run(
     evaluations: Path,
     bundle: Path,
     release: Path,
+    settings: Settings,
     registry: Registry,
     access: ShardAccess | None = None,
 ) -> ReleaseReport:
@@ -62,6 +67,7 @@ def run(
         evaluations: folder of every candidate's evaluation.
         bundle: folder of the conversion step.
         release: the output: `report.html`, `summary.json`, tables for DVC, and `release.json` last.
+        settings: cache of clips, whose videos other architectures classify.
         registry: where to register.
         access: how frames in a store are reached.
 
@@ -76,7 +82,9 @@ def run(
     ranked = _ranked(read_candidates(evaluations, candidates), converted)
     _check_same_data(converted, ranked, dataset, frames)
     store = FrameStore(frames, access)
-    made = Challenger(converted, bundle, ranked[0], dataset, store)
+    made = Challenger(
+        converted, bundle, ranked[0], dataset, store, _videos(params, ranked[0], dataset, settings)
+    )
     draft = _draft(params, made)
     problem: ReelflowError | None = None
     try:
@@ -106,12 +114,19 @@ def _draft(params: ReleaseParams, made: Challenger) -> ReleaseReport:
         version=0,
         promoted=False,
         aliases=(),
-        gates=check_gates(params, made.bundle, made.evaluation),
+        gates=check_gates(params, made.bundle, made.folder, made.evaluation, made.videos),
         explanation="",
         warnings=warnings(params, made.evaluation, clips, alike),
         note=params.note,
         metrics=_metrics(made.evaluation, made.bundle),
     )
+
+
+def _videos(params: ReleaseParams, chosen: Candidate, dataset: Path, settings: Settings) -> list[Path]:
+    """Test clips for other architectures; none if none are asked for."""
+    if not params.architectures:
+        return []
+    return list(find_videos(dataset, chosen.report.clip_ids, CLIPS, settings).values())
 
 
 def _ranked(candidates: Sequence[Candidate], bundle: BundleReport) -> list[Candidate]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from components.release.chance import above_chance
+from components.release.gates.chance import above_chance
 from components.release.report_text import below_baselines
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import MAX_ALIKE, Alike, ClassScores, Clip

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.conversion import videos
-from components.conversion.videos import DeviceFrames, find_videos
+from components.conversion.videos import DeviceFrames
 from components.frames.step import run as extract_frames
 from reelflow.artifacts.frames import FrameStore
+from reelflow.artifacts.videos import find_videos
 from reelflow.contracts import Clip
 from reelflow.params import load_params
 from reelflow.settings import Settings
@@ -30,7 +30,7 @@ def clips(tmp_path: Path) -> list[Clip]:
 
 def test_frames_are_those_of_the_video_and_not_the_stored_ones(tmp_path: Path, clips: list[Clip]):
     ids = [clip.clip_id for clip in clips]
-    found = find_videos(tmp_path / "dataset", ids, Settings())
+    found = find_videos(tmp_path / "dataset", ids, 100, Settings())
     assert found == {clip.clip_id: tmp_path / "clips" / clip.path for clip in clips}
     store = FrameStore(tmp_path / "frames")
     frames = DeviceFrames(found, store)
@@ -46,16 +46,13 @@ def test_stored_frames_stand_in_for_videos_that_are_gone_or_changed(tmp_path: Pa
     content = bytearray((tmp_path / "clips" / changed.path).read_bytes())
     content[-1] ^= 1
     (tmp_path / "clips" / changed.path).write_bytes(content)
-    found = find_videos(tmp_path / "dataset", [clip.clip_id for clip in clips], Settings())
+    found = find_videos(tmp_path / "dataset", [clip.clip_id for clip in clips], 100, Settings())
     assert found.keys() == {clip.clip_id for clip in kept}
     store = FrameStore(tmp_path / "frames")
     stored = DeviceFrames(found, store).read(gone.clip_id)
     np.testing.assert_array_equal(stored, store.read(gone.clip_id))
 
 
-def test_no_more_videos_are_decoded_than_the_limit(
-    tmp_path: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(videos, "MAX_VIDEOS", 2)
+def test_no_more_videos_are_looked_for_than_asked(tmp_path: Path, clips: list[Clip]):
     ids = [clip.clip_id for clip in clips]
-    assert sorted(find_videos(tmp_path / "dataset", ids, Settings())) == sorted(ids)[:2]
+    assert sorted(find_videos(tmp_path / "dataset", ids, 2, Settings())) == sorted(ids)[:2]

@@ -10,6 +10,7 @@ from reelflow.artifacts.evaluations import read_candidates
 from reelflow.artifacts.frames import FrameStore
 from reelflow.contracts import BundleReport, Comparison, ReleaseReport
 from reelflow.params import ReleaseParams, load_params
+from reelflow.settings import Settings
 from tests.fake_registry import MemoryRegistry
 from tests.fake_run import write_run
 
@@ -33,7 +34,7 @@ def release(tmp_path, registry):
             folder / "run", labels or ("falling", "rising"), accuracies={"gru": accuracy}, **options
         )
         params = ReleaseParams.model_validate(PARAMS.model_dump() | (limits or LOW))
-        return run(params, **made.inputs, release=folder / "release", registry=registry)
+        return run(params, **made.inputs, settings=Settings(), release=folder / "release", registry=registry)
 
     return released
 

@@ -10,6 +10,7 @@ from reelflow.artifacts.evaluations import SCORES
 from reelflow.contracts import ClassScores, EvaluationReport, ReleaseReport, Summary
 from reelflow.files import sha256_file
 from reelflow.params import ReleaseParams, load_params
+from reelflow.settings import Settings
 from tests.fake_registry import MemoryRegistry
 from tests.fake_run import FakeRun, write_run
 
@@ -18,7 +19,7 @@ PARAMS = load_params(Path("params.yaml")).release
 
 def released(made: FakeRun, folder: Path, **limits: object) -> ReleaseReport:
     params = ReleaseParams.model_validate(PARAMS.model_dump() | limits)
-    return run(params, **made.inputs, release=folder, registry=MemoryRegistry())
+    return run(params, **made.inputs, settings=Settings(), release=folder, registry=MemoryRegistry())
 
 
 def answer(made: FakeRun, right: dict[str, int]) -> None:
@@ -96,3 +97,13 @@ def test_without_the_gate_guessing_is_a_warning(tmp_path):
 def test_a_good_champion_has_no_warning(tmp_path):
     made = write_run(tmp_path / "run", clips_per_class=20, accuracies={"gru": 0.9})
     assert released(made, tmp_path / "release").warnings == ()
+
+
+def test_an_architecture_that_is_not_measured_is_told_and_refuses(tmp_path):
+    made = write_run(tmp_path / "run", clips_per_class=20, accuracies={"gru": 0.9})
+    report = released(made, tmp_path / "release", architectures=["aarch64"])
+    assert not report.promoted
+    told = "the videos of the test clips are not on this machine"
+    assert f"share of answers that are the same on aarch64 is not measured: {told}" in report.explanation
+    assert "release.architectures asks for 100 %" in report.explanation
+    assert f"not measured: {told}" in (tmp_path / "release/report.html").read_text()

@@ -13,6 +13,7 @@ from reelflow.contracts import BundleReport, Parity, ReleaseReport, Summary
 from reelflow.edge.seal import seal
 from reelflow.errors import BundleError, RegistryError, TrackingError
 from reelflow.params import ReleaseParams, load_params
+from reelflow.settings import Settings
 from tests.fake_registry import MemoryRegistry
 from tests.fake_run import FakeRun, write_run
 
@@ -26,7 +27,9 @@ def made(tmp_path) -> FakeRun:
 
 def released(made: FakeRun, folder: Path, registry: MemoryRegistry | None = None, **limits) -> ReleaseReport:
     params = ReleaseParams.model_validate(PARAMS.model_dump() | limits)
-    return run(params, **made.inputs, release=folder, registry=registry or MemoryRegistry())
+    return run(
+        params, **made.inputs, settings=Settings(), release=folder, registry=registry or MemoryRegistry()
+    )
 
 
 def test_a_bundle_that_passes_every_gate_becomes_champion(made, tmp_path):

@@ -14,6 +14,7 @@ from reelflow.artifacts.evaluations import read_candidates
 from reelflow.charts.canvas import VARIABLES
 from reelflow.contracts import DatasetReport, Interval
 from reelflow.params import load_params
+from reelflow.settings import Settings
 from tests.fake_registry import MemoryRegistry
 from tests.fake_reports import baseline_comparison, calibration
 from tests.fake_run import write_run
@@ -82,7 +83,7 @@ def plain(tmp_path_factory) -> str:
 
 def page(folder: Path, *arguments, **options) -> str:
     made = write_run(folder / "run", *arguments, **options)
-    run(PARAMS, **made.inputs, release=folder / "release", registry=MemoryRegistry())
+    run(PARAMS, **made.inputs, settings=Settings(), release=folder / "release", registry=MemoryRegistry())
     return (folder / "release" / "report.html").read_text(encoding="utf-8")
 
 
@@ -214,7 +215,13 @@ def test_the_champion_comparison_is_a_table_of_four(tmp_path):
     registry = MemoryRegistry()
     for name, accuracy in (("first", 0.5), ("second", 0.9)):
         made = write_run(tmp_path / name, accuracies={"gru": accuracy}, clips_per_class=20)
-        run(PARAMS, **made.inputs, release=tmp_path / f"{name} release", registry=registry)
+        run(
+            PARAMS,
+            **made.inputs,
+            settings=Settings(),
+            release=tmp_path / f"{name} release",
+            registry=registry,
+        )
     found = words((tmp_path / "second release" / "report.html").read_text(encoding="utf-8"))
     assert "Better beyond noise: 90.0 % against 50.0 %" in found
     assert "Challenger right 20 16 only the challenger" in found
@@ -228,7 +235,7 @@ def test_notes_on_the_data_are_told(tmp_path):
     made = write_run(tmp_path / "run")
     report = DatasetReport.open(made.dataset)
     report.model_copy(update={"notes": ("3 clips of the lists are <missing>",)}).save(made.dataset)
-    run(PARAMS, **made.inputs, release=tmp_path / "release", registry=MemoryRegistry())
+    run(PARAMS, **made.inputs, settings=Settings(), release=tmp_path / "release", registry=MemoryRegistry())
     assert "<li>3 clips of the lists are &lt;missing&gt;</li>" in (
         tmp_path / "release" / "report.html"
     ).read_text(encoding="utf-8")
@@ -241,7 +248,7 @@ def test_a_head_that_is_fitted_at_once_has_a_report_too(tmp_path):
         once = {"curves": curves, "epochs_run": 1, "best_epoch": 1}
         training = candidate.report.training.model_copy(update=once)
         candidate.report.model_copy(update={"training": training}).save(candidate.folder)
-    run(PARAMS, **made.inputs, release=tmp_path / "release", registry=MemoryRegistry())
+    run(PARAMS, **made.inputs, settings=Settings(), release=tmp_path / "release", registry=MemoryRegistry())
     assert "Fitted without epochs" in (tmp_path / "release" / "report.html").read_text(encoding="utf-8")
 
 

@@ -1,12 +1,15 @@
 """The gates between `challenger` and `champion`."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from components.release.chance import above_chance
+from components.release.gates.architectures import architecture_gates
+from components.release.gates.chance import above_chance
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import BundleReport, Gate, Interval
 from reelflow.params import ReleaseParams
 
+ARCHITECTURES = ("x86_64", "aarch64")
 MEANINGS = {
     "min_accuracy": "accuracy on clips that were held out",
     "min_agreement": "agreement with Keras",
@@ -16,11 +19,24 @@ MEANINGS = {
     "max_size_mb": "size of the bundle",
     "require_above_baselines": "lowest lead over a shortcut baseline beyond noise",
     "require_above_chance": "lead over always answering the most frequent class beyond noise",
+    "x86_64": "share of answers that are the same on x86_64",
+    "aarch64": "share of answers that are the same on aarch64",
 }
 
+ARCHITECTURES = ("x86_64", "aarch64")
 
-def check_gates(params: ReleaseParams, bundle: BundleReport, chosen: Candidate) -> tuple[Gate, ...]:
-    """Every gate, with the name of its limit in params.yaml.
+
+def check_gates(
+    params: ReleaseParams, bundle: BundleReport, folder: Path, chosen: Candidate, videos: Sequence[Path]
+) -> tuple[Gate, ...]:
+    """Every gate, with the name of its limit in params.yaml, or of the architecture.
+
+    Args:
+        params: the limits.
+        bundle: what is to be promoted.
+        folder: of the bundle.
+        chosen: its evaluation.
+        videos: of test clips.
 
     Raises:
         BundleError: the scores of the classifier are damaged.
@@ -35,7 +51,7 @@ def check_gates(params: ReleaseParams, bundle: BundleReport, chosen: Candidate) 
         "max_size_mb": bundle.size_bytes / 1e6,
     }
     gates = [_gate(name, round(value, 9), getattr(params, name)) for name, value in found.items()]
-    return (*gates, *_leads(params, chosen))
+    return (*gates, *_leads(params, chosen), *architecture_gates(params.architectures, folder, videos))
 
 
 def _accuracy(bundle: BundleReport, chosen: Candidate) -> float:
@@ -48,14 +64,18 @@ def _accuracy(bundle: BundleReport, chosen: Candidate) -> float:
     return parity.litert_accuracy
 
 
-def amount(gate: Gate, value: float) -> str:
+def amount(gate: Gate, value: float | None) -> str:
     """The value of a gate with its unit."""
+    if value is None:
+        return f"not measured: {gate.why}"
     units = {"max_size_mb": f"{value:.3g} MB", "min_class_clips": f"{value:.0f} test clips"}
     return units.get(gate.name, f"{100 * value:.4g} %")
 
 
 def bound(gate: Gate) -> str:
     """The limit as text, such as `at least 50 %`."""
+    if gate.name in ARCHITECTURES:
+        return amount(gate, gate.limit)
     comparison = {"min": "at least", "max": "at most"}.get(gate.name[:3], "more than")
     return f"{comparison} {amount(gate, gate.limit)}"
 
@@ -63,7 +83,8 @@ def bound(gate: Gate) -> str:
 def reason(gate: Gate) -> str:
     """Why a gate failed."""
     found = amount(gate, gate.found)
-    return f"{MEANINGS[gate.name]} is {found}, and release.{gate.name} asks for {bound(gate)}"
+    name = "architectures" if gate.name in ARCHITECTURES else gate.name
+    return f"{MEANINGS[gate.name]} is {found}, and release.{name} asks for {bound(gate)}"
 
 
 def _gate(name: str, found: float, limit: float) -> Gate:

@@ -1,0 +1,1 @@
+"""The gates between `challenger` and `champion`."""

@@ -1,0 +1,1 @@
+"""What a device gets: units, an installer, an image."""

@@ -1,0 +1,1 @@
+"""That a bundle answers on one architecture as on another."""

@@ -1,0 +1,121 @@
+"""No promotion before the bundle gives the same answers on the device's architecture."""
+
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.release.gates.architectures import architecture_gates
+from reelflow.contracts import Gate, Sampling
+from reelflow.edge.proof.document import Proof
+from reelflow.edge.proof.measure import prove
+from tests.bundles import FRAMES, write_small_bundle
+from tests.videos import write_video
+
+HERE = platform.machine()
+OTHER = "aarch64" if HERE == "x86_64" else "x86_64"
+Docker = Callable[[Proof | str], Path]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("bundle") / "bundle"
+    write_small_bundle(folder, sampling=Sampling(frames=FRAMES, clip_s=2.0))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return [write_video(tmp_path_factory.mktemp("clips") / "a.mp4", frames=30)]
+
+
+@pytest.fixture(scope="module")
+def there(bundle: Path, clips: list[Path]) -> Proof:
+    """What another machine would say."""
+    return prove(bundle, clips).model_copy(update={"architecture": OTHER})
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
+    """A program `docker` that prints a proof, or fails with a message; it notes its arguments."""
+
+    def make(answer: Proof | str) -> Path:
+        program, noted = tmp_path / "bin/docker", tmp_path / "arguments"
+        program.parent.mkdir()
+        (tmp_path / "answer").write_text(answer if isinstance(answer, str) else answer.to_json())
+        end = f"cat {tmp_path}/answer >&2; exit 125" if isinstance(answer, str) else f"cat {tmp_path}/answer"
+        program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{noted}\n{end}\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+        return noted
+
+    return make
+
+
+def gate(bundle: Path, clips: list[Path], name: str = OTHER) -> Gate:
+    (found,) = architecture_gates([name], bundle, clips)
+    assert found.name == name
+    return found
+
+
+def test_nothing_runs_unless_it_is_asked_for(bundle: Path, clips: list[Path]):
+    assert list(architecture_gates([], bundle, clips)) == []
+
+
+def test_this_machine_is_measured_as_it_is(bundle: Path, clips: list[Path]):
+    assert gate(bundle, clips, HERE).passed
+
+
+def test_the_same_answers_pass(bundle: Path, clips: list[Path], there: Proof, docker: Docker):
+    noted = docker(there)
+    found = gate(bundle, clips)
+    assert (found.found, found.passed) == (1.0, True)
+    arguments = noted.read_text().splitlines()
+    assert {"--network=none", "--read-only", "--pull=never", f"reelflow-edge:{OTHER}"} <= {*arguments}
+    assert f"--volume={bundle.resolve()}:/bundle:ro" in arguments
+    assert arguments[-2:] == ["/bundle", "/clips/0.mp4"]
+
+
+def test_another_answer_does_not(bundle: Path, clips: list[Path], there: Proof, docker: Docker):
+    (answer,) = there.classified
+    label = next(label for label in answer.scores if label != answer.label)
+    docker(there.model_copy(update={"classified": (answer.model_copy(update={"label": label}),)}))
+    found = gate(bundle, clips)
+    assert not found.passed
+    assert found.found == pytest.approx(1 - 1 / (1 + len(there.watched)))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [({"architecture": HERE}, "make edge-image"), ({"code": "0" * 64}, "make edge-image")],
+)
+def test_an_image_of_other_code_measures_nothing(
+    bundle: Path, clips: list[Path], there: Proof, docker: Docker, change: dict[str, str], why: str
+):
+    docker(there.model_copy(update=change))
+    found = gate(bundle, clips)
+    assert (found.found, found.passed) == (None, False)
+    assert why in found.why
+
+
+def test_an_engine_without_the_image_measures_nothing(bundle: Path, clips: list[Path], docker: Docker):
+    docker(f"Unable to find image 'reelflow-edge:{OTHER}' locally")
+    found = gate(bundle, clips)
+    assert (found.found, found.passed) == (None, False)
+    assert "Unable to find image" in found.why
+
+
+def test_without_an_engine_nothing_is_measured(
+    bundle: Path, clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = gate(bundle, clips)
+    assert (found.found, found.passed) == (None, False)
+    assert "docker cannot be run" in found.why
+
+
+def test_without_videos_nothing_is_measured(bundle: Path):
+    found = gate(bundle, [])
+    assert (found.found, found.passed) == (None, False)
+    assert "videos" in found.why

@@ -1,0 +1,89 @@
+"""A bundle answers on arm64 as on the machine that made it: installed there, and as a gate of promotion."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from components.release.gates.architectures import IMAGE, architecture_gates
+from reelflow.edge.proof.document import MAX_SCORE_DIFFERENCE, Proof
+from tests.engine import docker
+from tests.infra.edge.device import Device, device
+from tests.workplace import Workplace
+
+pytestmark = [pytest.mark.arm64, pytest.mark.timeout(3600)]
+
+CLIPS = 10
+Recorder = Callable[[str, object], None]
+MODULE = ("-m", "reelflow.edge.proof")
+LONG_S = 3000
+
+
+@pytest.fixture(scope="module")
+def clips(shared_data: Path) -> list[Path]:
+    """Real clips of every class in turn."""
+    classes = sorted(path for path in (shared_data / "clips/ut_interaction").iterdir() if path.is_dir())
+    rounds = zip(*(sorted(folder.iterdir()) for folder in classes), strict=False)
+    return [clip for one in rounds for clip in one][:CLIPS]
+
+
+@pytest.fixture(scope="module")
+def bundle(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of a run on real clips, with a network."""
+    place = Workplace(tmp_path_factory.mktemp("real"))
+    place.write_params(training={"heads": ["gru"]}, features={"backbones": ["mobilenet_v2_quant"]})
+    given = ["--data", shared_data / "clips/ut_interaction", "--weights", shared_data / "weights"]
+    done = place.run(place.folder / "out", *given)
+    assert done.returncode == 0, done.stdout
+    return place.folder / "out/bundle"
+
+
+@pytest.fixture(scope="module")
+def here(bundle: Path, clips: list[Path]) -> Proof:
+    """What this machine says."""
+    done = subprocess.run([sys.executable, *MODULE, bundle, *clips], capture_output=True, check=True)
+    return Proof.model_validate_json(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def pi(bundle: Path, clips: list[Path]) -> Iterator[Device]:
+    """An arm64 Debian, on which the wheel is installed from binary wheels alone."""
+    with device("arm64", command=("sleep", "infinity")) as found:
+        assert found.out("uname", "-m").strip() == "aarch64"
+        assert "is installed" in found.out("/root/dist/install.sh", timeout_s=LONG_S)
+        found.copy(bundle.resolve(), "/root/bundle")
+        found.out("mkdir", "/root/clips")
+        for place, clip in enumerate(clips):
+            found.copy(clip, f"/root/clips/{place}{clip.suffix}")
+        yield found
+
+
+def test_the_bundle_is_sound_there(pi: Device):
+    assert "as expected on this device" in pi.out("reelflow", "verify", "/root/bundle", timeout_s=LONG_S)
+
+
+def test_it_answers_there_as_here(pi: Device, here: Proof, clips: list[Path], record_property: Recorder):
+    mounted = [f"/root/clips/{place}{clip.suffix}" for place, clip in enumerate(clips)]
+    printed = pi.out("/opt/reelflow/bin/python", *MODULE, "/root/bundle", *mounted, timeout_s=LONG_S)
+    there = Proof.model_validate_json(printed[printed.index("{") :])
+    assert (there.architecture, there.code) == ("aarch64", here.code)
+    pairs = list(zip(here.classified + here.watched, there.classified + there.watched, strict=True))
+    largest = max(mine.difference(theirs) for mine, theirs in pairs)
+    record_property("largest difference of a score", largest)
+    assert here.alike(there) == 1.0
+    assert largest <= MAX_SCORE_DIFFERENCE
+
+
+def test_the_gate_measures_it_in_the_image(bundle: Path, clips: list[Path]):
+    (gate,) = architecture_gates(["aarch64"], bundle, clips[:2])
+    assert (gate.found, gate.why, gate.passed) == (1.0, "", True)
+
+
+def test_the_image_runs_locked_down(bundle: Path):
+    locked = ["--rm", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--network=none"]
+    volume = f"--volume={bundle.resolve()}:/bundle:ro"
+    done = docker("run", *locked, volume, IMAGE.format("aarch64"), "info", "/bundle")
+    assert done.returncode == 0, done.stdout
+    assert "mobilenet_v2_quant-gru" in done.stdout

@@ -1,0 +1,81 @@
+"""Proofs of two machines are alike if every answer is."""
+
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reelflow.contracts import Sampling
+from reelflow.edge.proof.document import MAX_SCORE_DIFFERENCE, Proof, ProvenAnswer
+from reelflow.edge.proof.measure import prove
+from reelflow.errors import BundleError, ClipError
+from tests.bundles import FRAMES, write_small_bundle
+from tests.videos import write_video
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("bundle") / "bundle"
+    write_small_bundle(folder, sampling=Sampling(frames=FRAMES, clip_s=2.0))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("clips")
+    return [write_video(folder / f"{seed}.mp4", seed=seed, frames=30) for seed in range(2)]
+
+
+@pytest.fixture(scope="module")
+def proof(bundle: Path, clips: list[Path]) -> Proof:
+    return prove(bundle, clips)
+
+
+def test_a_proof_holds_what_classify_and_watch_say(proof: Proof, bundle: Path, clips: list[Path]):
+    assert (proof.architecture, len(proof.classified)) == (platform.machine(), len(clips))
+    assert len(proof.watched) >= 2
+    printed = subprocess.run(
+        [sys.executable, "-m", "reelflow.edge.proof", bundle, *clips], capture_output=True, check=True
+    )
+    again = Proof.model_validate_json(printed.stdout)
+    assert again == proof
+    assert proof.alike(again) == 1.0
+
+
+def test_another_label_or_score_is_another_answer(proof: Proof):
+    first, *rest = proof.classified
+    best = first.label
+    other = next(label for label in first.scores if label != best)
+    moved = first.scores | {best: first.scores[best] - 1.01 * MAX_SCORE_DIFFERENCE}
+    near = first.scores | {best: first.scores[best] - 0.99 * MAX_SCORE_DIFFERENCE}
+    answers = len(proof.classified) + len(proof.watched)
+    for label, scores, alike in [
+        (other, first.scores, answers - 1),
+        (best, moved, answers - 1),
+        (best, near, answers),
+        (best, {other: 1.0}, answers - 1),
+    ]:
+        changed = ProvenAnswer(sha256=first.sha256, label=label, scores=scores)
+        theirs = proof.model_copy(update={"classified": (changed, *rest)})
+        assert proof.alike(theirs) == alike / answers
+
+
+def test_another_bundle_or_other_clips_are_not_alike(proof: Proof):
+    assert proof.alike(proof.model_copy(update={"bundle": "0" * 64})) == 0.0
+    assert proof.alike(proof.model_copy(update={"watched": ()})) == 0.0
+    assert proof.alike(proof.model_copy(update={"classified": ()})) < 1.0
+
+
+def test_a_clip_too_short_to_be_watched_is_told(bundle: Path, tmp_path: Path):
+    clip = write_video(tmp_path / "short.mp4", frames=5)
+    with pytest.raises(ClipError, match=r"is shorter than the 1 s that `watch` needs"):
+        prove(bundle, [clip])
+
+
+def test_a_damaged_bundle_proves_nothing(clips: list[Path], tmp_path: Path):
+    write_small_bundle(tmp_path / "bundle", sampling=Sampling(frames=FRAMES, clip_s=2.0))
+    (tmp_path / "bundle/golden/scores.npy").write_bytes(b"none")
+    with pytest.raises(BundleError):
+        prove(tmp_path / "bundle", clips)
