@@ -5,6 +5,16 @@ from typing import Annotated
 
 import typer
 
+from reelflow.edge.commands.clips import (
+    After,
+    Before,
+    KeepUnsure,
+    Record,
+    RecordMb,
+    UnsureBelow,
+    UnsureEvery,
+    UnsureMb,
+)
 from reelflow.edge.commands.options import DEFAULT_THREADS, BundleFolder, Threads, Window
 
 
@@ -39,6 +49,14 @@ def watch(
     spool: Annotated[
         Path | None, typer.Option(help="Folder where events wait for sinks that are away.")
     ] = None,
+    record: Record = None,
+    before: Before = 5.0,
+    after: After = 5.0,
+    record_mb: RecordMb = 1000.0,
+    keep_unsure: KeepUnsure = None,
+    unsure_mb: UnsureMb = 500.0,
+    unsure_below: UnsureBelow = None,
+    unsure_every: UnsureEvery = 60.0,
     answers: Annotated[
         bool, typer.Option("--answers", help="Every answer on stdout, not events alone.")
     ] = False,
@@ -46,10 +64,14 @@ def watch(
     threads: Threads = DEFAULT_THREADS,
 ) -> None:
     """Watch a camera: events with a start and an end, until the source or the service ends."""
+    from reelflow.edge.recording.keeper import RecordOptions
     from reelflow.edge.watch.service import watch_source
     from reelflow.edge.watch.watcher import WatchOptions
 
-    options = WatchOptions(hop, timeout, window, on, off, least, update)
+    recording = RecordOptions(
+        record, before, after, record_mb, keep_unsure, unsure_mb, unsure_below, unsure_every
+    )
+    options = WatchOptions(hop, timeout, window, on, off, least, update, recording)
     watch_source(
         bundle, source, options, sink or [], spool, answers=answers, as_json=as_json, threads=threads
     )
