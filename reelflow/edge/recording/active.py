@@ -23,10 +23,10 @@ class ActiveClip:
         files: that are finished.
     """
 
-    def __init__(self, order: ClipOrder) -> None:
-        """Nothing is written yet."""
+    def __init__(self, order: ClipOrder, from_s: float | None = None) -> None:
+        """Nothing is written yet; no frame before this moment is to be shown."""
         self.until_s, self.files = order.until_s, 0
-        self.order = order
+        self.order, self._from_s = order, from_s
         self._shelf = Shelf(Path(order.folder), order.limit_bytes)
         self._file: ClipFile | None = None
         self._lock = ExitStack()
@@ -91,7 +91,7 @@ class ActiveClip:
         self._room = 0
         self._make_room(0)
         self._lock.enter_context(locked(self._temporary))
-        self._file = ClipFile(self._temporary, first, self.order.from_s if self.order.exact else None)
+        self._file = ClipFile(self._temporary, first, self._from_s)
 
     def _make_room(self, size_bytes: int) -> None:
         if size_bytes >= self._room:

@@ -1,7 +1,7 @@
 """In the reading process: holds the last packets, and writes clips of them and of what follows."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Lock
 
@@ -77,8 +77,9 @@ class Recorder:
             if self._finished and isinstance(order, ClipOrder):
                 self._tell(order.name, "its source has ended")
             elif isinstance(order, ClipOrder):
-                self._active[order.id] = clip = ActiveClip(order)
-                for kept in self._ring.since(order.from_s):
+                packets = self._ring.since(order.from_s)
+                self._active[order.id] = clip = ActiveClip(order, _first_shown(packets, order))
+                for kept in packets:
                     if order.id in self._active:
                         self._attempt(clip, partial(clip.take, kept))
             elif order.id in self._active:
@@ -99,7 +100,7 @@ class Recorder:
                 return
         except REFUSALS as error:
             clip.abandon()
-            problem = str(error)
+            problem = getattr(error, "strerror", None) or str(error)
         del self._active[clip.order.id]
         self._tell(clip.order.name, problem or ("" if clip.files else "no keyframe came while it lasted"))
 
@@ -120,3 +121,10 @@ class Recorder:
             self._size if self._part else None,
             (extradata_in(packet, self._stream) or self._part.extradata) if self._part else None,
         )
+
+
+def _first_shown(packets: Sequence[KeptPacket], order: ClipOrder) -> float | None:
+    """When the first frame of a clip is shown; None for the keyframe."""
+    if not order.exact:
+        return None
+    return max((kept.shown_s for kept in packets if kept.shown_s <= order.from_s), default=None)

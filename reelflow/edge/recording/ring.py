@@ -89,11 +89,10 @@ class PacketRing:
         """Take a packet; one that cannot be decoded without others that are not here is left."""
         if kept.is_keyframe:
             self._groups.append(_Pictures())
-        elif not self._groups or self._groups[-1].packets[0].part is not kept.part:
-            return
-        self._groups[-1].packets.append(kept)
-        self._groups[-1].size_bytes += kept.packet.size
-        self.size_bytes += kept.packet.size
+        if self._groups and (kept.is_keyframe or self._groups[-1].packets[0].part is kept.part):
+            self._groups[-1].packets.append(kept)
+            self._groups[-1].size_bytes += kept.packet.size
+            self.size_bytes += kept.packet.size
         self._forget(kept.shown_s)
 
     def since(self, from_s: float) -> list[KeptPacket]:
