@@ -6,12 +6,15 @@ frames before its time 0. Matroska holds the codecs that players do not expect i
 """
 
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import av
 from av.bitstream import BitStreamFilterContext
+from av.codec.context import CodecContext
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from reelflow.edge.recording.ring import KeptPacket, StreamPart
@@ -23,13 +26,16 @@ FORMATS_OF_CODECS = dict.fromkeys(("h264", "hevc", "av1", "mpeg4"), "mp4")
 SUFFIXES = {"mp4": ".mp4", "matroska": ".mkv"}
 OPTIONS = {
     "mp4": {
-        "movflags": "hybrid_fragmented+frag_keyframe",
+        "movflags": "hybrid_fragmented+frag_keyframe+delay_moov",
         "frag_duration": "1000000",  # microseconds: what a cut may cost
         "use_editlist": "1",
     },
     "matroska": {"cluster_time_limit": "1000"},  # milliseconds, likewise
 }
 COMMON = {"avoid_negative_ts": "disabled", "flush_packets": "1"}
+LENGTHS = (
+    b"\x01"  # of avcC and hvcC: packets hold lengths, not start codes, and no beginning of the codec's own
+)
 BOX = struct.Struct(">I4s")
 LARGE = struct.Struct(">Q")
 
@@ -105,14 +111,26 @@ class ClipFile:
 
 def extradata_in(packet: "Packet[VideoStream]", stream: VideoStream) -> bytes | None:
     """What the codec must know before the first frame, if the packet holds it."""
-    if not packet.has_sidedata("new_extradata"):
-        try:
-            (packet,) = BitStreamFilterContext("extract_extradata", stream).filter(Packet(bytes(packet)))
-        except (av.FFmpegError, ValueError):  # a codec that needs nothing
-            return None
-    if not packet.has_sidedata("new_extradata"):
+    if packet.has_sidedata("new_extradata"):
+        return bytes(packet.get_sidedata("new_extradata"))
+    if (stream.codec_context.extradata or b"").startswith(LENGTHS):
         return None
-    return bytes(packet.get_sidedata("new_extradata"))
+    try:
+        (copy,) = BitStreamFilterContext("extract_extradata", stream).filter(Packet(bytes(packet)))
+    except (av.FFmpegError, ValueError):  # a codec that needs nothing
+        return None
+    return bytes(copy.get_sidedata("new_extradata")) if copy.has_sidedata("new_extradata") else None
+
+
+def size_in(packet: "Packet[VideoStream]", stream: VideoStream, extradata: bytes) -> tuple[int, int] | None:
+    """Width and height of the frame of a keyframe; None if it does not decode."""
+    decoder = CodecContext.create(stream.codec_context.codec.name, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.extradata, decoder.thread_count = extradata, 1
+    with suppress(av.FFmpegError):
+        for frame in decoder.decode(Packet(bytes(packet))) + decoder.decode(None):
+            return frame.width, frame.height
+    return None
 
 
 def cut_to_whole_boxes(path: Path) -> None:

@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from reelflow.edge.recording.active import ActiveClip
-from reelflow.edge.recording.clip_file import REFUSALS, extradata_in
+from reelflow.edge.recording.clip_file import REFUSALS, extradata_in, size_in
 from reelflow.edge.recording.orders import ClipEndOrder, ClipOrder, RingOrder
 from reelflow.edge.recording.ring import KeptPacket, PacketRing, StreamPart
 from reelflow.edge.recording.stamps import PacketStamps, Stamp
@@ -35,7 +35,9 @@ class Recorder:
         self._lock = Lock()
         self._active: dict[str, ActiveClip] = {}
         self._part: StreamPart | None = None
-        self._size: tuple[int, int] | None = None
+        self._size: tuple[int, int] | None = None  # where it is not the stream's
+        self._decoded: tuple[int, int] | None = None
+        self._extradata: bytes | None = None
         self._moment_s = 0.0
         self._told_short = self._finished = False
 
@@ -48,8 +50,8 @@ class Recorder:
         """Take a packet that has been decoded."""
         stamp = self._stamps.tell(packet, time.monotonic())
         with self._lock:
-            if self._part is None or stamp.begins or self._has_changed(packet):
-                self._part = self._next_part(packet, stamp)
+            if self._has_changed(packet) or stamp.begins or self._part is None:
+                self._part = self._next_part(stamp)
             self._part.last_pts = max(self._part.last_pts, stamp.pts)
             kept = KeptPacket(packet, stamp.pts, stamp.dts, self._part)
             self._ring.add(kept)
@@ -105,12 +107,23 @@ class Recorder:
         self._tell(clip.order.name, problem or ("" if clip.files else "no keyframe came while it lasted"))
 
     def _has_changed(self, packet: "Packet[VideoStream]") -> bool:
-        """Whether the decoder has found another size, or the container tells another codec's beginning."""
-        context = self._stream.codec_context
-        before, self._size = self._size, (context.width, context.height)
-        return before not in (None, self._size) or packet.has_sidedata("new_extradata")
+        """Whether the codec begins anew, with other parameters, or the decoder has found another size."""
+        if not packet.is_keyframe:
+            return False
+        found, context = extradata_in(packet, self._stream), self._stream.codec_context
+        if found is None:
+            before, self._decoded = self._decoded, (context.width, context.height)
+            if before in (None, self._decoded):
+                return False
+            self._size = self._decoded
+            return True
+        begun, self._extradata = self._extradata, found
+        if begun in (None, found):
+            return False
+        self._size = size_in(packet, self._stream, found)
+        return True
 
-    def _next_part(self, packet: "Packet[VideoStream]", stamp: Stamp) -> StreamPart:
+    def _next_part(self, stamp: Stamp) -> StreamPart:
         now_s = time.monotonic() if self._live else self._moment_s
         return StreamPart(
             self._stream,
@@ -118,8 +131,8 @@ class Recorder:
             now_s - float(stamp.pts * stamp.time_base),
             stamp.dts,
             stamp.pts,
-            self._size if self._part else None,
-            (extradata_in(packet, self._stream) or self._part.extradata) if self._part else None,
+            self._size,
+            self._extradata,
         )
 
 

@@ -39,7 +39,7 @@ class _Shelved(NamedTuple):
 
 def clip_name(camera: str, moment: datetime, what: str, identity: str) -> str:
     """A name that any file system takes; the dataset step groups clips of one camera by its time."""
-    camera = _safe(camera.partition("://")[2] or Path(camera).name)
+    camera = _safe(camera.partition("://")[2] or Path(camera).name) or "camera"
     return "_".join(filter(None, (camera, f"{moment:%Y%m%d_%H%M%S}", _safe(what), identity)))
 
 

@@ -51,6 +51,4 @@ def times(path: Path) -> list[float]:
 def near(found: Iterable[int], expected: Iterable[int]) -> bool:
     """Whether two lists of grey levels agree, as far as coding lets them."""
     found, expected = list(found), list(expected)
-    return len(found) == len(expected) and all(
-        abs(a - b) <= 4 for a, b in zip(found, expected, strict=True)
-    )
+    return len(found) == len(expected) and all(abs(a - b) <= 4 for a, b in zip(found, expected, strict=True))
