@@ -14,7 +14,7 @@ from reelflow.edge.recording.orders import ClipEndOrder, ClipOrder, RingOrder
 
 WAITING_PICTURES = 8
 CHECK_S = 0.2
-GRACE_S = 3.0  # to finish clips
+GRACE_S = 10.0  # to finish clips
 COMMAND = (sys.executable, "-m", "reelflow.edge.camera.reading")
 
 

@@ -27,6 +27,7 @@ class ActiveClip:
         """Nothing is written yet; no frame before this moment is to be shown."""
         self.until_s, self.files = order.until_s, 0
         self.order, self._from_s = order, from_s
+        self._note = Path(order.folder, f"{order.name}.json")
         self._shelf = Shelf(Path(order.folder), order.limit_bytes)
         self._file: ClipFile | None = None
         self._lock = ExitStack()
@@ -62,8 +63,6 @@ class ActiveClip:
         file, self._file = self._file, None
         with self._lock:
             file.close()
-            if self.order.note:
-                write_text(self._path.with_suffix(".json"), self.order.note)
             self._shelf.publish(self._temporary, self._path)
         self.files += 1
         return False
@@ -76,6 +75,8 @@ class ActiveClip:
                 file.close()
         with suppress(OSError):
             self.files += self._shelf.adopt_one(self._temporary, self._path) is True
+            if not self.files:
+                self._note.unlink(missing_ok=True)
 
     def _is_full(self, file: ClipFile, kept: KeptPacket) -> bool:
         if kept.part is not file.part or file.size_bytes > self.order.limit_bytes / 2:
@@ -90,6 +91,8 @@ class ActiveClip:
         self._temporary = temporary_of(self._path)
         self._room = 0
         self._make_room(0)
+        if self.order.note:  # first, so that it is there if the process is killed
+            write_text(self._note, self.order.note)
         self._lock.enter_context(locked(self._temporary))
         self._file = ClipFile(self._temporary, first, self._from_s)
 

@@ -7,7 +7,6 @@ from fractions import Fraction
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-
 KEYFRAME_BYTES = 16  # AVI marks frames that are not there, of a byte, as keyframes
 
 

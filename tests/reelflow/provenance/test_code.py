@@ -49,6 +49,7 @@ STEPS_BY_FILE = {
     "reelflow/edge/camera/reading.py": "",
     "reelflow/edge/commands/many.py": "",
     "reelflow/edge/events/tracker.py": "",
+    "reelflow/edge/recording/recorder.py": "",
     "reelflow/edge/sinks/spool.py": "",
     "reelflow/edge/watch/watcher.py": "",
     "reelflow/measures/calibration.py": "evaluation",
