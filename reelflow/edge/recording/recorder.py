@@ -35,8 +35,7 @@ class Recorder:
         self._lock = Lock()
         self._active: dict[str, ActiveClip] = {}
         self._part: StreamPart | None = None
-        self._size: tuple[int, int] | None = None  # where it is not the stream's
-        self._decoded: tuple[int, int] | None = None
+        self._size: tuple[int, int] | None = None
         self._extradata: bytes | None = None
         self._moment_s = 0.0
         self._told_short = self._finished = False
@@ -107,21 +106,17 @@ class Recorder:
         self._tell(clip.order.name, problem or ("" if clip.files else "no keyframe came while it lasted"))
 
     def _has_changed(self, packet: "Packet[VideoStream]") -> bool:
-        """Whether the codec begins anew, with other parameters, or the decoder has found another size."""
+        """Whether frames have another size from this keyframe on."""
         if not packet.is_keyframe:
             return False
         found, context = extradata_in(packet, self._stream), self._stream.codec_context
-        if found is None:
-            before, self._decoded = self._decoded, (context.width, context.height)
-            if before in (None, self._decoded):
+        size: tuple[int, int] | None = (context.width, context.height)
+        if found is not None:  # the decoder may hold frames back, and tell their size until then
+            if found == self._extradata:
                 return False
-            self._size = self._decoded
-            return True
-        begun, self._extradata = self._extradata, found
-        if begun in (None, found):
-            return False
-        self._size = size_in(packet, self._stream, found)
-        return True
+            self._extradata, size = found, size_in(packet, self._stream, found)
+        before, self._size = self._size, size or self._size
+        return before not in (None, self._size)
 
     def _next_part(self, stamp: Stamp) -> StreamPart:
         now_s = time.monotonic() if self._live else self._moment_s

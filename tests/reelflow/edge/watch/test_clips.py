@@ -1,4 +1,4 @@
-"""`watch` keeps clips: of events, of unsure windows; also when the camera or a process dies, or a disk is full."""
+"""`watch` keeps clips, of events and of unsure windows: though the camera dies, or the disk is full."""
 
 import json
 import os
