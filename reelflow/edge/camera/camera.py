@@ -97,6 +97,7 @@ class Camera:
                         self._closing.wait()  # clips of what has been read may still be asked for
                 if not goes_on:
                     self._leave()
+            self._leave()  # an order that a dead process did not take must not be written at the end
             if not ended:
                 self._mail.put(Told(Header(kind="failed", reason=self._why(process)), None))
         return time.monotonic() - opened_s if opened_s else 0.0

@@ -68,7 +68,9 @@ def test_unsure_windows_are_training_data_once_they_are_sorted(bundle, tmp_path)
     assert len({clip.group for clip in taken}) == 1, "windows of one hour never straddle a split"
 
 
-@pytest.mark.parametrize("end", ["killed", "cut", "silent"])
+@pytest.mark.parametrize(
+    "end", ["killed", *(pytest.param(one, marks=pytest.mark.slow) for one in ("cut", "silent"))]
+)
 def test_a_clip_survives_the_end_of_its_camera_and_of_the_reading_process(bundle, tmp_path, end):
     sendings = {"killed": steady(), "cut": steady(150), "silent": silent(steady(150))}
     options = replace(OPTIONS, timeout_s=3.0, recording=RecordOptions(tmp_path / "clips"))
