@@ -17,6 +17,7 @@ RING_BYTES = 16_000_000
 LATE_S = 2.0  # that an order may take, beyond the pictures that wait
 LATE_PICTURES = 10  # that may wait
 MB = 1_000_000
+NEVER_BELOW = 1e-6  # what a bundle that rejects nothing starts events with
 Keep = Callable[[ClipOrder | ClipEndOrder], object]
 
 
@@ -110,6 +111,8 @@ class ClipKeeper:
         """Remember what answers; returns what the reading process must hold."""
         options, self._watched = self._options, watched
         self._below = watched.on if options.unsure_below is None else options.unsure_below
+        if options.unsure and self._below <= NEVER_BELOW:
+            self._say(f"{watched.bundle} takes every score for sure: --keep-unsure needs --unsure-below")
         if not self._shelves:
             return None
         record_s = options.before_s + watched.late_s if options.record else 0.0
