@@ -49,13 +49,19 @@ def write_timed(
     *,
     per_s: int = 1000,
     b_frames: int = 0,
+    keyframes: int | None = None,
     container_format: str | None = None,
     options: Mapping[str, str] | None = None,
 ) -> Path:
-    """Frames of one grey level each, shown from these times on, which count `per_s` units a second."""
+    """Frames of one grey level each, shown from these times on, which count `per_s` units a second.
+
+    One in `keyframes` is a keyframe, if that is given.
+    """
     quality = {"mpeg4": {"qscale": "2"}, "libx264": {"crf": "10", "preset": "ultrafast"}}
+    coding = quality.get(codec, {}) | {"bf": str(b_frames)}
+    coding |= {"g": str(keyframes)} if keyframes else {}
     with av.open(str(path), "w", format=container_format, options=dict(options or {})) as container:
-        stream = container.add_stream(codec, rate=25, options=quality.get(codec, {}) | {"bf": str(b_frames)})
+        stream = container.add_stream(codec, rate=25, options=coding)
         stream.width, stream.height = 64, 48
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         stream.codec_context.time_base = Fraction(1, per_s)

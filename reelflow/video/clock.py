@@ -39,7 +39,7 @@ class Clock:
         """Nothing has been shown yet."""
         self.time_s, self.count = Fraction(0), 0
         self._time_base = stream.time_base or Fraction(0)
-        self._nominal_s = _nominal_s(stream)
+        self._nominal_s = nominal_s(stream)
         self._stamps = _Stamps()
         self._zero_s: Fraction | None = None  # time of stamp 0
         self._last_s = Fraction(0)  # the last stamp, in seconds
@@ -66,18 +66,18 @@ class Clock:
         return self.time_s * self.count / (self.count - 1)
 
     def _next(self, stamp_s: Fraction | None) -> Fraction:
-        nominal_s = self.time_s + self._nominal_s
+        next_s = self.time_s + self._nominal_s
         if stamp_s is None:
             self._stalled = MAX_REORDERED
-            return nominal_s
+            return next_s
         if self._zero_s is None or self._begins_again(stamp_s):
-            self._zero_s, self._fell_at = nominal_s - stamp_s, -MAX_REORDERED - 1
+            self._zero_s, self._fell_at = next_s - stamp_s, -MAX_REORDERED - 1
         self._last_s = stamp_s
         if self._zero_s + stamp_s > self.time_s:
             self._stalled = 0
             return self._zero_s + stamp_s
         self._stalled += 1
-        return nominal_s if self._stalled > MAX_REORDERED else self.time_s
+        return next_s if self._stalled > MAX_REORDERED else self.time_s
 
     def _begins_again(self, stamp_s: Fraction) -> bool:
         """Decoding times fell a moment ago and now the stamp does, or it falls farther than reordering."""
@@ -86,7 +86,7 @@ class Clock:
         return fall_s > (0 if lately else MAX_REORDERED * self._nominal_s)
 
 
-def _nominal_s(stream: VideoStream) -> Fraction:
+def nominal_s(stream: VideoStream) -> Fraction:
     """Seconds from frame to frame: the header has up to three rates, of which one may be nonsense."""
     rates = (stream.average_rate, stream.guessed_rate, stream.codec_context.framerate)
     likely = [Fraction(rate) for rate in rates if rate and 0 < rate <= MAX_FPS]

@@ -193,8 +193,16 @@ def moving_stream(container: InputContainer) -> VideoStream:
     return stream
 
 
-def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Every frame that decodes; at the end the clip is refused if too much was damaged."""
+def decoded(
+    container: InputContainer, stream: VideoStream, taken: Callable[["av.Packet[VideoStream]"], object] = bool
+) -> Iterator[VideoFrame]:
+    """Every frame that decodes; at the end the clip is refused if too much was damaged.
+
+    Args:
+        container: the clip.
+        stream: of it.
+        taken: is given every packet that the decoder has taken, before the frames.
+    """
     found = damaged = 0
     for packet in _packets(container, stream):
         try:
@@ -202,6 +210,8 @@ def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
         except av.FFmpegError:
             damaged += 1
             continue
+        if packet:
+            taken(packet)
         for frame in frames:
             _check_size(frame.width, frame.height)
             damaged += frame.is_corrupt

@@ -29,7 +29,8 @@ class Mailbox:
                     self._changed.wait()
                 elif not self._drop():
                     break
-            self._waiting.append(told)
+            if not self._closed or told.image is None:
+                self._waiting.append(told)
             self._changed.notify_all()
             return not self._closed
 

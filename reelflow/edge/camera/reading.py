@@ -8,9 +8,11 @@ left behind.
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from threading import Thread
+from functools import partial
+from threading import Lock, Thread
+from typing import Protocol
 
 import av
 from av.container import InputContainer
@@ -20,6 +22,8 @@ from av.video.stream import VideoStream
 from reelflow.edge.camera.address import CameraSource, parse_source
 from reelflow.edge.camera.pace import Pace
 from reelflow.edge.camera.wire import Header, Order, write_told
+from reelflow.edge.recording.orders import read_order
+from reelflow.edge.recording.recorder import Recorder
 from reelflow.errors import ClipError, ReelflowError
 from reelflow.video.clock import Clock
 from reelflow.video.decode import MAX_PIXELS, OPTIONS, Image, Upright, decoded, moving_stream
@@ -50,22 +54,71 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):  # FFmpeg's messages may hold the address
         os.dup2(nowhere, stream.fileno())
-    Thread(target=_end_with_input, daemon=True).start()
-    source = parse_source(order.address)
+    source, tell = parse_source(order.address), _one_by_one(partial(write_told, out))
+    recorder = _recorder(order, tell, live=source.is_live)
+    obeying = Thread(target=_obey, args=(recorder,), daemon=True)
+    obeying.start()
     try:
         with reached(source) as (container, video):
-            write_told(out, Header(kind="opened"))
-            for header, image in looks(container, video, order.interval_s, live=source.is_live):
-                write_told(out, header, image)
-        write_told(out, Header(kind="ended"))
+            tell(Header(kind="opened"))
+            end = _read(
+                source, looks(container, video, order.interval_s, recorder, live=source.is_live), tell
+            )
+            if recorder and source.is_live:
+                recorder.finish()
+            tell(end)
+            obeying.join()  # of a file, clips may still be asked for, and need it open
     except BrokenPipeError:
         pass
     except ReelflowError as error:
-        write_told(out, Header(kind="failed", reason=source.without_credentials(str(error))))
+        tell(_failed(source, error))
 
 
-def _end_with_input() -> None:
-    sys.stdin.buffer.read()
+def _read(source: CameraSource, found: Iterable[tuple[Header, Image | None]], tell: "_Tell") -> Header:
+    """Tell what is found; returns the end."""
+    try:
+        for header, image in found:
+            tell(header, image)
+    except ReelflowError as error:
+        return _failed(source, error)
+    return Header(kind="ended")
+
+
+def _failed(source: CameraSource, error: ReelflowError) -> Header:
+    return Header(kind="failed", reason=source.without_credentials(str(error)))
+
+
+class _Tell(Protocol):
+    """Writes a message."""
+
+    def __call__(self, header: Header, image: Image | None = None) -> None: ...
+
+
+def _one_by_one(write: _Tell) -> _Tell:
+    """Messages of two threads, each in one piece."""
+    lock = Lock()
+
+    def tell(header: Header, image: Image | None = None) -> None:
+        with lock:
+            write(header, image)
+
+    return tell
+
+
+def _recorder(order: Order, tell: _Tell, *, live: bool) -> Recorder | None:
+    """What keeps clips, if any are asked for."""
+    if order.ring is None:
+        return None
+    return Recorder(order.ring, lambda name, why: tell(Header(kind="clip", clip=name, reason=why)), live=live)
+
+
+def _obey(recorder: Recorder | None) -> None:
+    """Begin and end clips, and with the input everything."""
+    for line in sys.stdin.buffer:
+        if recorder:
+            recorder.obey(read_order(line))
+    if recorder:
+        recorder.finish()
     os._exit(0)
 
 
@@ -93,17 +146,26 @@ def reached(source: CameraSource) -> Iterator[tuple[InputContainer, VideoStream]
 
 
 def looks(
-    container: InputContainer, video: VideoStream, interval_s: float, *, live: bool
+    container: InputContainer,
+    video: VideoStream,
+    interval_s: float,
+    recorder: Recorder | None = None,
+    *,
+    live: bool,
 ) -> Iterator[tuple[Header, Image | None]]:
     """The frames to look at, as `FrameStream` chooses them, and signs of life between them."""
     clock, pace, part = Clock(video), Pace(), _Part(interval_s)
     arrives = live and container.format.name in UNSTAMPED
     told_s = began_s = time.monotonic()
-    for frame in decoded(container, video):
+    if recorder:
+        recorder.begin(video, unstamped=arrives)
+    for frame in decoded(container, video, recorder.add if recorder else bool):
         now_s, time_s = time.monotonic(), float(clock.tell(frame))
         if arrives:
             time_s = now_s - began_s
         taken_s, begins = pace.tell(time_s, now_s) if live else (now_s, False)
+        if recorder:
+            recorder.relate(frame, taken_s if live else time_s)
         found = None if begins else part.shown_until(time_s, clock.count)
         if begins:
             part = _Part(interval_s, begins=True)

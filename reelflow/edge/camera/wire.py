@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from reelflow.edge.recording.orders import RingOrder
+
 LENGTHS = struct.Struct("<II")  # bytes of the header, and of the picture
 MAX_HEADER_BYTES = 65_536
 MAX_PICTURE_BYTES = 3 * 8192 * 8192
@@ -19,20 +21,21 @@ class Header(BaseModel):
     """What is told.
 
     Attributes:
-        kind: `opened` once; `frame` with a picture; `alive` while frames come that are not looked at; at last
-            `ended` or `failed`.
+        kind: `opened` once; `frame` with a picture; `alive` while frames come that are not looked at; `clip`
+            when one has ended; at last `ended` or `failed`.
         times_s: moments at which the picture is shown, from the first frame of this part on.
         taken_s: when it was taken, on the system's clock that never jumps.
         begins: a new part: nothing before this frame goes together with it.
         shape: of the picture, `(height, width, 3)`.
-        reason: of a failure.
+        reason: of a failure; of a clip, why it is not whole.
         frames: that were decoded so far.
         cpu_s: that the reading process has computed so far.
+        clip: its name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["opened", "frame", "alive", "ended", "failed"]
+    kind: Literal["opened", "frame", "alive", "clip", "ended", "failed"]
     times_s: tuple[float, ...] = ()
     taken_s: float = 0.0
     begins: bool = False
@@ -40,6 +43,7 @@ class Header(BaseModel):
     reason: str = ""
     frames: int = 0
     cpu_s: float = 0.0
+    clip: str = ""
 
 
 class Order(BaseModel):
@@ -48,10 +52,12 @@ class Order(BaseModel):
     Attributes:
         address: of the source; not on the command line, which every user of the machine can see.
         interval_s: between two looks.
+        ring: what is held for clips; None where none are kept.
     """
 
     address: str
     interval_s: float
+    ring: RingOrder | None = None
 
 
 class Told(NamedTuple):
@@ -61,13 +67,13 @@ class Told(NamedTuple):
     image: NDArray[np.uint8] | None
 
 
-def write_order(stream: IO[bytes], address: str, interval_s: float) -> None:
-    """Tell the process what to read.
+def write_order(stream: IO[bytes], order: BaseModel) -> None:
+    """Tell the process what to read, and later of clips.
 
     Raises:
         OSError: it has died.
     """
-    stream.write(Order(address=address, interval_s=interval_s).model_dump_json().encode() + b"\n")
+    stream.write(order.model_dump_json().encode() + b"\n")
     stream.flush()
 
 

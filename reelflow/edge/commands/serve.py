@@ -4,6 +4,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reelflow.edge.commands.clips import (
+    After,
+    Before,
+    KeepUnsure,
+    Record,
+    RecordMb,
+    UnsureBelow,
+    UnsureEvery,
+    UnsureMb,
+)
 from reelflow.edge.commands.options import (
     DEFAULT_THREADS,
     Answers,
@@ -48,15 +58,27 @@ def serve(
     window: Window = None,
     sink: Sinks = None,
     spool: SpoolFolder = None,
+    record: Record = None,
+    before: Before = 5.0,
+    after: After = 5.0,
+    record_mb: RecordMb = 1000.0,
+    keep_unsure: KeepUnsure = None,
+    unsure_mb: UnsureMb = 500.0,
+    unsure_below: UnsureBelow = None,
+    unsure_every: UnsureEvery = 60.0,
     answers: Answers = False,
     as_json: JsonLines = False,
     threads: Threads = DEFAULT_THREADS,
 ) -> None:
     """Watch a camera as `watch` does, and serve a page: live picture, answers, events, health, metrics."""
+    from reelflow.edge.recording.keeper import RecordOptions
     from reelflow.edge.watch.service import watch_source
     from reelflow.edge.watch.watcher import WatchOptions
 
-    options = WatchOptions(hop, timeout, window, on, off, least, update)
+    recording = RecordOptions(
+        record, before, after, record_mb, keep_unsure, unsure_mb, unsure_below, unsure_every
+    )
+    options = WatchOptions(hop, timeout, window, on, off, least, update, recording)
     with _page(host, port, token) as page:
         watch_source(
             bundle,

@@ -1,5 +1,15 @@
 """`reelflow watch`."""
 
+from reelflow.edge.commands.clips import (
+    After,
+    Before,
+    KeepUnsure,
+    Record,
+    RecordMb,
+    UnsureBelow,
+    UnsureEvery,
+    UnsureMb,
+)
 from reelflow.edge.commands.options import (
     DEFAULT_THREADS,
     Answers,
@@ -31,15 +41,27 @@ def watch(
     window: Window = None,
     sink: Sinks = None,
     spool: SpoolFolder = None,
+    record: Record = None,
+    before: Before = 5.0,
+    after: After = 5.0,
+    record_mb: RecordMb = 1000.0,
+    keep_unsure: KeepUnsure = None,
+    unsure_mb: UnsureMb = 500.0,
+    unsure_below: UnsureBelow = None,
+    unsure_every: UnsureEvery = 60.0,
     answers: Answers = False,
     as_json: JsonLines = False,
     threads: Threads = DEFAULT_THREADS,
 ) -> None:
     """Watch a camera: events with a start and an end, until the source or the service ends."""
+    from reelflow.edge.recording.keeper import RecordOptions
     from reelflow.edge.watch.service import watch_source
     from reelflow.edge.watch.watcher import WatchOptions
 
-    options = WatchOptions(hop, timeout, window, on, off, least, update)
+    recording = RecordOptions(
+        record, before, after, record_mb, keep_unsure, unsure_mb, unsure_below, unsure_every
+    )
+    options = WatchOptions(hop, timeout, window, on, off, least, update, recording)
     watch_source(
         bundle, source, options, sink or [], spool, answers=answers, as_json=as_json, threads=threads
     )

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event as Flag
 
@@ -10,8 +10,9 @@ from reelflow.edge.camera.address import CameraSource
 from reelflow.edge.camera.camera import Camera
 from reelflow.edge.camera.wire import Told
 from reelflow.edge.classifier import Classifier
-from reelflow.edge.events.model import Message, SourceState, StateName, WindowAnswer
+from reelflow.edge.events.model import Event, Message, SourceState, StateName, WindowAnswer
 from reelflow.edge.events.tracker import EndReason, EventRules, EventTracker
+from reelflow.edge.recording.keeper import ClipKeeper, RecordOptions, WatchedWith
 from reelflow.edge.sinks.interface import Sink
 from reelflow.edge.timeline import window_of
 from reelflow.edge.watch.fresh_bundle import FreshBundle
@@ -36,6 +37,7 @@ class WatchOptions:
         off: score that ends it; None for a little less than `on`.
         least_s: how long a state must hold.
         update_s: between two messages of an event.
+        recording: which clips are kept.
     """
 
     hop_s: float = 1.0
@@ -45,6 +47,7 @@ class WatchOptions:
     off: float | None = None
     least_s: float = 1.0
     update_s: float = 10.0
+    recording: RecordOptions = field(default_factory=RecordOptions)
 
 
 class Watcher:
@@ -72,6 +75,9 @@ class Watcher:
             options: how.
             say: told what people should know, in one line.
             show: is given every picture.
+
+        Raises:
+            StorageError: clips cannot be written where they should go.
         """
         self.stages, self._show = StageClock(), show
         self._bundle, self._source, self._sinks, self._options, self._say = (
@@ -85,6 +91,7 @@ class Watcher:
         self._manager = ServiceManager()
         self._frames, self._cpu_s = 0, 0.0
         self._newest_s: float | None = None
+        self._clips = ClipKeeper(options.recording, source.shown, say)
         self._take_bundle()
 
     @property
@@ -104,7 +111,7 @@ class Watcher:
             BundleError: the head returns NaN.
         """
         self._manager.ready()
-        camera = Camera(self._source, self._interval_s, self._options.timeout_s)
+        camera = self._opened()
         try:
             while not self._stop.is_set() and self._turn(camera):
                 self._manager.alive()
@@ -112,7 +119,8 @@ class Watcher:
             self._end("stopped" if self._stop.is_set() else "source")
         finally:
             self._manager.stopping()
-            camera.close()
+            self._close(camera)
+            self._clips.close()
             for sink in self._sinks:
                 sink.close(CLOSE_S)
 
@@ -123,6 +131,7 @@ class Watcher:
         if told is None:
             return True
         kind = told.header.kind
+        self._hear_of_clip(told)
         if kind == "frame":
             self._look(camera, told)
         elif kind == "opened":
@@ -154,23 +163,21 @@ class Watcher:
     def _answer(self, camera: Camera, found: WindowScores, age_s: float) -> None:
         scores = dict(zip(self._classifier.report.labels, map(float, found.scores), strict=True))
         answer = self._classifier.answer(found.scores)
-        self._send(
-            [
-                WindowAnswer(
-                    camera=self._source.shown,
-                    time_s=round(found.time_s, 3),
-                    told_at=_now(),
-                    label=None if answer.rejected else answer.label,
-                    best_guess=answer.label,
-                    score=round(answer.score, 4),
-                    scores={label: round(score, 4) for label, score in scores.items()},
-                    age_s=round(age_s, 3),
-                    dropped=camera.dropped,
-                )
-            ]
+        told = WindowAnswer(
+            camera=self._source.shown,
+            time_s=round(found.time_s, 3),
+            told_at=_now(),
+            label=None if answer.rejected else answer.label,
+            best_guess=answer.label,
+            score=round(answer.score, 4),
+            scores={label: round(score, 4) for label, score in scores.items()},
+            age_s=round(age_s, 3),
+            dropped=camera.dropped,
         )
+        self._send([told])
         self._last_clock_s = self._clock_s(found)
-        self._send(self._tracker.answer(self._last_clock_s, scores, age_s))
+        self._clips.consider(told, self._last_clock_s)
+        self._tell_events(self._last_clock_s, self._tracker.answer(self._last_clock_s, scores, age_s))
 
     def _clock_s(self, found: WindowScores) -> float:
         """Seconds on a clock that never jumps: of a file, which is read faster than it was taken, its own."""
@@ -183,13 +190,15 @@ class Watcher:
         if time.monotonic() - self._newest_s > self._window_s:
             self._newest_s = None
             self._windows.clear()
-            self._send(self._tracker.end(time.monotonic(), "source"))
+            end_s = time.monotonic()
+            self._tell_events(end_s, self._tracker.end(end_s, "source"))
 
     def _lose(self, camera: Camera, reason: str) -> None:
         self._windows.clear()
         self._newest_s = None
         end_s = time.monotonic() if self._source.is_live else self._last_clock_s
-        self._send(self._tracker.end(end_s, "source"))
+        self._tell_events(end_s, self._tracker.end(end_s, "source"))
+        self._clips.adopt()
         self._state(camera, "lost" if self._source.is_live else "ended", reason)
 
     def _state(self, camera: Camera, state: StateName, reason: str = "") -> None:
@@ -206,7 +215,12 @@ class Watcher:
         self._send([told])
 
     def _end(self, reason: EndReason) -> None:
-        self._send(self._tracker.end(self._last_clock_s, reason))
+        self._tell_events(self._last_clock_s, self._tracker.end(self._last_clock_s, reason))
+
+    def _tell_events(self, at_s: float, events: Iterable[Event]) -> None:
+        for event in events:
+            self._clips.follow(event, at_s)
+            self._send([event])
 
     def _send(self, messages: Iterable[Message]) -> None:
         for message in messages:
@@ -224,14 +238,29 @@ class Watcher:
 
     def _swap(self, camera: Camera) -> Camera:
         """Go on with the new bundle; a source that is looked at in other intervals is opened anew."""
-        self._send(self._tracker.end(self._last_clock_s, "bundle"))
+        self._end("bundle")
         before_s = self._interval_s
         self._take_bundle()
         self._say(f"watching with {self._classifier.report.name}, a new bundle")
         if self._interval_s == before_s:
             return camera
+        self._close(camera)
+        return self._opened()
+
+    def _opened(self) -> Camera:
+        camera = Camera(self._source, self._interval_s, self._options.timeout_s, self._ring)
+        self._clips.keep = camera.keep
+        return camera
+
+    def _close(self, camera: Camera) -> None:
+        """End the reading, and hear what has become of its clips."""
         camera.close()
-        return Camera(self._source, self._interval_s, self._options.timeout_s)
+        while told := camera.next(0):
+            self._hear_of_clip(told)
+
+    def _hear_of_clip(self, told: Told) -> None:
+        if told.header.kind == "clip":
+            self._clips.told(told.header.clip, told.header.reason)
 
     def _take_bundle(self) -> None:
         classifier, options = self._bundle.classifier, self._options
@@ -244,6 +273,10 @@ class Watcher:
         rules = EventRules(on, off, options.least_s, options.update_s)
         self._tracker = EventTracker(self._source.shown, classifier.report.name, rules)
         self._last_clock_s = 0.0
+        watched = WatchedWith(
+            classifier.report.name, self._window_s, self._interval_s, options.least_s + options.hop_s, on
+        )
+        self._ring = self._clips.prepare(watched)
 
 
 def _now() -> str:

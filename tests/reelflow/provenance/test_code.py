@@ -53,6 +53,7 @@ STEPS_BY_FILE = {
     "reelflow/edge/proof/document.py": "release",
     "reelflow/edge/proof/measure.py": "",
     "reelflow/edge/serve/board.py": "",
+    "reelflow/edge/recording/recorder.py": "",
     "reelflow/edge/sinks/spool.py": "",
     "reelflow/edge/watch/watcher.py": "",
     "reelflow/measures/calibration.py": "evaluation",

@@ -1,7 +1,10 @@
 """A camera behind a real RTSP server: watched, frozen, given up, and found again."""
 
+import json
 import os
+import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import av
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 
 from reelflow.contracts import Sampling
+from reelflow.edge.recording.keeper import RecordOptions
 from reelflow.edge.watch.watcher import WatchOptions
 from tests.bundles import FRAMES, write_small_bundle
 from tests.reelflow.edge.camera.http_camera import wait_for
@@ -67,3 +71,39 @@ def test_a_wrong_password_is_told(bundle, video):
             wait_for(lambda: bool(kept.states()))
     assert "authorization failed" in kept.states()[0].reason
     assert "wr0ng" not in kept.states()[0].reason
+
+
+def test_a_clip_of_an_event_is_what_the_camera_sent(bundle, shared_data, tmp_path):
+    """A real clip of people, played again and again, as H.264 with B-frames and a keyframe a second."""
+    if not shutil.which("ffprobe"):
+        pytest.skip("ffmpeg is not installed")
+    source = sorted((shared_data / "clips/ut_interaction/hug").iterdir())[0]
+    coded = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "30", "-an"]
+    video = tmp_path / "camera.mp4"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-stream_loop", "10", "-i", source, *coded, video], check=True, timeout=120
+    )
+    recording = RecordOptions(tmp_path / "clips", before_s=3.0, after_s=2.0)
+    options = WatchOptions(hop_s=0.6, timeout_s=30.0, least_s=0.0, on=0.01, recording=recording)
+    with rtsp_server(video) as (address, _), watching(bundle, address, options) as kept:
+        wait_for(lambda: any(answer.time_s > 12 for answer in kept.answers()))
+    (end,) = [event for event in kept.events() if event.phase == "end"][:1]
+    (clip,) = (tmp_path / "clips").glob(f"*{end.id}.mp4")
+    entries = "stream=codec_name,start_time,duration,nb_frames:packet=pts_time,flags"
+    shown = subprocess.run(
+        ["ffprobe", "-v", "error", "-of", "json", "-show_packets", "-show_entries", entries, clip],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    found = json.loads(shown.stdout)
+    (stream,) = found["streams"]
+    assert stream["codec_name"] == "h264"
+    assert abs(float(stream["start_time"])) < 0.01
+    assert found["packets"][0]["flags"].startswith("K")
+    # before the event no more than the stream has shown, and stopped before `after` is over
+    assert end.duration_s + 0.5 < float(stream["duration"]) < end.duration_s + 3.0 + 2.0 + 1.5
+    decoded = subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", clip, "-f", "null", "-"], capture_output=True, text=True, timeout=60
+    )
+    assert (decoded.returncode, decoded.stderr) == (0, "")
