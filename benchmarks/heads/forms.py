@@ -3,6 +3,7 @@
 A converter that crashes takes its process with it, so that each form has its own.
 """
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -70,10 +71,10 @@ def _samples_of(head: Path) -> Path:
 
 
 def _reason(code: int, said: str) -> str:
-    """The line that says what went wrong, of all that a converter writes."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    told = [line for line in lines if "rror" in line or "F0000" in line or "Check failed" in line] or lines
-    return f"{f'signal {-code}' if code < 0 else f'exit {code}'}: {told[-1][:200] if told else 'no message'}"
+    """What went wrong, in a line of all that a converter writes."""
+    told = [line.strip() for line in said.splitlines() if "rror: " in line or "Check failed" in line]
+    how = f"exit {code}" if code > 0 else signal.Signals(-code).name
+    return f"{how}: {told[-1][:200]}" if told else how
 
 
 def converted(model: Any, calibration: Clips, form: Form) -> bytes:
@@ -128,17 +129,17 @@ def step(model: Any) -> Any:
     return keras.Model([frame, before], [state, scores])
 
 
-def _samples(graph: Any, calibration: Clips) -> Callable[[], Iterator[list[NDArray[np.float32]]]]:
+def _samples(graph: Any, calibration: Clips) -> Callable[[], Iterator[dict[str, NDArray[np.float32]]]]:
     """Inputs of the graph, to find the ranges of its activations."""
 
-    def samples() -> Iterator[list[NDArray[np.float32]]]:
+    def samples() -> Iterator[dict[str, NDArray[np.float32]]]:
         for clip in calibration:
             if len(graph.inputs) == 1:
-                yield [clip[None]]
+                yield {"features": clip[None]}
                 continue
             state = np.zeros(graph.inputs[1].shape, np.float32)
             for frame in clip:
-                yield [frame[None], state]
+                yield {"frame": frame[None], "before": state}
                 state = graph([frame[None], state])[0].numpy()
 
     return samples
