@@ -14,6 +14,7 @@ import typer
 
 from benchmarks.accuracy import BACKBONE, ROOT, SHARED
 from benchmarks.heads import newcomer
+from benchmarks.heads.forms import FORMS, Form
 from benchmarks.heads.quantised import forms
 from benchmarks.heads.sets import PROTOCOL, RECIPE, SETS, ClipSet, embedded, params_of
 from benchmarks.heads.sizes import sizes
@@ -33,6 +34,7 @@ class Wanted(NamedTuple):
     units: tuple[int, ...]
     seeds: tuple[int, ...]
     form_units: tuple[int, ...]
+    forms: tuple[Form, ...]
     newcomer_units: int
     backbone: str
 
@@ -60,7 +62,7 @@ def measure_forms(wanted: Wanted) -> tuple[Any, Iterable[str]]:
         form
         for clips in wanted.clips()
         for units in wanted.form_units
-        for form in forms(clips, wanted.training(clips, units, wanted.seeds[0]), wanted.out)
+        for form in forms(clips, wanted.training(clips, units, wanted.seeds[0]), wanted.out, wanted.forms)
     ]
     return [form._asdict() for form in found], form_table(found)
 
@@ -88,6 +90,9 @@ def main(
     units: Annotated[str, typer.Option(help="Comma-separated.")] = "128,256,512,1280",
     seeds: Annotated[str, typer.Option(help="Comma-separated.")] = "1",
     form_units: Annotated[str, typer.Option(help="Units of the heads that get every form.")] = "128,1280",
+    only_forms: Annotated[str, typer.Option("--forms", help="GRAPH-NUMBERS, comma-separated.")] = ",".join(
+        map(str, FORMS)
+    ),
     newcomer_units: Annotated[int, typer.Option(help="Units of the head that a newcomer unrolls.")] = 1280,
     backbone: Annotated[str, typer.Option(help="thumbnail needs no weights.")] = BACKBONE,
 ) -> None:
@@ -102,6 +107,7 @@ def main(
         units=_numbers(units),
         seeds=_numbers(seeds),
         form_units=_numbers(form_units),
+        forms=tuple(form for form in FORMS if str(form) in only_forms.split(",")),
         newcomer_units=newcomer_units,
         backbone=backbone,
     )

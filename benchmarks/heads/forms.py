@@ -37,7 +37,7 @@ class Form(NamedTuple):
     numbers: str
 
     def __str__(self) -> str:
-        return f"{self.graph} {self.numbers}"
+        return f"{self.graph}-{self.numbers}"
 
 
 FORMS = tuple(
@@ -49,7 +49,7 @@ FORMS = tuple(
 
 def path_of(head: Path, form: Form) -> Path:
     """Where a form of a trained head is."""
-    return head.with_name(f"{head.stem}-{form.graph}-{form.numbers}.tflite")
+    return head.with_name(f"{head.stem}-{form}.tflite")
 
 
 def convert(heads: Sequence[Path], calibration: Sequence[Clips], form: Form) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.heads.forms import FORMS, Clips, Form, convert, path_of
+from benchmarks.heads.forms import Clips, Form, convert, path_of
 from benchmarks.heads.runner import milliseconds, scores_of
 from benchmarks.heads.sets import ClipSet
 from benchmarks.heads.tables import Converted
@@ -20,9 +20,7 @@ CALIBRATION_CLIPS = 16
 ROUNDS = 40
 
 
-def forms(
-    clips: ClipSet, params: TrainingParams, out: Path, wanted: Sequence[Form] = FORMS
-) -> list[Converted]:
+def forms(clips: ClipSet, params: TrainingParams, out: Path, wanted: Sequence[Form]) -> list[Converted]:
     """Convert the head of every fold into every form, and score the fold's test clips."""
     heads = trained(clips, params, out)
     chosen = dict.fromkeys((REFERENCE, *wanted))

@@ -48,12 +48,12 @@ def test_the_tables_show_what_was_measured():
         [head(128, 88, 90)]
     )
     found = [
-        Converted("a", 8, "step int8", "", 100, 80, 97, 0.25, 2_000_000, 1.5),
-        Converted("a", 8, "loop int8", "signal 6: no"),
+        Converted("a", 8, "step-int8", "", 100, 80, 97, 0.25, 2_000_000, 1.5),
+        Converted("a", 8, "loop-int8", "signal 6: no"),
     ]
     assert list(form_table(found))[1:] == [
-        "| a | 8 | step int8 | 0.970 | 0.2500 | 80 of 100 | 2.00 MB | 1.50 |",
-        "| a | 8 | loop int8 | fails: signal 6: no | | | | |",
+        "| a | 8 | step-int8 | 0.970 | 0.2500 | 80 of 100 | 2.00 MB | 1.50 |",
+        "| a | 8 | loop-int8 | fails: signal 6: no | | | | |",
     ]
     both = {"ours": {"clip_s": 0.002}, "unrolled": {"clip_s": 0.1}}
     assert list(newcomer_table(both))[1:] == ["| clip_s | 0.002 | 0.1 | 50.0x |"]
@@ -84,8 +84,8 @@ def test_the_whole_benchmark_on_a_tiny_set(tmp_path):
     assert [(one["units"], one["clips"]) for one in sizes] == [(4, 18), (8, 18)]
     assert sizes[0]["size_bytes"] < sizes[1]["size_bytes"]
     found = {one["form"]: one for one in forms}
-    for form in ("loop dynamic", "unrolled float32", "step float32"):
+    for form in ("loop-dynamic", "unrolled-float32", "step-float32"):
         assert found[form]["agreeing"] == 18, form
-    assert found["step float32"]["difference"] < 1e-4
+    assert found["step-float32"]["difference"] < 1e-4
     assert newcomer["unrolled"]["size_mb"] > newcomer["ours"]["size_mb"]
     assert np.isfinite([value for one in newcomer.values() for value in one.values()]).all()
