@@ -77,6 +77,7 @@ def test_the_whole_benchmark_on_a_tiny_set(tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "benchmarks.heads", "--data", tmp_path, "--out", out, "--sets", "tiny"]
     command += ["--units", "4,8", "--form-units", "4", "--newcomer-units", "8", "--backbone", "thumbnail"]
+    command += ["--forms", "loop-dynamic,unrolled-float32,step-float32"]
     subprocess.run(command, check=True, stdout=sys.stderr)
     sizes, forms, newcomer = (
         json.loads((out / f"heads-{part}.json").read_text()) for part in ("sizes", "forms", "newcomer")
