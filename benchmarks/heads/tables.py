@@ -89,4 +89,5 @@ def newcomer_table(found: dict[str, dict[str, float]]) -> Iterator[str]:
     yield "| figure | ours | unrolled float32 | ratio |\n|---|---|---|---|"
     for name, ours in found["ours"].items():
         other = found["unrolled"][name]
-        yield f"| {name} | {ours:.4g} | {other:.4g} | {other / ours:.1f}x |"
+        ratio = f"{other / ours:.1f}x" if ours else ""
+        yield f"| {name} | {ours:.4g} | {other:.4g} | {ratio} |"
