@@ -20,6 +20,8 @@ TIMEOUT_S = 3600  # emulation takes about a minute a clip
 MODULE = "reelflow.edge.proof"
 IMAGE = "reelflow-edge:{}"
 UNPRIVILEGED = ("--network=none", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--user=10001:0")
+# LiteRT asks cpuinfo, which crashes on an emulated arm64 where it finds the CPUs of the real machine.
+EMULATED = ("--tmpfs=/sys/devices/system/cpu",)
 NO_VIDEOS = "the videos of the test clips are not on this machine"
 
 
@@ -61,7 +63,7 @@ def _proof(command: Sequence[str], bundle: Path, clips: Sequence[Path]) -> Proof
     """The proof that a command prints; why there is none."""
     try:
         done = subprocess.run(
-            [*command, str(bundle), *map(str, clips)], capture_output=True, text=True, timeout=TIMEOUT_S
+            [*command, str(bundle), *map(str, clips)], capture_output=True, text=True, timeout=TIMEOUT_S + 60
         )
     except OSError as error:
         return f"{command[0]} cannot be run ({error.strerror})"
@@ -79,8 +81,17 @@ def _container(name: str, bundle: Path, clips: Sequence[Path]) -> list[str]:
     mounts = {bundle: Path("/bundle")} | dict(zip(clips, _mounted(clips), strict=True))
     volumes = [f"--volume={source.resolve()}:{target}:ro" for source, target in mounts.items()]
     image = IMAGE.format(name)
-    run = ["docker", "run", "--rm", "--pull=never", *UNPRIVILEGED, *volumes, "--entrypoint=python3"]
-    return [*run, image, "-m", MODULE]
+    run = [
+        "docker",
+        "run",
+        "--rm",
+        "--pull=never",
+        *UNPRIVILEGED,
+        *EMULATED,
+        *volumes,
+        "--entrypoint=timeout",
+    ]
+    return [*run, image, "--signal=KILL", str(TIMEOUT_S), "python3", "-m", MODULE]
 
 
 def _mounted(clips: Sequence[Path]) -> list[Path]:
