@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelflow.edge.bundle import BACKBONE, HEAD, Bundle
-from reelflow.edge.runtime import Network
+from reelflow.edge.runtime import InterpreterTeam, Network
 from reelflow.errors import BundleError
 from reelflow.measures.scaling import scale_scores
 from reelflow.video.decode import sample_frames
@@ -82,6 +82,7 @@ class Classifier:
         self.report = bundle.report
         has_network = self.report.backbone_quantization != "none"
         self._backbone = Network(bundle.path(BACKBONE), threads=threads) if has_network else None
+        self._team = InterpreterTeam(bundle.path(BACKBONE), threads) if has_network and threads > 1 else None
         self._head = Network(bundle.path(HEAD), threads=threads)
         self._check_views()
         self._check_backbone()
@@ -137,14 +138,14 @@ class Classifier:
 
         As wide as the backbone's, times the views where the head sees them side by side.
         """
-        sampling, how = self.report.sampling, self.report.backbone.preprocessing
+        sampling = self.report.sampling
         views = [VIEWS[name](frames) for name in (sampling.views if sampling.beside else (PLAIN,))]
-        parts = [np.stack([self._embed(preprocess(one[None], how)) for one in view]) for view in views]
+        parts = [np.stack(self._codes_of_each(view)) for view in views]
         return np.concatenate(parts, axis=-1)
 
     def codes_from_preprocessed(self, frames: NDArray[np.uint8]) -> NDArray[np.generic]:
         """Codes `(frames, dim)` of frames `(frames, height, width, channels)` in the backbone's size."""
-        return np.stack([self._embed(frame[None]) for frame in frames])
+        return np.stack([self._embed(self._backbone, frame[None]) for frame in frames])
 
     def scores_from_features(self, codes: NDArray[np.generic]) -> NDArray[np.float32]:
         """Uncalibrated probabilities `(classes,) float32` of the head for codes `(frames, width)`.
@@ -160,11 +161,20 @@ class Classifier:
             raise BundleError("the head returns NaN or infinity: export the bundle again")
         return scores
 
-    def _embed(self, frame: NDArray[np.uint8]) -> NDArray[np.generic]:
+    def _codes_of_each(self, frames: NDArray[np.uint8]) -> list[NDArray[np.generic]]:
+        """Codes `(dim,)` of each RGB frame `(height, width, 3)`; those of several side by side."""
+        how = self.report.backbone.preprocessing
+        if self._team and len(frames) > 1:
+            return self._team.map(
+                lambda network, one: self._embed(network, preprocess(one[None], how)), [*frames]
+            )
+        return [self._embed(self._backbone, preprocess(one[None], how)) for one in frames]
+
+    def _embed(self, backbone: Network | None, frame: NDArray[np.uint8]) -> NDArray[np.generic]:
         """Codes `(dim,)` of one preprocessed frame `(1, height, width, channels)`."""
-        if self._backbone is None:
+        if backbone is None:
             return frame.reshape(-1)  # (1, height, width, channels) -> (dim,)
-        found = self._backbone(to_input(frame, self.report.backbone.preprocessing))
+        found = backbone(to_input(frame, self.report.backbone.preprocessing))
         return found.reshape(-1).astype(self.report.backbone.dtype)  # (1, dim) -> (dim,)
 
     def _check_views(self) -> None:

@@ -17,10 +17,10 @@ class ProvenAnswer(Document):
     scores: dict[str, float]
 
     def is_like(self, other: "ProvenAnswer") -> bool:
-        """Whether both give the same label, with scores that differ by kernels alone."""
-        if (self.label, self.scores.keys()) != (other.label, other.scores.keys()):
+        """Whether labels are the same, or as good as tied, and scores differ by kernels alone."""
+        if self.scores.keys() != other.scores.keys() or self.difference(other) > MAX_SCORE_DIFFERENCE:
             return False
-        return self.difference(other) <= MAX_SCORE_DIFFERENCE
+        return self.scores[self.label] - self.scores[other.label] <= MAX_SCORE_DIFFERENCE
 
     def difference(self, other: "ProvenAnswer") -> float:
         """The largest difference of a score."""

@@ -79,8 +79,8 @@ def test_the_same_answers_pass(bundle: Path, clips: list[Path], there: Proof, do
 
 def test_another_answer_does_not(bundle: Path, clips: list[Path], there: Proof, docker: Docker):
     (answer,) = there.classified
-    label = next(label for label in answer.scores if label != answer.label)
-    docker(there.model_copy(update={"classified": (answer.model_copy(update={"label": label}),)}))
+    scores = {label: score + 0.1 for label, score in answer.scores.items()}
+    docker(there.model_copy(update={"classified": (answer.model_copy(update={"scores": scores}),)}))
     found = gate(bundle, clips)
     assert not found.passed
     assert found.found == pytest.approx(1 - 1 / (1 + len(there.watched)))

@@ -11,7 +11,7 @@ from reelflow.contracts import Sampling
 from reelflow.edge.proof.document import MAX_SCORE_DIFFERENCE, Proof, ProvenAnswer
 from reelflow.edge.proof.measure import prove
 from reelflow.errors import BundleError, ClipError
-from tests.bundles import FRAMES, write_small_bundle
+from tests.bundles import FRAMES, HASH, write_small_bundle
 from tests.videos import write_video
 
 
@@ -44,22 +44,33 @@ def test_a_proof_holds_what_classify_and_watch_say(proof: Proof, bundle: Path, c
     assert proof.alike(again) == 1.0
 
 
-def test_another_label_or_score_is_another_answer(proof: Proof):
+@pytest.mark.parametrize(
+    ("label", "scores", "alike"),
+    [
+        ("grow", {"grow": 0.6, "spin": 0.4}, True),
+        ("grow", {"grow": 0.6 - MAX_SCORE_DIFFERENCE / 2, "spin": 0.4 + MAX_SCORE_DIFFERENCE / 2}, True),
+        ("grow", {"grow": 0.6 + 1.1 * MAX_SCORE_DIFFERENCE, "spin": 0.4}, False),
+        ("spin", {"grow": 0.6, "spin": 0.4}, False),
+        ("grow", {"grow": 0.6, "fall": 0.4}, False),
+    ],
+)
+def test_another_label_or_score_is_another_answer(label: str, scores: dict[str, float], alike: bool):
+    here = ProvenAnswer(sha256=HASH, label="grow", scores={"grow": 0.6, "spin": 0.4})
+    assert here.is_like(ProvenAnswer(sha256=HASH, label=label, scores=scores)) is alike
+
+
+def test_labels_that_are_as_good_as_tied_are_one_answer():
+    here = ProvenAnswer(sha256=HASH, label="grow", scores={"grow": 0.51, "spin": 0.49})
+    there = ProvenAnswer(sha256=HASH, label="spin", scores={"grow": 0.49, "spin": 0.51})
+    assert here.is_like(there)
+
+
+def test_the_share_of_answers_that_are_alike(proof: Proof):
     first, *rest = proof.classified
-    best = first.label
-    other = next(label for label in first.scores if label != best)
-    moved = first.scores | {best: first.scores[best] - 1.01 * MAX_SCORE_DIFFERENCE}
-    near = first.scores | {best: first.scores[best] - 0.99 * MAX_SCORE_DIFFERENCE}
+    scores = {label: score + 2 * MAX_SCORE_DIFFERENCE for label, score in first.scores.items()}
+    theirs = proof.model_copy(update={"classified": (first.model_copy(update={"scores": scores}), *rest)})
     answers = len(proof.classified) + len(proof.watched)
-    for label, scores, alike in [
-        (other, first.scores, answers - 1),
-        (best, moved, answers - 1),
-        (best, near, answers),
-        (best, {other: 1.0}, answers - 1),
-    ]:
-        changed = ProvenAnswer(sha256=first.sha256, label=label, scores=scores)
-        theirs = proof.model_copy(update={"classified": (changed, *rest)})
-        assert proof.alike(theirs) == alike / answers
+    assert proof.alike(theirs) == (answers - 1) / answers
 
 
 def test_another_bundle_or_other_clips_are_not_alike(proof: Proof):
