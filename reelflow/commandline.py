@@ -46,7 +46,7 @@ def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
 
 
 def tell(text: str) -> None:
-    """Tell people something on stderr. If the disk behind it is full, this is lost, and nothing else fails."""
+    """Tell people something on stderr. If the disk behind it is full, this alone is lost."""
     try:
         print(printable(text, keep=LAYOUT), file=sys.stderr, flush=True)  # noqa: T201
     except OSError:
@@ -64,7 +64,7 @@ def _refused(error: OSError) -> str:
 
 def _unwritten_anew(number: int) -> TextIO:
     """A standard stream without what it could not write: that would fail again when Python ends."""
-    return open(number, "w", closefd=False)  # noqa: SIM115
+    return open(number, "w", closefd=False)
 
 
 def _occupy_standard_streams() -> None:

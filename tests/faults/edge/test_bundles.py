@@ -61,7 +61,9 @@ def test_every_command_refuses_a_damaged_bundle(edge_bundle, tmp_path, command, 
     spoil(folder)
     name, *rest = COMMANDS[command]
     clip = write_clip(tmp_path / "clip.mp4")
-    done = CliRunner().invoke(app, [name, str(folder), *(str(clip) if one == "CLIP" else one for one in rest)])
+    done = CliRunner().invoke(
+        app, [name, str(folder), *(str(clip) if one == "CLIP" else one for one in rest)]
+    )
     assert isinstance(done.exception, BundleError), "which becomes exit code 5 and one line"
     assert told in str(done.exception)
     assert done.stdout == ""
