@@ -68,6 +68,6 @@ class Pace:
         if delay_s > self._behind_s + GROWTH_S:
             raise ClipError(
                 f"frames come later and later, the last one {delay_s - self._delay_s:.0f} s late: the "
-                "network or this device is too slow for what the camera sends; let it send fewer bits or pixels"
+                "network or this device is too slow for the camera: let it send fewer bits or pixels"
             )
         return True
