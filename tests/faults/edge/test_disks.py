@@ -1,4 +1,4 @@
-"""A disk that is full for every sink and for clips at once: told once each, counted, and the watching goes on."""
+"""A disk that is full for every sink and all clips at once: told once each, counted, the watching goes on."""
 
 import json
 
