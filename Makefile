@@ -43,6 +43,7 @@ test-slow test-browser test-cluster test-s3: test-%: $(VENV)/dev ## Run the test
 	$(if $(filter s3 slow,$*),command -v radosgw >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ceph-common ceph-mon ceph-osd radosgw; })
 	$(if $(filter slow,$*),command -v mosquitto >/dev/null || { apt-get update && apt-get install -y --no-install-recommends mosquitto; })
 	$(if $(filter slow,$*),/usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null || { apt-get update && apt-get install -y --no-install-recommends python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad; })
+	$(if $(filter slow,$*),ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || { apt-get update && apt-get install -y --no-install-recommends libfaketime; })
 	$(if $(filter slow,$*),command -v ffprobe >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ffmpeg; })
 	$(PYTEST) -m '$*$(if $(filter-out slow,$*), and not slow)' $(if $(filter slow,$*),-n 2 --dist loadgroup)
 

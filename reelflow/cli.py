@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reelflow import __version__
-from reelflow.commandline import printable, run_command
+from reelflow.commandline import printable, run_command, tell
 from reelflow.edge.commands.benchmark import benchmark
 from reelflow.edge.commands.info import info
 from reelflow.edge.commands.options import DEFAULT_THREADS, BundleFolder, Threads
@@ -77,7 +77,7 @@ def classify(
     for clip, found in zip(clips, outcomes, strict=True):
         if isinstance(found, ClipError):
             failed = True
-            typer.echo(f"error: {printable(clip)}: {found}", err=True)
+            tell(f"error: {printable(clip)}: {found}")
         else:
             typer.echo(found.json_line(clip) if as_json else _text_line(clip, found))
     if failed:

@@ -1,6 +1,7 @@
 """Shared by all command lines: errors become one message and an exit code, never a traceback."""
 
 import atexit
+import errno
 import os
 import secrets
 import sys
@@ -8,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import typer
 
@@ -16,6 +17,8 @@ from reelflow.errors import DISK_ADVICE, ReelflowError, StorageError
 
 INTERRUPTED = 130  # typer's exit code for a KeyboardInterrupt
 LAYOUT = "\n\t"
+LAST_STANDARD_STREAM = 2
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 LONGEST_TMPDIR_BYTES = 56  # of 107 that a socket's path may have; the rest is what libraries append
 SHORT_TMPDIR = "/tmp"  # noqa: S108
 TEMPORARY = ("TMPDIR", "TEMP", "TMP")  # where Python looks
@@ -23,23 +26,53 @@ TEMPORARY = ("TMPDIR", "TEMP", "TMP")  # where Python looks
 
 def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
     """Run a typer command, or a plain function as one; `reelflow.errors` documents the exit codes."""
+    _occupy_standard_streams()
     _prepare_environment()
     try:
         _as_app(command)(standalone_mode=True)
     except ReelflowError as error:
-        print(f"error: {printable(str(error), keep=LAYOUT)}", file=sys.stderr)  # noqa: T201
+        tell(f"error: {error}")
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno not in DISK_ADVICE or error.filename is None:
+        if error.errno not in DISK_ADVICE or (error.filename is None and error.errno not in FULL):
             raise
-        told = f"{error.filename} cannot be used ({error.strerror}): correct the path, or its permissions"
-        print(f"error: {printable(told)}", file=sys.stderr)  # noqa: T201
+        tell(f"error: {_refused(error)}")
         sys.exit(StorageError.exit_code)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            print("stopped; run the same command again to resume", file=sys.stderr)  # noqa: T201
+            tell("stopped; run the same command again to resume")
         raise
     sys.exit(0)
+
+
+def tell(text: str) -> None:
+    """Tell people something on stderr. If the disk behind it is full, this alone is lost."""
+    try:
+        print(printable(text, keep=LAYOUT), file=sys.stderr, flush=True)  # noqa: T201
+    except OSError:
+        sys.stderr = _unwritten_anew(2)
+
+
+def _refused(error: OSError) -> str:
+    """What the disk refused; writing to a stream names no file."""
+    if error.filename is not None:
+        return f"{error.filename} cannot be used ({error.strerror}): correct the path, or its permissions"
+    if sys.stdout:
+        sys.stdout = _unwritten_anew(1)
+    return f"the output cannot be written ({error.strerror}): {DISK_ADVICE[error.errno or 0]}"
+
+
+def _unwritten_anew(number: int) -> TextIO:
+    """A standard stream without what it could not write: that would fail again when Python ends."""
+    return open(number, "w", closefd=False)
+
+
+def _occupy_standard_streams() -> None:
+    """Let no file take the number of a standard stream that is closed: native code writes there."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= LAST_STANDARD_STREAM:
+        pass
+    os.close(number)
+    sys.stderr = sys.stderr or _unwritten_anew(2)
 
 
 def _prepare_environment() -> None:

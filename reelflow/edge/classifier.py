@@ -13,7 +13,7 @@ from reelflow.edge.bundle import BACKBONE, HEAD, Bundle
 from reelflow.edge.runtime import InterpreterTeam, Network
 from reelflow.errors import BundleError
 from reelflow.measures.scaling import scale_scores
-from reelflow.video.decode import sample_frames
+from reelflow.video.decode import sample
 from reelflow.video.preprocess import preprocess, to_input
 from reelflow.video.views import PLAIN, VIEWS, is_spatial
 
@@ -95,8 +95,9 @@ class Classifier:
             ClipError: the clip cannot be decoded.
         """
         started = time.perf_counter()
-        frames = sample_frames(clip, self.report.sampling.frames)
-        scores = self.calibrated(self.scores_from_frames(frames))
+        codes = sample(clip, self.report.sampling.frames, self._codes_of_frame)  # memory holds one frame
+        # frames of (views, width) -> (views, frames, width)
+        scores = self.calibrated(self.scores_from_views(np.stack(codes, axis=1)))
         return Classification(
             clip=str(clip),
             **self.answer(scores)._asdict(),
@@ -124,6 +125,10 @@ class Classifier:
         sampling = self.report.sampling
         views = (PLAIN,) if sampling.beside else sampling.views
         return np.stack([self.codes_from_frames(VIEWS[name](frames)) for name in views])
+
+    def _codes_of_frame(self, frame: NDArray[np.uint8]) -> NDArray[np.generic]:
+        """Codes `(views, width)` of one RGB frame `(height, width, 3)`."""
+        return self.codes_of_views(frame[None])[:, 0]  # (views, 1, width)
 
     def scores_from_views(self, codes: NDArray[np.generic]) -> NDArray[np.float32]:
         """Raw scores `(classes,) float32` of codes `(views, frames, width)`, averaged over views."""

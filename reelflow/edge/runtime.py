@@ -41,7 +41,8 @@ class Network:
         """
         self._path = path
         try:
-            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            # the file itself would be mapped: copied over while it is used, it gives wrong answers, or SIGBUS
+            self._interpreter = Interpreter(model_content=path.read_bytes(), num_threads=threads)
             self._interpreter.allocate_tensors()
         except LITERT_ERRORS as error:
             raise BundleError(f"LiteRT cannot load {path}: {_first_line(error)}") from error

@@ -14,6 +14,8 @@ SCHEMES: dict[str, Kind] = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "ht
 DEVICE = re.compile(r"/dev/video[0-9]+")
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 HIDDEN = "..."
+ASSIGNED = re.compile(r"[^/]*(=|%3[Dd])[^/]*")
+"""Some recorders take `/user=admin_password=SECRET_channel=1_stream=0.sdp` (ZoneMinder/zoneminder#3058)."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class CameraSource:
     Attributes:
         address: as given; it may hold credentials.
         kind: how it is read.
-        shown: what people and logs see: without user, password, path's query and fragment.
+        shown: what people and logs see: without user, password, query, fragment, and
+            parts of the path with `=`.
     """
 
     address: str
@@ -63,7 +66,7 @@ def _shown(text: str) -> str:
     """An address without what may be a secret.
 
     Raises:
-        ParamsError: it has no host, or a port that is no number.
+        ParamsError: it has no host, a port that is no number, or a password that seems to end too early.
     """
     try:
         parts = urlsplit(text)
@@ -72,6 +75,12 @@ def _shown(text: str) -> str:
         raise ParamsError("the address of the source has no valid port: expected HOST:PORT") from error
     if not parts.hostname:
         raise ParamsError("the address of the source names no host: expected SCHEME://HOST/PATH")
+    if "@" not in parts.netloc and "@" in text:
+        raise ParamsError(
+            "the address of the source has an @ behind its host: write /, ? and # of a user or password as "
+            "%2F, %3F and %23, and an @ elsewhere as %40"
+        )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     query = f"?{HIDDEN}" if parts.query else ""
-    return printable(f"{parts.scheme}://{host}{port}{parts.path}{query}")
+    path = ASSIGNED.sub(HIDDEN, parts.path)
+    return printable(f"{parts.scheme}://{host}{port}{path}{query}")

@@ -12,7 +12,7 @@ from reelflow.edge.camera.mailbox import Mailbox
 from reelflow.edge.camera.wire import Header, Order, Told, read_told, write_order
 from reelflow.edge.recording.orders import ClipEndOrder, ClipOrder, RingOrder
 
-WAITING_PICTURES = 8
+WAITING_PICTURES, WAITING_BYTES = 8, 64_000_000
 CHECK_S = 0.2
 GRACE_S = 10.0  # to finish clips
 COMMAND = (sys.executable, "-m", "reelflow.edge.camera.reading")
@@ -40,7 +40,7 @@ class Camera:
         self._source, self._timeout_s = source, timeout_s
         self._order = Order(address=source.address, interval_s=interval_s, ring=ring)
         self._ordering = Lock()
-        self._mail = Mailbox(WAITING_PICTURES, drops=source.is_live)
+        self._mail = Mailbox(WAITING_PICTURES, WAITING_BYTES, drops=source.is_live)
         self._closing = Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._awaited_since_s: float | None = None

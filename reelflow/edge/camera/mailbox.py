@@ -13,10 +13,16 @@ class Mailbox:
         dropped: pictures that nobody has seen.
     """
 
-    def __init__(self, size: int, *, drops: bool) -> None:
-        """Empty; a full one drops its oldest picture, or lets `put` wait."""
+    def __init__(self, size: int, max_bytes: int, *, drops: bool) -> None:
+        """Empty; a full one drops its oldest picture, or lets `put` wait.
+
+        Args:
+            size: messages that may wait.
+            max_bytes: of pictures that may wait; a larger one waits alone.
+            drops: nobody waits.
+        """
         self.dropped = 0
-        self._size, self._drops = size, drops
+        self._size, self._max_bytes, self._drops = size, max_bytes, drops
         self._waiting: deque[Told] = deque()
         self._changed = Condition()
         self._closed = self._lost_a_beginning = False
@@ -24,7 +30,7 @@ class Mailbox:
     def put(self, told: Told) -> bool:
         """Add a message; False once nobody takes any."""
         with self._changed:
-            while len(self._waiting) >= self._size and not self._closed:
+            while self._is_full(_size_bytes(told)) and not self._closed:
                 if not self._drops:
                     self._changed.wait()
                 elif not self._drop():
@@ -52,6 +58,11 @@ class Mailbox:
             self._closed = True
             self._changed.notify_all()
 
+    def _is_full(self, more_bytes: int) -> bool:
+        held_bytes = sum(map(_size_bytes, self._waiting))
+        too_large = held_bytes > 0 and held_bytes + more_bytes > self._max_bytes
+        return len(self._waiting) >= self._size or too_large
+
     def _drop(self) -> bool:
         """The oldest picture goes, if there is one; that a part began with it is told with the next."""
         place = next((n for n, told in enumerate(self._waiting) if told.image is not None), None)
@@ -61,3 +72,7 @@ class Mailbox:
         del self._waiting[place]
         self.dropped += 1
         return True
+
+
+def _size_bytes(told: Told) -> int:
+    return 0 if told.image is None else told.image.nbytes

@@ -3,14 +3,18 @@
 Stamps say how far apart frames are, arrival when they were taken at the latest. The least delay
 that was seen is taken as the way from the camera. A frame that comes later than that was held back, by the
 network or by a server, and is as old as its delay. Where stamps run ahead of time, or stay behind it for
-long, they have jumped: the source begins again.
+long, they have jumped: the source begins again. Where they fall behind more and more, the network is too
+slow: only a new connection shows what the camera sees now.
 """
 
 from typing import NamedTuple
 
+from reelflow.errors import ClipError
+
 AHEAD_S = 1.0  # stamps before their time: more is a jump
 BEHIND_S = 2.0  # delay of a frame: more is a frame that was held back
 HELD_BACK_S = 10.0  # as long as this, and it is a jump
+GROWTH_S = 1.0  # of the delay in this time: more, and it is no jump
 
 
 class Taken(NamedTuple):
@@ -31,6 +35,7 @@ class Pace:
     def __init__(self) -> None:
         self._delay_s: float | None = None  # least arrival less stamp
         self._behind_since_s: float | None = None
+        self._behind_s = 0.0  # delay since then
 
     def tell(self, time_s: float, arrival_s: float) -> Taken:
         """When the next frame was taken.
@@ -38,6 +43,9 @@ class Pace:
         Args:
             time_s: of the frame, by its stamps; never falls.
             arrival_s: when it was decoded, on a clock that never jumps.
+
+        Raises:
+            ClipError: frames come later and later.
         """
         delay_s = arrival_s - time_s
         if self._delay_s is None or self._has_jumped(delay_s, arrival_s):
@@ -53,5 +61,13 @@ class Pace:
         if delay_s < self._delay_s + BEHIND_S:
             self._behind_since_s = None
             return False
-        self._behind_since_s = arrival_s if self._behind_since_s is None else self._behind_since_s
-        return arrival_s - self._behind_since_s > HELD_BACK_S
+        if self._behind_since_s is None:
+            self._behind_since_s, self._behind_s = arrival_s, delay_s
+        if arrival_s - self._behind_since_s <= HELD_BACK_S:
+            return False
+        if delay_s > self._behind_s + GROWTH_S:
+            raise ClipError(
+                f"frames come later and later, the last one {delay_s - self._delay_s:.0f} s late: the "
+                "network or this device is too slow for the camera: let it send fewer bits or pixels"
+            )
+        return True

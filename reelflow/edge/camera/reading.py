@@ -5,7 +5,9 @@ this process kills it when it has told nothing for too long. It ends when its in
 left behind.
 """
 
+import errno
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -13,6 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 from threading import Lock, Thread
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import av
 from av.container import InputContainer
@@ -136,13 +139,23 @@ def reached(source: CameraSource) -> Iterator[tuple[InputContainer, VideoStream]
         ) as container:
             yield container, moving_stream(container)
     except av.FFmpegError as error:
-        raise ClipError(f"{source.shown} cannot be read: {error.strerror}") from error
+        raise ClipError(f"{source.shown} cannot be read: {_why(source, error)}") from error
     except (OSError, ValueError) as error:
         raise ClipError(
             f"{source.shown} cannot be opened: {source.without_credentials(str(error))}"
         ) from error
     except MemoryError as error:
         raise ClipError(f"the frames of {source.shown} do not fit into memory") from error
+
+
+def _why(source: CameraSource, error: av.FFmpegError) -> str | None:
+    """FFmpeg calls an unknown host an "Input/output error" (`tcp_open` in libavformat/tcp.c)."""
+    if error.errno == errno.EIO and source.kind in ("rtsp", "http"):
+        try:
+            socket.getaddrinfo(urlsplit(source.address).hostname, None)
+        except OSError as unknown:
+            return unknown.strerror
+    return error.strerror
 
 
 def looks(

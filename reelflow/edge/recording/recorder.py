@@ -101,7 +101,8 @@ class Recorder:
                 return
         except REFUSALS as error:
             clip.abandon()
-            problem = getattr(error, "strerror", None) or str(error)
+            # the same for all files: it is told once
+            problem = getattr(error.__cause__ or error, "strerror", None) or str(error)
         del self._active[clip.order.id]
         self._tell(clip.order.name, problem or ("" if clip.files else "no keyframe came while it lasted"))
 

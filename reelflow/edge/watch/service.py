@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from reelflow.commandline import printable
+from reelflow.commandline import printable, tell
 from reelflow.edge.camera.address import parse_source
 from reelflow.edge.camera.wire import Told
 from reelflow.edge.sinks.interface import Sink
@@ -99,7 +99,7 @@ def given(address: str) -> str:
 
 
 def _standard_output(answers: bool, *, as_json: bool) -> Sink:
-    if sys.stdout.isatty() and not as_json:
+    if sys.stdout and sys.stdout.isatty() and not as_json:
         return TerminalLine(sys.stdout)
     return open_sink("-?answers=1" if answers else "-", Path(), "")
 
@@ -112,4 +112,4 @@ def _state_folder() -> Path:
 
 def say(text: str) -> None:
     """Tell people one line."""
-    sys.stderr.write(f"{printable(text)}\n")
+    tell(printable(text))

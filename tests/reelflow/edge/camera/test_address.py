@@ -12,6 +12,8 @@ from reelflow.errors import ParamsError
         ("rtsp://admin:s3cret@10.0.0.5/live", "rtsp", "rtsp://10.0.0.5/live"),
         ("rtsps://u:p%40ss@cam.example:8554/a/b?token=s3cret", "rtsp", "rtsps://cam.example:8554/a/b?..."),
         ("http://[fe80::1]:81/stream?user=a&pwd=s3cret#x", "http", "http://[fe80::1]:81/stream?..."),
+        ("rtsp://10.0.0.5/a/user=u_password=s3cret_channel=1.sdp", "rtsp", "rtsp://10.0.0.5/a/..."),
+        ("rtsp://10.0.0.5/user%3Du&password%3Ds3cret/1", "rtsp", "rtsp://10.0.0.5/.../1"),
         ("HTTPS://Cam/", "http", "https://cam/"),
         ("/dev/video0", "device", "/dev/video0"),
     ],
@@ -31,6 +33,8 @@ def test_a_source_is_known_and_shown_without_secrets(text, kind, shown):
         ("concat:a|b", "is not a file"),
         ("rtsp://", "names no host"),
         ("rtsp://u:s3cret@host:no/", "no valid port"),
+        ("rtsp://u:12/s3cret@host/live", "an @ behind its host"),
+        ("http://u:12#s3cret@host/live", "an @ behind its host"),
         ("file:///etc/passwd", "file:// cannot be watched"),
     ],
 )

@@ -1,5 +1,6 @@
 """What a network does wrong: each is told, tried again, and ends when asked to."""
 
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -112,8 +113,6 @@ def test_a_fault_is_told_without_secrets_and_the_source_is_tried_again(fault):
         camera = Camera(source, 0.1, TIMEOUT_S)
         try:
             reason = first_end(camera).header.reason
-            import re
-
             assert re.search(told, reason, re.IGNORECASE), reason
             assert "s3cret" not in reason
             wait_for(lambda: camera.next(0.2) is None and camera.reconnects >= 1)
@@ -129,6 +128,17 @@ def test_a_dead_address_is_told():
     camera = Camera(parse_source(f"http://127.0.0.1:{port}/"), 0.1, TIMEOUT_S)
     try:
         assert "refused" in first_end(camera).header.reason
+    finally:
+        camera.close()
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_a_host_whose_name_is_not_known_is_told(scheme):
+    camera = Camera(parse_source(f"{scheme}://u:s3cret@no-such-host.invalid/x"), 0.1, 20.0)
+    try:
+        reason = first_end(camera).header.reason
+        assert re.search("name resolution|not known|No address", reason), reason
+        assert "s3cret" not in reason
     finally:
         camera.close()
 

@@ -10,6 +10,7 @@ from reelflow.edge.camera.mailbox import Mailbox
 from reelflow.edge.camera.wire import Header, Told
 
 PICTURE = np.zeros((1, 1, 3), np.uint8)
+PLENTY = 10**9
 
 
 def picture(number: int, *, begins: bool = False) -> Told:
@@ -26,7 +27,7 @@ def rest(mail: Mailbox) -> list[Told]:
 
 @given(st.integers(1, 5), st.lists(st.booleans(), max_size=30))
 def test_the_newest_pictures_stay_and_the_others_are_counted(size, begins):
-    mail = Mailbox(size, drops=True)
+    mail = Mailbox(size, PLENTY, drops=True)
     for number, begin in enumerate(begins):
         assert mail.put(picture(number, begins=begin))
     left = rest(mail)
@@ -38,7 +39,7 @@ def test_the_newest_pictures_stay_and_the_others_are_counted(size, begins):
 
 
 def test_what_is_no_picture_is_never_dropped():
-    mail = Mailbox(2, drops=True)
+    mail = Mailbox(2, PLENTY, drops=True)
     for one in (told("opened"), picture(1), picture(2), told("failed"), told("opened"), picture(3)):
         mail.put(one)
     assert [one.header.kind for one in rest(mail)] == ["opened", "failed", "opened", "frame"]
@@ -46,7 +47,7 @@ def test_what_is_no_picture_is_never_dropped():
 
 
 def test_of_a_file_nothing_is_dropped_and_the_reader_waits():
-    mail, done = Mailbox(2, drops=False), []
+    mail, done = Mailbox(2, PLENTY, drops=False), []
     reader = Thread(target=lambda: done.extend(mail.put(picture(number)) for number in range(10)))
     reader.start()
     found = [mail.take(10) for _ in range(10)]
@@ -56,7 +57,7 @@ def test_of_a_file_nothing_is_dropped_and_the_reader_waits():
 
 
 def test_a_reader_that_waits_goes_on_when_nobody_takes_any_more():
-    mail, done = Mailbox(1, drops=False), []
+    mail, done = Mailbox(1, PLENTY, drops=False), []
     reader = Thread(target=lambda: done.extend([mail.put(picture(0)), mail.put(picture(1))]))
     reader.start()
     while not mail._waiting:
@@ -64,3 +65,15 @@ def test_a_reader_that_waits_goes_on_when_nobody_takes_any_more():
     mail.close()
     reader.join(10)
     assert done[-1] is False
+
+
+def test_large_pictures_are_fewer_and_one_always_has_room():
+    mail = Mailbox(8, 2 * PICTURE.nbytes, drops=True)
+    for number in range(5):
+        mail.put(picture(number))
+    assert [one.header.times_s[0] for one in rest(mail)] == [3, 4]
+    mail = Mailbox(8, 1, drops=True)
+    for number in range(5):
+        mail.put(picture(number))
+    assert [one.header.times_s[0] for one in rest(mail)] == [4]
+    assert mail.dropped == 4

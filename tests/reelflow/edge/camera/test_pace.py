@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelflow.edge.camera.pace import AHEAD_S, BEHIND_S, HELD_BACK_S, Pace
+from reelflow.errors import ClipError
 
 STEP_S = 0.04
 
@@ -51,6 +52,13 @@ def test_stamps_that_stay_behind_are_taken_for_a_jump_in_the_end():
     assert frames[begins[0]][1] - frames[50][1] == pytest.approx(HELD_BACK_S, abs=2 * STEP_S)
     assert all(age > BEHIND_S for age in found[50 : begins[0]]), "until then nothing is told as new"
     assert max(found[begins[0] :]) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.8])
+def test_frames_that_come_later_and_later_are_never_taken_for_new_ones(share):
+    frames = [(n * STEP_S, n * STEP_S / share) for n in range(3000)]
+    with pytest.raises(ClipError, match="later and later"):
+        ages(frames)
 
 
 @pytest.mark.parametrize("rate", [1.0002, 0.9998])
