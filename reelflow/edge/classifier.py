@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,9 +96,10 @@ class Classifier:
             ClipError: the clip cannot be decoded.
         """
         started = time.perf_counter()
-        codes = sample(clip, self.report.sampling.frames, self._codes_of_frame)  # memory holds one frame
-        # frames of (views, width) -> (views, frames, width)
-        scores = self.calibrated(self.scores_from_views(np.stack(codes, axis=1)))
+        codes = np.stack(
+            self._codes_of_clip(clip), axis=1
+        )  # frames of (views, width) -> (views, frames, width)
+        scores = self.calibrated(self.scores_from_views(codes))
         return Classification(
             clip=str(clip),
             **self.answer(scores)._asdict(),
@@ -122,13 +124,7 @@ class Classifier:
 
     def codes_of_views(self, frames: NDArray[np.uint8]) -> NDArray[np.generic]:
         """Codes `(views, frames, width)` of RGB frames, for each view whose scores are averaged."""
-        sampling = self.report.sampling
-        views = (PLAIN,) if sampling.beside else sampling.views
-        return np.stack([self.codes_from_frames(VIEWS[name](frames)) for name in views])
-
-    def _codes_of_frame(self, frame: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Codes `(views, width)` of one RGB frame `(height, width, 3)`."""
-        return self.codes_of_views(frame[None])[:, 0]  # (views, 1, width)
+        return self._codes_of_views(self._backbone, frames)
 
     def scores_from_views(self, codes: NDArray[np.generic]) -> NDArray[np.float32]:
         """Raw scores `(classes,) float32` of codes `(views, frames, width)`, averaged over views."""
@@ -143,10 +139,7 @@ class Classifier:
 
         As wide as the backbone's, times the views where the head sees them side by side.
         """
-        sampling = self.report.sampling
-        views = [VIEWS[name](frames) for name in (sampling.views if sampling.beside else (PLAIN,))]
-        parts = [np.stack(self._codes_of_each(view)) for view in views]
-        return np.concatenate(parts, axis=-1)
+        return self._codes_from(self._backbone, frames)
 
     def codes_from_preprocessed(self, frames: NDArray[np.uint8]) -> NDArray[np.generic]:
         """Codes `(frames, dim)` of frames `(frames, height, width, channels)` in the backbone's size."""
@@ -166,14 +159,30 @@ class Classifier:
             raise BundleError("the head returns NaN or infinity: export the bundle again")
         return scores
 
-    def _codes_of_each(self, frames: NDArray[np.uint8]) -> list[NDArray[np.generic]]:
-        """Codes `(dim,)` of each RGB frame `(height, width, 3)`; those of several side by side."""
-        how = self.report.backbone.preprocessing
-        if self._team and len(frames) > 1:
-            return self._team.map(
-                lambda network, one: self._embed(network, preprocess(one[None], how)), [*frames]
-            )
-        return [self._embed(self._backbone, preprocess(one[None], how)) for one in frames]
+    def _codes_of_clip(self, clip: Path) -> list[NDArray[np.generic]]:
+        """Codes `(views, width)` of each frame of a clip; memory holds a few frames, not all."""
+        count = self.report.sampling.frames
+        if self._team is None:
+            return sample(clip, count, partial(self._codes_of_frame, self._backbone))
+        with self._team.hired(self._codes_of_frame) as give:
+            return [codes.result() for codes in sample(clip, count, give)]
+
+    def _codes_of_frame(self, backbone: Network | None, frame: NDArray[np.uint8]) -> NDArray[np.generic]:
+        """Codes `(views, width)` of one RGB frame `(height, width, 3)`."""
+        return self._codes_of_views(backbone, frame[None])[:, 0]  # (views, 1, width)
+
+    def _codes_of_views(self, backbone: Network | None, frames: NDArray[np.uint8]) -> NDArray[np.generic]:
+        sampling = self.report.sampling
+        views = (PLAIN,) if sampling.beside else sampling.views
+        return np.stack([self._codes_from(backbone, VIEWS[name](frames)) for name in views])
+
+    def _codes_from(self, backbone: Network | None, frames: NDArray[np.uint8]) -> NDArray[np.generic]:
+        sampling, how = self.report.sampling, self.report.backbone.preprocessing
+        views = [VIEWS[name](frames) for name in (sampling.views if sampling.beside else (PLAIN,))]
+        parts = [
+            np.stack([self._embed(backbone, preprocess(one[None], how)) for one in view]) for view in views
+        ]
+        return np.concatenate(parts, axis=-1)
 
     def _embed(self, backbone: Network | None, frame: NDArray[np.uint8]) -> NDArray[np.generic]:
         """Codes `(dim,)` of one preprocessed frame `(1, height, width, channels)`."""

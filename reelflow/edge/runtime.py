@@ -1,9 +1,11 @@
 """LiteRT behind one call: array in, array out."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Semaphore
 from typing import TypeVar
 
 import numpy as np
@@ -80,7 +82,7 @@ class Network:
 class InterpreterTeam:
     """One model in several interpreters of one thread each, which are made when they are first needed.
 
-    For many inputs they are faster than one interpreter with as many threads; batches gain nothing.
+    For many items they are faster than one interpreter with as many threads; batches gain nothing.
     """
 
     def __init__(self, path: Path, size: int) -> None:
@@ -88,15 +90,20 @@ class InterpreterTeam:
         self._path, self._size = path, size
         self._idle: SimpleQueue[Network] = SimpleQueue()
 
-    def map(self, work: Callable[[Network, Item], Result], items: Sequence[Item]) -> list[Result]:
-        """The results of the work on each item, in their order; `work` has a network for itself.
+    @contextmanager
+    def hired(self, work: Callable[[Network, Item], Result]) -> Iterator[Callable[[Item], "Future[Result]"]]:
+        """Have work done on items, each with a network for itself.
+
+        Yields:
+            A function that takes an item; it waits while two items a network are held.
 
         Raises:
-            BundleError: LiteRT cannot load or run the model.
+            BundleError: LiteRT cannot load the model.
         """
         if self._idle.empty():
             for _ in range(self._size):
                 self._idle.put(Network(self._path))
+        room = Semaphore(2 * self._size)
 
         def one(item: Item) -> Result:
             network = self._idle.get()
@@ -104,9 +111,14 @@ class InterpreterTeam:
                 return work(network, item)
             finally:
                 self._idle.put(network)
+                room.release()
+
+        def give(item: Item) -> "Future[Result]":
+            room.acquire()
+            return pool.submit(one, item)
 
         with ThreadPoolExecutor(self._size) as pool:
-            return list(pool.map(one, items))
+            yield give
 
 
 def _form(details: dict[str, object]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
