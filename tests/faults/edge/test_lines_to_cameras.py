@@ -121,7 +121,7 @@ def test_flipped_bytes_stop_nothing_and_the_picture_heals(edge_bundle, video, ki
         answers_more(kept, 4)
         memory = memory_of(psutil.Process())
         line.corrupt(one_in)
-        wait_for(lambda: line.spoiled > 20)
+        wait_for(lambda: line.spoiled > 3)
         line.mend()
         answers_more(kept, 8)
         assert memory_of(psutil.Process()) < memory + GROWTH_BYTES
