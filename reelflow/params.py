@@ -211,6 +211,10 @@ class ConversionParams(Section):
     golden_clips: Size
 
 
+Architecture = Literal["x86_64", "aarch64"]
+"""As the kernel names it."""
+
+
 class ReleaseParams(Section):
     """The registry's name and the gates to `champion`."""
 
@@ -228,7 +232,7 @@ class ReleaseParams(Section):
     )
     min_class_recall: Fraction = Field(default=0.0, description="of the class that is recognised least")
     min_class_clips: int = Field(default=5, ge=0, description="test clips of the class that has the fewest")
-    architectures: tuple[Literal["x86_64", "aarch64"], ...] = Field(
+    architectures: tuple[Architecture, ...] = Field(
         default=(), description="that must give the same answers as this machine"
     )
     note: str = Field(max_length=1000, description="for the report and the summary: why these values")

@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -20,6 +20,7 @@ from reelflow import __version__
 from reelflow.commandline import run_command
 from reelflow.errors import ParamsError
 from reelflow.files import sha256_file
+from reelflow.params import Architecture
 
 HERE = Path(__file__).parent
 CONTAINERFILE = HERE / "Containerfile"
@@ -30,7 +31,7 @@ ONLY_WHEELS = ("--only-binary=:all:", "--python-version=3.11", "--compile-byteco
 
 
 def main(
-    architecture: Annotated[Literal["aarch64", "x86_64"], typer.Argument(help="Of the device.")],
+    architecture: Annotated[Architecture, typer.Argument(help="Of the device.")],
     base: Annotated[
         str,
         typer.Option(

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 from components.release.gates.architectures import architecture_gates
 from components.release.gates.chance import above_chance
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import BundleReport, Gate, Interval
-from reelflow.params import ReleaseParams
+from reelflow.params import Architecture, ReleaseParams
 
-ARCHITECTURES = ("x86_64", "aarch64")
+ARCHITECTURES = get_args(Architecture)
 MEANINGS = {
     "min_accuracy": "accuracy on clips that were held out",
     "min_agreement": "agreement with Keras",
@@ -19,11 +20,7 @@ MEANINGS = {
     "max_size_mb": "size of the bundle",
     "require_above_baselines": "lowest lead over a shortcut baseline beyond noise",
     "require_above_chance": "lead over always answering the most frequent class beyond noise",
-    "x86_64": "share of answers that are the same on x86_64",
-    "aarch64": "share of answers that are the same on aarch64",
-}
-
-ARCHITECTURES = ("x86_64", "aarch64")
+} | {name: f"share of answers that are the same on {name}" for name in ARCHITECTURES}
 
 
 def check_gates(
