@@ -106,6 +106,12 @@ def unfinished(folder: Path) -> Iterator[tuple[Path, Path]]:
             yield path, path.with_name(found["name"])
 
 
+def temporary_path(path: Path) -> Path:
+    """Where this thread writes a file before it has its name; `UNFINISHED` reads the name back."""
+    name = path.name.encode(errors="surrogateescape")[:LONGEST_NAME_BYTES].decode(errors="ignore")
+    return path.with_name(f".{name}.{os.getpid()}-{get_ident()}.tmp")
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it becomes `path`, else it is removed.
@@ -113,8 +119,7 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or read-only.
     """
-    name = path.name.encode(errors="surrogateescape")[:LONGEST_NAME_BYTES].decode(errors="ignore")
-    partial = path.with_name(f".{name}.{os.getpid()}-{get_ident()}.tmp")
+    partial = temporary_path(path)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -33,10 +33,12 @@ def architecture_gates(asked: Sequence[str], bundle: Path, videos: Sequence[Path
         bundle: its folder.
         videos: test clips, of which the first `CLIPS` are classified.
     """
-    if asked and not videos:
+    if not asked:
+        return
+    if not videos:
         yield from (_gate(name, None, NO_VIDEOS) for name in asked)
         return
-    here = _proof([sys.executable, "-m", MODULE], bundle, videos) if asked else ""
+    here = _proof([sys.executable, "-m", MODULE], bundle, videos)
     for name in asked:
         yield _measured(name, here, bundle, videos)
 

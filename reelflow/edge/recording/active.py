@@ -7,8 +7,8 @@ from typing import Literal
 from reelflow.edge.recording.clip_file import REFUSALS, SUFFIXES, ClipFile, format_of
 from reelflow.edge.recording.orders import ClipOrder
 from reelflow.edge.recording.ring import KeptPacket
-from reelflow.edge.recording.shelf import Shelf, locked, temporary_of
-from reelflow.files import write_text
+from reelflow.edge.recording.shelf import Shelf, locked
+from reelflow.files import temporary_path, write_text
 
 LONGEST_FILE_S = 600.0
 RESERVED_BYTES = 1_000_000  # of room, made again and again while a file grows
@@ -88,7 +88,7 @@ class ActiveClip:
         number = f"-{self.files + 1}" if self.files else ""
         suffix = SUFFIXES[format_of(first.part)]
         self._path = Path(self.order.folder, f"{self.order.name}{number}{suffix}")
-        self._temporary = temporary_of(self._path)
+        self._temporary = temporary_path(self._path)
         self._room = 0
         self._make_room(0)
         if self.order.note:  # first, so that it is there if the process is killed

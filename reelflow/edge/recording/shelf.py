@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from threading import get_ident
 from typing import NamedTuple
 
 from av.video.frame import VideoFrame
@@ -21,7 +20,7 @@ from av.video.stream import VideoStream
 
 from reelflow.edge.recording.clip_file import cut_to_whole_boxes
 from reelflow.errors import ClipError, disk_errors
-from reelflow.files import TEMPORARY, UNFINISHED
+from reelflow.files import TEMPORARY, UNFINISHED, temporary_path
 from reelflow.video.decode import opened
 
 CLIP = re.compile(r"(?P<name>.+_\d{8}_\d{6}_.*[0-9a-f]{32}(-\d+)?)\.(mp4|mkv|json)")
@@ -62,7 +61,7 @@ class Shelf:
         """
         with disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-            probe = self._folder / f".probe.{os.getpid()}-{get_ident()}.tmp"
+            probe = temporary_path(self._folder / "probe")
             probe.touch()
             probe.unlink()
 
@@ -120,11 +119,6 @@ class Shelf:
             found = UNFINISHED.fullmatch(path.name)
             if found and CLIP.fullmatch(found["name"]):
                 yield path, path.with_name(found["name"])
-
-
-def temporary_of(path: Path) -> Path:
-    """Where a file is written before it has its name."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.tmp")
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.dataset.source.naming import groups_by_name
-from reelflow.edge.recording.shelf import CLIP, Shelf, clip_name, locked, temporary_of
+from reelflow.edge.recording.shelf import CLIP, Shelf, clip_name, locked
 from reelflow.errors import StorageError
+from reelflow.files import temporary_path
 from tests.reelflow.edge.recording.killed import killed_while_recording
 from tests.reelflow.edge.recording.recordings import IDENTITY, levels
 from tests.videos import write_video
@@ -60,7 +61,7 @@ def test_the_oldest_go_first_and_nothing_else(tmp_path):
 
 def test_a_new_clip_is_the_newest_although_the_clock_was_set_back(tmp_path):
     old, new = clip(tmp_path, 50), tmp_path / f"camera_20251127_101500_wave_{IDENTITY}.mp4"
-    temporary = temporary_of(new)
+    temporary = temporary_path(new)
     temporary.write_bytes(bytes(1000))
     os.utime(temporary, (1, 1))
     shelf = Shelf(tmp_path, 1500)
@@ -75,7 +76,7 @@ def test_what_a_killed_process_has_left_is_adopted_if_it_plays(tmp_path):
     killed_while_recording(source, folder)
     (left,) = folder.iterdir()
     assert left.name.startswith(".")
-    nothing = temporary_of(folder / f"camera_20261127_101500_{IDENTITY}.mp4")
+    nothing = temporary_path(folder / f"camera_20261127_101500_{IDENTITY}.mp4")
     nothing.write_bytes(b"\0" * 100)
     with locked(left):
         assert Shelf(folder, 10**9).adopt() == (0, 1), "what somebody writes stays"
