@@ -109,6 +109,13 @@ class Preprocessing(Document):
     height: int = Field(ge=1, le=4096)
     width: int = Field(ge=1, le=4096)
     color: Literal["rgb", "grey"]
+    centre: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="side of the square that is cut out of the middle before the resize, as a fraction of "
+        "the frame's shorter side; null: the whole frame",
+    )
     resize: Literal["pil-bilinear"] = Field(description="antialiased bilinear, in fixed point")
     value_range: tuple[float, float] | None = Field(
         description="float32 range that 0..255 maps to, or null for unchanged uint8"

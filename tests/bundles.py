@@ -74,7 +74,7 @@ def write_small_bundle(folder: Path, *, head: str = "gru", **changes: Any) -> Bu
 def write_bundle(
     folder: Path, model: Any, labels: tuple[str, ...], *, frames: int, head: str = "any", **changes: Any
 ) -> BundleReport:
-    """A whole bundle: the thumbnail backbone and a Keras head."""
+    """A whole bundle: a Keras head on the thumbnail, or on another backbone without a network (`changes`)."""
     from components.conversion.head import convert_head
     from components.conversion.manifest import finish_bundle
     from reelflow.backbones.thumbnail import SPEC

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 LEAST_CONTRAST = 2.2
 DEVIATIONS = 6.0  # above the median, in standard deviations, estimated from the median deviation
 HISTORY = 500  # contrasts that estimate the usual level
+BLOCK = 8192  # dimensions at a time: with pixels for features, what is computed stays in the CPU's cache
 NOISE = 0.02  # of the features' length: they scatter as much at least
 
 Sample = tuple[float, NDArray[np.generic]]
@@ -48,6 +49,13 @@ def mark_changes(samples: Iterable[Sample], reach: int) -> Iterator[tuple[Sample
 
 def contrast(codes: NDArray[np.generic]) -> float:
     """The contrast between both halves of `(2 * reach, dim)`."""
+    blocks = [codes[:, start : start + BLOCK] for start in range(0, codes.shape[1], BLOCK)]
+    gap, scatter = np.sum([_gap_and_scatter(block) for block in blocks], axis=0).tolist()
+    return float(gap / scatter) ** 0.5 if scatter else 0.0
+
+
+def _gap_and_scatter(codes: NDArray[np.generic]) -> tuple[float, float]:
+    """Sums of squares over some dimensions `(2 * reach, dim)`: of the gap, and of what it is measured by."""
     halves = codes.astype(np.float32).reshape(2, -1, codes.shape[1])  # (2 * reach, dim) -> (2, reach, dim)
     reach = halves.shape[1]
     steps = np.arange(reach, dtype=np.float32) - (reach - 1) / 2  # from the middle of a half
@@ -57,7 +65,7 @@ def contrast(codes: NDArray[np.generic]) -> float:
     gap = (means[1] - slopes[1] * reach / 2) - (means[0] + slopes[0] * reach / 2)  # (dim,)
     scatter = float(np.sum(residuals**2)) / reach + float(np.sum(slopes**2))
     scatter += NOISE**2 * float(np.sum(means.mean(axis=0) ** 2))
-    return float(np.sum(gap**2) / scatter) ** 0.5 if scatter else 0.0
+    return float(np.sum(gap**2)), scatter
 
 
 def _is_change(contrasts: Sequence[float], history: Sequence[float]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib import import_module
 
-from reelflow.backbones.registry import BACKBONES, check_backbones
+from reelflow.backbones.registry import check_backbones, module_of
 from reelflow.backbones.weight_file import WeightFile
 from reelflow.backbones.weights import find_weights
 from reelflow.errors import WeightsError
@@ -32,7 +32,7 @@ def check_weights(backbones: Sequence[str], weights: str, settings: Settings) ->
 
 
 def _find(name: str, weights: str, settings: Settings) -> None:
-    module = import_module(BACKBONES[name])
+    module = import_module(module_of(name))
     file: WeightFile | None = getattr(module, "FILE", None)
     if application := getattr(module, "APPLICATION", None):
         find_weights(weights, application.published, settings, [application.without_top])

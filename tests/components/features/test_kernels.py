@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from components.features.kernels import kernels_of
 from components.features.shards import inputs_of
+from reelflow.backbones.pixels import Pixels
 from reelflow.backbones.registry import load_backbone
 from reelflow.backbones.tflite import network as tflite
 from reelflow.backbones.thumbnail import Thumbnail
@@ -54,3 +55,4 @@ def test_other_kernels_are_another_key_and_another_number_of_threads_is_not(mark
 
 def test_codes_without_a_network_are_the_same_everywhere():
     assert kernels_of(Thumbnail()) == ""
+    assert kernels_of(Pixels("pixels")) == ""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reelflow.edge.changes import contrast, mark_changes
+from reelflow.edge.changes import BLOCK, contrast, mark_changes
 
 REACH, DIM = 3, 200
 
@@ -60,6 +60,15 @@ def test_what_stands_still_has_no_changes():
     step = np.repeat([[1.0], [1.02]], 25, axis=0) * np.ones(DIM)
     assert changes_in(step) == [], "a change of 2 % is none"
     assert changes_in(np.repeat([[1.0], [2.0]], 25, axis=0) * np.ones(DIM)) == [25]
+
+
+def test_features_in_several_blocks_are_one_sum() -> None:
+    """Columns repeated or in another order give the same contrast, wherever blocks begin."""
+    codes = np.random.default_rng(3).integers(0, 256, (2 * REACH, 2 * BLOCK + 100), np.uint8)
+    few = codes[:, :700]
+    assert contrast(np.tile(few, 30)) == pytest.approx(contrast(few), rel=1e-5)
+    assert contrast(np.roll(codes, BLOCK // 3, axis=1)) == pytest.approx(contrast(codes), rel=1e-5)
+    assert contrast(codes[:, -100:]) != pytest.approx(contrast(codes), rel=1e-3), "every block counts"
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -75,7 +75,7 @@ STEPS_BY_FILE = {
 
 SHARDS_BY_FILE = {
     "components/dataset/facts.py": "",
-    "components/features/codes.py": "mobilenet_v2 thumbnail",
+    "components/features/codes.py": "mobilenet_v2 thumbnail pixels_64",
     "components/features/finetune.py": "",
     "components/features/shards.py": "",
     "components/frames/extract.py": "frames",
@@ -83,14 +83,17 @@ SHARDS_BY_FILE = {
     "components/frames/shards.py": "",
     "reelflow/__init__.py": "",
     "reelflow/contracts.py": "",
-    "reelflow/artifacts/frames.py": "frames mobilenet_v2 thumbnail",
+    "reelflow/artifacts/frames.py": "frames mobilenet_v2 thumbnail pixels_64",
     "reelflow/backbones/mobilenet_v2.py": "mobilenet_v2",
     "reelflow/backbones/keras_application.py": "mobilenet_v2",
     "reelflow/backbones/inception_v3.py": "",
+    "reelflow/backbones/pixels.py": "pixels_64",
+    "reelflow/backbones/registry.py": "",
     "reelflow/backbones/thumbnail.py": "thumbnail",
     "reelflow/objectstore/shards.py": "",
-    "reelflow/video/decode.py": "facts frames mobilenet_v2 thumbnail",
-    "reelflow/video/views.py": "mobilenet_v2 thumbnail",
+    "reelflow/video/decode.py": "facts frames mobilenet_v2 thumbnail pixels_64",
+    "reelflow/video/preprocess.py": "mobilenet_v2 thumbnail pixels_64",
+    "reelflow/video/views.py": "mobilenet_v2 thumbnail pixels_64",
 }
 """Which shared shards are made again after a change."""
 
@@ -100,7 +103,7 @@ def step_keys() -> dict[str, str]:
 
 
 def shard_keys() -> dict[str, str]:
-    backbones = {name: feature_shards.made_by(name) for name in ("mobilenet_v2", "thumbnail")}
+    backbones = {name: feature_shards.made_by(name) for name in ("mobilenet_v2", "thumbnail", "pixels_64")}
     return {"facts": facts.made_by(), "frames": frame_shards.made_by(), **backbones}
 
 

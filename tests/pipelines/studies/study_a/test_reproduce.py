@@ -221,7 +221,7 @@ def test_missing_weights_are_said_before_anything_runs(tmp_path, shared_data):
     assert "inception_v3: the folder" in said
     assert "inception_v3_weights_tf_dim_ordering_tf_kernels.h5" in said
     assert said.endswith("To go on without: --backbones mobilenet_v2_quant")
-    check_weights(["mobilenet_v2_quant", "thumbnail"], str(shared_data / "weights"), Settings())
+    check_weights(["mobilenet_v2_quant", "thumbnail", "pixels_64"], str(shared_data / "weights"), Settings())
     with pytest.raises(WeightsError) as refused:
         check_weights(STUDY.features.backbones, str(tmp_path), Settings())
     assert "To go on without" not in str(refused.value)

@@ -130,6 +130,9 @@ def test_names_of_networks_are_checked():
     check_backbones(["ours"], {"ours": network(V2)})
     with pytest.raises(ParamsError, match="thumbnail is a backbone already"):
         check_backbones(["thumbnail"], {"thumbnail": network(V2)})
+    for name in ("pixels", "pixels_64", "pixels_1000"):
+        with pytest.raises(ParamsError, match=f"{name} is a backbone already"):
+            check_backbones(["ours"], {name: network(V2), "ours": network(V2)})
     with pytest.raises(
         ParamsError, match=r"unknown backbone other; known ones are .*, ours; features\.networks"
     ):
