@@ -14,10 +14,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from reelflow.contracts import Sampling
 from reelflow.files import locked
+from tests.bundles import FRAMES, WINDOW_S, write_small_bundle
 from tests.engine import engine_answers
 from tests.radosgw import radosgw
 from tests.s3_server import BUCKET, credentials, rclone_s3
+from tests.sharing import made_once, shared_by_workers
 from tests.workplace import ROOT, Workplace
 
 hypothesis.settings.register_profile(
@@ -70,12 +73,6 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(folder)
 
 
-def shared_by_workers(factory: pytest.TempPathFactory) -> Path:
-    """The folder of this session's files, the same in each of its processes."""
-    base = factory.getbasetemp()
-    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-
 @pytest.fixture(autouse=True)
 def store_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test finds the shards or clips of another one."""
@@ -114,7 +111,14 @@ def database(empty_database: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workplace, Path, str]:
+def edge_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole bundle that answers on windows of 1.8 s; copy it before you change it."""
+    sampling = Sampling(frames=FRAMES, clip_s=WINDOW_S)
+    return made_once(tmp_path_factory, "edge-bundle", partial(write_small_bundle, sampling=sampling))
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> tuple[Workplace, Path, str]:
     """A finished run: its workplace, its folder, and what it printed. Test workers share one."""
     folder = shared_by_workers(tmp_path_factory) / "small-run"
     (folder / "t").mkdir(parents=True, exist_ok=True)
@@ -122,6 +126,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workplace, Path
         printed, place = folder / "printed.txt", Workplace(folder)
         if not printed.exists():
             patch.setenv("TMPDIR", str(folder / "t"))
+            shutil.copy(empty_database, folder / "mlflow.db")
             done = place.run(folder / "out")
             assert done.returncode == 0, done.stdout
             printed.write_text(done.stdout)

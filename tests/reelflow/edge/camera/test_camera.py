@@ -13,6 +13,7 @@ from reelflow.edge.camera.address import parse_source
 from reelflow.edge.camera.camera import Camera
 from reelflow.edge.camera.wire import Told
 from tests.reelflow.edge.camera.http_camera import http_camera, jpeg, part, steady, wait_for
+from tests.slowly import slow_but
 
 TIMEOUT_S = 4.0
 Answer = Callable[[socket.socket], object]
@@ -105,7 +106,10 @@ def first_end(camera: Camera) -> Told:
     return found[0]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+QUICK = ("accepts and says nothing", "closes at once", "wrong password", "leads to a file")
+
+
+@pytest.mark.parametrize("fault", slow_but(FAULTS, *QUICK))
 def test_a_fault_is_told_without_secrets_and_the_source_is_tried_again(fault):
     scheme, answer, told = FAULTS[fault]
     with server(answer) as port:
