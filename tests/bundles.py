@@ -1,5 +1,7 @@
 """Small bundles and clips for tests of the device and of the conversion."""
 
+import json
+import shutil
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from reelflow.params import TrainingParams, load_params
 
 LABELS = ("grow", "shrink", "spin")
 FRAMES = 6
+WINDOW_S = 1.8  # of cameras: long enough for a machine with other work
 HASH = "0" * 64
 TRAINING = load_params(Path("params.large.yaml")).training.model_copy(update={"units": 8, "dense_units": 8})
 
@@ -98,6 +101,15 @@ def write_bundle(
     report = finish_bundle(draft, folder, 2, ("a", "b", "c"), RandomFrames(frames))
     seal(folder)
     return report
+
+
+def renamed_bundle(bundle: Path, folder: Path, name: str) -> Path:
+    """A copy of a bundle under another name."""
+    shutil.copytree(bundle, folder)
+    manifest = folder / BundleReport.file_name
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"name": name}))
+    seal(folder)
+    return folder
 
 
 def write_clip(path: Path, frames: int = 12, seed: int = 1) -> Path:

@@ -14,10 +14,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from reelflow.contracts import Sampling
 from reelflow.files import locked
+from tests.bundles import FRAMES, WINDOW_S, write_small_bundle
 from tests.engine import engine_answers
 from tests.radosgw import radosgw
 from tests.s3_server import BUCKET, credentials, rclone_s3
+from tests.sharing import made_once, shared_by_workers
 from tests.workplace import ROOT, Workplace
 
 hypothesis.settings.register_profile(
@@ -45,10 +48,20 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_stacks() -> Iterator[None]:
-    """KFP asks for the stack a hundred times a compilation: without source lines, 0.5 s instead of 12 s."""
+    """KFP asks a thousand times a compilation who has called it; looking for the files of all callers among
+    the modules of a test worker takes up to half a minute."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inspect, "stack", partial(inspect.stack, 0))
+        patch.setattr(inspect, "stack", stack_without_files)
         yield
+
+
+def stack_without_files(context: int = 0) -> list[inspect.FrameInfo]:
+    """`inspect.stack`, which looks no file up."""
+    found, frame = [], inspect.currentframe()
+    while frame := frame and frame.f_back:
+        code = frame.f_code
+        found.append(inspect.FrameInfo(frame, code.co_filename, frame.f_lineno, code.co_name, None, None))
+    return found
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,12 +81,6 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setenv("TMPDIR", folder)
         yield Path(folder)
-
-
-def shared_by_workers(factory: pytest.TempPathFactory) -> Path:
-    """The folder of this session's files, the same in each of its processes."""
-    base = factory.getbasetemp()
-    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +121,14 @@ def database(empty_database: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workplace, Path, str]:
+def edge_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole bundle that answers on windows of 1.8 s; copy it before you change it."""
+    sampling = Sampling(frames=FRAMES, clip_s=WINDOW_S)
+    return made_once(tmp_path_factory, "edge-bundle", partial(write_small_bundle, sampling=sampling))
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> tuple[Workplace, Path, str]:
     """A finished run: its workplace, its folder, and what it printed. Test workers share one."""
     folder = shared_by_workers(tmp_path_factory) / "small-run"
     (folder / "t").mkdir(parents=True, exist_ok=True)
@@ -122,6 +136,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workplace, Path
         printed, place = folder / "printed.txt", Workplace(folder)
         if not printed.exists():
             patch.setenv("TMPDIR", str(folder / "t"))
+            shutil.copy(empty_database, folder / "mlflow.db")
             done = place.run(folder / "out")
             assert done.returncode == 0, done.stdout
             printed.write_text(done.stdout)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.cluster_files import cluster_with_images
 from tests.fake_kfp import FakeKfp
+from tests.slowly import slow_but
 from tests.workplace import ROOT
 
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
@@ -23,8 +24,9 @@ CACHES = (
     "python -m pipelines data push --remote caches",
     "python -m pipelines data pull --remote caches",
 )
+COMPILE = "python -m pipelines compile --cluster infra/cluster.yaml --output build/training.yaml"
 ON_A_CLUSTER = {
-    "python -m pipelines compile --cluster infra/cluster.yaml --output build/training.yaml",
+    COMPILE,
     "python -m pipelines submit",
     "python -m pipelines schedule apply",
 }
@@ -77,7 +79,7 @@ def shell(command: str, folder: Path, timeout_s: float = 120) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("command", sorted(QUICK))
+@pytest.mark.parametrize("command", slow_but(sorted(QUICK), *QUICK - {"reelflow benchmark out/bundle"}))
 def test_a_quick_command(place, command):
     printed = shell(command, place)
     assert printed
@@ -86,6 +88,7 @@ def test_a_quick_command(place, command):
         assert set(first) == {"clip", "label", "rejected", "scores", "seconds"} or first["kind"] == "source"
 
 
+@pytest.mark.slow
 def test_caches_are_pushed_and_pulled(checkout, small_run, monkeypatch, tmp_path):
     here, _, _ = small_run
     status, push, pull = CACHES
@@ -97,7 +100,7 @@ def test_caches_are_pushed_and_pulled(checkout, small_run, monkeypatch, tmp_path
     assert f"pulled {shards[0]} shards" in shell(pull, checkout)
 
 
-@pytest.mark.parametrize("command", sorted(ON_A_CLUSTER))
+@pytest.mark.parametrize("command", slow_but(sorted(ON_A_CLUSTER), COMPILE))
 def test_a_command_on_a_cluster(checkout, monkeypatch, command):
     (checkout / "build").mkdir()
     cluster_with_images(checkout / "build")

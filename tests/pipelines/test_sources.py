@@ -535,7 +535,7 @@ def private_server(team: Path) -> Iterator[str]:
         return [b""]
 
     with make_server("127.0.0.1", 0, guarded, handler_class=Quiet) as server:
-        Thread(target=server.serve_forever).start()
+        Thread(target=server.serve_forever, args=(0.02,)).start()
         yield f"http://127.0.0.1:{server.server_port}/clips.git"
         server.shutdown()
 

@@ -86,10 +86,11 @@ def sweep(folder: Path, console: Console | None = None, **changes: object) -> Sw
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, empty_database):
     """A real sweep; its report, its folder, and the clips of every training: path, train, test."""
     folder, seen = tmp_path_factory.mktemp("sweep") / "clips", []
     folder.mkdir()
+    shutil.copy(empty_database, folder.parent / "mlflow.db")
 
     def spy(params, **arguments):
         clips = read_clips(arguments["dataset"])

@@ -19,6 +19,7 @@ from reelflow.contracts import Sampling
 from reelflow.edge.bundle import open_bundle
 from reelflow.edge.seal import seal
 from tests.bundles import LABELS, write_clip
+from tests.slowly import slow_but
 
 RUN = "from reelflow.cli import main; main()"
 
@@ -76,17 +77,22 @@ def test_a_clip_that_cannot_be_decoded_stops_no_other(small_bundle: Path, clip: 
     assert all(line.startswith("error: ") for line in problems)
 
 
-@pytest.mark.parametrize(
-    "name", ["Zeitlüpe 慢动作 🎥.mp4", "with  spaces.mp4", "-dash.mp4", "line\nend.mp4", "odd\udcff.mp4"]
-)
-def test_odd_names(small_bundle: Path, clip: Path, tmp_path: Path, name: str):
-    odd = Path(shutil.copy(clip, tmp_path / name))
-    done = reelflow("classify", small_bundle, "--json", "--", odd)
+ODD_NAMES = ("Zeitlüpe 慢动作 🎥.mp4", "with  spaces.mp4", "-dash.mp4", "line\nend.mp4", "odd\udcff.mp4")
+
+
+def test_odd_names(small_bundle: Path, clip: Path, tmp_path: Path):
+    odd = [Path(shutil.copy(clip, tmp_path / name)) for name in ODD_NAMES]
+    done = reelflow("classify", small_bundle, "--json", "--", *odd)
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["clip"] == str(odd)
-    plain = reelflow("classify", small_bundle, "--", odd, tmp_path / f"no {name}")
+    assert [json.loads(line)["clip"] for line in done.stdout.splitlines()] == list(map(str, odd))
+    plain = reelflow("classify", small_bundle, "--", *odd, *(tmp_path / f"no {name}" for name in ODD_NAMES))
     assert plain.returncode == 3
-    assert len(plain.stdout.splitlines()) == len(plain.stderr.splitlines()) == 1
+    assert len(plain.stdout.splitlines()) == len(plain.stderr.splitlines()) == len(odd)
+
+
+@pytest.mark.parametrize("name", slow_but(ODD_NAMES, "odd\udcff.mp4"))
+def test_a_timeline_of_an_odd_name_is_drawn(small_bundle: Path, clip: Path, tmp_path: Path, name: str):
+    odd = Path(shutil.copy(clip, tmp_path / name))
     drawn = reelflow("timeline", small_bundle, "--out", tmp_path / "t.svg", "--json", "--", odd)
     assert (drawn.returncode, drawn.stderr) == (0, "")
     ET.parse(tmp_path / "t.svg")

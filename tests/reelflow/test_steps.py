@@ -310,12 +310,12 @@ def test_every_kind_of_crash_leaves_its_reason(tmp_path, source, monkeypatch, er
 
 
 @pytest.fixture
-def named_run(tmp_path, monkeypatch) -> str:
+def named_run(database, monkeypatch) -> str:
     """The MLflow of a step that records itself in a run of this name, as on a cluster."""
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    for name, value in {"REELFLOW_EVENTS": "", "REELFLOW_RUN": "night", "MLFLOW_TRACKING_URI": uri}.items():
+    names = {"REELFLOW_EVENTS": "", "REELFLOW_RUN": "night", "MLFLOW_TRACKING_URI": database}
+    for name, value in names.items():
         monkeypatch.setenv(name, value)
-    return uri
+    return database
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

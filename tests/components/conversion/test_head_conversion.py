@@ -12,6 +12,7 @@ from reelflow.nets.heads import HEADS, build_head
 from reelflow.nets.linear import fit_linear, summaries_of
 from reelflow.nets.runtime import seed_everything
 from tests.bundles import TRAINING, random_head
+from tests.slowly import slow_but
 
 TOLERANCE = {"float32": 1e-5, "float16": 2e-3, "dynamic": 2e-2}
 DIM, CLASSES = 12, 5
@@ -19,7 +20,11 @@ CASES = [(name, views, how) for name in HEADS for views, how in ((1, "float32"),
 CASES += [(name, 1, "float16") for name in ("lstm", "tcn")]
 
 
-@pytest.mark.parametrize(("name", "views", "quantization"), CASES)
+QUICK = [case for case in CASES if case[2] == "dynamic"]
+QUICK += [("gru", 1, "float32"), ("segment_linear", 1, "float32"), ("lstm", 1, "float16")]
+
+
+@pytest.mark.parametrize(("name", "views", "quantization"), slow_but(CASES, *QUICK))
 def test_a_converted_head_gives_the_numbers_of_keras(
     name: str, views: int, quantization: str, tmp_path: Path
 ):
@@ -38,7 +43,7 @@ def test_a_converted_head_gives_the_numbers_of_keras(
     np.testing.assert_array_equal(found, again)
 
 
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", slow_but(HEADS, "gru", "tcn", "segment_linear"))
 def test_larger_heads_that_see_motion_keep_to_keras(name: str, tmp_path: Path):
     """Weights as first drawn; large enough that the converter quantises them."""
     seed_everything(2)

@@ -328,6 +328,7 @@ def test_clips_and_folders_without_permission_are_left_out(source, tmp_path):
     assert "2 left out" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_clip_that_becomes_readable_is_used(source, tmp_path):
     write_video(source / "走る/closed.mp4", 3, seed=5).chmod(0)
     arguments = command(source, tmp_path / "dataset")

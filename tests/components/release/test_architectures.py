@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from components.release.gates.architectures import architecture_gates
-from reelflow.contracts import Gate, Sampling
+from reelflow.contracts import Gate
 from reelflow.edge.proof.document import Proof
 from reelflow.edge.proof.measure import prove
-from tests.bundles import FRAMES, write_small_bundle
 from tests.videos import write_video
 
 HERE = platform.machine()
@@ -19,21 +18,14 @@ Docker = Callable[[Proof | str], Path]
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("bundle") / "bundle"
-    write_small_bundle(folder, sampling=Sampling(frames=FRAMES, clip_s=2.0))
-    return folder
-
-
-@pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [write_video(tmp_path_factory.mktemp("clips") / "a.mp4", frames=30)]
 
 
 @pytest.fixture(scope="module")
-def there(bundle: Path, clips: list[Path]) -> Proof:
+def there(edge_bundle: Path, clips: list[Path]) -> Proof:
     """What another machine would say."""
-    return prove(bundle, clips).model_copy(update={"architecture": OTHER})
+    return prove(edge_bundle, clips).model_copy(update={"architecture": OTHER})
 
 
 @pytest.fixture
@@ -59,29 +51,29 @@ def gate(bundle: Path, clips: list[Path], name: str = OTHER) -> Gate:
     return found
 
 
-def test_nothing_runs_unless_it_is_asked_for(bundle: Path, clips: list[Path]):
-    assert list(architecture_gates([], bundle, clips)) == []
+def test_nothing_runs_unless_it_is_asked_for(edge_bundle: Path, clips: list[Path]):
+    assert list(architecture_gates([], edge_bundle, clips)) == []
 
 
-def test_this_machine_is_measured_as_it_is(bundle: Path, clips: list[Path]):
-    assert gate(bundle, clips, HERE).passed
+def test_this_machine_is_measured_as_it_is(edge_bundle: Path, clips: list[Path]):
+    assert gate(edge_bundle, clips, HERE).passed
 
 
-def test_the_same_answers_pass(bundle: Path, clips: list[Path], there: Proof, docker: Docker):
+def test_the_same_answers_pass(edge_bundle: Path, clips: list[Path], there: Proof, docker: Docker):
     noted = docker(there)
-    found = gate(bundle, clips)
+    found = gate(edge_bundle, clips)
     assert (found.found, found.passed) == (1.0, True)
     arguments = noted.read_text().splitlines()
     assert {"--network=none", "--read-only", "--pull=never", f"reelflow-edge:{OTHER}"} <= {*arguments}
-    assert f"--volume={bundle.resolve()}:/bundle:ro" in arguments
+    assert f"--volume={edge_bundle.resolve()}:/bundle:ro" in arguments
     assert arguments[-2:] == ["/bundle", "/clips/0.mp4"]
 
 
-def test_another_answer_does_not(bundle: Path, clips: list[Path], there: Proof, docker: Docker):
+def test_another_answer_does_not(edge_bundle: Path, clips: list[Path], there: Proof, docker: Docker):
     (answer,) = there.classified
     scores = {label: score + 0.1 for label, score in answer.scores.items()}
     docker(there.model_copy(update={"classified": (answer.model_copy(update={"scores": scores}),)}))
-    found = gate(bundle, clips)
+    found = gate(edge_bundle, clips)
     assert not found.passed
     assert found.found == pytest.approx(1 - 1 / (1 + len(there.watched)))
 
@@ -91,31 +83,31 @@ def test_another_answer_does_not(bundle: Path, clips: list[Path], there: Proof, 
     [({"architecture": HERE}, "make edge-image"), ({"code": "0" * 64}, "make edge-image")],
 )
 def test_an_image_of_other_code_measures_nothing(
-    bundle: Path, clips: list[Path], there: Proof, docker: Docker, change: dict[str, str], why: str
+    edge_bundle: Path, clips: list[Path], there: Proof, docker: Docker, change: dict[str, str], why: str
 ):
     docker(there.model_copy(update=change))
-    found = gate(bundle, clips)
+    found = gate(edge_bundle, clips)
     assert (found.found, found.passed) == (None, False)
     assert why in found.why
 
 
-def test_an_engine_without_the_image_measures_nothing(bundle: Path, clips: list[Path], docker: Docker):
+def test_an_engine_without_the_image_measures_nothing(edge_bundle: Path, clips: list[Path], docker: Docker):
     docker(f"Unable to find image 'reelflow-edge:{OTHER}' locally")
-    found = gate(bundle, clips)
+    found = gate(edge_bundle, clips)
     assert (found.found, found.passed) == (None, False)
     assert "Unable to find image" in found.why
 
 
 def test_without_an_engine_nothing_is_measured(
-    bundle: Path, clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    edge_bundle: Path, clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = gate(bundle, clips)
+    found = gate(edge_bundle, clips)
     assert (found.found, found.passed) == (None, False)
     assert "docker cannot be run" in found.why
 
 
-def test_without_videos_nothing_is_measured(bundle: Path):
-    found = gate(bundle, [])
+def test_without_videos_nothing_is_measured(edge_bundle: Path):
+    found = gate(edge_bundle, [])
     assert (found.found, found.passed) == (None, False)
     assert "videos" in found.why

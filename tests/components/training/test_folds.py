@@ -15,6 +15,7 @@ from reelflow.nets.saved import load_head
 from reelflow.progress import watched_by
 from reelflow.splitting.protocols import Protocol, make_folds
 from tests import fake_features as fake
+from tests.slowly import slow
 
 THREE = "group_kfold(3)"
 QUICK = {"learning_rate": 0.01, "batch_size": 32, "epochs": 8, "patience": 3, "units": 8, "dense_units": 16}
@@ -109,7 +110,7 @@ def killer(fold: str, epoch: int):
     return sink
 
 
-@pytest.mark.parametrize(("fold", "epoch"), [("fold 2", 2), ("all clips", 1)])
+@pytest.mark.parametrize(("fold", "epoch"), [("fold 2", 2), slow("all clips", 1)])
 def test_a_killed_training_keeps_finished_folds_and_ends_the_same(tmp_path, inputs, trained, fold, epoch):
     how = {"head": "gru", "checkpoint_every_s": 0}
     with pytest.raises(Killed), watched_by(killer(fold, epoch)):

@@ -109,6 +109,7 @@ def write_params(path: Path, **changes) -> Path:
     return path
 
 
+@pytest.mark.slow  # tests/components/training/test_folds.py ends one within the process
 def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, inputs, trained, monkeypatch):
     monkeypatch.setenv("REELFLOW_EVENTS", str(tmp_path / "events.jsonl"))  # not to MLflow
     params = write_params(tmp_path / "params.yaml", checkpoint_every_s=0)

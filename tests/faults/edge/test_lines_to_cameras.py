@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from reelflow.edge.watch.watcher import WatchOptions
-from tests.faults.edge.conftest import WINDOW_S
+from tests.bundles import WINDOW_S
 from tests.faults.edge.line import Line, line_to
 from tests.faults.pipeline.test_odd_videos import memory_of
 from tests.reelflow.edge.camera.http_camera import wait_for

@@ -32,6 +32,8 @@ TABLE = {
 MUTE = (faults.stall, faults.stall_half_way, faults.stall_when_done)
 QUICK = [("get", faults.stall_half_way), ("put", faults.stall_when_done)]
 """Of the cases that wait for a server that sends nothing, those in the ordinary tests."""
+LIKE_BUSY = (faults.broken, faults.throttled, faults.flip_anywhere)
+"""Faults that are got over in the way of another one, which is in the ordinary tests."""
 
 
 def cases() -> list[object]:
@@ -39,7 +41,7 @@ def cases() -> list[object]:
 
     def is_slow(kind: str, fault: faults.Fault) -> bool:
         other_kind = kind not in ("get", "put") and fault is not faults.busy
-        return (kind, fault) not in QUICK and (other_kind or fault in MUTE)
+        return (kind, fault) not in QUICK and (other_kind or fault in (*MUTE, *LIKE_BUSY))
 
     return [
         pytest.param(

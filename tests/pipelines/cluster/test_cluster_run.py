@@ -90,7 +90,7 @@ def webhook(heard: list[dict]) -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever).start()
+    Thread(target=server.serve_forever, args=(0.02,)).start()
     yield f"http://127.0.0.1:{server.server_port}/hook"
     server.shutdown()
     server.server_close()

@@ -273,7 +273,17 @@ def test_two_backbones_seven_heads_and_eight_parts_fit_into_one_object(tmp_path)
     assert size - nodes == pytest.approx(499_760, rel=0.05), "what KFP 2.17's compiler wrote, docs/scale.md"
 
 
-def test_a_workflow_that_no_cluster_can_hold_is_refused(tmp_path):
+def test_a_workflow_that_no_cluster_can_hold_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipelines.cluster.package.MAX_WORKFLOW_BYTES", 100_000)
+    with pytest.raises(
+        ParamsError, match=r"12 tasks and about 0\.2 MB, and Argo ends workflows of more than"
+    ):
+        compiled(tmp_path)
+    assert not (tmp_path / "package.yaml").exists()
+
+
+@pytest.mark.slow
+def test_forty_parts_are_too_many_for_a_cluster(tmp_path):
     with pytest.raises(
         ParamsError, match=r"157 tasks and about 1\.[5-9] MB, and Argo ends workflows of more than"
     ):

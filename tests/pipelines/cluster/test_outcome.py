@@ -28,26 +28,25 @@ def api(tmp_path: Path) -> Iterator[str]:
     answer.write_text(json.dumps(json.loads(RECORDED.read_text())["response"]))
     handler = partial(SimpleHTTPRequestHandler, directory=tmp_path / "api")
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever).start()
+        Thread(target=server.serve_forever, args=(0.02,)).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: str) -> str:
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str, api: str) -> str:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database)
     monkeypatch.setenv("REELFLOW_RUN", "night")
-    Tracker(Settings(tracking_uri=uri)).parent("night")
+    Tracker(Settings(tracking_uri=database)).parent("night")
     outcome.python_func(api=api, failure=SimpleNamespace(path=str(tmp_path / "failure")))
     return (tmp_path / "failure").read_text()
 
 
-def test_a_task_that_was_killed_is_named_where_kfp_can_be_asked(tmp_path, monkeypatch, api):
-    assert told(tmp_path, monkeypatch, api).endswith(f": conversion: {WORDLESS}")
+def test_a_task_that_was_killed_is_named_where_kfp_can_be_asked(tmp_path, monkeypatch, database, api):
+    assert told(tmp_path, monkeypatch, database, api).endswith(f": conversion: {WORDLESS}")
 
 
-def test_without_kfp_it_is_said_that_nothing_is_known(tmp_path, monkeypatch):
-    assert told(tmp_path, monkeypatch, "http://127.0.0.1:9").endswith(WORDLESS)
+def test_without_kfp_it_is_said_that_nothing_is_known(tmp_path, monkeypatch, database):
+    assert told(tmp_path, monkeypatch, database, "http://127.0.0.1:9").endswith(WORDLESS)
 
 
 def test_the_recording_names_dags_and_pods_beside_our_tasks():

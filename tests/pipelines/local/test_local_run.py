@@ -13,6 +13,7 @@ from pipelines.local.driver import _read_events
 from pipelines.training import task_names
 from reelflow.contracts import Summary
 from reelflow.params import load_params
+from tests.slowly import slow, slow_but
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
@@ -154,7 +155,10 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("case", BAD)
+QUICK = ("unknown head", "no such data", "params missing", "not permitted to write")
+
+
+@pytest.mark.parametrize("case", slow_but(BAD, *QUICK))
 def test_bad_input_ends_with_a_clear_error(workplace, case):
     arguments, code, words = BAD[case]
     done = workplace.run(workplace.folder / "out", *arguments)
@@ -179,7 +183,7 @@ def test_results_never_mix_with_the_users_own_files(workplace):
     assert (own / "bundle" / "letter").read_text() == "dear"
 
 
-@pytest.mark.parametrize("name", ["work/kfp/letter", "report.html", "summary.json", "run.json"])
+@pytest.mark.parametrize("name", ["work/kfp/letter", *map(slow, ("report.html", "summary.json", "run.json"))])
 def test_what_no_run_wrote_is_left_where_results_would_go(workplace, name):
     clips, letter = workplace.folder / "clips", workplace.folder / "own" / name
     (clips / "only").mkdir(parents=True)
@@ -190,7 +194,8 @@ def test_what_no_run_wrote_is_left_where_results_would_go(workplace, name):
     assert letter.read_text() == "dear"
 
 
-def test_the_message_of_a_failed_step_reaches_the_user(workplace, temporary):
+def test_the_message_of_a_failed_step_reaches_the_user(workplace, empty_database, temporary):
+    shutil.copy(empty_database, workplace.folder / "mlflow.db")
     (workplace.folder / "clips" / "only").mkdir(parents=True)
     done = workplace.run(workplace.folder / "out", "--data", workplace.folder / "clips")
     assert done.returncode == 3, done.stdout

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from itertools import product
 
 import numpy as np
 import pytest
@@ -14,10 +15,11 @@ from reelflow.nets.runtime import reseed, seed_everything
 from reelflow.nets.saved import load_head, save_head
 from reelflow.params import TrainingParams
 from tests.fake_features import training_params
+from tests.slowly import slow, slow_but
 
 FRAMES, DIM, CLASSES = 5, 8, 3
 TRAINED = [name for name in HEADS if not is_linear(name)]
-ALL_SLOWLY = ["gru", *(pytest.param(name, marks=pytest.mark.slow) for name in TRAINED if name != "gru")]
+ALL_SLOWLY = slow_but(TRAINED, "gru")
 FEATURES = np.random.default_rng(1).random((4, FRAMES, DIM), dtype=np.float32)
 
 
@@ -47,8 +49,10 @@ def test_the_same_seed_builds_the_same_head(name):
     np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("motion", [False, True])
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize(
+    ("name", "motion"),
+    slow_but(product(HEADS, [False, True]), ("gru", True), *((name, False) for name in HEADS)),
+)
 def test_a_saved_head_scores_the_same_and_has_the_same_bytes_again(name, motion, tmp_path):
     model = build(name, motion=motion)
     digest = save_head(model, tmp_path / "model.keras")
@@ -58,7 +62,7 @@ def test_a_saved_head_scores_the_same_and_has_the_same_bytes_again(name, motion,
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again.keras", "model.keras"]
 
 
-@pytest.mark.parametrize("frames", [1, 3, 26])
+@pytest.mark.parametrize("frames", [1, slow(3), 26])
 @pytest.mark.parametrize(("motion", "views"), [(True, 1), (False, 3)])
 @pytest.mark.parametrize("name", HEADS)
 def test_any_number_of_frames_will_do(name, motion, views, frames):
@@ -230,7 +234,7 @@ def test_attention_masks_frames_of_zeros():
     np.testing.assert_allclose(pooled(padded).numpy(), inner(padded).numpy()[:, :3].mean(axis=1), atol=1e-6)
 
 
-@pytest.mark.parametrize("frames", [1, 2, 3, 7, 25, 40])
+@pytest.mark.parametrize("frames", [1, slow(2), 3, slow(7), slow(25), 40])
 def test_a_tcn_sees_every_frame_and_never_a_later_one(frames):
     import keras
 

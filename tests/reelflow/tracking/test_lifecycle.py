@@ -44,7 +44,7 @@ class Webhook:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/hook/s3cret"
-        Thread(target=self.server.serve_forever).start()
+        Thread(target=self.server.serve_forever, args=(0.02,)).start()
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from tests.fake_reports import (
     save_step,
     training_report,
 )
+from tests.slowly import slow
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -228,8 +229,12 @@ for round in range(10):
 """
 
 
-def test_parallel_processes_create_one_database_and_one_parent(tmp_path):
+@pytest.mark.parametrize("made", [True, slow(False)])
+def test_parallel_processes_create_one_database_and_one_parent(tmp_path, empty_database, made):
     uri = f"sqlite:///{tmp_path / 'a b' / 'mlflow.db'}"
+    if made:
+        (tmp_path / "a b").mkdir()
+        shutil.copy(empty_database, tmp_path / "a b" / "mlflow.db")
     environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
 
     def write(name: str) -> subprocess.CompletedProcess:

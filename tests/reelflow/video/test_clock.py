@@ -168,7 +168,7 @@ def test_b_frames_in_avi_last_as_long_as_they_do(shared_data: Path, name: str):
 
 
 def test_real_clips_of_xvid_last_as_long_as_they_do(shared_data: Path):
-    for path in sorted((shared_data / "clips/ut_interaction").rglob("*.avi"))[::15]:
+    for path in sorted((shared_data / "clips/ut_interaction").rglob("*.avi"))[::40]:
         facts = probe(path)
         assert facts.duration_s == pytest.approx(facts.frame_count / 30, rel=0.02)
         assert_one_clock(path)

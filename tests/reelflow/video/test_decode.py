@@ -12,6 +12,7 @@ from reelflow.video.decode import probe, sample_frames
 from reelflow.video.sample import shown_indices, uniform_indices
 from reelflow.workers.processes import in_processes
 from tests.reelflow.video.test_clock import times
+from tests.slowly import slow
 from tests.videos import level, write_video
 
 # Frames, width, height as displayed, of each odd video that can be used.
@@ -97,9 +98,12 @@ def expected_levels(total: int, count: int) -> list[int]:
     return [level(index) for index in uniform_indices(total, count)]
 
 
-def test_every_odd_video_gives_its_frames_or_a_reason(shared_data):
+@pytest.mark.parametrize("largest_bytes", [100_000, slow(10**9)])
+def test_every_odd_video_gives_its_frames_or_a_reason(shared_data, largest_bytes):
     paths = sorted((shared_data / "odd_videos").iterdir())
     assert {path.name for path in paths} == USABLE.keys() | REFUSED.keys()
+    paths = [path for path in paths if path.stat().st_size <= largest_bytes]
+    assert {path.name for path in paths} & USABLE.keys()
     for path, outcome in zip(paths, in_processes(facts_and_frames, paths, timeout_s=120), strict=True):
         if isinstance(outcome, ClipError):
             assert str(outcome).startswith(REFUSED[path.name]), path.name

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -18,6 +18,7 @@ NUMBERED = np.arange(2 * 16 * 32 * 3).reshape(2, 16, 32, 3).astype(np.uint8)
 
 
 @pytest.mark.parametrize("name", VIEWS)
+@settings(max_examples=20)
 @given(frames=clips)
 def test_every_view_gives_frames_and_leaves_its_input_alone(name, frames):
     before = frames.copy()
@@ -29,6 +30,7 @@ def test_every_view_gives_frames_and_leaves_its_input_alone(name, frames):
 
 
 @pytest.mark.parametrize("name", VIEWS)
+@settings(max_examples=20)
 @given(frames=clips)
 def test_all_frames_of_a_clip_change_alike(name, frames):
     alone = [VIEWS[name](frame[None])[0] for frame in frames]

@@ -362,7 +362,7 @@ def schedules(drawn):
     return [DeclaredSchedule(name, cron, on, small_package(word)) for name, (cron, on, word) in drawn.items()]
 
 
-@hypothesis.settings(max_examples=30)
+@hypothesis.settings(max_examples=15)
 @hypothesis.given(
     states=st.lists(DECLARED, min_size=1, max_size=3),
     faults=st.lists(st.tuples(KINDS, st.integers(0, 25), st.integers(1, 4)), max_size=3),

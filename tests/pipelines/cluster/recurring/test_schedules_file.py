@@ -110,14 +110,19 @@ def test_apply_compiles_uploads_and_schedules(fake, command):
     assert "nothing was changed" in dry.out
     done = command("apply", [WEEKLY])
     assert (done.code, rows(done.out)) == (0, [["weekly", "create"]]), done.err
+    listed = command("list").out
+    assert "weekly" in listed
+    assert "this cluster file" in listed
+
+
+@pytest.mark.slow
+def test_apply_uploads_and_schedules_what_has_changed(fake, command):
+    assert command("apply", [WEEKLY]).code == 0
     assert rows(command("apply", [WEEKLY]).out) == [["weekly", "keep"]]
     data = WEEKLY | {"data": "/data/clips"}
     assert rows(command("apply", [data]).out) == [["weekly", "upload"]]
     assert rows(command("apply", [data | {"enabled": False}]).out) == [["weekly", "disable"]]
-    listed = command("list").out
-    assert "weekly" in listed
-    assert "disabled" in listed
-    assert "this cluster file" in listed
+    assert "disabled" in command("list").out
     specs = [str(one["pipeline_spec"]) for one in fake.store.versions.values()]
     assert ["/data/clips" in spec for spec in specs] == [False, True]
 

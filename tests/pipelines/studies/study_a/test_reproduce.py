@@ -25,6 +25,7 @@ from reelflow.files import sha256_file
 from reelflow.params import load_params
 from reelflow.settings import Settings
 from tests.fake_reports import dataset_report, evaluation_report, training_report
+from tests.slowly import slow
 from tests.workplace import ROOT
 
 STUDY = load_params(Path("params.study-a.yaml"))
@@ -398,10 +399,10 @@ def command(*arguments: str | Path, tracking: str = "") -> subprocess.CompletedP
     ("arguments", "code", "said"),
     [
         (["study-b", "--data", "."], 2, "study-a"),
-        (["study-a", "--data", "nowhere"], 2, "there is no folder nowhere"),
+        slow(["study-a", "--data", "nowhere"], 2, "there is no folder nowhere"),
         (["study-a", "--data", "{clips}", "--split", "2"], 2, "no trainlist02.txt and testlist02.txt"),
-        (["study-a", "--data", "{clips}", "--weights", "{clips}"], 4, "weights are missing"),
-        (["study-a", "--data", "{clips}", "--heads", "big"], 2, "unknown head big"),
+        slow(["study-a", "--data", "{clips}", "--weights", "{clips}"], 4, "weights are missing"),
+        slow(["study-a", "--data", "{clips}", "--heads", "big"], 2, "unknown head big"),
     ],
 )
 def test_bad_input_ends_in_one_message_and_a_code(tmp_path, arguments, code, said):

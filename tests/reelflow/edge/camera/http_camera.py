@@ -49,7 +49,7 @@ class HttpCamera:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.address = f"http://user:s3cret@127.0.0.1:{self.server.server_port}/live?key=s3cret"
-        Thread(target=self.server.serve_forever, daemon=True).start()
+        Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
 
 def part(picture: bytes) -> bytes:
@@ -80,6 +80,17 @@ def steady(
             write(picture)
             if camera.stop.wait(1 / fps):
                 return
+
+    return send
+
+
+def until(over: Event) -> Sending:
+    """Pictures at 25 a second until something is over; then the connection ends."""
+    picture = jpeg(120)
+
+    def send(camera: HttpCamera, write: Callable[[bytes], object]) -> None:
+        while not over.is_set() and not camera.stop.wait(0.04):
+            write(picture)
 
     return send
 

@@ -1,25 +1,18 @@
 """Proofs of two machines are alike if every answer is."""
 
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from reelflow.contracts import Sampling
 from reelflow.edge.proof.document import MAX_SCORE_DIFFERENCE, Proof, ProvenAnswer
 from reelflow.edge.proof.measure import prove
 from reelflow.errors import BundleError, ClipError
-from tests.bundles import FRAMES, HASH, write_small_bundle
+from tests.bundles import HASH
 from tests.videos import write_video
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("bundle") / "bundle"
-    write_small_bundle(folder, sampling=Sampling(frames=FRAMES, clip_s=2.0))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +22,15 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def proof(bundle: Path, clips: list[Path]) -> Proof:
-    return prove(bundle, clips)
+def proof(edge_bundle: Path, clips: list[Path]) -> Proof:
+    return prove(edge_bundle, clips)
 
 
-def test_a_proof_holds_what_classify_and_watch_say(proof: Proof, bundle: Path, clips: list[Path]):
+def test_a_proof_holds_what_classify_and_watch_say(proof: Proof, edge_bundle: Path, clips: list[Path]):
     assert (proof.architecture, len(proof.classified)) == (platform.machine(), len(clips))
     assert len(proof.watched) >= 2
     printed = subprocess.run(
-        [sys.executable, "-m", "reelflow.edge.proof", bundle, *clips], capture_output=True, check=True
+        [sys.executable, "-m", "reelflow.edge.proof", edge_bundle, *clips], capture_output=True, check=True
     )
     again = Proof.model_validate_json(printed.stdout)
     assert again == proof
@@ -79,14 +72,14 @@ def test_another_bundle_or_other_clips_are_not_alike(proof: Proof):
     assert proof.alike(proof.model_copy(update={"classified": ()})) < 1.0
 
 
-def test_a_clip_too_short_to_be_watched_is_told(bundle: Path, tmp_path: Path):
+def test_a_clip_too_short_to_be_watched_is_told(edge_bundle: Path, tmp_path: Path):
     clip = write_video(tmp_path / "short.mp4", frames=5)
     with pytest.raises(ClipError, match=r"is shorter than the 1 s that `watch` needs"):
-        prove(bundle, [clip])
+        prove(edge_bundle, [clip])
 
 
-def test_a_damaged_bundle_proves_nothing(clips: list[Path], tmp_path: Path):
-    write_small_bundle(tmp_path / "bundle", sampling=Sampling(frames=FRAMES, clip_s=2.0))
+def test_a_damaged_bundle_proves_nothing(edge_bundle: Path, clips: list[Path], tmp_path: Path):
+    shutil.copytree(edge_bundle, tmp_path / "bundle")
     (tmp_path / "bundle/golden/scores.npy").write_bytes(b"none")
     with pytest.raises(BundleError):
         prove(tmp_path / "bundle", clips)

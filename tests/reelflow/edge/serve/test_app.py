@@ -1,6 +1,7 @@
 """What is served: the page and its files, the picture, the state, health, and metrics."""
 
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -68,11 +69,11 @@ def test_what_is_not_served_is_told_in_json(app, method, path, status):
 def test_a_picture_comes_with_its_age_and_once(app, board, monkeypatch):
     monkeypatch.setattr(live, "EVERY_S", 0.0)
     assert ask(app, path="/picture").status == 204
-    board.show(a_picture(size=(1280, 720)))
+    board.show(a_picture(time.monotonic() - 2, size=(1280, 720)))
     first = ask(app, path="/picture")
     assert first.status == 200
     assert Image.open(io.BytesIO(first.body)).size == (640, 360)
-    assert float(first.headers["reelflow-age-s"]) > 0
+    assert 2 <= float(first.headers["reelflow-age-s"]) < 60
     again = ask(app, path="/picture", if_none_match=first.headers["etag"])
     assert (again.status, again.body) == (304, b"")
     board.show(a_picture(level=200))

@@ -13,6 +13,7 @@ import requests
 from tests.bundles import write_clip
 from tests.reelflow.edge.camera.http_camera import HttpCamera, http_camera, steady, wait_for
 from tests.reelflow.edge.serve.served import Service, command, served
+from tests.slowly import slow
 
 LONG_S = 60
 BUSY = 429
@@ -40,6 +41,7 @@ def test_a_signal_ends_the_page_and_the_watching(small_bundle, camera):
     assert "s3cret" not in service.told
 
 
+@pytest.mark.slow
 def test_a_signal_ends_a_service_that_classifies_a_clip(small_bundle, camera, tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", frames=1000).read_bytes()
     with served(small_bundle, camera.address) as service:
@@ -80,8 +82,8 @@ def test_a_watcher_that_fails_takes_the_page_with_it(small_bundle, tmp_path):
     [
         (("--host", "0.0.0.0"), "--host 0.0.0.0 lets other machines ask: add --token"),
         (("--token", SECRET), "--token takes no secret"),
-        (("--port", "65536"), "'--port'"),
-        (("--off", "0.9", "--on", "0.5", "--port", "0"), "--off 0.9 is above --on 0.5"),
+        slow(("--port", "65536"), "'--port'"),
+        slow(("--off", "0.9", "--on", "0.5", "--port", "0"), "--off 0.9 is above --on 0.5"),
     ],
 )
 def test_a_wrong_command_line_is_told(tmp_path, arguments, told):
@@ -103,7 +105,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_loaded(tmp_path):
     assert f"--port {port} cannot be listened on (Address already in use)" in done.stderr
 
 
-@pytest.mark.parametrize("package", ["uvicorn", "starlette", "prometheus_client"])
+@pytest.mark.parametrize("package", [slow("uvicorn"), "starlette", slow("prometheus_client")])
 def test_without_the_extra_it_is_told_what_to_install(tmp_path, package):
     missing = f"import sys; sys.modules['{package}'] = None; "
     done = subprocess.run(

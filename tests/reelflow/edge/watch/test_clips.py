@@ -9,22 +9,14 @@ from pathlib import Path
 import pytest
 
 from components.dataset.source.clips import Reading, find_clips
-from reelflow.contracts import Sampling
 from reelflow.edge.recording.keeper import RecordOptions
 from reelflow.errors import StorageError
 from reelflow.video.decode import probe
-from tests.bundles import FRAMES, write_small_bundle
+from tests.bundles import WINDOW_S
 from tests.faults.pipeline.disks import small_disk
 from tests.reelflow.edge.camera.http_camera import http_camera, silent, steady, wait_for
-from tests.reelflow.edge.watch.test_watcher import OPTIONS, WINDOW_S, Kept, watched, watching
+from tests.reelflow.edge.watch.test_watcher import OPTIONS, Kept, watched, watching
 from tests.videos import write_video
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("bundle") / "bundle"
-    write_small_bundle(folder, sampling=Sampling(frames=FRAMES, clip_s=WINDOW_S))
-    return folder
 
 
 def clips(folder: Path) -> list[Path]:
@@ -35,10 +27,10 @@ def starts(kept: Kept) -> list[str]:
     return [event.id for event in kept.events() if event.phase == "start" and event.label != "unsure"]
 
 
-def test_each_event_of_a_file_has_a_clip_with_its_id(bundle, tmp_path):
+def test_each_event_of_a_file_has_a_clip_with_its_id(edge_bundle, tmp_path):
     video = write_video(tmp_path / "noise.mp4", frames=80, seed=1)
     options = replace(OPTIONS, recording=RecordOptions(tmp_path / "clips", before_s=1.0, after_s=1.0))
-    kept = watched(bundle, video, options)
+    kept = watched(edge_bundle, video, options)
     found = clips(tmp_path / "clips")
     assert sorted(path.stem.rpartition("_")[2] for path in found) == sorted(starts(kept))
     assert found
@@ -48,11 +40,11 @@ def test_each_event_of_a_file_has_a_clip_with_its_id(bundle, tmp_path):
         assert probe(clip).duration_s >= min(event.duration_s, 6.0)
 
 
-def test_unsure_windows_are_training_data_once_they_are_sorted(bundle, tmp_path):
+def test_unsure_windows_are_training_data_once_they_are_sorted(edge_bundle, tmp_path):
     video = write_video(tmp_path / "noise.mp4", frames=100, seed=1)
     folder = tmp_path / "unsure"
     recording = RecordOptions(unsure=folder, unsure_below=1.0, unsure_every_s=0.0)
-    watched(bundle, video, replace(OPTIONS, recording=recording))
+    watched(edge_bundle, video, replace(OPTIONS, recording=recording))
     found = clips(folder)
     assert 3 <= len(found) <= 10.0 / WINDOW_S, "one a window at most"
     for number, clip in enumerate(found):
@@ -71,10 +63,13 @@ def test_unsure_windows_are_training_data_once_they_are_sorted(bundle, tmp_path)
 @pytest.mark.parametrize(
     "end", ["killed", *(pytest.param(one, marks=pytest.mark.slow) for one in ("cut", "silent"))]
 )
-def test_a_clip_survives_the_end_of_its_camera_and_of_the_reading_process(bundle, tmp_path, end):
+def test_a_clip_survives_the_end_of_its_camera_and_of_the_reading_process(edge_bundle, tmp_path, end):
     sendings = {"killed": steady(), "cut": steady(150), "silent": silent(steady(150))}
     options = replace(OPTIONS, timeout_s=3.0, recording=RecordOptions(tmp_path / "clips"))
-    with http_camera(sendings[end], steady()) as camera, watching(bundle, camera.address, options) as kept:
+    with (
+        http_camera(sendings[end], steady()) as camera,
+        watching(edge_bundle, camera.address, options) as kept,
+    ):
         wait_for(lambda: bool(starts(kept)))
         if end == "killed":
             wait_for(lambda: any(path.stat().st_size > 10_000 for path in (tmp_path / "clips").iterdir()))
@@ -88,11 +83,11 @@ def test_a_clip_survives_the_end_of_its_camera_and_of_the_reading_process(bundle
         assert "s3cret" not in clip.name
 
 
-def test_a_full_disk_is_told_and_the_watching_goes_on(bundle, tmp_path):
+def test_a_full_disk_is_told_and_the_watching_goes_on(edge_bundle, tmp_path):
     said: list[str] = []
     with small_disk(tmp_path / "disk") as disk, http_camera(steady()) as camera:
         options = replace(OPTIONS, recording=RecordOptions(disk.folder, unsure=disk.folder, unsure_below=1.0))
-        with watching(bundle, camera.address, options, said.append) as kept:
+        with watching(edge_bundle, camera.address, options, said.append) as kept:
             wait_for(lambda: bool(said))
             answered = len(kept.answers())
             wait_for(lambda: len(kept.answers()) > answered + 2)
@@ -101,8 +96,8 @@ def test_a_full_disk_is_told_and_the_watching_goes_on(bundle, tmp_path):
     assert any("not kept whole" in one for one in said[-1:])
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_at_the_start(bundle, tmp_path):
+def test_a_folder_that_cannot_be_written_is_an_error_at_the_start(edge_bundle, tmp_path):
     (tmp_path / "file").touch()
     options = replace(OPTIONS, recording=RecordOptions(tmp_path / "file"))
     with pytest.raises(StorageError, match="is a file, not a folder"):
-        watched(bundle, write_video(tmp_path / "noise.mp4", frames=20), options)
+        watched(edge_bundle, write_video(tmp_path / "noise.mp4", frames=20), options)

@@ -11,10 +11,8 @@ import av
 import numpy as np
 import pytest
 
-from reelflow.contracts import Sampling
 from reelflow.edge.recording.keeper import RecordOptions
 from reelflow.edge.watch.watcher import WatchOptions
-from tests.bundles import FRAMES, write_small_bundle
 from tests.reelflow.edge.camera.http_camera import wait_for
 from tests.reelflow.edge.camera.rtsp_server import rtsp_server
 from tests.reelflow.edge.watch.test_watcher import watching
@@ -22,13 +20,6 @@ from tests.reelflow.edge.watch.test_watcher import watching
 pytestmark = pytest.mark.slow  # GStreamer, which `make test-slow` installs
 
 OPTIONS = WatchOptions(hop_s=0.6, timeout_s=5.0, least_s=0.0, on=0.01)
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("bundle") / "bundle"
-    write_small_bundle(folder, sampling=Sampling(frames=FRAMES, clip_s=1.8))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +40,8 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_camera_that_freezes_is_given_up_and_found_again(bundle, video):
-    with rtsp_server(video) as (address, server), watching(bundle, address, OPTIONS) as kept:
+def test_a_camera_that_freezes_is_given_up_and_found_again(edge_bundle, video):
+    with rtsp_server(video) as (address, server), watching(edge_bundle, address, OPTIONS) as kept:
         wait_for(lambda: len(kept.answers()) > 6)
         os.kill(server.pid, signal.SIGSTOP)
         wait_for(lambda: any(state.state == "lost" for state in kept.states()))
@@ -64,16 +55,16 @@ def test_a_camera_that_freezes_is_given_up_and_found_again(bundle, video):
     assert "s3cret" not in "".join(one.model_dump_json() for one in kept.messages)
 
 
-def test_a_wrong_password_is_told(bundle, video):
+def test_a_wrong_password_is_told(edge_bundle, video):
     with rtsp_server(video) as (address, _):
         wrong = address.replace("s3cret", "wr0ng")
-        with watching(bundle, wrong, OPTIONS) as kept:
+        with watching(edge_bundle, wrong, OPTIONS) as kept:
             wait_for(lambda: bool(kept.states()))
     assert "authorization failed" in kept.states()[0].reason
     assert "wr0ng" not in kept.states()[0].reason
 
 
-def test_a_clip_of_an_event_is_what_the_camera_sent(bundle, shared_data, tmp_path):
+def test_a_clip_of_an_event_is_what_the_camera_sent(edge_bundle, shared_data, tmp_path):
     """A real clip of people, played again and again, as H.264 with B-frames and a keyframe a second."""
     if not shutil.which("ffprobe"):
         pytest.skip("ffmpeg is not installed")
@@ -85,7 +76,7 @@ def test_a_clip_of_an_event_is_what_the_camera_sent(bundle, shared_data, tmp_pat
     )
     recording = RecordOptions(tmp_path / "clips", before_s=3.0, after_s=2.0)
     options = WatchOptions(hop_s=0.6, timeout_s=30.0, least_s=0.0, on=0.01, recording=recording)
-    with rtsp_server(video) as (address, _), watching(bundle, address, options) as kept:
+    with rtsp_server(video) as (address, _), watching(edge_bundle, address, options) as kept:
         wait_for(lambda: any(answer.time_s > 12 for answer in kept.answers()))
     (end,) = [event for event in kept.events() if event.phase == "end"][:1]
     (clip,) = (tmp_path / "clips").glob(f"*{end.id}.mp4")
