@@ -1,6 +1,8 @@
 """What a run trains and evaluates, and chooses the best of."""
 
+from reelflow.backbones.pixels import is_pixels
 from reelflow.errors import ParamsError
+from reelflow.nets.video.design import NETWORKS, is_video_network
 from reelflow.params import Params
 from reelflow.video.views import TILES
 
@@ -11,7 +13,10 @@ MOST = 16
 
 
 def candidates(params: Params) -> list[tuple[str, str]]:
-    """Every (backbone, head) that is trained; heads of parts of the picture on backbones that have them.
+    """Every (backbone, head) that is trained.
+
+    Networks over pixels go with the backbones that give pixels, and only with them; heads of parts of the
+    picture with backbones that have parts.
 
     Raises:
         ParamsError: there is none, or too many.
@@ -22,13 +27,14 @@ def candidates(params: Params) -> list[tuple[str, str]]:
         (backbone, head)
         for backbone in features.backbones
         for head in heads
-        if head not in TILED or tiles or features.has_windows(backbone)
+        if is_video_network(head) == is_pixels(backbone)
+        and (head not in TILED or tiles or features.has_windows(backbone))
     ]
     if not found:
         raise ParamsError(
-            f"{', '.join(heads)} needs parts of the picture, but features.views has no tiles and no backbone "
-            f"({', '.join(features.backbones)}) has windows: add tiles to features.views, or a network with "
-            "windows to features.networks"
+            f"no head of {', '.join(heads)} goes with a backbone of {', '.join(features.backbones)}: "
+            f"{', '.join(NETWORKS)} go with pixels, and only with them; {', '.join(sorted(TILED))} needs "
+            "tiles in features.views, or a network with windows in features.networks"
         )
     if len(found) > MOST:
         raise ParamsError(

@@ -15,6 +15,7 @@ from components.training.learners.objective import Scores, distributions, measur
 from reelflow.errors import ParamsError
 from reelflow.nets.examples import Examples, Rows, batches
 from reelflow.nets.runtime import reseed
+from reelflow.nets.video.design import is_video_network
 from reelflow.params import TrainingParams
 from reelflow.progress import emit
 
@@ -47,6 +48,7 @@ class EpochLearner:
         self.network, self._examples, self._params = network, examples, params
         self._views, self._teacher, self._folder, self._progress = views, teacher, folder, progress
         self._step, self._scorer = Stepper(network, params, is_taught=teacher is not None), scorer(network)
+        self._scored_at_once = params.batch_size if is_video_network(network.name) else SCORED_AT_ONCE
         self._initial = self._values()
 
     def train_fold(self, fold: FoldRows) -> FoldResult:
@@ -71,7 +73,7 @@ class EpochLearner:
 
     def score(self, rows: Rows) -> Scores:
         """Scores of some rows, averaged over views: `(n, classes) float32`."""
-        return score(self._scorer, self._examples, rows, self._views)
+        return score(self._scorer, self._examples, rows, self._views, at_once=self._scored_at_once)
 
     def _train(self, fold: FoldRows, epochs: int) -> History:
         """Resume from the newest checkpoint; afterwards the network has the best weights."""
@@ -95,25 +97,29 @@ class EpochLearner:
     def _epoch(self, fold: FoldRows, epoch: int) -> Figures:
         seed = fold.seed(self._params.seed, epoch)
         reseed(self.network, *seed)
-        figures = self._learn(fold, np.random.default_rng(seed))
+        figures = self._learn(fold, epoch, np.random.default_rng(seed))
         if len(fold.validation):
             scores = self.score(fold.validation)
             loss, accuracy = measure(scores, self._examples.truth[fold.validation])
             figures |= {"validation_loss": loss, "validation_accuracy": accuracy}
-        if not all(map(math.isfinite, figures.values())):
-            raise ParamsError(
-                f"{fold.name}: the loss is NaN or infinite after epoch {epoch}: "
-                f"lower training.learning_rate, now {self._params.learning_rate}"
-            )
+        self._check(figures, f"{fold.name}: after epoch {epoch}")
         return figures
 
-    def _learn(self, fold: FoldRows, chance: np.random.Generator) -> Figures:
+    def _check(self, figures: Figures, where: str) -> None:
+        if not all(map(math.isfinite, figures.values())):
+            raise ParamsError(
+                f"{where} the loss is NaN or infinite: lower training.learning_rate, now "
+                f"{self._params.learning_rate:g}, or set training.gradient_norm to 1"
+            )
+
+    def _learn(self, fold: FoldRows, epoch: int, chance: np.random.Generator) -> Figures:
         """Train on every clip once, in random order and view; returns means over clips."""
         loss = accuracy = 0.0
         places, views = draw(len(fold.train), len(self._examples.views), chance)
-        for batch in batches(np.arange(len(places)), self._params.batch_size):
+        for step, batch in enumerate(batches(np.arange(len(places)), self._params.batch_size), start=1):
             rows, seen = fold.train[places[batch]], views[batch]
             figures = self._step(self._examples.features(rows, seen), self._targets(rows, seen))
+            self._check({"train_loss": figures[0]}, f"{fold.name}: in step {step} of epoch {epoch}")
             loss, accuracy = loss + figures[0] * len(rows), accuracy + figures[1] * len(rows)
         return {"train_loss": loss / len(places), "train_accuracy": accuracy / len(places)}
 
@@ -144,10 +150,12 @@ def draw(clips: int, views: int, chance: np.random.Generator) -> tuple[Rows, Row
     return order, chance.integers(views, size=clips) if views > 1 else np.zeros(clips, np.int64)
 
 
-def score(network: Scorer, examples: Examples, rows: Rows, views: tuple[int, ...]) -> Scores:
-    """Scores of some rows, averaged over views: `(n, classes) float32`."""
+def score(
+    network: Scorer, examples: Examples, rows: Rows, views: tuple[int, ...], at_once: int = SCORED_AT_ONCE
+) -> Scores:
+    """Scores of some rows, averaged over views: `(n, classes) float32`; `at_once` clips a batch."""
     total = np.zeros((len(rows), len(examples.labels)), np.float32)
     for view in views:
-        parts = [network(examples.features(part, view)) for part in batches(rows, SCORED_AT_ONCE)]
+        parts = [network(examples.features(part, view)) for part in batches(rows, at_once)]
         total += np.concatenate(parts) if parts else 0
     return total / np.float32(len(views))

@@ -31,7 +31,7 @@ def scorer(network: Any) -> Scorer:
 
 
 class Stepper:
-    """Training steps of the study's optimiser.
+    """Training steps of the params' optimiser.
 
     Attributes:
         optimizer: Keras's, built for the network.
@@ -48,8 +48,9 @@ class Stepper:
             with tf.GradientTape() as tape:
                 scores = network(features, training=True)
                 value = tf.reduce_mean(loss(targets, scores))
+                scaled = self.optimizer.scale_loss(value)
             variables = network.trainable_variables
-            self.optimizer.apply(tape.gradient(value, variables), variables)
+            self.optimizer.apply(tape.gradient(scaled, variables), variables)
             return value, tf.reduce_mean(is_right(targets, scores))
 
         targets = tf.TensorSpec((None, 2 * network.output_shape[-1]), tf.float32)

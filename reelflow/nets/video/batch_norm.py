@@ -36,7 +36,7 @@ class BatchNorm(keras.layers.Layer):  # type: ignore[misc]
         self.moving_mean = weight("moving_mean", "zeros", trainable=False)
         self.moving_variance = weight("moving_variance", "ones", trainable=False)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:  # noqa: FBT001, FBT002
+    def call(self, inputs: Any, training: bool = False) -> Any:
         """Normalise by the batch's own statistics in training, else by the moving ones."""
         found, statistics = self.normalise(inputs, training=training)
         self.update(statistics)
@@ -44,10 +44,10 @@ class BatchNorm(keras.layers.Layer):  # type: ignore[misc]
 
     def normalise(self, inputs: Any, *, training: bool) -> tuple[Any, list[Any]]:
         """The result, and mean and variance of the batch; no statistics outside of training."""
+        if keras.backend.backend() == "tensorflow":
+            return self._fused(inputs, training=training)
         if not training:
             return self._scaled(inputs, self.moving_mean, self.moving_variance), []
-        if keras.backend.backend() == "tensorflow":
-            return self._fused(inputs)
         mean, variance = ops.moments(ops.cast(inputs, "float32"), axes=(0, 1, 2))  # (channels,)
         return self._scaled(inputs, mean, variance), [mean, variance]
 
@@ -61,11 +61,18 @@ class BatchNorm(keras.layers.Layer):  # type: ignore[misc]
         shift = self.beta - mean * scale
         return inputs * ops.cast(scale, inputs.dtype) + ops.cast(shift, inputs.dtype)
 
-    def _fused(self, inputs: Any) -> tuple[Any, list[Any]]:
+    def _fused(self, inputs: Any, *, training: bool) -> tuple[Any, list[Any]]:
+        """On TensorFlow: one kernel, which the ReLU behind it joins."""
         import tensorflow as tf
 
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
-        found, mean, unbiased = tf.compat.v1.nn.fused_batch_norm(inputs, gamma, beta, epsilon=self.epsilon)
+        moving = {} if training else {"mean": self.moving_mean, "variance": self.moving_variance}
+        moving = {name: tf.convert_to_tensor(value) for name, value in moving.items()}
+        found, mean, unbiased = tf.compat.v1.nn.fused_batch_norm(
+            inputs, gamma, beta, epsilon=self.epsilon, is_training=training, **moving
+        )
+        if not training:
+            return found, []
         count = tf.cast(tf.size(inputs) / inputs.shape[-1], tf.float32)
         return found, [mean, unbiased * (count - 1) / count]
 

@@ -4,6 +4,7 @@ A: T after S. B: T beside S. C: T after S, and S's output added. The order of no
 of the authors' Caffe definition; `docs/adr/0015-study-b.md` says what ports do otherwise.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import keras
@@ -70,72 +71,61 @@ class Bottleneck(layers.Layer):  # type: ignore[misc]
         form: Form,
         temporal: Temporal,
         stride: int = 1,
-        recompute: bool = False,  # noqa: FBT001, FBT002
+        recompute: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.filters, self.frames, self.form = filters, frames, form
         self.temporal, self.stride, self.recompute = temporal, stride, recompute
-        self._made: list[layers.Layer] = []
 
-    def build(self, shape: tuple[int | None, ...]) -> None:
-        """Make the layers; the shortcut has a convolution where size or channels change."""
+    def build(self, shape: tuple[int, ...]) -> None:
+        """Make convolutions and norms; the shortcut has its own where size or channels change."""
         _, height, width, channels = shape
-        outer = EXPANSION * self.filters
-        strided = (None, -(-height // self.stride), -(-width // self.stride))
-        self.reduce = self._conv("reduce", self.filters, 1, shape, stride=self.stride)
-        inner = (*strided, self.filters)
-        self.spatial = self._conv("spatial", self.filters, 3, inner)
-        self.time, self.time_norm = self._make_time(inner), None
-        if self.time:
-            self.time_norm = self._norm("time", self.filters)
-        self.expand = self._conv("expand", outer, 1, inner)
-        self.reduce_norm, self.spatial_norm = self._norm("reduce", self.filters), self._norm("spatial", self.filters)
-        self.expand_norm = self._norm("expand", outer)
-        self.shortcut = self.shortcut_norm = None
+        outer, inner = EXPANSION * self.filters, self.filters
+        within = (None, -(-height // self.stride), -(-width // self.stride), inner)
+        self.convs = {
+            "reduce": self._conv("reduce", inner, 1, shape, stride=self.stride),
+            "spatial": self._conv("spatial", inner, 3, within),
+            "expand": self._conv("expand", outer, 1, within),
+        }
+        if self.temporal != "none":
+            self.convs["time"] = self._time(within)
         if self.stride > 1 or channels != outer:
-            self.shortcut = self._conv("shortcut", outer, 1, shape, stride=self.stride)
-            self.shortcut_norm = self._norm("shortcut", outer)
+            self.convs["shortcut"] = self._conv("shortcut", outer, 1, shape, stride=self.stride)
+        wide = {"expand", "shortcut"}
+        self.norms = {name: self._norm(name, outer if name in wide else inner) for name in self.convs}
 
-    def call(self, inputs: Any, training: bool = False) -> Any:  # noqa: FBT001, FBT002
+    def call(self, inputs: Any, training: bool = False) -> Any:
         """Run the block."""
-        if not (training and self.recompute):
-            found, statistics = self._run(inputs, training=training)
-        else:
+        if training and self.recompute:
             found, statistics = keras.remat(lambda seen: self._run(seen, training=True))(inputs)
-        for norm, values in zip(self._norms(), statistics, strict=True):
+        else:
+            found, statistics = self._run(inputs, training=training)
+        for norm, values in zip(self.norms.values(), statistics, strict=True):
             norm.update(values)
         return found
 
     def _run(self, inputs: Any, *, training: bool) -> tuple[Any, list[list[Any]]]:
-        """The output, and what the norms in `_norms` have measured; changes no variable."""
+        """The output, and what each norm has measured; changes no variable."""
         measured: dict[str, list[Any]] = {}
 
-        def norm(layer: BatchNorm, seen: Any) -> Any:
-            found, measured[layer.name] = layer.normalise(seen, training=training)
+        def run(name: str, seen: Any) -> Any:
+            found, measured[name] = self.norms[name].normalise(self.convs[name](seen), training=training)
             return found
 
-        seen = ops.relu(norm(self.reduce_norm, self.reduce(inputs)))
-        mixed = self._mix(seen, norm)
-        found = norm(self.expand_norm, self.expand(mixed))
-        shortcut = norm(self.shortcut_norm, self.shortcut(inputs)) if self.shortcut else inputs
-        return ops.relu(found + shortcut), [measured[layer.name] for layer in self._norms()]
+        mixed = self._mix(ops.relu(run("reduce", inputs)), run)
+        shortcut = run("shortcut", inputs) if "shortcut" in self.convs else inputs
+        return ops.relu(run("expand", mixed) + shortcut), [measured[name] for name in self.norms]
 
-    def _mix(self, seen: Any, norm: Any) -> Any:
+    def _mix(self, seen: Any, run: Callable[[str, Any], Any]) -> Any:
         """S and T by the design."""
-        space = ops.relu(norm(self.spatial_norm, self.spatial(seen)))
-        if self.time is None:
+        space = ops.relu(run("spatial", seen))
+        if self.temporal == "none":
             return space
-        moved = norm(self.time_norm, self.time(seen if self.form == "B" else space))
+        moved = run("time", seen if self.form == "B" else space)
         return ops.relu(moved if self.form == "A" else space + moved)
 
-    def _norms(self) -> list[BatchNorm]:
-        norms = (self.reduce_norm, self.spatial_norm, self.time_norm, self.expand_norm, self.shortcut_norm)
-        return [norm for norm in norms if norm]
-
-    def _make_time(self, shape: tuple[int | None, ...]) -> layers.Layer | None:
-        if self.temporal == "none":
-            return None
+    def _time(self, shape: tuple[int | None, ...]) -> layers.Layer:
         kind = TemporalConv if self.temporal == "conv" else ConvLSTM
         layer = kind(self.filters, self.frames, name="time", dtype=self.dtype_policy)
         layer.build(shape)

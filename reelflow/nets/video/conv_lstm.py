@@ -21,8 +21,8 @@ def forget_open(shape: tuple[int, ...], dtype: Any = None) -> Any:
 class ConvLSTM(layers.Layer):  # type: ignore[misc]
     """Every frame's output of a ConvLSTM: `(batch * frames, h, w, channels)` to `(..., filters)`.
 
-    The weights are those of `keras.layers.ConvLSTM2D(filters, 3, padding="same", return_sequences=True)`, in its
-    order: kernel, recurrent kernel, bias; gates in the order input, forget, cell, output.
+    The weights are those of `keras.layers.ConvLSTM2D(filters, 3, padding="same")`: kernel, recurrent
+    kernel, bias; the order of the gates is input, forget, cell, output.
 
     Args:
         filters: channels of state and output.

@@ -5,11 +5,12 @@ P3D: Qiu, Yao, Mei 2017 (arXiv:1711.10305) and its Caffe definition
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
 from reelflow.errors import ParamsError
+from reelflow.params import VideoParams
 
 Temporal = Literal["conv", "conv_lstm", "none"]
 
@@ -73,3 +74,17 @@ NETWORKS: Mapping[str, Design] = MappingProxyType(
 def is_video_network(head: str) -> bool:
     """Whether a head is a network over pixels."""
     return head in NETWORKS
+
+
+def chosen_design(head: str, params: VideoParams) -> Design:
+    """The network of a name, with the width and the stages of the params.
+
+    Raises:
+        ParamsError: the width leaves no channels.
+    """
+    design = NETWORKS[head]
+    chosen = replace(
+        design, stages=params.stages or design.stages, width=params.width, recompute=params.recompute
+    )
+    chosen.channels(STEM)
+    return chosen

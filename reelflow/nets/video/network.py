@@ -18,9 +18,18 @@ RGB = 3
 
 
 def build_network(
-    design: Design, *, name: str, frames: int, side: int, classes: int, dropout: float, precision: str = "float32"
+    design: Design,
+    *,
+    name: str,
+    frames: int,
+    side: int,
+    classes: int,
+    dropout: float,
+    precision: str = "float32",
 ) -> "keras.Model":
-    """Build an untrained network: `(batch, frames, side * side * 3) float32`, 0 .. 1, to scores `(batch, classes)`.
+    """Build an untrained network, `(batch, frames, side * side * 3) float32` to `(batch, classes) float32`.
+
+    It takes pixels of 0 .. 1, and gives scores that sum to 1.
 
     Args:
         design: blocks, temporal layers and width.
@@ -68,7 +77,9 @@ def _stem(frames_seen: Any, frames: int, design: Design, precision: str) -> tupl
         name="conv1",
         dtype=precision,
     )(padded)
-    seen = layers.ReLU(name="conv1_relu", dtype=precision)(BatchNorm(name="conv1_norm", dtype=precision)(seen))
+    seen = layers.ReLU(name="conv1_relu", dtype=precision)(
+        BatchNorm(name="conv1_norm", dtype=precision)(seen)
+    )
     # Caffe's pools round up and pad behind: for an even side that is "same", for an odd one "valid"
     padding = "valid" if seen.shape[1] % 2 else "same"
     pooled = layers.MaxPooling2D(3, 2, padding=padding, name="pool1", dtype=precision)(seen)
@@ -76,9 +87,9 @@ def _stem(frames_seen: Any, frames: int, design: Design, precision: str) -> tupl
 
 
 def _halved(seen: Any, frames: int, design: Design) -> tuple[Any, int]:
-    """The larger of each two neighbouring frames, `(batch * frames, ...)` to `(batch * ceil(frames / 2), ...)`.
+    """The larger of each two neighbouring frames; also how many are left.
 
-    Networks without temporal layers keep their frames apart.
+    `(batch * frames, h, w, c)` to `(batch * ceil(frames / 2), h, w, c)`. without temporal layers keep all.
     """
     if frames == 1 or design.temporal == "none":
         return seen, frames
@@ -91,7 +102,10 @@ def _halved(seen: Any, frames: int, design: Design) -> tuple[Any, int]:
 
 
 def _scores(seen: Any, frames: int, classes: int, dropout: float) -> Any:
-    """Mean over places and frames, dropout, dense, softmax: `(batch * frames, h, w, c)` to `(batch, classes)`."""
+    """Mean over places and frames, dropout, dense, softmax.
+
+    `(batch * frames, h, w, c)` to `(batch, classes) float32`.
+    """
     _, height, width, channels = seen.shape
     places = ops.reshape(ops.cast(seen, "float32"), (-1, frames * height * width, channels))
     mean = layers.Dropout(dropout, name="dropout")(ops.mean(places, axis=1))
