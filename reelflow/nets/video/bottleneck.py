@@ -46,6 +46,10 @@ class TemporalConv(layers.Layer):  # type: ignore[misc]
         found = ops.conv(places, self.kernel, padding="same", data_format="channels_last")
         return ops.reshape(found, (-1, height, width, self.filters))
 
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape of the output; JAX cannot find it for a batch of unknown size."""
+        return (*shape[:-1], self.filters)
+
     def get_config(self) -> dict[str, Any]:
         """What makes the same layer again."""
         return {**super().get_config(), "filters": self.filters, "frames": self.frames}
@@ -104,6 +108,11 @@ class Bottleneck(layers.Layer):  # type: ignore[misc]
         for norm, values in zip(self.norms.values(), statistics, strict=True):
             norm.update(values)
         return found
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape of the output; JAX cannot find it for a batch of unknown size."""
+        batch, *sides, _ = shape
+        return (batch, *(side and -(-side // self.stride) for side in sides), EXPANSION * self.filters)
 
     def _run(self, inputs: Any, *, training: bool) -> tuple[Any, list[list[Any]]]:
         """The output, and what each norm has measured; changes no variable."""

@@ -59,6 +59,10 @@ class ConvLSTM(layers.Layer):  # type: ignore[misc]
         # frames of (batch, h, w, filters) -> (batch * frames, h, w, filters)
         return ops.reshape(ops.stack(outputs, axis=1), (-1, height, width, self.filters))
 
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape of the output; JAX cannot find it for a batch of unknown size."""
+        return (*shape[:-1], self.filters)
+
     def _step(self, seen: Any, state: Any, cell: Any) -> tuple[Any, Any]:
         """State and cell after a frame; None before the first one stands for zeros."""
         if state is not None:
