@@ -1,5 +1,6 @@
 """Typed params.yaml: one section per step. The YAML file holds the values, this module types and bounds."""
 
+import re
 from pathlib import Path
 from reprlib import Repr
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -18,6 +19,8 @@ Names = Annotated[tuple[str, ...], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Size = Annotated[int, Field(ge=1, le=65536)]
 Blocks = Annotated[int, Field(ge=1, le=200)]
+PIXELS = re.compile(r"pixels(?:_([1-9][0-9]{0,8}))?")
+"""Names of the backbones that give pixels, and the size that such a name tells."""
 FOUND = Repr()  # a few lines of YAML can hold millions of values
 FOUND.maxlevel, FOUND.maxstring, FOUND.maxother = 2, 100, 100
 
@@ -131,6 +134,10 @@ class FeaturesParams(Section):
     views: Names = Field(description="names in reelflow.video.views; plain comes first")
     finetune: FinetuneParams
     seed: Seed = Field(description="of random weights and of fine-tuning")
+
+    def has_pixels(self, backbone: str) -> bool:
+        """Whether a backbone gives the pixels of whole frames."""
+        return PIXELS.fullmatch(backbone) is not None
 
     def has_windows(self, backbone: str) -> bool:
         """Whether a backbone gives features of parts of the picture."""

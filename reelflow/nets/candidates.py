@@ -1,6 +1,5 @@
 """What a run trains and evaluates, and chooses the best of."""
 
-from reelflow.backbones.pixels import is_pixels
 from reelflow.errors import ParamsError
 from reelflow.nets.video.design import NETWORKS, is_video_network
 from reelflow.params import Params
@@ -27,7 +26,7 @@ def candidates(params: Params) -> list[tuple[str, str]]:
         (backbone, head)
         for backbone in features.backbones
         for head in heads
-        if is_video_network(head) == is_pixels(backbone)
+        if is_video_network(head) == features.has_pixels(backbone)
         and (head not in TILED or tiles or features.has_windows(backbone))
     ]
     if not found:
