@@ -395,7 +395,7 @@ class BundleReport(Report):
     backbone: BackboneSpec
     backbone_quantization: Literal["none", "uint8", "float32", "float16", "int8"]
     head: str
-    head_quantization: Literal["float32", "float16", "dynamic"]
+    head_quantization: Literal["float32", "float16", "dynamic", "int8"]
     accuracy: float = Field(default=0.0, description="on clips that were held out, by the evaluation")
     temperature: float = Field(default=1.0, ge=0.01, le=100, description="of `Calibration`")
     reject_below: float = Field(default=0.0, ge=0, le=1, description="of `Calibration`")

@@ -232,7 +232,9 @@ class EvaluationParams(Section):
 class ConversionParams(Section):
     """How the best classifier becomes TFLite."""
 
-    head: Literal["float32", "float16", "dynamic"]
+    head: Literal["float32", "float16", "dynamic", "int8"] = Field(
+        description="int8: networks over pixels alone, calibrated on clips"
+    )
     backbone: Literal["float32", "float16", "int8"] = Field(description="of float backbones")
     calibration_clips: Size
     golden_clips: Size

@@ -1,5 +1,7 @@
 """What a run trains and evaluates, and chooses the best of."""
 
+from collections.abc import Iterable
+
 from reelflow.errors import ParamsError
 from reelflow.nets.video.design import NETWORKS, is_video_network
 from reelflow.params import Params
@@ -18,9 +20,10 @@ def candidates(params: Params) -> list[tuple[str, str]]:
     picture with backbones that have parts.
 
     Raises:
-        ParamsError: there is none, or too many.
+        ParamsError: there is none, there are too many, or one cannot be converted as asked for.
     """
     features, heads = params.features, params.training.heads
+    check_quantization(heads, params.conversion.head)
     tiles = TILES.keys() & set(features.views)
     found = [
         (backbone, head)
@@ -41,6 +44,20 @@ def candidates(params: Params) -> list[tuple[str, str]]:
             f"run compares at most {MOST}: remove backbones or heads"
         )
     return found
+
+
+def check_quantization(heads: Iterable[str], quantization: str) -> None:
+    """Check that heads can be converted (docs/adr/0013-int8-recurrent-heads.md).
+
+    Raises:
+        ParamsError: one cannot be computed in int8.
+    """
+    refused = [head for head in heads if not is_video_network(head)]
+    if quantization == "int8" and refused:
+        raise ParamsError(
+            f"conversion.head is int8, and {', '.join(refused)} cannot be converted so: set it to dynamic, or "
+            f"train only heads of {', '.join(NETWORKS)}"
+        )
 
 
 def name_of(backbone: str, head: str) -> str:
