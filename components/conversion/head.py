@@ -53,8 +53,8 @@ def _with_batch_of_one(model: "keras.Model") -> "keras.Model":
 
 def _for_inference(layer: Any) -> Any:
     """The layer in float32 and without dropout, whose seed would become a variable of the graph."""
-    config = layer.get_config()
-    return type(layer).from_config(_no_dropout(config | {"dtype": "float32"}))
+    config = _no_dropout(layer.get_config())
+    return type(layer).from_config(config | {"dtype": "float32"} if "dtype" in config else config)
 
 
 def _no_dropout(config: Any) -> Any:

@@ -55,7 +55,7 @@ def check_quantization(heads: Iterable[str], quantization: str) -> None:
     refused = [head for head in heads if not is_video_network(head)]
     if quantization == "int8" and refused:
         raise ParamsError(
-            f"conversion.head is int8, and {', '.join(refused)} cannot be converted so: set it to dynamic, or "
+            f"conversion.head is int8, which {', '.join(refused)} does not allow: set it to dynamic, or "
             f"train only heads of {', '.join(NETWORKS)}"
         )
 
