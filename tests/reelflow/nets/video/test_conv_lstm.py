@@ -40,7 +40,9 @@ def outputs_and_gradients(layer, inputs, probe) -> list[np.ndarray]:
         tape.watch(seen)
         found = layer(seen)
         value = tf.reduce_sum(found * tf.reshape(probe, tf.shape(found)))
-    gradients = tape.gradient(value, [seen, *(weight.value for weight in layer.trainable_weights)])
+    sources = [seen, *(weight.value for weight in layer.trainable_weights)]
+    # of one frame, ours does not use the recurrent kernel
+    gradients = tape.gradient(value, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return [np.asarray(values) for values in (found, *gradients)]
 
 

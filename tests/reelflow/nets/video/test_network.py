@@ -11,7 +11,7 @@ from reelflow.nets.video.design import Design
 from tests.reelflow.nets.video.caffe import convolve, max_pool, moved, relu, run_network
 from tests.reelflow.nets.video.weights import as_clips, as_frames, kernel_of, network_of, norm_of, randomise
 
-CLIPS, CLASSES = 2, 3
+CLIPS, CLASSES = 3, 3
 TINY = Design("conv", (2, 1, 1, 1), width=1 / 32)  # 2 channels; the forms are A, B, then C, A, and 2D
 TEMPORAL = ["conv", "conv_lstm", "none"]
 
@@ -57,13 +57,11 @@ def test_the_stem_rounds_as_caffe_does(side):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("side", "expected"), [(160, 40), (158, 19 + 20), (78, 19), (112, 28), (64, 16)])
-def test_pool1_at_the_sizes_of_the_studies(side, expected):
+@pytest.mark.parametrize(("side", "expected"), [(160, 40), (157, 39), (112, 28), (77, 19), (64, 16)])
+def test_pool1_at_the_sizes_of_studies(side, expected):
+    """160: 80, 40. 157: 79, 39. 77: 39, 19."""
     model = build(replace(TINY, stages=(1, 1, 1, 1)), frames=1, side=side)
-    half = ceil(side / 2)
-    assert model.get_layer("pool1").output.shape[1:3] == (ceil((half - 3) / 2) + 1,) * 2
-    if half % 2 == 0 or side == 78:
-        assert model.get_layer("pool1").output.shape[1] == expected
+    assert model.get_layer("pool1").output.shape[1:3] == (expected, expected)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 5, 7, 16])
@@ -79,10 +77,10 @@ def test_a_temporal_pool_keeps_an_odd_last_frame(frames):
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize(("frames", "side"), [(4, 16), (3, 13), (1, 9), (18, 8)])
+@pytest.mark.parametrize(("frames", "side"), [(4, 40), (3, 37), (1, 48), (18, 36)])
 @pytest.mark.parametrize("temporal", TEMPORAL)
 def test_a_network_is_the_authors(temporal, frames, side, training):
-    """Scores, and in training every moving statistic."""
+    """Scores, and in training every moving statistic; conv5 keeps 2x2 places for its statistics."""
     design = replace(TINY, temporal=temporal)
     model, pixels = build(design, frames=frames, side=side), make_pixels(frames, side)
     reference = network_of(model, design.stages, pools_time=temporal != "none")
@@ -105,21 +103,23 @@ def test_a_gradient_of_a_network_is_the_slope_of_the_reference(temporal):
     """Cross-entropy in training, along a random direction of all weights."""
     import tensorflow as tf
 
-    design, frames, side = replace(TINY, temporal=temporal), 4, 20
+    design, frames, side = replace(TINY, temporal=temporal), 4, 40
     model, pixels = build(design, frames=frames, side=side), make_pixels(frames, side)
     direction = build(design, frames=frames, side=side, seed=9)
     point, along = (network_of(one, design.stages, pools_time=temporal != "none") for one in (model, direction))
 
     def reference(step: float) -> float:
         scores = run_network(pixels_as_clips(pixels), moved(point, along, step), training=True)
-        return float(-np.log(scores[[0, 1], [0, 2]]).mean())
+        return float(-np.log(scores[[0, 1, 2], [0, 2, 1]]).mean())
 
     with tf.GradientTape() as tape:
         scores = model(pixels, training=True)
-        loss = -(tf.math.log(scores[0, 0]) + tf.math.log(scores[1, 2])) / 2
+        loss = -tf.reduce_mean(tf.math.log(tf.gather(scores, [0, 2, 1], batch_dims=1)))
     assert float(loss) == pytest.approx(reference(0), rel=1e-4)
     weights = model.trainable_variables
-    gradients = tape.gradient(loss, [weight.value for weight in weights])
+    # a ConvLSTM of one frame does not use its recurrent kernel
+    zero = tf.UnconnectedGradients.ZERO
+    gradients = tape.gradient(loss, [weight.value for weight in weights], unconnected_gradients=zero)
     pairs = zip(gradients, direction.trainable_variables, strict=True)
     slope = sum(float(np.sum(np.float64(gradient) * one.numpy())) for gradient, one in pairs)
     assert slope == pytest.approx((reference(1e-6) - reference(-1e-6)) / 2e-6, rel=1e-3)
