@@ -70,7 +70,7 @@ def test_a_temporal_pool_keeps_an_odd_last_frame(frames):
     from reelflow.nets.video.network import _halved
 
     values = np.random.default_rng(8).normal(size=(CLIPS * frames, 2, 3, 4)).astype(np.float32)
-    found, left = _halved(values, frames, TINY)
+    found, left = _halved(values, frames, TINY, "float32", name="pool")
     expected = max_pool(as_clips(values, CLIPS), (2, 1, 1), (2, 1, 1))
     assert left == expected.shape[2] == ceil(frames / 2)
     np.testing.assert_array_equal(found, as_frames(expected))
