@@ -84,8 +84,9 @@ class Bottleneck(layers.Layer):  # type: ignore[misc]
         super().__init__(**options)
         if form not in FORMS or temporal not in TEMPORAL or min(filters, frames, stride) < 1:
             raise ValueError(
-                f"a block has form {form!r}, temporal {temporal!r}, filters {filters}, frames {frames}, stride "
-                f"{stride}: expected one of {', '.join(FORMS)}, one of {', '.join(TEMPORAL)}, and sizes from 1"
+                f"a block has form {form!r}, temporal {temporal!r}, filters {filters}, frames {frames} and "
+                f"stride {stride}: expected one of {', '.join(FORMS)}, one of {', '.join(TEMPORAL)}, and "
+                "sizes of at least 1: build it by reelflow.nets.video.network"
             )
         self.filters, self.frames, self.form = filters, frames, form
         self.temporal, self.stride, self.recompute = temporal, stride, recompute

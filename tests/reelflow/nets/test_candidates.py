@@ -36,7 +36,9 @@ def test_names_are_of_backbone_and_head():
 )
 def test_backbones_and_heads_that_never_go_together_are_refused(backbones, heads):
     params = params_of(backbones, heads)
-    with pytest.raises(ParamsError, match=rf"no head of .*{heads[0]}.* goes with a backbone of {backbones[0]}: "):
+    with pytest.raises(
+        ParamsError, match=rf"no head of .*{heads[0]}.* goes with a backbone of {backbones[0]}: "
+    ):
         candidates(params)
 
 
@@ -47,5 +49,7 @@ def test_parts_of_the_picture_are_nothing_for_pixels():
 
 def test_too_many_are_refused():
     sizes = ["pixels", "pixels_32", "pixels_64", "pixels_96"]
-    with pytest.raises(ParamsError, match="4 backbones and 5 heads make 20 classifiers; a run compares at most 16"):
+    with pytest.raises(
+        ParamsError, match="4 backbones and 5 heads make 20 classifiers; a run compares at most 16"
+    ):
         candidates(params_of(sizes, list(NETWORKS)))

@@ -145,7 +145,9 @@ def moved(point: Any, direction: Any, step: float) -> Any:
         return type(point)(moved(*pair, step) for pair in zip(point, direction, strict=True))
     if is_dataclass(point):
         names = [field.name for field in fields(point)]
-        return replace(point, **{name: moved(getattr(point, name), getattr(direction, name), step) for name in names})
+        return replace(
+            point, **{name: moved(getattr(point, name), getattr(direction, name), step) for name in names}
+        )
     return point + step * direction if isinstance(point, np.ndarray) else point
 
 

@@ -119,7 +119,12 @@ def test_without_time_every_frame_is_kept():
 
 @pytest.mark.parametrize(
     ("width", "expected"),
-    [(1, (64, 64, 128, 256, 512)), (0.5, (32, 32, 64, 128, 256)), (1 / 64, (1, 1, 2, 4, 8)), (2, (128, 128, 256, 512, 1024))],
+    [
+        (1, (64, 64, 128, 256, 512)),
+        (0.5, (32, 32, 64, 128, 256)),
+        (1 / 64, (1, 1, 2, 4, 8)),
+        (2, (128, 128, 256, 512, 1024)),
+    ],
 )
 def test_width_multiplies_every_channel(width, expected):
     design = replace(NETWORKS["p3d_63"], width=width)
@@ -131,7 +136,9 @@ def test_width_multiplies_every_channel(width, expected):
 
 
 def test_a_width_that_leaves_no_channel_is_refused():
-    with pytest.raises(ParamsError, match=r"width is 0\.01, which leaves no channel of 64: .*at least 0\.015625"):
+    with pytest.raises(
+        ParamsError, match=r"width is 0\.01, which leaves no channel of 64: .*at least 0\.015625"
+    ):
         chosen_design("p3d_63", VideoParams(width=0.01))
     with pytest.raises(ParamsError, match="leaves no channel"):
         build(replace(NETWORKS["p3d_63"], width=0.01))

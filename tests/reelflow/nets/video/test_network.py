@@ -20,9 +20,7 @@ def build(design: Design, *, frames: int, side: int, dropout: float = 0.0, seed:
     prepare()
     from reelflow.nets.video.network import build_network
 
-    model = build_network(
-        design, name="network", frames=frames, side=side, classes=CLASSES, dropout=dropout
-    )
+    model = build_network(design, name="network", frames=frames, side=side, classes=CLASSES, dropout=dropout)
     randomise(model, seed)
     return model
 
@@ -48,7 +46,9 @@ def output_of(model, layer: str, pixels):
 def test_the_stem_rounds_as_caffe_does(side):
     """conv1 pads 3; pool1 has no padding and rounds up: 80 to 40, 40 to 20, 39 to 19, 5 to 2, 4 to 2."""
     model, pixels = build(TINY, frames=2, side=side), make_pixels(2, side)
-    seen = convolve(pixels_as_clips(pixels), kernel_of(model.get_layer("conv1").kernel), stride=2, pad=(0, 3, 3))
+    seen = convolve(
+        pixels_as_clips(pixels), kernel_of(model.get_layer("conv1").kernel), stride=2, pad=(0, 3, 3)
+    )
     np.testing.assert_allclose(output_of(model, "conv1", pixels), as_frames(seen), atol=1e-5)
     norm = norm_of(model.get_layer("conv1_norm"))
     expected = as_frames(max_pool(relu(norm(seen, training=False)), (1, 3, 3), (1, 2, 2)))
@@ -106,7 +106,9 @@ def test_a_gradient_of_a_network_is_the_slope_of_the_reference(temporal):
     design, frames, side = replace(TINY, temporal=temporal), 4, 40
     model, pixels = build(design, frames=frames, side=side), make_pixels(frames, side)
     direction = build(design, frames=frames, side=side, seed=9)
-    point, along = (network_of(one, design.stages, pools_time=temporal != "none") for one in (model, direction))
+    point, along = (
+        network_of(one, design.stages, pools_time=temporal != "none") for one in (model, direction)
+    )
 
     def reference(step: float) -> float:
         scores = run_network(pixels_as_clips(pixels), moved(point, along, step), training=True)

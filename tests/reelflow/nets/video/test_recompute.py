@@ -1,48 +1,35 @@
 """Blocks that are computed again for their gradient: the same training, in less memory."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from reelflow.nets.runtime import prepare
-from reelflow.nets.video.design import Design
 from tests.reelflow.nets.video.weights import randomise
 
-CLIPS, FRAMES, SIDE, CLASSES = 2, 4, 24, 3
-PIXELS = np.random.default_rng(1).random((CLIPS, FRAMES, SIDE * SIDE * 3), dtype=np.float32)
+FRAMES, SIDE = 4, 24
+PIXELS = np.random.default_rng(1).random((2, FRAMES, SIDE * SIDE * 3), dtype=np.float32)
 
 
-def train_once(design: Design, *, as_graph: bool) -> dict[str, np.ndarray]:
-    """Loss, scores, gradients by weight, and moving statistics after one step in training mode."""
+def make(temporal: str, *, recompute: bool, width: float = 1 / 32):
     prepare()
-    import tensorflow as tf
+    from tests.reelflow.nets.video.one_step import build
 
-    from reelflow.nets.video.network import build_network
-
-    model = build_network(design, name="n", frames=FRAMES, side=SIDE, classes=CLASSES, dropout=0.0)
+    case = {"temporal": temporal, "stages": (1, 1, 1, 1), "width": width, "recompute": recompute}
+    model = build(case | {"frames": FRAMES, "side": SIDE, "precision": "float32"})
     randomise(model)
-    weights = [weight.value for weight in model.trainable_weights]
-
-    def step(pixels):
-        with tf.GradientTape() as tape:
-            scores = model(pixels, training=True)
-            loss = -tf.reduce_mean(tf.math.log(scores[:, 0]))
-        return loss, scores, tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-
-    loss, scores, gradients = (tf.function(step, autograph=False) if as_graph else step)(tf.constant(PIXELS))
-    found = {"loss": loss, "scores": scores}
-    found |= {w.path: value for w, value in zip(model.trainable_weights, gradients, strict=True)}
-    found |= {w.path: w.value for w in model.non_trainable_weights}
-    return {name: np.asarray(value) for name, value in found.items()}
+    return model
 
 
 @pytest.mark.parametrize("as_graph", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("temporal", ["conv", "conv_lstm", "none"])
 def test_loss_gradients_and_statistics_are_the_same(temporal, as_graph):
-    design = Design(temporal, (1, 1, 1, 1), width=1 / 32)
-    plain = train_once(design, as_graph=as_graph)
-    again = train_once(replace(design, recompute=True), as_graph=as_graph)
+    prepare()
+    from tests.reelflow.nets.video.one_step import one_step
+
+    plain, again = (
+        one_step(make(temporal, recompute=recompute), PIXELS, as_graph=as_graph)
+        for recompute in (False, True)
+    )
     assert plain.keys() == again.keys()
     for name, value in plain.items():
         atol = 1e-5 * max(np.abs(value).max(), 1e-3)
@@ -51,13 +38,10 @@ def test_loss_gradients_and_statistics_are_the_same(temporal, as_graph):
     assert len(moved) == len({"reduce", "spatial", "expand"}) * 4 + 4 + 1 + 3 * (temporal != "none")
 
 
-def convolutions_of(design: Design) -> int:
-    prepare()
+def convolutions_of(model) -> int:
+    """In the graph of a training step."""
     import tensorflow as tf
 
-    from reelflow.nets.video.network import build_network
-
-    model = build_network(design, name="n", frames=FRAMES, side=SIDE, classes=CLASSES, dropout=0.0)
     weights = [weight.value for weight in model.trainable_weights]
 
     def step(pixels):
@@ -71,20 +55,10 @@ def convolutions_of(design: Design) -> int:
 
 def test_every_convolution_of_a_block_runs_again():
     """S, twice 1x1x1 and a shortcut in each of four blocks, T in three; conv1 does not."""
-    design = Design("conv", (1, 1, 1, 1), width=1 / 64)
     within = 4 * 4 + 3
-    assert convolutions_of(design) == within + 1
-    assert convolutions_of(replace(design, recompute=True)) == 2 * within + 1
+    assert convolutions_of(make("conv", recompute=False)) == within + 1
+    assert convolutions_of(make("conv", recompute=True)) == 2 * within + 1
 
 
 def test_scoring_recomputes_nothing_and_gives_the_same():
-    prepare()
-    from reelflow.nets.video.network import build_network
-
-    found = []
-    for recompute in (False, True):
-        design = Design("conv", (1, 1, 1, 1), width=1 / 32, recompute=recompute)
-        model = build_network(design, name="n", frames=FRAMES, side=SIDE, classes=CLASSES, dropout=0.0)
-        randomise(model)
-        found.append(model(PIXELS).numpy())
-    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(*(make("conv", recompute=again)(PIXELS).numpy() for again in (False, True)))

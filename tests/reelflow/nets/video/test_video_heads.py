@@ -119,7 +119,9 @@ def test_features_that_are_no_square_picture_are_refused(dim):
 
 def test_views_side_by_side_are_refused():
     params = training_params(video=NARROW)
-    with pytest.raises(ParamsError, match=rf"have {3 * DIM} dimensions .* training\.views to sample or average"):
+    with pytest.raises(
+        ParamsError, match=rf"have {3 * DIM} dimensions .* training\.views to sample or average"
+    ):
         build_head("p3d_63", frames=2, dim=DIM, classes=2, params=params, views=3)
 
 
@@ -130,7 +132,7 @@ def test_a_width_without_channels_is_refused():
 
 def test_the_registry_knows_the_networks():
     check_heads(NETWORKS)
-    assert HEAD_NAMES == (*HEADS, *NETWORKS)
+    assert (*HEADS, *NETWORKS) == HEAD_NAMES
     assert not HEADS.keys() & NETWORKS.keys()
     with pytest.raises(ParamsError, match=r"unknown head p3d_64; known heads are .*p3d_63, p3d_199"):
         build("p3d_64")
@@ -167,7 +169,9 @@ def altered(whole, target, change):
             content = source.read(name)
             if name == "config.json":
                 config = json.loads(content)
-                blocks = [layer for layer in config["config"]["layers"] if layer["class_name"] == "Bottleneck"]
+                blocks = [
+                    layer for layer in config["config"]["layers"] if layer["class_name"] == "Bottleneck"
+                ]
                 change(blocks[1])
                 content = json.dumps(config)
             result.writestr(name, content)
@@ -175,7 +179,11 @@ def altered(whole, target, change):
 
 
 CHANGES = {
-    "a layer of another package": {"registered_name": "other>Block", "module": "other", "class_name": "Block"},
+    "a layer of another package": {
+        "registered_name": "other>Block",
+        "module": "other",
+        "class_name": "Block",
+    },
     "a function of Python": {"registered_name": None, "module": "os", "class_name": "system"},
     "an unregistered class of ours": {
         "registered_name": "reelflow>Thing",

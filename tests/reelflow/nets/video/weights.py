@@ -33,7 +33,7 @@ def as_frames(clips: Values) -> Values:
 
 
 def kernel_of(variable, *, along_time: bool = False) -> Values:
-    """`(h, w, in, out)` to `(out, in, 1, h, w)`; along time `(frames, 1, in, out)` to `(out, in, frames, 1, 1)`."""
+    """`(h, w, in, out)` to `(out, in, 1, h, w)`, `(frames, 1, in, out)` to `(out, in, frames, 1, 1)`."""
     moved = np.asarray(variable, np.float64).transpose(3, 2, 0, 1)
     return moved[..., None] if along_time else moved[:, :, None]
 
