@@ -37,6 +37,6 @@ def _uv(*arguments: str) -> None:
     done = subprocess.run([uv, *arguments], capture_output=True, text=True, timeout=280)
     if done.returncode and any(sign in done.stderr.lower() for sign in UNREACHABLE):
         pytest.skip(
-            f"JAX is not installed: the package index does not answer ({done.stderr.splitlines()[0]})"
+            f"JAX is not installed: the index does not answer ({done.stderr.splitlines()[-1].strip()})"
         )
     assert done.returncode == 0, done.stderr
