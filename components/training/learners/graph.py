@@ -43,6 +43,7 @@ class Stepper:
         self.optimizer = build_optimizer(params)
         self.optimizer.build(network.trainable_variables)
         loss = loss_of(params, is_taught=is_taught)
+        unused = tf.UnconnectedGradients.ZERO  # a ConvLSTM over one frame has a kernel that it does not use
 
         def step(features: Any, targets: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as tape:
@@ -50,7 +51,9 @@ class Stepper:
                 value = tf.reduce_mean(loss(targets, scores))
                 scaled = self.optimizer.scale_loss(value)
             variables = network.trainable_variables
-            self.optimizer.apply(tape.gradient(scaled, variables), variables)
+            values = [variable.value for variable in variables]
+            gradients = tape.gradient(scaled, values, unconnected_gradients=unused)
+            self.optimizer.apply(gradients, variables)
             return value, tf.reduce_mean(is_right(targets, scores))
 
         targets = tf.TensorSpec((None, 2 * network.output_shape[-1]), tf.float32)

@@ -12,7 +12,7 @@ from keras import layers, ops
 
 from reelflow.nets.video.batch_norm import BatchNorm
 from reelflow.nets.video.conv_lstm import ConvLSTM
-from reelflow.nets.video.design import EXPANSION, Temporal
+from reelflow.nets.video.design import EXPANSION, TEMPORAL, Temporal
 
 Form = Literal["A", "B", "C"]
 FORMS: tuple[Form, ...] = ("A", "B", "C")
@@ -66,6 +66,9 @@ class Bottleneck(layers.Layer):  # type: ignore[misc]
         temporal: what T is.
         stride: spatial, of the first convolution and of the shortcut.
         recompute: compute the block again for its gradient.
+
+    Raises:
+        ValueError: an unknown form or temporal layer, or a size below 1, as a damaged file may have.
     """
 
     def __init__(
@@ -79,6 +82,12 @@ class Bottleneck(layers.Layer):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        if form not in FORMS or temporal not in TEMPORAL or min(filters, frames, stride) < 1:
+            raise ValueError(
+                f"a block has form {form!r}, temporal {temporal!r}, filters {filters}, frames {frames} and "
+                f"stride {stride}: expected one of {', '.join(FORMS)}, one of {', '.join(TEMPORAL)}, and "
+                "sizes of at least 1: build it by reelflow.nets.video.network"
+            )
         self.filters, self.frames, self.form = filters, frames, form
         self.temporal, self.stride, self.recompute = temporal, stride, recompute
 

@@ -7,12 +7,13 @@ P3D: Qiu, Yao, Mei 2017 (arXiv:1711.10305) and its Caffe definition
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 from reelflow.errors import ParamsError
 from reelflow.params import VideoParams
 
 Temporal = Literal["conv", "conv_lstm", "none"]
+TEMPORAL: tuple[Temporal, ...] = get_args(Temporal)
 
 STEM = 64  # channels of conv1
 STAGE_CHANNELS = (64, 128, 256, 512)

@@ -50,7 +50,7 @@ def build_network(
     forms = cycle(FORMS)
     for stage, blocks in enumerate(design.stages):
         if stage:
-            seen, left = _halved(seen, left, design)
+            seen, left = _halved(seen, left, design, precision, name=f"conv{stage + 2}_pool")
         for block in range(blocks):
             seen = Bottleneck(
                 design.channels(STAGE_CHANNELS[stage]),
@@ -83,20 +83,22 @@ def _stem(frames_seen: Any, frames: int, design: Design, precision: str) -> tupl
     # Caffe's pools round up and pad behind: for an even side that is "same", for an odd one "valid"
     padding = "valid" if seen.shape[1] % 2 else "same"
     pooled = layers.MaxPooling2D(3, 2, padding=padding, name="pool1", dtype=precision)(seen)
-    return _halved(pooled, frames, design)
+    return _halved(pooled, frames, design, precision, name="pool1_time")
 
 
-def _halved(seen: Any, frames: int, design: Design) -> tuple[Any, int]:
+def _halved(seen: Any, frames: int, design: Design, precision: str, *, name: str) -> tuple[Any, int]:
     """The larger of each two neighbouring frames; also how many are left.
 
-    `(batch * frames, h, w, c)` to `(batch * ceil(frames / 2), h, w, c)`. without temporal layers keep all.
+    `(batch * frames, h, w, c)` to `(batch * ceil(frames / 2), h, w, c)`. Networks without temporal
+    layers keep all frames.
     """
     if frames == 1 or design.temporal == "none":
         return seen, frames
     _, height, width, channels = seen.shape
     # (batch * frames, h, w, channels) -> (batch, frames, h * w, channels)
     places = ops.reshape(seen, (-1, frames, height * width, channels))
-    pooled = ops.max_pool(places, (2, 1), (2, 1), padding="same", data_format="channels_last")
+    # a layer: JAX does not run the operation `max_pool` of a file, whose sizes are lists
+    pooled = layers.MaxPooling2D((2, 1), (2, 1), padding="same", name=name, dtype=precision)(places)
     left = pooled.shape[1]
     return ops.reshape(pooled, (-1, height, width, channels)), left
 
