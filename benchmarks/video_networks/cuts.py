@@ -4,7 +4,7 @@
     KERAS_BACKEND=jax python -m benchmarks.video_networks.cuts train clips.npz   # where the accelerator is
 
 Five folds each; no fold's test clips choose anything: the number of epochs is fixed. `pack` keeps the pixels
-of each data set, a folder with `groups.csv`, as JPEG. Prints a line of JSON for each network, data set and cut.
+of each data set, a folder with `groups.csv`, as JPEG. Prints a line of JSON each.
 """
 
 import argparse

@@ -32,12 +32,11 @@ def measure(name: str, batch: int, side: int) -> dict[str, Any]:
     chance = np.random.default_rng(1)
     clips = chance.random((CALIBRATION, FRAMES, side * side * 3), np.float32)
     network = build_head(name, frames=FRAMES, dim=side * side * 3, classes=CLASSES, params=training_params())
-    stock = stock_network(NETWORKS[name], frames=FRAMES, side=side, classes=CLASSES)
+    stock = stock_network(NETWORKS[name], frames=FRAMES, side=side, classes=CLASSES, pools_3d=False)
     converter = tf.lite.TFLiteConverter.from_keras_model(
         keras.Model(single := keras.Input(stock.input_shape[1:], batch_size=batch), stock(single))
     )
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
     found: dict[str, Any] = {}
     models: dict[str, bytes] = {}
     for what in QUANTIZATIONS:
@@ -63,10 +62,10 @@ def _timed(convert: Any) -> tuple[bytes, float]:
 
 
 def _runner(path: Path, clip: Any) -> Any:
-    """Runs a model on one core; the stock one needs TensorFlow's own interpreter, for its Flex operators."""
-    import tensorflow as tf
+    """Runs a model on one core."""
+    from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = tf.lite.Interpreter(str(path), num_threads=1)
+    interpreter = Interpreter(str(path), num_threads=1)
     interpreter.allocate_tensors()
     source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
 
