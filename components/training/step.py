@@ -1,5 +1,6 @@
 """The training step: trains one head on one backbone's features, once per fold."""
 
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,11 +22,13 @@ from reelflow.errors import ParamsError
 from reelflow.nets.examples import Examples, load_examples
 from reelflow.nets.heads import build_head, check_heads, is_linear, sees_side_by_side, views_seen
 from reelflow.nets.runtime import seed_everything
-from reelflow.nets.video.design import check_inflation
+from reelflow.nets.video.design import check_inflation, chosen_design, is_video_network
+from reelflow.nets.video.memory import RGB, check_fits
 from reelflow.params import TrainingParams
 from reelflow.progress import emit
 from reelflow.splitting.protocols import read_protocol
 from reelflow.video.views import is_spatial
+from reelflow.workers.memory import free_memory
 
 WORK = "checkpoints"
 
@@ -80,7 +83,7 @@ def run(
     views = averaged_views(params, examples)
     is_holdout = scheme.kind == "holdout"
     progress = EpochProgress(len(folds) + (not is_holdout), 1 if is_linear(head) else params.epochs)
-    with memory_errors():
+    with memory_errors(head, params):
         network = _build(head, examples, params, inflate)
         learner = _learner(params, network, examples, folds[0], teachers, views, model / WORK, progress)
         if is_holdout:
@@ -159,9 +162,29 @@ def _build(head: str, examples: Examples, params: TrainingParams, inflate: Path 
     windows = found.backbone.windows
     views = windows * (len(found.views) if examples.beside else 1)
     dim = found.backbone.dim // windows
+    if is_video_network(head):
+        _check_memory(head, examples, params)
     network = build_head(head, frames=found.frames, dim=dim, classes=classes, params=params, views=views)
     if inflate:
         from reelflow.nets.video.inflate import inflate as start_from
 
         start_from(network, inflate)
     return network
+
+
+def _check_memory(head: str, examples: Examples, params: TrainingParams) -> None:
+    """Refuse a batch that does not fit into main memory; a GPU refuses by itself."""
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return
+    found = examples.store.report
+    check_fits(
+        chosen_design(head, params.video),
+        params,
+        frames=found.frames,
+        side=math.isqrt(found.backbone.dim // RGB),
+        classes=len(examples.labels),
+        batch=min(params.batch_size, len(examples.clips)),
+        free=free_memory(),
+    )

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.training import step
 from components.training.step import run
 from reelflow.backbones.pixels import Pixels
-from reelflow.errors import WeightsError
+from reelflow.errors import ParamsError, WeightsError
 from reelflow.nets.runtime import prepare
 from reelflow.nets.saved import load_head
 from reelflow.provenance.step import PROVENANCE, Provenance
@@ -79,3 +80,13 @@ def test_a_file_that_is_not_there_is_said_before_anything_is_read(tmp_path):
             features=tmp_path,
             model=tmp_path,
         )
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_refused_before_the_network_is_built(
+    tmp_path, inputs, monkeypatch
+):
+    monkeypatch.setattr(step, "free_memory", lambda: 1_500_000_000)
+    monkeypatch.setattr(step, "build_head", None)
+    params = fake.training_params(**QUICK, video=VIDEO)
+    with pytest.raises(ParamsError, match=r"a step on 4 clips of 5 frames of 16x16 needs about \d\.\d GB"):
+        run(params, head="p3d_199", protocol="holdout", **inputs, model=tmp_path)
