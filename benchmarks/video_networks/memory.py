@@ -30,7 +30,7 @@ CASES = [
     for head in ("p3d_63", "convlstm_c2d_63")
     for side, batch in ((64, 4), (64, 12), (112, 6), (160, 2), (160, 4))
     for recompute in ("kept", "recomputed")
-]
+] + [("p3d_199", "96", "4", "kept"), ("p3d_199", "96", "4", "recomputed"), ("c2d_50", "128", "4", "kept")]
 
 
 def chosen(recompute: str) -> TrainingParams:
