@@ -158,13 +158,13 @@ class BaselinesParams(Section):
 class VideoParams(Section):
     """The networks over pixels: `reelflow.nets.video`."""
 
-    width: float = Field(default=1.0, gt=0, le=4, description="multiplies every number of channels")
+    width: float = Field(gt=0, le=4, description="multiplies every number of channels")
     stages: tuple[Blocks, Blocks, Blocks, Blocks] | None = Field(
-        default=None, description="blocks of conv2_x to conv5_x; null: as the name says"
+        description="blocks of conv2_x to conv5_x; null: as the name says"
     )
-    recompute: bool = Field(default=False, description="compute blocks again for gradients: less memory")
+    recompute: bool = Field(description="compute blocks again for gradients: less memory")
     inflate: str | None = Field(
-        default=None, description="Keras's weights of a ResNet-50, .h5, that the network starts from"
+        min_length=1, description="Keras's weights of a ResNet-50, .h5, that the network starts from"
     )
 
 
@@ -182,12 +182,12 @@ class TrainingParams(Section):
     penalties: tuple[PositiveFloat, ...] = Field(
         min_length=1, description="of segment_linear: L2 strengths to choose from by inner cross-validation"
     )
-    optimizer: Literal["adam", "rmsprop"] = Field(default="adam", description="study A: adam; B: rmsprop")
-    gradient_norm: float = Field(default=0, ge=0, description="largest norm of all gradients; 0: any")
+    optimizer: Literal["adam", "rmsprop"] = Field(description="study A: adam; B: rmsprop")
+    gradient_norm: float = Field(ge=0, description="largest norm of all gradients; 0: any")
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
-        default="float32", description="that video networks compute in; weights and scores stay float32"
+        description="that video networks compute in; weights and scores stay float32"
     )
-    video: VideoParams = VideoParams()
+    video: VideoParams
     weight_decay: float = Field(ge=0, lt=1, description="of AdamW; 0 is the study's Adam")
     label_smoothing: float = Field(ge=0, lt=1)
     views: Literal["sample", "average", "beside"] = Field(

@@ -8,7 +8,7 @@ import numpy as np
 
 from components.training.folds import FoldRows
 from components.training.history import Figures, History
-from components.training.learners.checkpoint import Arrays, Checkpoints, State
+from components.training.learners.checkpoint import Arrays, Checkpoints, Running, State
 from components.training.learners.fold_results import EpochProgress, FoldResult
 from components.training.learners.graph import Scorer, Stepper, scorer
 from components.training.learners.objective import Scores, distributions, measure
@@ -78,32 +78,40 @@ class EpochLearner:
     def _train(self, fold: FoldRows, epochs: int) -> History:
         """Resume from the newest checkpoint; afterwards the network has the best weights."""
         checkpoints = Checkpoints(self._folder / str(fold.number), self._params.checkpoint_every_s)
-        history, best = self._restore(fold, checkpoints)
+        state, is_validated = self._restore(fold, checkpoints), len(fold.validation) > 0
+        history = state.history
         self._progress.tell(history.epochs, epochs)
-        is_validated = len(fold.validation) > 0
         while history.epochs < epochs and not (is_validated and history.is_stalled(self._params.patience)):
-            figures = self._epoch(fold, history.epochs + 1)
+            figures = self._epoch(fold, state, checkpoints)
             history.rows.append(figures)
-            if not is_validated or history.best_epoch == history.epochs:
-                best = self.network.get_weights()
-            if checkpoints.due:
-                checkpoints.save(State(history, self._values(), best))
+            state.running = Running()
+            if is_validated and history.best_epoch == history.epochs:
+                state.best = self.network.get_weights()
+            self._keep(state, checkpoints)
             emit("epoch", head=self.network.name, fold=fold.name, epoch=history.epochs, **figures)
             self._progress.tell(history.epochs, epochs)
         self._progress.finish(history.epochs)
-        self.network.set_weights(best)
+        if is_validated:
+            self.network.set_weights(state.best)
         return history
 
-    def _epoch(self, fold: FoldRows, epoch: int) -> Figures:
+    def _epoch(self, fold: FoldRows, state: State, checkpoints: Checkpoints) -> Figures:
+        """Train on the clips that the epoch has left; returns means over all of its clips."""
+        epoch = state.history.epochs + 1
         seed = fold.seed(self._params.seed, epoch)
-        reseed(self.network, *seed)
-        figures = self._learn(fold, epoch, np.random.default_rng(seed))
+        if not state.running.steps:
+            reseed(self.network, *seed)
+        figures = self._learn(fold, state, np.random.default_rng(seed), checkpoints)
         if len(fold.validation):
             scores = self.score(fold.validation)
             loss, accuracy = measure(scores, self._examples.truth[fold.validation])
             figures |= {"validation_loss": loss, "validation_accuracy": accuracy}
         self._check(figures, f"{fold.name}: after epoch {epoch}")
         return figures
+
+    def _keep(self, state: State, checkpoints: Checkpoints) -> None:
+        if checkpoints.due:
+            checkpoints.save(state, self._values())
 
     def _check(self, figures: Figures, where: str) -> None:
         if not all(map(math.isfinite, figures.values())):
@@ -112,16 +120,19 @@ class EpochLearner:
                 f"{self._params.learning_rate:g}, or set training.gradient_norm to 1"
             )
 
-    def _learn(self, fold: FoldRows, epoch: int, chance: np.random.Generator) -> Figures:
-        """Train on every clip once, in random order and view; returns means over clips."""
-        loss = accuracy = 0.0
+    def _learn(
+        self, fold: FoldRows, state: State, chance: np.random.Generator, checkpoints: Checkpoints
+    ) -> Figures:
+        """Train on every clip once, in random order and view; steps that are done are left out."""
         places, views = draw(len(fold.train), len(self._examples.views), chance)
-        for step, batch in enumerate(batches(np.arange(len(places)), self._params.batch_size), start=1):
+        for batch in batches(np.arange(len(places)), self._params.batch_size)[state.running.steps :]:
             rows, seen = fold.train[places[batch]], views[batch]
             figures = self._step(self._examples.features(rows, seen), self._targets(rows, seen))
-            self._check({"train_loss": figures[0]}, f"{fold.name}: in step {step} of epoch {epoch}")
-            loss, accuracy = loss + figures[0] * len(rows), accuracy + figures[1] * len(rows)
-        return {"train_loss": loss / len(places), "train_accuracy": accuracy / len(places)}
+            state.running = state.running.after(*figures, clips=len(rows))
+            where = f"in step {state.running.steps} of epoch {state.history.epochs + 1}"
+            self._check({"train_loss": figures[0]}, f"{fold.name}: {where}")
+            self._keep(state, checkpoints)
+        return state.running.means(len(places))
 
     def _targets(self, rows: Rows, views: Rows) -> Scores:
         teacher = None if self._teacher is None else self._teacher[rows, views]
@@ -131,17 +142,17 @@ class EpochLearner:
         return [variable.numpy() for variable in self._variables()]
 
     def _variables(self) -> list[Any]:
-        return [*self.network.weights, *self._step.optimizer.variables]
+        return [*self.network.variables, *self._step.optimizer.variables]
 
-    def _restore(self, fold: FoldRows, checkpoints: Checkpoints) -> tuple[History, Arrays]:
-        state = checkpoints.newest()
-        values = self._initial if state is None else state.variables
+    def _restore(self, fold: FoldRows, checkpoints: Checkpoints) -> State:
+        """Put all variables into the state of the newest checkpoint, or of the start."""
+        state, values = checkpoints.newest() or (State(), self._initial)
         for variable, value in zip(self._variables(), values, strict=True):
             variable.assign(value)
-        if state is None:
-            return History(), self.network.get_weights()
-        emit("notice", message=f"{fold.name}: resumes after epoch {state.history.epochs}")
-        return state.history, state.best
+        if values is not self._initial:
+            done = f"after step {state.running.steps} of epoch {state.history.epochs + 1}"
+            emit("notice", message=f"{fold.name}: resumes {done}")
+        return state
 
 
 def draw(clips: int, views: int, chance: np.random.Generator) -> tuple[Rows, Rows]:

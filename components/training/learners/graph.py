@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from components.training.learners.objective import Scores, build_optimizer, is_right, loss_of
 from reelflow.errors import ParamsError
 from reelflow.nets.runtime import prepare
+from reelflow.nets.video.design import is_video_network
 from reelflow.params import TrainingParams
 
 Scorer = Callable[[NDArray[np.float32]], Scores]
@@ -71,7 +72,7 @@ class Stepper:
 
 
 @contextmanager
-def memory_errors() -> Iterator[None]:
+def memory_errors(head: str, params: TrainingParams) -> Iterator[None]:
     """Turn an out-of-memory error into an error that names the values to lower.
 
     Raises:
@@ -83,10 +84,12 @@ def memory_errors() -> Iterator[None]:
     try:
         yield
     except (MemoryError, ResourceExhaustedError) as error:
-        raise ParamsError(
-            "the network and its batches do not fit into memory: lower training.units, "
-            "training.dense_units, training.segments or training.batch_size"
-        ) from error
+        ways = (
+            f"training.batch_size, now {params.batch_size}, or set training.video.recompute to true"
+            if is_video_network(head)
+            else "training.units, training.dense_units, training.segments or training.batch_size"
+        )
+        raise ParamsError(f"the network and its batches do not fit into memory: lower {ways}") from error
 
 
 def _features(network: Any) -> Any:

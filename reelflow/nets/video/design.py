@@ -6,10 +6,12 @@ P3D: Qiu, Yao, Mei 2017 (arXiv:1711.10305) and its Caffe definition
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from reelflow.errors import ParamsError
+from reelflow.errors import ParamsError, WeightsError
+from reelflow.files import exists
 from reelflow.params import VideoParams
 
 Temporal = Literal["conv", "conv_lstm", "none"]
@@ -89,3 +91,32 @@ def chosen_design(head: str, params: VideoParams) -> Design:
     )
     chosen.channels(STEM)
     return chosen
+
+
+def inflated_from(head: str, params: VideoParams) -> str | None:
+    """The file of weights that a head starts from, if it is a video network and there is one."""
+    return params.inflate if is_video_network(head) else None
+
+
+def check_inflation(head: str, params: VideoParams) -> None:
+    """See that a head can start from the weights that the params name, if it is a video network.
+
+    Raises:
+        ParamsError: it has other blocks or channels than ResNet-50.
+        WeightsError: there is no such file.
+    """
+    named = inflated_from(head, params)
+    if named is None:
+        return
+    design = chosen_design(head, params)
+    if (design.stages, design.width) != (SHALLOW, 1):
+        raise ParamsError(
+            f"training.video.inflate names weights of ResNet-50, and {head} has {design.stages} blocks "
+            f"and a width of {design.width:g}: train p3d_63, convlstm_c2d_63 or c2d_50 with "
+            "training.video.stages null and width 1, or set inflate to null"
+        )
+    if not exists(Path(named)):
+        raise WeightsError(
+            f"there is no file {named}: set training.video.inflate to the weights of "
+            "keras.applications.ResNet50, or to null"
+        )
