@@ -12,17 +12,18 @@ LEFT = ("backbone", "head")
 
 
 def show_cuts(cuts: Cuts, published: Published, console: Console) -> None:
-    """Published, on the official lists and on the random cut; what was not run is said."""
-    grid = Grid(caption="top-1 accuracy [95 % interval by group]", caption_justify="left")
+    """Print what was published, and ours on the official lists and on the random cut."""
+    grid = Grid(caption="top-1 accuracy, with a 95 % interval by group", caption_justify="left")
     for column in (*LEFT, "published", *NAMES.values(), "gap"):
         grid.add_column(column, justify="left" if column in LEFT else "right")
     for backbone, head, published_here, *figures in gap_table(cuts, published).rows:
         cells = [_cell(tuple(figures[start : start + 3])) for start in (0, 3, 6)]
         grid.add_row(printable(backbone), head, published_here or "-", *cells)
     console.print()
-    console.print(grid, markup=False)
+    console.print(grid)
 
 
 def _cell(figures: Row) -> str:
+    """A figure above its interval."""
     value, low, high = figures
-    return f"{value} \\[{low}, {high}]" if value else "not run"
+    return f"{value}\n{low} to {high}" if value else "not run"

@@ -84,7 +84,7 @@ def _training_row(pair: Pair, cuts: Cuts, costs: Costs) -> Row:
         *(*pair, _whole(parameters), _whole(theirs.size_mb if theirs else None), text(size_mb, 2)),
         *(_whole(epochs.get(cut)) for cut in both),
         _seconds(theirs.epoch_minutes if theirs else None),
-        *(text(times.get(cut, NO_TIME).epoch_s, 2) for cut in both),
+        *(text(times.get(cut, NO_TIME).epoch_s, 3) for cut in both),
         _seconds(theirs.training_minutes if theirs else None),
         *(text(times.get(cut, NO_TIME).total_s, 1) for cut in both),
         _why_empty(times, cuts) if ours else NOT_RUN,
