@@ -111,12 +111,14 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def command(*arguments: str | Path, tracking: str = "") -> subprocess.CompletedProcess[str]:
+def command(*arguments: str | Path, tracking: str = "", store: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `python -m pipelines reproduce`; MLflow and the store of shards are the default ones if not named."""
+    named = {"MLFLOW_TRACKING_URI": tracking, "REELFLOW_STORE": store}
     return subprocess.run(
         [sys.executable, "-m", "pipelines", "reproduce", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
         cwd=ROOT,
-        env=os.environ | ({"MLFLOW_TRACKING_URI": tracking} if tracking else {}),
+        env=os.environ | {name: value for name, value in named.items() if value},
     )
