@@ -112,7 +112,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def command(*arguments: str | Path, tracking: str = "", store: str = "") -> subprocess.CompletedProcess[str]:
-    """Run `python -m pipelines reproduce`; MLflow and the store of shards are the default ones if not named."""
+    """Run `python -m pipelines reproduce`; by default with the usual MLflow and store of shards."""
     named = {"MLFLOW_TRACKING_URI": tracking, "REELFLOW_STORE": store}
     return subprocess.run(
         [sys.executable, "-m", "pipelines", "reproduce", *map(str, arguments)],
