@@ -11,7 +11,7 @@ SCRATCH, PRETRAINED = "softmax_from_scratch", "linear_svm_pretrained"
 
 
 @dataclass(frozen=True)
-class Network:
+class PublishedNetwork:
     """A row of the study's table; None is something that it does not give.
 
     Attributes:
@@ -43,10 +43,10 @@ class Network:
 
 
 NETWORKS = (
-    Network("c3d", PRETRAINED, Decimal("0.8230")),
-    Network("resnet_152", PRETRAINED, Decimal("0.8350")),
-    Network("p3d_resnet_199", PRETRAINED, Decimal("0.8860")),
-    Network(
+    PublishedNetwork("c3d", PRETRAINED, Decimal("0.8230")),
+    PublishedNetwork("resnet_152", PRETRAINED, Decimal("0.8350")),
+    PublishedNetwork("p3d_resnet_199", PRETRAINED, Decimal("0.8860")),
+    PublishedNetwork(
         *("p3d_resnet_199", SCRATCH, Decimal("0.8879"), "p3d_199"),
         size_mb=261,
         training_minutes=925,
@@ -54,7 +54,7 @@ NETWORKS = (
         clips_per_s=Decimal("194.5"),
         clips_a_video=21,
     ),
-    Network(
+    PublishedNetwork(
         *("convlstm_c2d_resnet_63", SCRATCH, Decimal("0.9557"), "convlstm_c2d_63"),
         size_mb=236,
         training_minutes=536,
@@ -63,7 +63,7 @@ NETWORKS = (
         clips_a_video=1,
     ),
 )
-OURS: Mapping[Pair, Network] = {(BACKBONE, one.head): one for one in NETWORKS if one.head}
+OURS: Mapping[Pair, PublishedNetwork] = {(BACKBONE, one.head): one for one in NETWORKS if one.head}
 """Published figures of networks that reelflow has, by backbone and head."""
 ACCURACIES: Mapping[Pair, Decimal] = {pair: one.accuracy for pair, one in OURS.items()}
 CLIPS_OF_P3D = 21

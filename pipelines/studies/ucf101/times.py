@@ -25,7 +25,7 @@ class TrainingTime:
 
 
 @dataclass
-class Attempt:
+class TaskSpan:
     """A task from its start to its end, or to its last sign of life."""
 
     started: float
@@ -36,18 +36,18 @@ class Attempt:
 
 def training_times(events: Path) -> dict[str, TrainingTime]:
     """The time of each training, by the name of its task."""
-    attempts: dict[str, list[Attempt]] = {}
-    current: list[Attempt] = []
+    attempts: dict[str, list[TaskSpan]] = {}
+    current: list[TaskSpan] = []
     for event in _read(events):
         if event["kind"] == "started":
             current = attempts.setdefault(event["task"], [])
-            current.append(Attempt(event["time"], event["time"]))
+            current.append(TaskSpan(event["time"], event["time"]))
         elif current:
             _note(current[-1], event)
     return {task: _time(found) for task, found in attempts.items() if task.startswith("training ")}
 
 
-def _note(attempt: Attempt, event: Event) -> None:
+def _note(attempt: TaskSpan, event: Event) -> None:
     """Tasks of a local run follow one another, so that an event belongs to the task that has started last."""
     attempt.last = event["time"]
     if event["kind"] == "epoch":
@@ -55,7 +55,7 @@ def _note(attempt: Attempt, event: Event) -> None:
     attempt.reused = attempt.reused or (event["kind"] == "finished" and event["reused"])
 
 
-def _time(attempts: Sequence[Attempt]) -> TrainingTime:
+def _time(attempts: Sequence[TaskSpan]) -> TrainingTime:
     """All attempts together; one that found a finished output says nothing about its cost."""
     worked = [attempt for attempt in attempts if not attempt.reused]
     if not worked:
