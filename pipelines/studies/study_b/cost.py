@@ -8,15 +8,13 @@ from pipelines.studies.study_b.published import NETWORKS, OURS
 from pipelines.studies.study_b.speed import Speed
 from pipelines.studies.ucf101.cuts import OFFICIAL, RANDOM, Cuts
 from pipelines.studies.ucf101.results import Pair
-from pipelines.studies.ucf101.times import TrainingTime
-from reelflow.nets.candidates import name_of
+from pipelines.studies.ucf101.times import NO_TIME, TrainingTime
 
 FLOAT32_BYTES = 4
 MEGABYTE = 1e6
 NOT_RUN = "not run"
 REUSED = "{cut}: an earlier run had finished the training, so that its time is not known"
 ONE_EPOCH = "{cut}: no two epochs followed each other in one attempt, so that an epoch's time is not known"
-NO_TIME = TrainingTime()
 
 
 @dataclass(frozen=True)
@@ -24,16 +22,12 @@ class Costs:
     """What was measured beside the accuracies.
 
     Attributes:
-        times: of the trainings, by cut and task.
+        times: of the trainings, by cut.
         speeds: of the networks, or why there is none.
     """
 
-    times: Mapping[str, Mapping[str, TrainingTime]]
+    times: Mapping[str, Mapping[Pair, TrainingTime]]
     speeds: Mapping[Pair, Speed | str]
-
-    def time(self, cut: str, pair: Pair) -> TrainingTime:
-        """Of one training."""
-        return self.times[cut].get(f"training {name_of(*pair)}", NO_TIME)
 
 
 def published_table() -> Table:
@@ -78,7 +72,7 @@ def _training_row(pair: Pair, cuts: Cuts, costs: Costs) -> Row:
     size_mb = parameters * FLOAT32_BYTES / MEGABYTE if parameters else None
     trained = {cut: results.by_pair.get(pair) for cut, results in cuts.by_name.items()}
     epochs = {cut: one.report.training.epochs_run for cut, one in trained.items() if one}
-    times = {cut: costs.time(cut, pair) for cut in epochs}
+    times = {cut: costs.times[cut][pair] for cut in epochs}
     both = (OFFICIAL, RANDOM)
     return (
         *(*pair, _whole(parameters), _whole(theirs.size_mb if theirs else None), text(size_mb, 2)),

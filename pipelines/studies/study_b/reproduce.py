@@ -15,13 +15,15 @@ from pipelines.studies.study_b.page import write_page
 from pipelines.studies.study_b.published import ACCURACIES
 from pipelines.studies.study_b.speed import measured_speed
 from pipelines.studies.ucf101.cuts import Cuts, run_cuts
-from pipelines.studies.ucf101.times import training_times
+from pipelines.studies.ucf101.results import Pair, Results
+from pipelines.studies.ucf101.times import NO_TIME, TrainingTime, kept_time, training_times
+from reelflow.nets.candidates import name_of
 from reelflow.params import Params
 from reelflow.settings import Settings
 
 FOLDER = "study-b"
 PAGE = "study-b.md"
-SPEED = "speed"
+MEASURED, SPEED = "measured", "speed"
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,20 @@ def measure_costs(cuts: Cuts, out: Path) -> Costs:
     Raises:
         StorageError: the disk is full or read-only.
     """
-    times = {cut: training_times(out / cut / "work" / "events.jsonl") for cut in cuts.by_name}
-    speeds = {pair: measured_speed(result, out / SPEED) for pair, result in cuts.official.by_pair.items()}
-    return Costs(times, speeds)
+    folder = out / MEASURED
+    speeds = {pair: measured_speed(result, folder / SPEED) for pair, result in cuts.official.by_pair.items()}
+    return Costs({cut: _times(results, out, cut) for cut, results in cuts.by_name.items()}, speeds)
+
+
+def _times(results: Results, out: Path, cut: str) -> dict[Pair, TrainingTime]:
+    found = training_times(out / cut / "work" / "events.jsonl")
+    folder = out / MEASURED / f"{cut}-training"
+    return {
+        pair: kept_time(
+            found.get(f"training {name_of(*pair)}", NO_TIME), result, folder / f"{name_of(*pair)}.json"
+        )
+        for pair, result in results.by_pair.items()
+    }
 
 
 def write_all(cuts: Cuts, costs: Costs, asked: Reproduction, target: Path) -> None:

@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+from pipelines.studies.ucf101.results import ClassifierResult
+from reelflow.contracts import Sha256
+from reelflow.documents import Document
+from reelflow.errors import BundleError
+from reelflow.files import write_text
 from reelflow.progress import Event
 
 
-@dataclass(frozen=True)
-class TrainingTime:
+class TrainingTime(Document):
     """Seconds of one training task, with its reading, validation and scoring.
 
     Attributes:
@@ -22,6 +26,16 @@ class TrainingTime:
 
     total_s: float | None = None
     epoch_s: float | None = None
+
+
+NO_TIME = TrainingTime()
+
+
+class KeptTime(Document):
+    """The time of the training of a model: events go when a run starts anew, and then reuses the training."""
+
+    model_sha256: Sha256
+    time: TrainingTime
 
 
 @dataclass
@@ -47,6 +61,22 @@ def training_times(events: Path) -> dict[str, TrainingTime]:
     return {task: _time(found) for task, found in attempts.items() if task.startswith("training ")}
 
 
+def kept_time(found: TrainingTime, result: ClassifierResult, path: Path) -> TrainingTime:
+    """The time that the events tell, which is kept in a file; else the one kept there for the same model.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    model = result.report.model_sha256
+    if found.total_s is not None:
+        write_text(path, KeptTime(model_sha256=model, time=found).to_json())
+        return found
+    with contextlib.suppress(BundleError):
+        if (kept := KeptTime.read(path)).model_sha256 == model:
+            return kept.time
+    return found
+
+
 def _note(attempt: TaskSpan, event: Event) -> None:
     """Tasks of a local run follow one another, so that an event belongs to the task that has started last."""
     attempt.last = event["time"]
@@ -66,7 +96,7 @@ def _time(attempts: Sequence[TaskSpan]) -> TrainingTime:
         for earlier, later in zip(attempt.epochs, attempt.epochs[1:], strict=False)
     ]
     total_s = sum(attempt.last - attempt.started for attempt in worked)
-    return TrainingTime(total_s, median(gaps) if gaps else None)
+    return TrainingTime(total_s=total_s, epoch_s=median(gaps) if gaps else None)
 
 
 def _read(path: Path) -> Iterator[Event]:

@@ -23,11 +23,8 @@ P3D, OTHER = ("pixels", "p3d_199"), ("thumbnail", "gru")
 RIGHT = {P3D: (20, 36), OTHER: (30, 30)}
 SPEED = Speed(model_sha256=HASH, machine="2 CPU core(s), made up", single_s=0.5, many_s=7)
 TIMES = {
-    "official": {
-        "training pixels-p3d_199": TrainingTime(600.25, 55.5),
-        "training thumbnail-gru": TrainingTime(9),
-    },
-    "random": {"training pixels-p3d_199": TrainingTime(), "training thumbnail-gru": TrainingTime(8, 2)},
+    "official": {P3D: TrainingTime(total_s=600.25, epoch_s=55.5), OTHER: TrainingTime(total_s=9)},
+    "random": {P3D: TrainingTime(), OTHER: TrainingTime(total_s=8, epoch_s=2)},
 }
 
 

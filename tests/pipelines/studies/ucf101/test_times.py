@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.studies.ucf101.times import TrainingTime, training_times
+from pipelines.studies.ucf101.results import ClassifierResult
+from pipelines.studies.ucf101.times import TrainingTime, kept_time, training_times
+from reelflow.artifacts.evaluations import Candidate
+from tests.fake_reports import evaluation_report
 
 TASK = "training thumbnail-gru"
 
@@ -49,7 +52,7 @@ def test_a_killed_attempt_counts_to_its_last_sign_of_life(tmp_path):
 
 def test_a_reused_training_says_nothing_about_its_time(tmp_path):
     events = write(tmp_path, started(0), finished(1, reused=True))
-    assert training_times(events)[TASK] == TrainingTime(None, None)
+    assert training_times(events)[TASK] == TrainingTime()
     events = write(
         tmp_path, started(0), epoch(5), epoch(7), finished(9), started(50), finished(51, reused=True)
     )
@@ -62,3 +65,13 @@ def test_one_epoch_has_no_time_and_a_run_without_events_no_trainings(tmp_path):
     (tmp_path / "damaged.jsonl").write_text('[]\n{"kind": "epoch"}\nnull\n')
     assert training_times(tmp_path / "damaged.jsonl") == {}
     assert training_times(write(tmp_path, started(0), finished(2)))[TASK].total_s == pytest.approx(2)
+
+
+def test_a_time_outlives_the_events_for_the_same_model(tmp_path):
+    path, time = tmp_path / "kept" / "thumbnail-gru.json", TrainingTime(total_s=9, epoch_s=2)
+    same = ClassifierResult(Candidate(tmp_path, evaluation_report()))
+    other = ClassifierResult(Candidate(tmp_path, evaluation_report(model_sha256="ab" * 32)))
+    assert kept_time(TrainingTime(), same, path) == TrainingTime()
+    assert kept_time(time, same, path) == time
+    assert kept_time(TrainingTime(), same, path) == time
+    assert kept_time(TrainingTime(), other, path) == TrainingTime()
