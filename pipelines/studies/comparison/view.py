@@ -15,7 +15,7 @@ def show_cuts(cuts: Cuts, published: Published, console: Console) -> None:
     """Print what was published, and ours on the official lists and on the random cut."""
     grid = Grid(caption="top-1 accuracy, with a 95 % interval by group", caption_justify="left")
     for column in (*LEFT, "published", *NAMES.values(), "gap"):
-        grid.add_column(column, justify="left" if column in LEFT else "right")
+        grid.add_column(column, justify="left" if column in LEFT else "right", overflow="fold")
     for backbone, head, published_here, *figures in gap_table(cuts, published).rows:
         cells = [_cell(tuple(figures[start : start + 3])) for start in (0, 3, 6)]
         grid.add_row(printable(backbone), head, published_here or "-", *cells)
