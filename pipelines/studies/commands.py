@@ -65,10 +65,11 @@ def reproduce(
 
     Writes a comparison of its tables and ours.
     """
+    from pipelines.studies.comparison.caveats import changes
     from pipelines.studies.study_a import reproduce as study_a
     from pipelines.studies.study_a.published import Published
     from pipelines.studies.study_b import reproduce as study_b
-    from pipelines.studies.ucf101.choice import Choice
+    from pipelines.studies.ucf101.choice import Asked, Choice
 
     console = Console(file=sys.stdout)  # kfp's own output is redirected while it runs
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -78,10 +79,11 @@ def reproduce(
     choice = Choice(
         *(data, lists, split, validation, weights), tuple(names_in(backbones)), tuple(names_in(heads)), epochs
     )
-    chosen, folder = choice.within(load_params(params or Path(f"params.{study}.yaml"))), out or OUT[study]
+    own = Path(f"params.{study}.yaml")
+    chosen, folder = choice.within(load_params(params or own)), out or OUT[study]
+    asked = Asked(chosen, split, random_cut, changes(chosen, load_params(own)))
     if study == "study-a":
-        asked = study_a.Request(chosen, split, published, random_cut)
-        page = study_a.reproduce(asked, folder, console, Settings())
+        page = study_a.reproduce(asked, published, folder, console, Settings())
     else:
-        page = study_b.reproduce(study_b.Reproduction(chosen, split, random_cut), folder, console, Settings())
+        page = study_b.reproduce(asked, folder, console, Settings())
     console.print(f"tables  {page}", highlight=False, markup=False, soft_wrap=True)

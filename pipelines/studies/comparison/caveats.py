@@ -1,18 +1,57 @@
 """Everything that sets a run apart from a study on all of UCF101, a line each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+from pipelines.studies.ucf101.choice import Asked
 from pipelines.studies.ucf101.results import Results
 from reelflow.contracts import SPLITS
 from reelflow.params import Params
 
+OF_THE_MACHINE = ("dataset.source", "dataset.split_lists", "features.weights", "release")
+SAID_ELSEWHERE = ("dataset.split", "features.backbones", "training.heads")
 CLIPS, CLASSES = 13_320, 101
 FEW_GROUPS = 20
+
+
+def changes(params: Params, own: Params) -> tuple[str, ...]:
+    """Values that are not the study's own, such as `training.epochs 12 (100)`; paths and names are left out.
+
+    Args:
+        params: those of a run.
+        own: those of the study's params file.
+    """
+    left_out = (*OF_THE_MACHINE, *SAID_ELSEWHERE)
+    theirs, ours = (_flat(one.model_dump(mode="json")) for one in (own, params))
+    return tuple(
+        f"{name} {ours.get(name)} ({theirs.get(name)})"
+        for name in dict.fromkeys((*theirs, *ours))
+        if theirs.get(name) != ours.get(name) and not name.startswith(left_out)
+    )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, object]:
+    """Nested values by dotted names."""
+    found: dict[str, object] = {}
+    for name, value in values.items():
+        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found
+
+
+def about_values(changed: Sequence[str]) -> Iterator[str]:
+    """Values that are not the study's own."""
+    if changed:
+        yield f"**Other values than the study's, which are in brackets: {', '.join(changed)}.**"
 
 
 def is_whole(results: Results) -> bool:
     """Whether the clips are all of UCF101."""
     return sum(results.data.split_counts.values()) >= CLIPS and len(results.data.labels) >= CLASSES
+
+
+def is_comparable(results: Results, asked: Asked) -> bool:
+    """Whether published figures can be set against those of a run: the same clips and values."""
+    return is_whole(results) and not asked.changed
 
 
 def clips_in_words(results: Results, split: int) -> str:

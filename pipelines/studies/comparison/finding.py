@@ -9,18 +9,18 @@ from pipelines.studies.ucf101.results import Pair, Results
 NOT_RUN = "The random cut was not run, on request (--no-random-cut): the gap is not known here."
 
 
-def finding(cuts: Cuts, published: Published, *, is_whole: bool) -> list[str]:
+def finding(cuts: Cuts, published: Published, *, is_comparable: bool) -> list[str]:
     """What the two cuts show, a line each.
 
     Args:
         cuts: both runs.
         published: accuracies of the study.
-        is_whole: whether the clips are all of UCF101, so that published figures can be compared.
+        is_comparable: whether the clips are all of UCF101, and the values the study's own.
     """
     if cuts.random is None:
         return ["The random cut was not run, on request (--no-random-cut): the gap is not known here."]
     found = gaps(cuts)
-    comparable = [pair for pair in published if is_whole and pair in found]
+    comparable = [pair for pair in published if is_comparable and pair in found]
     return [
         _in_all([*found.values()]),
         *(_of_groups(name, results) for name, results in cuts.by_name.items()),

@@ -10,9 +10,9 @@ from pipelines.studies.comparison.tables import NO_CELL, Table, bullets, in_mark
 from pipelines.studies.study_a.compare import ReportComparison, contradiction, in_words
 from pipelines.studies.study_a.contrasts import published_gap
 from pipelines.studies.study_a.published import LARGE, PAIRS, RECURRENT, SINGLE, SMALL, Published
+from pipelines.studies.ucf101.choice import Asked
 from pipelines.studies.ucf101.cuts import Cuts
 from pipelines.studies.ucf101.results import Difference, Results
-from reelflow.params import Params
 
 CHART = "clips_per_class.png"
 Tables = Mapping[str, Table]
@@ -20,15 +20,10 @@ Comparisons = Mapping[str, ReportComparison]
 
 
 def write_page(
-    cuts: Cuts,
-    published: Published,
-    tables: Tables,
-    comparisons: Comparisons,
-    params: Params,
-    split: int,
+    cuts: Cuts, asked: Asked, published: Published, tables: Tables, comparisons: Comparisons
 ) -> str:
     """All of it as one text. `tables` by name; those of single classes are linked, not shown."""
-    results, whole = cuts.official, shared.is_whole(cuts.official)
+    results, comparable = cuts.official, shared.is_comparable(cuts.official, asked)
     sections = [
         "# Study A, reproduced",
         "Video classification with a memory- and compute-efficient CNN (2019): can a small frozen CNN with a "
@@ -36,9 +31,9 @@ def write_page(
         f"Intervals are 95 %, from resampling whole groups of test clips. {NO_CELL} is not published, or "
         "not run.",
         "## What was run",
-        bullets(settings(cuts, params, split)),
+        bullets(settings(cuts, asked)),
         "## What to know before comparing",
-        bullets(caveats(cuts, published)),
+        bullets(caveats(cuts, asked, published)),
         "## Accuracy",
         "Here: on the official lists. Random: on a random cut of the same clips.",
         in_markdown(tables["summary"]),
@@ -47,7 +42,7 @@ def write_page(
         "clips. A model that is not clearly ahead of its baselines may have learnt the same shortcut.",
         in_markdown(tables["baselines"]),
         "## The official lists against a random cut",
-        bullets(finding(cuts, published.top1, is_whole=whole)),
+        bullets(finding(cuts, published.top1, is_comparable=comparable)),
         f"![Accuracy on both cuts]({FILE})" if cuts.random else "",
         in_markdown(tables["cuts"]) if cuts.random else "",
         in_markdown(tables["groups_on_both_sides"]),
@@ -76,15 +71,15 @@ def write_page(
     return join(sections)
 
 
-def settings(cuts: Cuts, params: Params, split: int) -> list[str]:
+def settings(cuts: Cuts, asked: Asked) -> list[str]:
     """What was run, a line each."""
-    results, training = cuts.official, params.training
+    results, training = cuts.official, asked.params.training
     return [
-        shared.clips_in_words(results, split),
-        shared.validation_in_words(params),
+        shared.clips_in_words(results, asked.split),
+        shared.validation_in_words(asked.params),
         shared.random_in_words(was_run=cuts.random is not None),
         f"{len(results.by_pair)} classifiers: {', '.join(f'{b} with {h}' for b, h in results.by_pair)}; "
-        f"{params.frames.count} frames a clip.",
+        f"{asked.params.frames.count} frames a clip.",
         f"Adam, learning rate {training.learning_rate:g} / (1 + {training.decay:g} * step), dropout "
         f"{training.dropout:g}, {training.dense_units} dense units, batches of {training.batch_size}, at "
         f"most {training.epochs} epochs, stopped after {training.patience} without a better validation loss. "
@@ -92,9 +87,13 @@ def settings(cuts: Cuts, params: Params, split: int) -> list[str]:
     ]
 
 
-def caveats(cuts: Cuts, published: Published) -> list[str]:
+def caveats(cuts: Cuts, asked: Asked, published: Published) -> list[str]:
     """Everything that sets the figures here apart from the study's, a line each."""
-    lines = [*shared.about_data(cuts.official), *_of_classifiers(cuts)]
+    lines = [
+        *shared.about_data(cuts.official),
+        *shared.about_values(asked.changed),
+        *_of_classifiers(cuts),
+    ]
     if not published.per_class:
         lines.append(
             "No folder of the study's tables was given (--reference): published averages and per-class "

@@ -1,7 +1,6 @@
 """Study A on UCF101: runs its six classifiers with its own values, and compares the tables."""
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -14,33 +13,16 @@ from pipelines.studies.comparison.view import show_cuts
 from pipelines.studies.study_a import contrasts, tables
 from pipelines.studies.study_a.page import CHART, write_page
 from pipelines.studies.study_a.published import Published
+from pipelines.studies.ucf101.choice import Asked
 from pipelines.studies.ucf101.cuts import Cuts, run_cuts
 from reelflow.files import write_text
-from reelflow.params import Params
 from reelflow.settings import Settings
 
 FOLDER = "study-a"
 PAGE = "study-a.md"
 
 
-@dataclass(frozen=True)
-class Request:
-    """What to reproduce.
-
-    Attributes:
-        params: the study's own values, with the data, lists and weights of this machine.
-        split: of the official lists, for the page.
-        published: what the study found.
-        random: whether the random cut is run too.
-    """
-
-    params: Params
-    split: int
-    published: Published
-    random: bool = True
-
-
-def reproduce(request: Request, out: Path, console: Console, settings: Settings) -> Path:
+def reproduce(asked: Asked, published: Published, out: Path, console: Console, settings: Settings) -> Path:
     """Run or resume the pipeline on both cuts, and write the tables into `out/study-a`.
 
     Returns:
@@ -51,22 +33,22 @@ def reproduce(request: Request, out: Path, console: Console, settings: Settings)
         ReelflowError: a step failed.
     """
     page = out / FOLDER / PAGE
-    cuts = run_cuts(request.params, out, page, console, settings, random=request.random)
-    write_all(cuts, request, page.parent)
-    show_cuts(cuts, request.published.top1, console)
+    cuts = run_cuts(asked, out, page, console, settings)
+    write_all(cuts, asked, published, page.parent)
+    show_cuts(cuts, published.top1, console)
     return page
 
 
-def write_all(cuts: Cuts, request: Request, target: Path) -> None:
+def write_all(cuts: Cuts, asked: Asked, published: Published, target: Path) -> None:
     """Write the page, its tables and its charts as one folder.
 
     Raises:
         StorageError: the disk is full or read-only.
     """
-    published, results = request.published, cuts.official
+    results = cuts.official
     comparisons = contrasts.backbone_comparisons(results, published)
     all_tables = (*_tables(cuts, published), contrasts.comparison(comparisons))
-    page = write_page(cuts, published, named(all_tables), comparisons, request.params, request.split)
+    page = write_page(cuts, asked, published, named(all_tables), comparisons)
 
     def add(folder: Path) -> None:
         for name, found in comparisons.items():

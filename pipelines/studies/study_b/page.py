@@ -7,8 +7,8 @@ from pipelines.studies.comparison.chart import FILE
 from pipelines.studies.comparison.finding import finding
 from pipelines.studies.comparison.tables import NO_CELL, Table, bullets, in_markdown, join
 from pipelines.studies.study_b.published import ACCURACIES, OURS
+from pipelines.studies.ucf101.choice import Asked
 from pipelines.studies.ucf101.cuts import Cuts
-from reelflow.params import Params
 
 BELIEF = (
     "The study reports 95.57 % for ConvLSTM-C2D-63 trained from scratch, and does not say by which cut. "
@@ -28,8 +28,9 @@ INFERENCE = (
 )
 
 
-def write_page(cuts: Cuts, tables: Mapping[str, Table], params: Params, split: int) -> str:
+def write_page(cuts: Cuts, asked: Asked, tables: Mapping[str, Table]) -> str:
     """All of it as one text; `tables` by name."""
+    comparable = shared.is_comparable(cuts.official, asked)
     return join(
         [
             "# Study B, reproduced",
@@ -37,11 +38,11 @@ def write_page(cuts: Cuts, tables: Mapping[str, Table], params: Params, split: i
             f"convolution of P3D? {BELIEF} Intervals are 95 %, from resampling whole groups of test clips. "
             f"{NO_CELL} is not published, not run or not measured.",
             "## What was run",
-            bullets(settings(cuts, params, split)),
+            bullets(settings(cuts, asked)),
             "## What to know before comparing",
-            bullets(caveats(cuts)),
+            bullets(caveats(cuts, asked)),
             "## The finding: the official lists against a random cut",
-            bullets(finding(cuts, ACCURACIES, is_whole=shared.is_whole(cuts.official))),
+            bullets(finding(cuts, ACCURACIES, is_comparable=comparable)),
             f"![Accuracy on both cuts]({FILE})" if cuts.random else "",
             in_markdown(tables["cuts"]),
             in_markdown(tables["groups_on_both_sides"]),
@@ -63,24 +64,28 @@ def write_page(cuts: Cuts, tables: Mapping[str, Table], params: Params, split: i
     )
 
 
-def settings(cuts: Cuts, params: Params, split: int) -> list[str]:
+def settings(cuts: Cuts, asked: Asked) -> list[str]:
     """What was run, a line each."""
-    training = params.training
+    training = asked.params.training
     return [
-        shared.clips_in_words(cuts.official, split),
-        shared.validation_in_words(params),
+        shared.clips_in_words(cuts.official, asked.split),
+        shared.validation_in_words(asked.params),
         shared.random_in_words(was_run=cuts.random is not None),
         f"{len(cuts.pairs)} classifiers: {', '.join(f'{b} with {h}' for b, h in cuts.pairs)}; "
-        f"{params.frames.count} frames a clip.",
+        f"{asked.params.frames.count} frames a clip.",
         f"Learning rate {training.learning_rate:g}, batches of {training.batch_size}, at most "
         f"{training.epochs} epochs, stopped after {training.patience} without a better validation loss. The "
         "study gives neither the limit nor the patience.",
     ]
 
 
-def caveats(cuts: Cuts) -> list[str]:
+def caveats(cuts: Cuts, asked: Asked) -> list[str]:
     """Everything that sets the figures here apart from the study's, a line each."""
-    return [*shared.about_data(cuts.official), *_of_classifiers(cuts)]
+    return [
+        *shared.about_data(cuts.official),
+        *shared.about_values(asked.changed),
+        *_of_classifiers(cuts),
+    ]
 
 
 def _of_classifiers(cuts: Cuts) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Study B on UCF101: its networks on both cuts, and what they cost, beside its published table."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -14,11 +13,11 @@ from pipelines.studies.study_b.cost import Costs, inference_table, published_tab
 from pipelines.studies.study_b.page import write_page
 from pipelines.studies.study_b.published import ACCURACIES
 from pipelines.studies.study_b.speed import measured_speed
+from pipelines.studies.ucf101.choice import Asked
 from pipelines.studies.ucf101.cuts import Cuts, run_cuts
 from pipelines.studies.ucf101.results import Pair, Results
 from pipelines.studies.ucf101.times import NO_TIME, TrainingTime, kept_time, training_times
 from reelflow.nets.candidates import name_of
-from reelflow.params import Params
 from reelflow.settings import Settings
 
 FOLDER = "study-b"
@@ -26,22 +25,7 @@ PAGE = "study-b.md"
 MEASURED, SPEED = "measured", "speed"
 
 
-@dataclass(frozen=True)
-class Reproduction:
-    """What to reproduce.
-
-    Attributes:
-        params: the study's own values, with the data and lists of this machine.
-        split: of the official lists, for the page.
-        random: whether the random cut is run too.
-    """
-
-    params: Params
-    split: int
-    random: bool = True
-
-
-def reproduce(asked: Reproduction, out: Path, console: Console, settings: Settings) -> Path:
+def reproduce(asked: Asked, out: Path, console: Console, settings: Settings) -> Path:
     """Run or resume the pipeline on both cuts, measure the networks, and write `out/study-b`.
 
     Returns:
@@ -51,7 +35,7 @@ def reproduce(asked: Reproduction, out: Path, console: Console, settings: Settin
         ReelflowError: a step failed.
     """
     page = out / FOLDER / PAGE
-    cuts = run_cuts(asked.params, out, page, console, settings, random=asked.random)
+    cuts = run_cuts(asked, out, page, console, settings)
     write_all(cuts, measure_costs(cuts, out), asked, page.parent)
     show_cuts(cuts, ACCURACIES, console)
     return page
@@ -79,7 +63,7 @@ def _times(results: Results, out: Path, cut: str) -> dict[Pair, TrainingTime]:
     }
 
 
-def write_all(cuts: Cuts, costs: Costs, asked: Reproduction, target: Path) -> None:
+def write_all(cuts: Cuts, costs: Costs, asked: Asked, target: Path) -> None:
     """Write the page, its tables and its chart as one folder.
 
     Raises:
@@ -94,7 +78,7 @@ def write_all(cuts: Cuts, costs: Costs, asked: Reproduction, target: Path) -> No
         run_tables.training(cuts.official),
         published_table(),
     )
-    page = write_page(cuts, named(tables), asked.params, asked.split)
+    page = write_page(cuts, asked, named(tables))
 
     def add(folder: Path) -> None:
         if cuts.random:

@@ -9,6 +9,23 @@ from reelflow.params import Params
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What to reproduce.
+
+    Attributes:
+        params: those of the study, with the data, lists and weights of this machine.
+        split: of the official lists.
+        random: whether the random cut is run too.
+        changed: values that are not the study's own, in words.
+    """
+
+    params: Params
+    split: int
+    random: bool = True
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Choice:
     """Values of the command line; None and empty ones keep those of the study."""
 

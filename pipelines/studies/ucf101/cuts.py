@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines.local.driver import run_local
+from pipelines.studies.ucf101.choice import Asked
 from pipelines.studies.ucf101.random_lists import write_lists
 from pipelines.studies.ucf101.results import Pair, Results, read_results
 from pipelines.studies.ucf101.weights import check_weights
@@ -45,21 +46,18 @@ class Cuts:
         return tuple(self.official.by_pair)
 
 
-def run_cuts(
-    params: Params, out: Path, page: Path, console: Console, settings: Settings, *, random: bool
-) -> Cuts:
+def run_cuts(asked: Asked, out: Path, page: Path, console: Console, settings: Settings) -> Cuts:
     """Run or resume both runs, in two folders of `out`.
 
     Frames and features depend on the clips alone. The second run finds them in the store of shared shards;
     without a store (`REELFLOW_STORE=none`) one in `out` is used.
 
     Args:
-        params: those of the study, with the data, lists and weights of this machine.
+        asked: the params, and whether the random cut is run.
         out: the folder of the runs.
         page: what will be written from them, in a folder of its own.
         console: where progress is shown.
         settings: of the runs.
-        random: whether the random cut is run.
 
     Raises:
         StorageError: the folder of the page holds something else.
@@ -71,6 +69,7 @@ def run_cuts(
             f"{page.parent} is not an output of this command and is left unchanged: choose another folder "
             "(--out)"
         )
+    params = asked.params
     check_heads(params.training.heads)
     check_weights(params.features.backbones, params.features.weights, settings)
     settings = _with_store(settings, out)
@@ -80,7 +79,9 @@ def run_cuts(
         return read_results(out / name / "work", candidates(values), values.evaluation)
 
     official = run(OFFICIAL, params)
-    return Cuts(official, run(RANDOM, on_random_cut(params, official.dataset, out)) if random else None)
+    if not asked.random:
+        return Cuts(official)
+    return Cuts(official, run(RANDOM, on_random_cut(params, official.dataset, out)))
 
 
 def on_random_cut(params: Params, dataset: Path, out: Path) -> Params:

@@ -50,7 +50,7 @@ def test_a_certain_accuracy_still_leaves_the_other_s_noise():
 def test_the_gap_is_the_finding(tmp_path):
     cuts = both(tmp_path, official=20, random=38)
     assert gaps(cuts)[PAIR].value == pytest.approx(0.45)
-    lead, official, random, gap = finding(cuts, {PAIR: Decimal("0.94")}, is_whole=False)
+    lead, official, random, gap = finding(cuts, {PAIR: Decimal("0.94")}, is_comparable=False)
     assert "higher accuracy in 1 of 1 classifiers, in 1 beyond noise; the mean gap is +0.4500.**" in lead
     assert official == (
         "Official lists: 0 of 40 test clips have others of their group in train or validation."
@@ -66,23 +66,23 @@ def test_with_all_of_ucf101_it_is_said_which_cut_a_published_accuracy_is_near(tm
     cuts = both(tmp_path, official=20, random=38)
     assert (
         "the published 0.94 is nearer to ours on the random cut"
-        in finding(cuts, {PAIR: Decimal("0.94")}, is_whole=True)[-1]
+        in finding(cuts, {PAIR: Decimal("0.94")}, is_comparable=True)[-1]
     )
     assert (
         "the published 0.6 is nearer to ours on the official lists"
-        in finding(cuts, {PAIR: Decimal("0.6")}, is_whole=True)[-1]
+        in finding(cuts, {PAIR: Decimal("0.6")}, is_comparable=True)[-1]
     )
 
 
 def test_a_lower_accuracy_on_the_random_cut_is_told_as_it_is(tmp_path):
-    lead, *_ = finding(both(tmp_path, official=30, random=28), {}, is_whole=False)
+    lead, *_ = finding(both(tmp_path, official=30, random=28), {}, is_comparable=False)
     assert "higher accuracy in 0 of 1 classifiers, in 0 beyond noise; the mean gap is -0.0500.**" in lead
 
 
 def test_without_the_random_cut_there_is_no_gap(tmp_path):
     cuts = Cuts(both(tmp_path, official=20, random=38).official)
     assert gaps(cuts) == {}
-    assert finding(cuts, {}, is_whole=True) == [
+    assert finding(cuts, {}, is_comparable=True) == [
         "The random cut was not run, on request (--no-random-cut): the gap is not known here."
     ]
     (row,) = gap_table(cuts, {}).rows

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from pipelines.studies.study_a import reproduce as reproduction
 from pipelines.studies.study_a.published import ACCURACIES, PAIRS, Published
-from pipelines.studies.study_a.reproduce import Request, write_all
-from pipelines.studies.ucf101.choice import Choice
+from pipelines.studies.study_a.reproduce import write_all
+from pipelines.studies.ucf101.choice import Asked, Choice
 from pipelines.studies.ucf101.cuts import Cuts
 from pipelines.studies.ucf101.find import find_clips, find_lists
 from pipelines.studies.ucf101.results import read_results
@@ -49,7 +49,7 @@ def write_tables(
 ) -> str:
     """Write a made-up run and its tables; returns the page."""
     cuts = made_up_cuts(folder, right, **data)
-    write_all(cuts, Request(STUDY, 1, published or Published()), folder / "study-a")
+    write_all(cuts, Asked(STUDY, 1), published or Published(), folder / "study-a")
     return (folder / "study-a" / "study-a.md").read_text()
 
 
@@ -304,7 +304,7 @@ def test_the_same_run_gives_the_same_bytes_and_old_tables_go(tmp_path):
     (folder / "per_class_old_gru.csv").touch()
     work = [tmp_path / cut / "work" for cut in ("official", "random")]
     cuts = Cuts(*(read_results(one, PAIRS, STUDY.evaluation) for one in work))
-    write_all(cuts, Request(STUDY, 1, Published()), folder)
+    write_all(cuts, Asked(STUDY, 1), Published(), folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -324,7 +324,7 @@ def test_a_run_that_is_not_whole_is_an_error(tmp_path):
 def test_a_folder_that_is_not_ours_stays(tmp_path):
     touch(tmp_path / "study-a" / "mine.txt")
     with pytest.raises(StorageError, match="is not an output of this command"):
-        reproduction.reproduce(Request(STUDY, 1, Published()), tmp_path, Console(), Settings())
+        reproduction.reproduce(Asked(STUDY, 1), Published(), tmp_path, Console(), Settings())
     assert (tmp_path / "study-a" / "mine.txt").exists()
 
 
@@ -386,7 +386,7 @@ def test_both_cuts_stand_side_by_side_with_the_gap_as_the_finding(tmp_path):
 
 def test_the_random_cut_can_be_left_out(tmp_path):
     cuts = Cuts(made_up_cuts(tmp_path, RIGHT).official)
-    write_all(cuts, Request(STUDY, 1, Published(), random=False), tmp_path / "study-a")
+    write_all(cuts, Asked(STUDY, 1, random=False), Published(), tmp_path / "study-a")
     page = (tmp_path / "study-a" / "study-a.md").read_text()
     assert page.count("not run, on request (--no-random-cut)") == 2
     assert not (tmp_path / "study-a" / "cuts.png").exists()

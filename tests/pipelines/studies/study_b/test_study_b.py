@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.studies.comparison.caveats import changes
 from pipelines.studies.study_b.cost import Costs
 from pipelines.studies.study_b.published import NETWORKS, OURS
-from pipelines.studies.study_b.reproduce import Reproduction, write_all
+from pipelines.studies.study_b.reproduce import write_all
 from pipelines.studies.study_b.speed import Speed, call_seconds, measured_speed
+from pipelines.studies.ucf101.choice import Asked, Choice
 from pipelines.studies.ucf101.cuts import Cuts
 from pipelines.studies.ucf101.results import ClassifierResult, read_results
 from pipelines.studies.ucf101.times import TrainingTime
@@ -28,7 +30,7 @@ TIMES = {
 }
 
 
-def write_page(folder: Path, *, random: bool = True) -> str:
+def write_page(folder: Path, *, random: bool = True, changed: tuple[str, ...] = ()) -> str:
     """The page of a made-up run, with its tables beside it."""
     for place, cut in enumerate(("official", "random")):
         write_run(
@@ -36,7 +38,7 @@ def write_page(folder: Path, *, random: bool = True) -> str:
         )
     results = [read_results(folder / cut, list(RIGHT), STUDY.evaluation) for cut in ("official", "random")]
     costs = Costs(TIMES, {P3D: SPEED, OTHER: "the speed was not measured: no memory"})
-    write_all(Cuts(*results[: 1 + random]), costs, Reproduction(STUDY, 1, random), folder / "study-b")
+    write_all(Cuts(*results[: 1 + random]), costs, Asked(STUDY, 1, random, changed), folder / "study-b")
     return (folder / "study-b" / "study-b.md").read_text()
 
 
@@ -135,6 +137,17 @@ def test_without_the_random_cut_its_columns_are_empty_and_it_is_said(tmp_path):
     assert row_of(tmp_path, "cost", P3D)["why_empty"] == "random: not run, on request"
     assert "The random cut was not run, on request (--no-random-cut): the gap is not known here." in page
     assert not (tmp_path / "study-b" / "cuts.png").exists()
+
+
+def test_values_that_are_not_the_study_s_are_named(tmp_path):
+    data = ucf101(official(tmp_path / "clips"))
+    assert changes(Choice(data, heads=("gru",), backbones=("thumbnail",)).within(STUDY), STUDY) == ()
+    chosen = Choice(data, epochs=7).within(STUDY.with_values(training={"batch_size": 4}))
+    found = changes(chosen, STUDY)
+    assert found == ("training.batch_size 4 (48)", "training.epochs 7 (100)")
+    page = write_page(tmp_path / "run", changed=found)
+    assert "- **Other values than the study's, which are in brackets: training.batch_size 4 (48), tr" in page
+    assert "Other values" not in write_page(tmp_path / "own")
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path):
