@@ -21,9 +21,9 @@ COST = (
     "epoch is the median from the end of one to the end of the next. Published: on six GTX 1080 Ti."
 )
 INFERENCE = (
-    "Here: forward passes of the trained Keras network in float32, from clips in memory to scores, median of "
-    "several calls; decoding and resizing are not in it. Single clip: one clip a call, one clip a video. 21 "
-    "clips: all clips of a video in one call, as the study's P3D needs 21 a video; only its cost is "
+    "Here: forward passes of the trained Keras network as it was saved, from clips in memory to scores; the "
+    "median of several calls, without decoding and resizing. Single clip: one clip a call, one clip a video. "
+    "21 clips: all clips of a video in one call, as the study's P3D needs 21 a video; only its cost is "
     "measured: every accuracy on this page is by one clip a video. Published figures are of one GTX 1080 Ti."
 )
 

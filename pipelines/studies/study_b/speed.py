@@ -24,7 +24,7 @@ LEAST_CALLS, LEAST_S = 3, 2.0  # measured, after a first one that is not
 
 
 class Speed(Document):
-    """`<classifier>.json`: seconds of a network's forward pass, float32, from clips in memory to scores."""
+    """`<classifier>.json`: seconds of a network's forward pass, from clips in memory to scores."""
 
     LARGEST: ClassVar[int] = CLIPS_OF_P3D
 
