@@ -19,6 +19,7 @@ from reelflow.artifacts.evaluations import Candidate
 from reelflow.params import load_params
 from tests.fake_reports import HASH, evaluation_report
 from tests.fake_study import command, official, rows_of, ucf101, write_run
+from tests.slowly import slow
 
 STUDY = load_params(Path("params.study-b.yaml"))
 P3D, OTHER = ("pixels", "p3d_199"), ("thumbnail", "gru")
@@ -201,10 +202,10 @@ def test_a_model_that_cannot_be_loaded_is_a_reason_not_an_end(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--data", "nowhere"], "there is no folder nowhere"),
-        (["--data", "{clips}", "--split", "2"], "no trainlist02.txt and testlist02.txt"),
-        (["--data", "{clips}", "--heads", "big"], "unknown head big"),
-        (["--data", "{clips}", "--heads", "gru", "--backbones", "pixels_5"], "pixels_5"),
+        slow(["--data", "nowhere"], "there is no folder nowhere"),
+        slow(["--data", "{clips}", "--split", "2"], "no trainlist02.txt and testlist02.txt"),
+        slow(["--data", "{clips}", "--heads", "big"], "unknown head big"),
+        slow(["--data", "{clips}", "--heads", "gru", "--backbones", "pixels_5"], "pixels_5"),
         (["--data", "{clips}", "--reference", "{clips}"], "leave --reference out"),
     ],
 )
