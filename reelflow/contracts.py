@@ -60,7 +60,9 @@ class DatasetReport(Report):
     groups: int
     dropped_classes: tuple[str, ...]
     quarantined: tuple[Rejected, ...]
-    notes: tuple[str, ...] = Field(default=(), description="how the split differs from the split lists")
+    notes: tuple[str, ...] = Field(
+        default=(), description="how the split differs from the split lists, and groups that it cuts"
+    )
     data_hash: Sha256 = Field(description="hash of every clip's content, label, group and split")
     clips_sha256: Sha256 = Field(description="of clips.parquet")
 

@@ -51,7 +51,7 @@ def clip(label: str, split: Split, number: int) -> Clip:
     digest = sha256_text(f"{label} {split} {number}")
     return Clip(
         clip_id=digest[:16],
-        path=f"{label}/{number}.mp4",
+        path=f"{label}/{split}{number}.mp4",
         label=label,
         group=f"{split}{number}",
         split=split,
