@@ -16,7 +16,7 @@ from pipelines.studies.study_b.published import CLIPS_OF_P3D
 from pipelines.studies.ucf101.results import ClassifierResult
 from reelflow.contracts import Sha256
 from reelflow.documents import Document
-from reelflow.errors import BundleError, ReelflowError
+from reelflow.errors import BundleError, ParamsError, ReelflowError
 from reelflow.files import write_text
 from reelflow.workers.cpus import bound_thread_pools, granted_cpus
 
@@ -108,13 +108,17 @@ def measure(model: Path, sha256: str) -> Speed:
         BundleError: the file is missing or altered.
         ParamsError: 21 clips do not fit into memory.
     """
-    from components.training.learners.graph import memory_errors
     from reelflow.nets.saved import load_head
 
     bound_thread_pools()
     network = load_head(model, sha256=sha256)
-    with memory_errors():
+
+    from tensorflow.errors import ResourceExhaustedError
+
+    try:
         single_s, many_s = (call_seconds(network, clips) for clips in (1, CLIPS_OF_P3D))
+    except (MemoryError, ResourceExhaustedError) as error:
+        raise ParamsError(f"{CLIPS_OF_P3D} clips do not fit into memory at once") from error
     return Speed(model_sha256=sha256, machine=_machine(), single_s=single_s, many_s=many_s)
 
 
