@@ -5,6 +5,7 @@ frame tells nothing and the order everything.
 """
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from reelflow.nets.saved import save_head
 from reelflow.params import TrainingParams, load_params
 
 FRAMES, DIM = 5, 8
+NO_CHANGES: Mapping[str, object] = {}
 COUNTS: dict[Split, int] = {"train": 32, "validation": 12, "test": 16}  # clips a class
 THUMBNAIL = BackboneSpec(
     name="thumbnail",
@@ -41,10 +43,11 @@ THUMBNAIL = BackboneSpec(
 )
 
 
-def training_params(**changes) -> TrainingParams:
-    """The section of params.large.yaml, some values changed."""
-    params = load_params(Path("params.large.yaml")).with_values(training=changes)
-    return params.training
+def training_params(*, video: Mapping[str, object] = NO_CHANGES, **changes) -> TrainingParams:
+    """The section of params.large.yaml, some values changed; those of its `video` part by themselves."""
+    params = load_params(Path("params.large.yaml"))
+    nested = params.training.video.model_dump(mode="json") | dict(video)
+    return params.with_values(training=changes | {"video": nested}).training
 
 
 def clip(label: str, split: Split, number: int) -> Clip:

@@ -18,7 +18,6 @@ from tests import fake_features as fake
 
 COUNTS = {"train": 4, "validation": 2, "test": 2}  # clips a class
 QUICK = {"epochs": 1, "batch_size": 4, "optimizer": "rmsprop", "learning_rate": 1e-12}
-VIDEO = {"width": 1.0, "stages": None, "recompute": False, "inflate": None}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def test_a_network_starts_from_a_file_whose_content_is_in_its_key(tmp_path, inpu
     keys, file = set(), tmp_path / "resnet50.weights.h5"
     for seed in (1, 2):
         resnet(file, seed)
-        params = fake.training_params(**QUICK, video=VIDEO | {"inflate": str(file)})
+        params = fake.training_params(**QUICK, video={"inflate": str(file)})
         perform(
             run,
             params,
@@ -70,7 +69,7 @@ def assert_starts_from(model: Path, seed: int) -> None:
 
 
 def test_a_file_that_is_not_there_is_said_before_anything_is_read(tmp_path):
-    params = fake.training_params(**QUICK, video=VIDEO | {"inflate": "none.h5"})
+    params = fake.training_params(**QUICK, video={"inflate": "none.h5"})
     with pytest.raises(WeightsError, match=r"there is no file none\.h5"):
         run(
             params,
@@ -87,6 +86,6 @@ def test_a_batch_that_does_not_fit_into_memory_is_refused_before_the_network_is_
 ):
     monkeypatch.setattr(step, "free_memory", lambda: 1_500_000_000)
     monkeypatch.setattr(step, "build_head", None)
-    params = fake.training_params(**QUICK, video=VIDEO)
+    params = fake.training_params(**QUICK)
     with pytest.raises(ParamsError, match=r"a step on 4 clips of 5 frames of 16x16 needs about \d\.\d GB"):
         run(params, head="p3d_199", protocol="holdout", **inputs, model=tmp_path)

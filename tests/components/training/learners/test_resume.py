@@ -36,7 +36,7 @@ SMALL = {
     "dense_units": 4,
     "input_dropout": 0.3,
 }
-TINY = {"width": 0.0625, "stages": [1, 1, 1, 1], "recompute": False, "inflate": None}
+TINY = {"width": 0.0625, "stages": [1, 1, 1, 1]}
 CASES = {
     "gru": {},
     "tcn": {"weight_decay": 0.01, "gradient_norm": 1},
@@ -131,7 +131,8 @@ def test_the_step_whose_loss_is_not_a_number_is_named(tmp_path, inputs, monkeypa
 def test_a_video_network_killed_within_an_epoch_goes_on_to_the_same_bytes(tmp_path, inputs, monkeypatch):
     monkeypatch.setenv("REELFLOW_EVENTS", str(tmp_path / "events.jsonl"))  # not to MLflow
     document = yaml.safe_load(Path("params.large.yaml").read_text())
-    document["training"] |= SMALL | {"video": TINY, "batch_size": 1, "optimizer": "rmsprop"}
+    document["training"] |= SMALL | {"batch_size": 1, "optimizer": "rmsprop"}
+    document["training"]["video"] |= TINY
     params = tmp_path / "params.yaml"
     params.write_text(yaml.safe_dump(document))
 

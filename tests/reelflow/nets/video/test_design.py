@@ -8,7 +8,7 @@ import pytest
 from reelflow.errors import ParamsError
 from reelflow.nets.runtime import prepare
 from reelflow.nets.video.design import NETWORKS, Design, chosen_design, is_video_network
-from reelflow.params import VideoParams
+from tests import fake_features as fake
 
 DEPTHS = {"p3d_63": 63, "p3d_199": 199, "convlstm_c2d_63": 63, "convlstm_c2d_199": 199, "c2d_50": 50}
 MILLIONS = {"p3d_63": 25.13, "p3d_199": 65.88, "convlstm_c2d_63": 57.64}  # at 101 classes
@@ -139,14 +139,15 @@ def test_a_width_that_leaves_no_channel_is_refused():
     with pytest.raises(
         ParamsError, match=r"width is 0\.01, which leaves no channel of 64: .*at least 0\.015625"
     ):
-        chosen_design("p3d_63", VideoParams(width=0.01))
+        chosen_design("p3d_63", fake.training_params(video={"width": 0.01}).video)
     with pytest.raises(ParamsError, match="leaves no channel"):
         build(replace(NETWORKS["p3d_63"], width=0.01))
 
 
 def test_params_choose_width_stages_and_recomputing():
-    assert chosen_design("p3d_199", VideoParams()) == NETWORKS["p3d_199"]
-    chosen = chosen_design("convlstm_c2d_63", VideoParams(width=0.25, stages=(1, 2, 1, 1), recompute=True))
+    assert chosen_design("p3d_199", fake.training_params().video) == NETWORKS["p3d_199"]
+    changed = {"width": 0.25, "stages": (1, 2, 1, 1), "recompute": True}
+    chosen = chosen_design("convlstm_c2d_63", fake.training_params(video=changed).video)
     assert chosen == Design("conv_lstm", (1, 2, 1, 1), width=0.25, recompute=True)
 
 

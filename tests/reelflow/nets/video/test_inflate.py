@@ -151,8 +151,7 @@ def test_a_missing_file_is_said_and_other_heads_need_none():
 
 
 def video_params(**changes):
-    values = {"width": 1.0, "stages": None, "recompute": False, "inflate": "none.h5"}
-    return fake.training_params(video=values | changes).video
+    return fake.training_params(video={"inflate": "none.h5"} | changes).video
 
 
 def damage(path: Path, target: Path, name: str, value: np.ndarray | None) -> Path:

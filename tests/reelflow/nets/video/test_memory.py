@@ -15,13 +15,12 @@ from reelflow.nets.video.memory import _blocks, check_fits, footprint, parameter
 from tests import fake_features as fake
 
 GB = 10**9
-VIDEO = {"width": 1.0, "stages": None, "recompute": False, "inflate": None}
 SIZE = {"frames": 16, "side": 160, "classes": 101}
 
 
 @pytest.mark.parametrize("head", ["p3d_63", "convlstm_c2d_63", "c2d_50"])
 def test_blocks_and_parameters_are_those_of_the_network(head):
-    params = fake.training_params(video=VIDEO | {"width": 0.05})
+    params = fake.training_params(video={"width": 0.05})
     design, side, frames = chosen_design(head, params.video), 39, 7
     network = build_head(head, frames=frames, dim=side * side * 3, classes=5, params=params)
     assert parameters(design, 5) == sum(variable.numpy().size for variable in network.weights)
