@@ -12,12 +12,14 @@ from pipelines.cluster.commands import commands as cluster_commands
 from pipelines.console import wide_console
 from pipelines.data.commands import commands as data_commands
 from pipelines.overrides import absolute_path, absolute_source, names_in, override, with_model_name
+from pipelines.studies.commands import commands as study_commands
 from reelflow.commandline import run_command
 from reelflow.params import LabelFolder, load_params
 from reelflow.settings import Settings
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(cluster_commands)
+app.add_typer(study_commands)
 app.add_typer(data_commands, name="data")
 
 ParamsFile = Annotated[Path, typer.Option(help="The params file.")]
@@ -98,59 +100,6 @@ def compile_(
     output.parent.mkdir(parents=True, exist_ok=True)
     compile_to(load_params(params), output, load_cluster(cluster) if cluster else None)
     Console().print(f"wrote {output}")
-
-
-@app.command()
-def compare_reports(
-    a: Annotated[
-        Path, typer.Argument(help="A per-class report: label,precision,recall,f1,support, or scikit-learn's.")
-    ],
-    b: Annotated[Path, typer.Argument(help="Another one, of the same classes.")],
-    accuracy_a: Annotated[str, typer.Option(help="Accuracy published with A, from 0 to 1.")] = "",
-    accuracy_b: Annotated[str, typer.Option(help="Accuracy published with B, from 0 to 1.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
-) -> None:
-    """Count the metrics and classes in which one per-class report is higher than another."""
-    from pipelines.studies.study_a.compare import compare_files
-    from pipelines.studies.study_a.compare_view import print_comparison
-
-    found = compare_files(a, b, accuracy_a, accuracy_b)
-    if as_json:
-        print(found.to_json(), end="")
-    else:
-        print_comparison(found, Console())
-
-
-@app.command()
-def reproduce(
-    study: Annotated[Literal["study-a"], typer.Argument(help="The study.")],  # noqa: ARG001
-    data: Annotated[Path, typer.Option(help="UCF101: DIR/<Class>/v_*.avi, or DIR/UCF-101/<Class>/v_*.avi.")],
-    split: Annotated[int, typer.Option(min=1, max=3, help="Which of the official lists.")] = 1,
-    lists: Annotated[Path | None, typer.Option(help="Folder of the official lists.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Folder of weight files; else a download.")] = None,
-    backbones: Annotated[str, typer.Option(help="Comma-separated backbones.")] = "",
-    heads: Annotated[str, typer.Option(help="Comma-separated heads.")] = "",
-    validation: Annotated[
-        Literal["group", "random"], typer.Option(help="Validation clips: by whole groups, or clip by clip.")
-    ] = "group",
-    epochs: Annotated[int | None, typer.Option(min=1, help="Limit of epochs.")] = None,
-    reference: Annotated[Path | None, typer.Option(help="Folder of the study's own tables.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("out/reproduction"),
-    params: ParamsFile = Path("params.study-a.yaml"),
-) -> None:
-    """Run a study with its own values on UCF101, and write a comparison of its tables and ours."""
-    from pipelines.studies.study_a import reproduce as reproduction
-    from pipelines.studies.study_a.published import Published
-
-    console = Console(file=sys.stdout)  # kfp's own output is redirected while it runs
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    published = Published.read(reference)
-    choice = reproduction.Choice(
-        *(data, lists, split, validation, weights), tuple(names_in(backbones)), tuple(names_in(heads)), epochs
-    )
-    chosen = choice.within(load_params(params))
-    page = reproduction.reproduce(reproduction.Request(chosen, split, published), out, console, Settings())
-    console.print(f"tables  {page}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -22,6 +22,7 @@ from components.release.component import release
 from components.training.component import training
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.nets.candidates import candidates, name_of
+from reelflow.nets.video.design import inflated_from
 from reelflow.params import Params
 
 NAME = "reelflow-training"
@@ -167,7 +168,8 @@ class Graph:
             section = params.training.narrowed_to(head)
             how = {"head": head, "protocol": params.evaluation.protocol}
             trained = self._task(training, f"training {name}", section, **how, **inputs)
-            if section.teacher and not self.versions.teachers:  # an alias may move
+            moves = section.teacher and not self.versions.teachers  # as an alias does
+            if moves or inflated_from(head, section.video):  # the path says nothing of the file
                 trained.set_caching_options(False)
             model = trained.output
             inputs |= {"model": model, "baselines": baseline_scores}

@@ -60,7 +60,9 @@ class DatasetReport(Report):
     groups: int
     dropped_classes: tuple[str, ...]
     quarantined: tuple[Rejected, ...]
-    notes: tuple[str, ...] = Field(default=(), description="how the split differs from the split lists")
+    notes: tuple[str, ...] = Field(
+        default=(), description="how the split differs from the split lists, and groups that it cuts"
+    )
     data_hash: Sha256 = Field(description="hash of every clip's content, label, group and split")
     clips_sha256: Sha256 = Field(description="of clips.parquet")
 
@@ -395,7 +397,7 @@ class BundleReport(Report):
     backbone: BackboneSpec
     backbone_quantization: Literal["none", "uint8", "float32", "float16", "int8"]
     head: str
-    head_quantization: Literal["float32", "float16", "dynamic"]
+    head_quantization: Literal["float32", "float16", "dynamic", "int8"]
     accuracy: float = Field(default=0.0, description="on clips that were held out, by the evaluation")
     temperature: float = Field(default=1.0, ge=0.01, le=100, description="of `Calibration`")
     reject_below: float = Field(default=0.0, ge=0, le=1, description="of `Calibration`")

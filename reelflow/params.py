@@ -1,5 +1,6 @@
 """Typed params.yaml: one section per step. The YAML file holds the values, this module types and bounds."""
 
+import re
 from pathlib import Path
 from reprlib import Repr
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -17,6 +18,9 @@ LabelFolder = Literal["only", "top", "parent"]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Size = Annotated[int, Field(ge=1, le=65536)]
+Blocks = Annotated[int, Field(ge=1, le=200)]
+PIXELS = re.compile(r"pixels(?:_([1-9][0-9]{0,8}))?")
+"""Names of the backbones that give pixels, and the size that such a name tells."""
 FOUND = Repr()  # a few lines of YAML can hold millions of values
 FOUND.maxlevel, FOUND.maxstring, FOUND.maxother = 2, 100, 100
 
@@ -131,6 +135,10 @@ class FeaturesParams(Section):
     finetune: FinetuneParams
     seed: Seed = Field(description="of random weights and of fine-tuning")
 
+    def has_pixels(self, backbone: str) -> bool:
+        """Whether a backbone gives the pixels of whole frames."""
+        return PIXELS.fullmatch(backbone) is not None
+
     def has_windows(self, backbone: str) -> bool:
         """Whether a backbone gives features of parts of the picture."""
         return backbone in self.networks and self.networks[backbone].window is not None
@@ -147,8 +155,21 @@ class BaselinesParams(Section):
     seed: Seed
 
 
+class VideoParams(Section):
+    """The networks over pixels: `reelflow.nets.video`."""
+
+    width: float = Field(gt=0, le=4, description="multiplies every number of channels")
+    stages: tuple[Blocks, Blocks, Blocks, Blocks] | None = Field(
+        description="blocks of conv2_x to conv5_x; null: as the name says"
+    )
+    recompute: bool = Field(description="compute blocks again for gradients: less memory")
+    inflate: str | None = Field(
+        min_length=1, description="Keras's weights of a ResNet-50, .h5, that the network starts from"
+    )
+
+
 class TrainingParams(Section):
-    """Heads, optimiser and schedule. The study: see docs/study-a.md."""
+    """Heads, optimiser and schedule. The studies: see docs/study-a.md and docs/study-b.md."""
 
     unrolled: ClassVar[str] = "heads"
 
@@ -161,6 +182,12 @@ class TrainingParams(Section):
     penalties: tuple[PositiveFloat, ...] = Field(
         min_length=1, description="of segment_linear: L2 strengths to choose from by inner cross-validation"
     )
+    optimizer: Literal["adam", "rmsprop"] = Field(description="study A: adam; B: rmsprop")
+    gradient_norm: float = Field(ge=0, description="largest norm of all gradients; 0: any")
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        description="that video networks compute in; weights and scores stay float32"
+    )
+    video: VideoParams
     weight_decay: float = Field(ge=0, lt=1, description="of AdamW; 0 is the study's Adam")
     label_smoothing: float = Field(ge=0, lt=1)
     views: Literal["sample", "average", "beside"] = Field(
@@ -205,7 +232,9 @@ class EvaluationParams(Section):
 class ConversionParams(Section):
     """How the best classifier becomes TFLite."""
 
-    head: Literal["float32", "float16", "dynamic"]
+    head: Literal["float32", "float16", "dynamic", "int8"] = Field(
+        description="int8: networks over pixels alone, calibrated on clips"
+    )
     backbone: Literal["float32", "float16", "int8"] = Field(description="of float backbones")
     calibration_clips: Size
     golden_clips: Size

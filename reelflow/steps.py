@@ -216,9 +216,9 @@ def paths(**artifacts: Any) -> dict[str, Path]:
     return {name: Path(artifact.path) for name, artifact in artifacts.items() if artifact}
 
 
-def where_it_exists(**values: str) -> dict[str, Path]:
+def where_it_exists(**values: str | None) -> dict[str, Path]:
     """The values that are existing paths, by argument name: `imagenet` is not a path."""
-    return {name: Path(value) for name, value in values.items() if exists(Path(value))}
+    return {name: Path(value) for name, value in values.items() if value and exists(Path(value))}
 
 
 def _is_whole(folder: Path, provenance: Provenance) -> bool:

@@ -5,6 +5,7 @@ frame tells nothing and the order everything.
 """
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,20 +31,30 @@ from reelflow.nets.saved import save_head
 from reelflow.params import TrainingParams, load_params
 
 FRAMES, DIM = 5, 8
+NO_CHANGES: Mapping[str, object] = {}
 COUNTS: dict[Split, int] = {"train": 32, "validation": 12, "test": 16}  # clips a class
+THUMBNAIL = BackboneSpec(
+    name="thumbnail",
+    preprocessing=Preprocessing(height=2, width=4, color="grey", resize="pil-bilinear", value_range=None),
+    dim=DIM,
+    dtype="uint8",
+    scale=1 / 255,
+    weights_sha256=None,
+)
 
 
-def training_params(**changes) -> TrainingParams:
-    """The section of params.large.yaml, some values changed."""
-    params = load_params(Path("params.large.yaml")).with_values(training=changes)
-    return params.training
+def training_params(*, video: Mapping[str, object] = NO_CHANGES, **changes) -> TrainingParams:
+    """The section of params.large.yaml, some values changed; those of its `video` part by themselves."""
+    params = load_params(Path("params.large.yaml"))
+    nested = params.training.video.model_dump(mode="json") | dict(video)
+    return params.with_values(training=changes | {"video": nested}).training
 
 
 def clip(label: str, split: Split, number: int) -> Clip:
     digest = sha256_text(f"{label} {split} {number}")
     return Clip(
         clip_id=digest[:16],
-        path=f"{label}/{number}.mp4",
+        path=f"{label}/{split}{number}.mp4",
         label=label,
         group=f"{split}{number}",
         split=split,
@@ -90,13 +101,13 @@ def data_hash(clips: list[Clip]) -> str:
     return sha256_text("".join(clip.to_json() for clip in clips))
 
 
-def codes_of(clip: Clip, labels: tuple[str, ...]) -> np.ndarray:
+def codes_of(clip: Clip, labels: tuple[str, ...], dim: int = DIM) -> np.ndarray:
     """Codes (frames, dim) uint8; classes 2i and 2i + 1 are one sequence forwards and backwards."""
     chance = np.random.default_rng(int(hashlib.sha256(clip.clip_id.encode()).hexdigest()[:8], 16))
     place = labels.index(clip.label)
-    ends = np.random.default_rng(place // 2).integers(40, 216, (2, DIM))
+    ends = np.random.default_rng(place // 2).integers(40, 216, (2, dim))
     weight = np.linspace(0, 1, FRAMES)[:, None]  # (frames, 1)
-    sequence = ends[0] * (1 - weight) + ends[1] * weight + chance.normal(0, 4, (FRAMES, DIM))
+    sequence = ends[0] * (1 - weight) + ends[1] * weight + chance.normal(0, 4, (FRAMES, dim))
     return np.clip(sequence[:: -1 if place % 2 else 1], 0, 255).astype(np.uint8)
 
 
@@ -106,6 +117,7 @@ def write_features(
     labels: tuple[str, ...],
     data: str | None = None,
     views: tuple[str, ...] = ("plain",),
+    backbone: BackboneSpec = THUMBNAIL,
 ) -> Path:
     """Codes of every view, the plain ones first; view i is the plain one, i levels darker."""
     folder.mkdir(parents=True)
@@ -113,22 +125,13 @@ def write_features(
     for place, view in enumerate(views):
         for number, part in enumerate((clips[::2], clips[1::2])):
             path = folder / f"codes-{number}.{view}.npy"
-            plain = np.stack([codes_of(clip, labels) for clip in part])
+            plain = np.stack([codes_of(clip, labels, backbone.dim) for clip in part])
             np.save(path, np.maximum(plain, place) - np.uint8(place))
             ids = tuple(clip.clip_id for clip in part)
             shards.append(FeatureShard(file=path.name, view=view, sha256=sha256_file(path), clip_ids=ids))
     FeaturesReport(
         data_hash=data or data_hash(clips),
-        backbone=BackboneSpec(
-            name="thumbnail",
-            preprocessing=Preprocessing(
-                height=2, width=4, color="grey", resize="pil-bilinear", value_range=None
-            ),
-            dim=DIM,
-            dtype="uint8",
-            scale=1 / 255,
-            weights_sha256=None,
-        ),
+        backbone=backbone,
         frames=FRAMES,
         views=views,
         shards=tuple(shards),
@@ -137,12 +140,15 @@ def write_features(
 
 
 def write_both(
-    folder: Path, labels: tuple[str, ...] = ("down", "up"), counts: dict[Split, int] | None = None
+    folder: Path,
+    labels: tuple[str, ...] = ("down", "up"),
+    counts: dict[Split, int] | None = None,
+    backbone: BackboneSpec = THUMBNAIL,
 ) -> tuple[Path, Path]:
     """Dataset and features folders."""
     clips = make_clips(labels, counts or COUNTS)
     return write_dataset(folder / "dataset", clips, labels), write_features(
-        folder / "features", clips, labels
+        folder / "features", clips, labels, backbone=backbone
     )
 
 

@@ -30,6 +30,7 @@ READ_SETTINGS = {
     "pipelines/cluster/connection.py",
     "pipelines/cluster/outcome.py",
     "pipelines/data/commands.py",
+    "pipelines/studies/commands.py",
 }
 """The edges of programs."""
 

@@ -35,9 +35,11 @@ SEARCH = "python -m pipelines sweep --data clips --trials 20"
 REPRODUCTION = (
     "python -m pipelines reproduce study-a --data UCF-101 --weights weights --backbones mobilenet_v2_quant"
 )
+SECOND = "python -m pipelines reproduce study-b --data UCF-101"
 IN_A_CLONE = {
     SEARCH,
     REPRODUCTION,
+    SECOND,
     "make run",
     "make run DATA=clips PROTOCOL=leave_one_group_out HEADS=segment_linear OUT=out/folds",
     "make run DATA=clips OUT=out/mine",
@@ -191,6 +193,11 @@ def test_folds_of_own_clips(clone):
     [
         (SEARCH, "--trials 3", "out/sweep/best.yaml"),
         (REPRODUCTION, "--epochs 2 --heads single_frame", "out/reproduction/study-a/study-a.md"),
+        (
+            SECOND,
+            "--epochs 2 --backbones thumbnail --heads gru --no-random-cut",
+            "out/reproduction-b/study-b/study-b.md",
+        ),
     ],
 )
 def test_long_commands_made_shorter(clone, command, shorter, result):

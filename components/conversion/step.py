@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 
 from components.conversion.manifest import finish_bundle
-from components.conversion.networks import Quantization, write_backbone, write_head
+from components.conversion.networks import BackboneQuantization, write_backbone, write_head
 from components.conversion.parity import compare
 from components.conversion.reference import read_reference
 from components.conversion.videos import DeviceFrames
@@ -75,7 +75,7 @@ def run(
     )
     emit("notice", message=f"converting {candidate.report.name}, the best on the validation clips")
     shutil.rmtree(bundle, ignore_errors=True)
-    write_head(params, candidate, bundle)
+    write_head(params, candidate, dataset, store, bundle)
     quantization = write_backbone(params, backbone, dataset, store, bundle)
     draft = _draft(params, candidate, quantization, _clip_s(candidate, dataset))
     reference = read_reference(candidate, store.clip_ids)
@@ -124,7 +124,7 @@ def _clip_s(candidate: Candidate, dataset: Path) -> float:
 
 
 def _draft(
-    params: ConversionParams, candidate: Candidate, quantization: Quantization, clip_s: float
+    params: ConversionParams, candidate: Candidate, quantization: BackboneQuantization, clip_s: float
 ) -> BundleReport:
     """The manifest without the fields that are known only when all other files are written."""
     training, calibration = candidate.report.training, candidate.report.calibration

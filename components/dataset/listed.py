@@ -29,21 +29,6 @@ def parts_of(members: Sequence[Member], given: Mapping[str, Split]) -> Parts:
     return parts
 
 
-def leaks(parts: Parts, *, by_lists: bool) -> tuple[str, ...]:
-    """A warning about groups that the given split cuts; empty if it cuts none."""
-    splits: defaultdict[str, set[str]] = defaultdict(set)
-    for name, members in parts.items():
-        for member in members:
-            splits[member.group].add(name)
-    cut = sorted(group for group, found in splits.items() if len(found) > 1)
-    if not cut:
-        return ()
-    where = "both lists" if by_lists else "several of the split folders"
-    return (
-        f"{len(cut)} group(s) are in {where}: their clips may leak, and figures be too good; {cut[0]}, say",
-    )
-
-
 def presence(parts: Parts, given: Mapping[str, Split]) -> tuple[str, ...]:
     """How many listed clips are available, in all and by class; empty if all are."""
     listed = _by_class(given)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from textwrap import shorten
 from typing import Literal
 
-from components.dataset.listed import Parts, explain_apart, leaks, parts_of, presence
+from components.dataset.cut_groups import notes_on_cut_groups
+from components.dataset.listed import Parts, explain_apart, parts_of, presence
 from components.dataset.source.reasons import commonest
 from components.dataset.split_lists import read_lists
 from reelflow.contracts import SPLITS, Rejected, Split
@@ -82,9 +83,10 @@ def split_clips(
     tell(plan.notes)
     _check_classes_left(labels, plan.small)
     splits = _splits(plan, params)
+    tell(cut := notes_on_cut_groups(members, splits, _causes(params, given)))
     unlisted = [member.path for member in members if given and member.path not in given]
     rejected = tuple(Rejected(path=path, reason="it is in neither split list") for path in unlisted)
-    return SplitResult(splits, tuple(plan.small), rejected, plan.notes)
+    return SplitResult(splits, tuple(plan.small), rejected, (*plan.notes, *cut))
 
 
 def _plan(
@@ -95,10 +97,7 @@ def _plan(
     needed = GIVEN if "validation" in parts else LISTED if given else WHOLE
     unit: Literal["clips", "groups"] = "clips" if params.split == "random" else "groups"
     small = _too_small(parts, labels, needed, unit, kind)
-    notes = (
-        *(presence(parts, given) if params.split_lists else ()),
-        *leaks(parts, by_lists=bool(params.split_lists)),
-    )
+    notes = presence(parts, given) if params.split_lists else ()
     if small and params.split_lists and params.split_lists.incomplete == "split":
         return _set_apart(parts, set(small), notes)
     crowded = frozenset(small.keys() - _too_small(parts, labels, needed, "clips").keys())
@@ -139,6 +138,15 @@ def _splits(plan: SplitPlan, params: DatasetParams) -> dict[str, Split]:
         splits |= _split(freely, _fractions(params), params.seed, by_clip=by_clip)
     placed = {member.group: splits[member.path] for part in plan.parts.values() for member in part}
     return splits | {member.path: placed[member.group] for member in plan.following}
+
+
+def _causes(params: DatasetParams, given: Mapping[str, Split]) -> tuple[str, str]:
+    """What may have cut groups: where test, and where validation clips are held out."""
+    by_params = f"dataset.split is {params.split}"
+    if not given:
+        return by_params, by_params
+    kind = "lists" if params.split_lists else "split folders"
+    return f"the {kind} say", f"the {kind} say" if "validation" in given.values() else by_params
 
 
 def _fractions(params: DatasetParams) -> dict[Split, float]:

@@ -15,7 +15,7 @@ from components.release.gates.check import MEANINGS, amount, bound
 from components.release.report_text import points, signed_span, span
 from components.release.sections import uncertainty
 from components.release.stills import strips
-from components.release.warnings import leaked_groups, tested_groups
+from components.release.warnings import straddling, tested_groups
 from reelflow import __version__
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.evaluations import FEATURES, TRAINING, Candidate
@@ -86,7 +86,7 @@ def _contents(run: RunFolders) -> dict[str, Any]:
         "right": sum(row[place] for place, row in enumerate(chosen.report.confusion)),
         "guess": max(sum(row) for row in chosen.report.confusion) / len(chosen.report.truth),
         "test_groups": tested_groups(clips.values(), chosen),
-        "leaked_groups": leaked_groups([*clips.values()], chosen),
+        "leaks": any(straddling(clips.values(), run.store.report, chosen)),
         "charts": [draw_candidate(candidate) for candidate in run.candidates],
         "strips": strips(chosen, clips, run.store),
         "dataset": dataset,

@@ -106,7 +106,6 @@ def run(
 
 def _draft(params: ReleaseParams, made: Challenger) -> ReleaseReport:
     """What is known without the registry: not registered, version 0."""
-    clips, alike = read_clips(made.dataset), made.frames.report.alike
     return ReleaseReport(
         name=made.bundle.name,
         data_hash=made.bundle.data_hash,
@@ -116,7 +115,7 @@ def _draft(params: ReleaseParams, made: Challenger) -> ReleaseReport:
         aliases=(),
         gates=check_gates(params, made.bundle, made.folder, made.evaluation, made.videos),
         explanation="",
-        warnings=warnings(params, made.evaluation, clips, alike),
+        warnings=warnings(params, made.evaluation, read_clips(made.dataset), made.frames.report),
         note=params.note,
         metrics=_metrics(made.evaluation, made.bundle),
     )

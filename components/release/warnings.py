@@ -5,15 +5,16 @@ from collections.abc import Iterable, Sequence
 from components.release.gates.chance import above_chance
 from components.release.report_text import below_baselines
 from reelflow.artifacts.evaluations import Candidate
-from reelflow.contracts import MAX_ALIKE, Alike, ClassScores, Clip
+from reelflow.contracts import MAX_ALIKE, Alike, ClassScores, Clip, FramesReport
 from reelflow.errors import some_of
 from reelflow.params import ReleaseParams
+from reelflow.splitting.straddling import Straddling, across_folds
 
 SHOWN = 5
 
 
 def warnings(
-    params: ReleaseParams, chosen: Candidate, clips: Sequence[Clip], alike: Sequence[Alike]
+    params: ReleaseParams, chosen: Candidate, clips: Sequence[Clip], frames: FramesReport
 ) -> tuple[str, ...]:
     """Every warning about the chosen classifier.
 
@@ -21,20 +22,22 @@ def warnings(
         params: whose gates are switched on.
         chosen: the classifier.
         clips: of the data set.
-        alike: clips of different groups that look the same.
+        frames: what could not be decoded, and clips of different groups that look the same.
 
     Raises:
         BundleError: the scores are damaged.
     """
     groups = tested_groups(clips, chosen)
+    in_test, in_validation = straddling(clips, frames, chosen)
     found = (
         "" if params.require_above_chance or above_chance(chosen).is_clearly_better else BLIND,
         _unrecognised(chosen.report.per_class),
         _hardly_tested(chosen.report.per_class, params.min_class_clips),
         below_baselines(chosen.report.baselines),
         ONE_GROUP if len(groups) == 1 else "",
-        _leaks(len(leaked_groups(clips, chosen))),
-        _copies(alike, in_folds=chosen.report.training.protocol != "holdout"),
+        _known_in_test(in_test),
+        _known_in_validation(in_validation),
+        _copies(frames.alike, in_folds=chosen.report.training.protocol != "holdout"),
     )
     return tuple(text for text in found if text)
 
@@ -52,11 +55,14 @@ def tested_groups(clips: Iterable[Clip], chosen: Candidate) -> set[str]:
     return {clip.group for clip in clips if clip.clip_id in tested}
 
 
-def leaked_groups(clips: Sequence[Clip], chosen: Candidate) -> set[str]:
-    """Groups that are in both the training and the test clips; empty for protocols with folds."""
-    if chosen.report.training.protocol != "holdout":
-        return set()
-    return tested_groups(clips, chosen) & {clip.group for clip in clips if clip.split == "train"}
+def straddling(
+    clips: Iterable[Clip], frames: FramesReport, chosen: Candidate
+) -> tuple[Straddling | None, Straddling | None]:
+    """Groups on both sides of the cut of the test clips, and of that of the validation clips."""
+    undecoded = {rejected.path for rejected in frames.quarantined}
+    training = chosen.report.training
+    used = [clip for clip in clips if clip.path not in undecoded]
+    return across_folds(used, training.test, training.validation)
 
 
 def _unrecognised(rows: Sequence[ClassScores]) -> str:
@@ -74,13 +80,23 @@ def _hardly_tested(rows: Sequence[ClassScores], least: int) -> str:
     return f"Warning: fewer than {least} test clips, so that the figures say little: {named}." if few else ""
 
 
-def _leaks(groups: int) -> str:
-    if not groups:
+def _known_in_test(found: Straddling | None) -> str:
+    if not found:
         return ""
-    were = "group is" if groups == 1 else "groups are"
     return (
-        f"Warning: {groups} {were} both trained and tested on, so near-identical clips may be in both splits "
-        "and make every figure too good."
+        f"Warning: {found.groups} group(s) are both tested and trained or validated on: {found.clips} of "
+        f"{found.of} test clips have others of their group there, such as {' and '.join(found.example)}. "
+        "Every figure is too good: it does not hold for clips of other groups."
+    )
+
+
+def _known_in_validation(found: Straddling | None) -> str:
+    if not found:
+        return ""
+    return (
+        f"Warning: {found.groups} group(s) are both validated and trained on: {found.clips} of {found.of} "
+        f"validation clips have others of their group there, such as {' and '.join(found.example)}. Epoch, "
+        "candidate and calibration are chosen on clips that are nearly known."
     )
 
 

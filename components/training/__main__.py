@@ -7,14 +7,15 @@ import typer
 
 from components.training.step import run
 from reelflow.commandline import run_command
-from reelflow.nets.heads import HEADS
+from reelflow.nets.heads import HEAD_NAMES
+from reelflow.nets.video.design import inflated_from
 from reelflow.params import load_params
-from reelflow.steps import perform
+from reelflow.steps import perform, where_it_exists
 from reelflow.tracking.teachers import gathered
 
 
 def main(
-    head: Annotated[str, typer.Option(help=", ".join(HEADS))],
+    head: Annotated[str, typer.Option(help=", ".join(HEAD_NAMES))],
     dataset: Annotated[Path, typer.Option(help="folder of the dataset step")],
     features: Annotated[Path, typer.Option(help="folder of the features step")],
     model: Annotated[Path, typer.Option(help="folder to write")],
@@ -26,7 +27,8 @@ def main(
         run,
         chosen.training,
         options={"head": head, "protocol": chosen.evaluation.protocol},
-        inputs={"dataset": dataset, "features": features},
+        inputs={"dataset": dataset, "features": features}
+        | where_it_exists(inflate=inflated_from(head, chosen.training.video)),
         passing=lambda settings: gathered(chosen.training.teacher, settings),
         output={"model": model},
     )

@@ -27,7 +27,8 @@ class History:
 
     def to_table(self) -> NDArray[np.float64]:
         """The inverse of `from_table`."""
-        return np.array([[row.get(name, math.nan) for name in CURVES] for row in self.rows])
+        rows = [[row.get(name, math.nan) for name in CURVES] for row in self.rows]
+        return np.array(rows, np.float64).reshape(-1, len(CURVES))
 
     @property
     def epochs(self) -> int:
@@ -36,8 +37,8 @@ class History:
 
     @property
     def best_epoch(self) -> int:
-        """The first epoch with the lowest validation loss; 0 before the first."""
-        losses = [row["validation_loss"] for row in self.rows]
+        """The first epoch with the lowest validation loss; 0 before it, or without validation clips."""
+        losses = [row["validation_loss"] for row in self.rows if "validation_loss" in row]
         return losses.index(min(losses)) + 1 if losses else 0
 
     def is_stalled(self, patience: int) -> bool:

@@ -1,5 +1,6 @@
 """The training step: trains one head on one backbone's features, once per fold."""
 
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,10 +22,13 @@ from reelflow.errors import ParamsError
 from reelflow.nets.examples import Examples, load_examples
 from reelflow.nets.heads import build_head, check_heads, is_linear, sees_side_by_side, views_seen
 from reelflow.nets.runtime import seed_everything
+from reelflow.nets.video.design import check_inflation, chosen_design, is_video_network
+from reelflow.nets.video.memory import RGB, check_fits
 from reelflow.params import TrainingParams
 from reelflow.progress import emit
 from reelflow.splitting.protocols import read_protocol
 from reelflow.video.views import is_spatial
+from reelflow.workers.memory import free_memory
 
 WORK = "checkpoints"
 
@@ -38,6 +42,7 @@ def run(
     features: Path,
     model: Path,
     teachers: Path | None = None,
+    inflate: Path | None = None,
     access: ShardAccess | None = None,
 ) -> TrainingReport:
     """Train on every fold, score its held-out clips, and write one model to deploy.
@@ -54,14 +59,17 @@ def run(
         model: the output; holds `model.keras`, `curves.csv`, scores and `training.json`.
         access: how features in a store are reached.
         teachers: the models of `params.teacher`, as `reelflow.tracking.teachers.gathered` lays them out.
+        inflate: the file of `params.video.inflate`.
 
     Raises:
         ParamsError: unknown head or protocol, a protocol that allows no teacher, a loss that is NaN or
-            infinite, or a network that does not fit into memory.
+            infinite, a network that cannot be inflated, or one that does not fit into memory.
+        WeightsError: the file to inflate is missing, damaged, or of another network.
         DataError: a fold has no clips to train or validate on, or a class has no training clips.
         BundleError: an input is damaged, the features are of other clips, or a teacher does not match.
     """
     check_heads([head])
+    check_inflation(head, params.video)
     scheme = read_protocol(protocol)
     if scheme.kind != "holdout" and (features / BACKBONE_WEIGHTS).is_file():
         raise ParamsError(
@@ -75,8 +83,9 @@ def run(
     views = averaged_views(params, examples)
     is_holdout = scheme.kind == "holdout"
     progress = EpochProgress(len(folds) + (not is_holdout), 1 if is_linear(head) else params.epochs)
-    with memory_errors():
-        learner = _learner(params, head, examples, folds[0], teachers, views, model / WORK, progress)
+    with memory_errors(head, params):
+        network = _build(head, examples, params, inflate)
+        learner = _learner(params, network, examples, folds[0], teachers, views, model / WORK, progress)
         if is_holdout:
             results, deployed = [learner.train_fold(folds[0])], None
         else:
@@ -112,7 +121,7 @@ def averaged_views(params: TrainingParams, examples: Examples) -> tuple[int, ...
 
 def _learner(
     params: TrainingParams,
-    head: str,
+    network: Any,
     examples: Examples,
     fold: FoldRows,
     teachers: Path | None,
@@ -120,13 +129,11 @@ def _learner(
     work: Path,
     progress: EpochProgress,
 ) -> Learner:
-    teacher = None
+    head, teacher = network.name, None
     if teachers and is_linear(head):
         emit("notice", message=f"{head} is fitted to the labels only: the teacher is not used")
     elif teachers:
         teacher = distilled_scores(teachers, examples, fold)
-    seed_everything(params.seed)
-    network = _build(head, examples, params)
     if is_linear(head):
         return LinearLearner(network, examples, params, views, progress)
     return EpochLearner(network, examples, params, views, teacher, work, progress)
@@ -148,9 +155,36 @@ def _train_folds(
     return results
 
 
-def _build(head: str, examples: Examples, params: TrainingParams) -> Any:
+def _build(head: str, examples: Examples, params: TrainingParams, inflate: Path | None) -> Any:
+    """The untrained network."""
+    seed_everything(params.seed)
     found, classes = examples.store.report, len(examples.labels)
     windows = found.backbone.windows
     views = windows * (len(found.views) if examples.beside else 1)
     dim = found.backbone.dim // windows
-    return build_head(head, frames=found.frames, dim=dim, classes=classes, params=params, views=views)
+    if is_video_network(head):
+        _check_memory(head, examples, params)
+    network = build_head(head, frames=found.frames, dim=dim, classes=classes, params=params, views=views)
+    if inflate:
+        from reelflow.nets.video.inflate import inflate as start_from
+
+        start_from(network, inflate)
+    return network
+
+
+def _check_memory(head: str, examples: Examples, params: TrainingParams) -> None:
+    """Refuse a batch that does not fit into main memory; a GPU refuses by itself."""
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return
+    found = examples.store.report
+    check_fits(
+        chosen_design(head, params.video),
+        params,
+        frames=found.frames,
+        side=math.isqrt(found.backbone.dim // RGB),
+        classes=len(examples.labels),
+        batch=min(params.batch_size, len(examples.clips)),
+        free=free_memory(),
+    )

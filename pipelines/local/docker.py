@@ -167,7 +167,8 @@ def _writable(params: Params, out: Path, settings: Settings) -> list[Path]:
 def _mounts(params: Params, written: list[Path]) -> list[Any]:
     from docker.types import Mount
 
-    given = (params.dataset.source, params.features.weights, *params.training.teacher)
+    training = params.training
+    given = (params.dataset.source, params.features.weights, *training.teacher, training.video.inflate or "")
     read = {Path(path) for path in given if Path(path).is_absolute() and exists(Path(path))}
     return [
         *(Mount(str(path), str(path), type="bind") for path in written),

@@ -38,11 +38,13 @@ from reelflow.errors import (
 from reelflow.files import check_space, exists, fingerprint, replace_folder, sha256_text, write_text
 from reelflow.nets.candidates import candidates
 from reelflow.nets.heads import check_heads
+from reelflow.nets.video.design import check_inflation
 from reelflow.params import STEPS, Params
 from reelflow.progress import Event
 from reelflow.provenance.code import code_hash
 from reelflow.settings import Settings
 from reelflow.sources.fetch import data_version
+from reelflow.steps import where_it_exists
 from reelflow.tracking.records import (
     finish_run,
     forget_failure,
@@ -109,6 +111,8 @@ def _check(params: Params) -> None:
     weights = params.features.weights
     if weights not in KEYWORDS and not exists(Path(weights)):
         raise WeightsError(f"there is no {weights}: name a folder of weight files (--weights)")
+    for head in params.training.heads:
+        check_inflation(head, params.training.video)
 
 
 def _check_folders(params: Params, out: Path) -> None:
@@ -137,8 +141,8 @@ def _check_names(*paths: Path | str) -> None:
 
 def _state(params: Params, out: Path, settings: Settings) -> RunState:
     """The state of the run in `out` if it has the same params, data and code, else a new one."""
-    weights = Path(params.features.weights)
-    files = [fingerprint(weights)] if exists(weights) else []
+    given = where_it_exists(weights=params.features.weights, inflate=params.training.video.inflate)
+    files = [fingerprint(path) for path in given.values()]
     files += [teacher_version(teacher, settings) for teacher in params.training.teacher]
     files.append(data_version(params.dataset.source, settings))
     mark = sha256_text("\n".join([params.model_dump_json(), code_hash(*STEPS), *files]))

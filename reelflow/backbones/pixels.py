@@ -4,23 +4,21 @@ A centred square of 0.8 of the frame's shorter side (192 of 240 rows) is resized
 that the name tells: `pixels_64` is 64x64.
 """
 
-import re
-
 import numpy as np
 from numpy.typing import NDArray
 
 from reelflow.contracts import BackboneSpec, Preprocessing
 from reelflow.errors import ParamsError
+from reelflow.params import PIXELS
 
 SIDE = 160
 LEAST_SIDE, MOST_SIDE = 8, 512
 CENTRE = 0.8
-NAME = re.compile(r"pixels(?:_([1-9][0-9]{0,8}))?")
 
 
 def is_pixels(name: str) -> bool:
     """Whether a backbone of this name gives pixels: `pixels`, or `pixels_<side>` with any number."""
-    return NAME.fullmatch(name) is not None
+    return PIXELS.fullmatch(name) is not None
 
 
 def side_of(name: str) -> int:
@@ -32,7 +30,7 @@ def side_of(name: str) -> int:
     Raises:
         ParamsError: the size is out of bounds.
     """
-    found = NAME.fullmatch(name)
+    found = PIXELS.fullmatch(name)
     side = int(found[1]) if found and found[1] else SIDE
     if not LEAST_SIDE <= side <= MOST_SIDE:
         raise ParamsError(

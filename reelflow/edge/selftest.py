@@ -17,7 +17,8 @@ from reelflow.edge.golden_video import check_decoder
 from reelflow.errors import BundleError
 
 MIN_COSINE = 0.99
-MAX_SCORE_DIFFERENCE = {"float32": 0.005, "float16": 0.005, "dynamic": 0.05}  # of a clip's best score
+MAX_SCORE_DIFFERENCE = {"float32": 0.005, "float16": 0.005, "dynamic": 0.05, "int8": 0.05}
+"""Of a clip's best score."""
 ADVICE = "this device does not compute the expected outputs; do not use the bundle here"
 
 

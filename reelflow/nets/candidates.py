@@ -1,6 +1,9 @@
 """What a run trains and evaluates, and chooses the best of."""
 
+from collections.abc import Iterable
+
 from reelflow.errors import ParamsError
+from reelflow.nets.video.design import NETWORKS, is_video_network
 from reelflow.params import Params
 from reelflow.video.views import TILES
 
@@ -11,24 +14,29 @@ MOST = 16
 
 
 def candidates(params: Params) -> list[tuple[str, str]]:
-    """Every (backbone, head) that is trained; heads of parts of the picture on backbones that have them.
+    """Every (backbone, head) that is trained.
+
+    Networks over pixels go with the backbones that give pixels, and only with them; heads of parts of the
+    picture with backbones that have parts.
 
     Raises:
-        ParamsError: there is none, or too many.
+        ParamsError: there is none, there are too many, or one cannot be converted as asked for.
     """
     features, heads = params.features, params.training.heads
+    check_quantization(heads, params.conversion.head)
     tiles = TILES.keys() & set(features.views)
     found = [
         (backbone, head)
         for backbone in features.backbones
         for head in heads
-        if head not in TILED or tiles or features.has_windows(backbone)
+        if is_video_network(head) == features.has_pixels(backbone)
+        and (head not in TILED or tiles or features.has_windows(backbone))
     ]
     if not found:
         raise ParamsError(
-            f"{', '.join(heads)} needs parts of the picture, but features.views has no tiles and no backbone "
-            f"({', '.join(features.backbones)}) has windows: add tiles to features.views, or a network with "
-            "windows to features.networks"
+            f"no head of {', '.join(heads)} goes with a backbone of {', '.join(features.backbones)}: "
+            f"{', '.join(NETWORKS)} go with pixels, and only with them; {', '.join(sorted(TILED))} needs "
+            "tiles in features.views, or a network with windows in features.networks"
         )
     if len(found) > MOST:
         raise ParamsError(
@@ -36,6 +44,20 @@ def candidates(params: Params) -> list[tuple[str, str]]:
             f"run compares at most {MOST}: remove backbones or heads"
         )
     return found
+
+
+def check_quantization(heads: Iterable[str], quantization: str) -> None:
+    """Check that heads can be converted (docs/adr/0013-int8-recurrent-heads.md).
+
+    Raises:
+        ParamsError: one cannot be computed in int8.
+    """
+    refused = [head for head in heads if not is_video_network(head)]
+    if quantization == "int8" and refused:
+        raise ParamsError(
+            f"conversion.head is int8, which {', '.join(refused)} does not allow: set it to dynamic, or "
+            f"train only heads of {', '.join(NETWORKS)}"
+        )
 
 
 def name_of(backbone: str, head: str) -> str:

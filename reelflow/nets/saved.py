@@ -54,6 +54,8 @@ def load_head(path: Path, *, sha256: str | None = None) -> "keras.Model":
     import keras
     from tensorflow.errors import OpError
 
+    import reelflow.nets.video.network  # noqa: F401 (it registers its layers)
+
     if not path.is_file():
         raise BundleError(f"{path} is missing: run its training again")
     try:

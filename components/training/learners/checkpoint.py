@@ -1,40 +1,68 @@
-"""Checkpoints of a training: the state after an epoch, in a folder that appears by rename.
+"""Checkpoints of a training: the state after a step, in a folder that appears by rename.
 
-`<folder>/<epoch>/` holds `history.npz` (the figures so far), `state.npz` (weights and optimiser) and
-`best.npz` (the weights of the best epoch); npz files carry checksums. Randomness in an
-epoch depends only on the seed and the number of the epoch, so a resumed training is bit-identical.
+`<folder>/<epochs>-<steps>/` holds `figures.npz` (of finished epochs and of the one under way),
+`state.npz` (all variables of network and optimiser, generators of dropout included) and `best-<epoch>.npz`
+(the weights of the best epoch, which the next checkpoint links to while they are the best); npz files carry
+checksums. The order and the views of an epoch depend only on the seed and the epoch's number, so a
+resumed training is bit-identical.
 """
 
+import re
 import shutil
 import time
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from components.training.history import History
+from components.training.history import Figures, History
+from reelflow.files import link_file
 from reelflow.progress import emit
 
 Arrays = list[NDArray[Any]]
 DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+NAME = re.compile(r"(\d+)-(\d+)")
 
 
 @dataclass(frozen=True)
-class State:
-    """State of a training after an epoch.
+class Running:
+    """The epoch under way.
 
     Attributes:
-        history: the figures so far.
-        variables: the values of the network's weights, then the optimiser's.
-        best: the values of the network's weights after the best epoch.
+        steps: that are done.
+        loss: summed over their clips.
+        accuracy: summed over their clips.
     """
 
-    history: History
-    variables: Arrays
-    best: Arrays
+    steps: int = 0
+    loss: float = 0.0
+    accuracy: float = 0.0
+
+    def after(self, loss: float, accuracy: float, clips: int) -> "Running":
+        """After one more step, with its means over `clips`."""
+        return Running(self.steps + 1, self.loss + loss * clips, self.accuracy + accuracy * clips)
+
+    def means(self, clips: int) -> Figures:
+        """Over all clips of the epoch."""
+        return {"train_loss": self.loss / clips, "train_accuracy": self.accuracy / clips}
+
+
+@dataclass
+class State:
+    """How far a training is.
+
+    Attributes:
+        history: the figures of finished epochs.
+        running: the epoch under way.
+        best: the values of the network's weights after the best epoch; empty without one.
+    """
+
+    history: History = field(default_factory=History)
+    running: Running = Running()
+    best: Arrays = field(default_factory=list)
 
 
 class Checkpoints:
@@ -50,24 +78,28 @@ class Checkpoints:
         """Whether it is time for the next one."""
         return time.monotonic() - self._saved >= self._every_s
 
-    def save(self, state: State) -> None:
-        """Replace the previous state."""
-        older = self._epochs()
+    def save(self, state: State, variables: Arrays) -> None:
+        """Replace the previous one.
+
+        Args:
+            state: how far the training is.
+            variables: the values of all variables of network and optimiser.
+        """
+        older = self._found()
         partial = self._folder / ".partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        np.savez(partial / "history.npz", state.history.to_table())
-        np.savez(partial / "state.npz", *state.variables)
-        np.savez(partial / "best.npz", *state.best)
-        partial.rename(self._folder / str(state.history.epochs))
-        for epoch in older:
-            shutil.rmtree(self._folder / str(epoch), ignore_errors=True)
+        _write_figures(partial, state)
+        np.savez(partial / "state.npz", *variables)
+        self._write_best(partial, state)
+        partial.rename(self._folder / f"{state.history.epochs}-{state.running.steps}")
+        for folder in older:
+            shutil.rmtree(folder, ignore_errors=True)
         self._saved = time.monotonic()
 
-    def newest(self) -> State | None:
-        """The newest undamaged state, or None."""
-        for epoch in reversed(self._epochs()):
-            folder = self._folder / str(epoch)
+    def newest(self) -> tuple[State, Arrays] | None:
+        """The newest undamaged state and the variables' values, or None."""
+        for folder in reversed(self._found()):
             try:
                 return _read(folder)
             except DAMAGE as error:
@@ -75,18 +107,40 @@ class Checkpoints:
                 shutil.rmtree(folder, ignore_errors=True)
         return None
 
-    def remove(self) -> None:
-        """Remove all states."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def _write_best(self, partial: Path, state: State) -> None:
+        name = _best(state.history)
+        known = [folder / name for folder in self._found() if (folder / name).is_file()]
+        if known:
+            link_file(known[-1], partial / name)
+        else:
+            np.savez(partial / name, *state.best)
 
-    def _epochs(self) -> list[int]:
+    def _found(self) -> list[Path]:
+        """Folders of checkpoints, the newest last."""
         found = self._folder.iterdir() if self._folder.is_dir() else ()
-        return sorted(int(path.name) for path in found if path.name.isdecimal())
+        places = {path: NAME.fullmatch(path.name) for path in found}
+        return sorted(
+            (path for path, place in places.items() if place),
+            key=lambda path: tuple(map(int, path.name.split("-"))),
+        )
 
 
-def _read(folder: Path) -> State:
-    (table,) = _arrays(folder / "history.npz")
-    return State(History.from_table(table), _arrays(folder / "state.npz"), _arrays(folder / "best.npz"))
+def _best(history: History) -> str:
+    return f"best-{history.best_epoch}.npz"
+
+
+def _write_figures(folder: Path, state: State) -> None:
+    running = state.running
+    sums = np.array([running.loss, running.accuracy])
+    np.savez(folder / "figures.npz", history=state.history.to_table(), steps=running.steps, sums=sums)
+
+
+def _read(folder: Path) -> tuple[State, Arrays]:
+    with (folder / "figures.npz").open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+        history = History.from_table(file["history"])
+        running = Running(int(file["steps"]), *file["sums"].tolist())
+    best = _arrays(folder / _best(history))
+    return State(history, running, best), _arrays(folder / "state.npz")
 
 
 def _arrays(path: Path) -> Arrays:

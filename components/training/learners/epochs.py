@@ -8,13 +8,14 @@ import numpy as np
 
 from components.training.folds import FoldRows
 from components.training.history import Figures, History
-from components.training.learners.checkpoint import Arrays, Checkpoints, State
+from components.training.learners.checkpoint import Arrays, Checkpoints, Running, State
 from components.training.learners.fold_results import EpochProgress, FoldResult
 from components.training.learners.graph import Scorer, Stepper, scorer
 from components.training.learners.objective import Scores, distributions, measure
 from reelflow.errors import ParamsError
 from reelflow.nets.examples import Examples, Rows, batches
 from reelflow.nets.runtime import reseed
+from reelflow.nets.video.design import is_video_network
 from reelflow.params import TrainingParams
 from reelflow.progress import emit
 
@@ -47,6 +48,7 @@ class EpochLearner:
         self.network, self._examples, self._params = network, examples, params
         self._views, self._teacher, self._folder, self._progress = views, teacher, folder, progress
         self._step, self._scorer = Stepper(network, params, is_taught=teacher is not None), scorer(network)
+        self._scored_at_once = params.batch_size if is_video_network(network.name) else SCORED_AT_ONCE
         self._initial = self._values()
 
     def train_fold(self, fold: FoldRows) -> FoldResult:
@@ -71,51 +73,66 @@ class EpochLearner:
 
     def score(self, rows: Rows) -> Scores:
         """Scores of some rows, averaged over views: `(n, classes) float32`."""
-        return score(self._scorer, self._examples, rows, self._views)
+        return score(self._scorer, self._examples, rows, self._views, at_once=self._scored_at_once)
 
     def _train(self, fold: FoldRows, epochs: int) -> History:
         """Resume from the newest checkpoint; afterwards the network has the best weights."""
         checkpoints = Checkpoints(self._folder / str(fold.number), self._params.checkpoint_every_s)
-        history, best = self._restore(fold, checkpoints)
+        state, is_validated = self._restore(fold, checkpoints), len(fold.validation) > 0
+        history = state.history
         self._progress.tell(history.epochs, epochs)
-        is_validated = len(fold.validation) > 0
         while history.epochs < epochs and not (is_validated and history.is_stalled(self._params.patience)):
-            figures = self._epoch(fold, history.epochs + 1)
+            figures = self._epoch(fold, state, checkpoints)
             history.rows.append(figures)
-            if not is_validated or history.best_epoch == history.epochs:
-                best = self.network.get_weights()
-            if checkpoints.due:
-                checkpoints.save(State(history, self._values(), best))
+            state.running = Running()
+            if is_validated and history.best_epoch == history.epochs:
+                state.best = self.network.get_weights()
+            self._keep(state, checkpoints)
             emit("epoch", head=self.network.name, fold=fold.name, epoch=history.epochs, **figures)
             self._progress.tell(history.epochs, epochs)
         self._progress.finish(history.epochs)
-        self.network.set_weights(best)
+        if is_validated:
+            self.network.set_weights(state.best)
         return history
 
-    def _epoch(self, fold: FoldRows, epoch: int) -> Figures:
+    def _epoch(self, fold: FoldRows, state: State, checkpoints: Checkpoints) -> Figures:
+        """Train on the clips that the epoch has left; returns means over all of its clips."""
+        epoch = state.history.epochs + 1
         seed = fold.seed(self._params.seed, epoch)
-        reseed(self.network, *seed)
-        figures = self._learn(fold, np.random.default_rng(seed))
+        if not state.running.steps:
+            reseed(self.network, *seed)
+        figures = self._learn(fold, state, np.random.default_rng(seed), checkpoints)
         if len(fold.validation):
             scores = self.score(fold.validation)
             loss, accuracy = measure(scores, self._examples.truth[fold.validation])
             figures |= {"validation_loss": loss, "validation_accuracy": accuracy}
-        if not all(map(math.isfinite, figures.values())):
-            raise ParamsError(
-                f"{fold.name}: the loss is NaN or infinite after epoch {epoch}: "
-                f"lower training.learning_rate, now {self._params.learning_rate}"
-            )
+        self._check(figures, f"{fold.name}: after epoch {epoch}")
         return figures
 
-    def _learn(self, fold: FoldRows, chance: np.random.Generator) -> Figures:
-        """Train on every clip once, in random order and view; returns means over clips."""
-        loss = accuracy = 0.0
+    def _keep(self, state: State, checkpoints: Checkpoints) -> None:
+        if checkpoints.due:
+            checkpoints.save(state, self._values())
+
+    def _check(self, figures: Figures, where: str) -> None:
+        if not all(map(math.isfinite, figures.values())):
+            raise ParamsError(
+                f"{where} the loss is NaN or infinite: lower training.learning_rate, now "
+                f"{self._params.learning_rate:g}, or set training.gradient_norm to 1"
+            )
+
+    def _learn(
+        self, fold: FoldRows, state: State, chance: np.random.Generator, checkpoints: Checkpoints
+    ) -> Figures:
+        """Train on every clip once, in random order and view; steps that are done are left out."""
         places, views = draw(len(fold.train), len(self._examples.views), chance)
-        for batch in batches(np.arange(len(places)), self._params.batch_size):
+        for batch in batches(np.arange(len(places)), self._params.batch_size)[state.running.steps :]:
             rows, seen = fold.train[places[batch]], views[batch]
             figures = self._step(self._examples.features(rows, seen), self._targets(rows, seen))
-            loss, accuracy = loss + figures[0] * len(rows), accuracy + figures[1] * len(rows)
-        return {"train_loss": loss / len(places), "train_accuracy": accuracy / len(places)}
+            state.running = state.running.after(*figures, clips=len(rows))
+            where = f"in step {state.running.steps} of epoch {state.history.epochs + 1}"
+            self._check({"train_loss": figures[0]}, f"{fold.name}: {where}")
+            self._keep(state, checkpoints)
+        return state.running.means(len(places))
 
     def _targets(self, rows: Rows, views: Rows) -> Scores:
         teacher = None if self._teacher is None else self._teacher[rows, views]
@@ -125,17 +142,17 @@ class EpochLearner:
         return [variable.numpy() for variable in self._variables()]
 
     def _variables(self) -> list[Any]:
-        return [*self.network.weights, *self._step.optimizer.variables]
+        return [*self.network.variables, *self._step.optimizer.variables]
 
-    def _restore(self, fold: FoldRows, checkpoints: Checkpoints) -> tuple[History, Arrays]:
-        state = checkpoints.newest()
-        values = self._initial if state is None else state.variables
+    def _restore(self, fold: FoldRows, checkpoints: Checkpoints) -> State:
+        """Put all variables into the state of the newest checkpoint, or of the start."""
+        state, values = checkpoints.newest() or (State(), self._initial)
         for variable, value in zip(self._variables(), values, strict=True):
             variable.assign(value)
-        if state is None:
-            return History(), self.network.get_weights()
-        emit("notice", message=f"{fold.name}: resumes after epoch {state.history.epochs}")
-        return state.history, state.best
+        if values is not self._initial:
+            done = f"after step {state.running.steps} of epoch {state.history.epochs + 1}"
+            emit("notice", message=f"{fold.name}: resumes {done}")
+        return state
 
 
 def draw(clips: int, views: int, chance: np.random.Generator) -> tuple[Rows, Rows]:
@@ -144,10 +161,12 @@ def draw(clips: int, views: int, chance: np.random.Generator) -> tuple[Rows, Row
     return order, chance.integers(views, size=clips) if views > 1 else np.zeros(clips, np.int64)
 
 
-def score(network: Scorer, examples: Examples, rows: Rows, views: tuple[int, ...]) -> Scores:
-    """Scores of some rows, averaged over views: `(n, classes) float32`."""
+def score(
+    network: Scorer, examples: Examples, rows: Rows, views: tuple[int, ...], at_once: int = SCORED_AT_ONCE
+) -> Scores:
+    """Scores of some rows, averaged over views: `(n, classes) float32`; `at_once` clips a batch."""
     total = np.zeros((len(rows), len(examples.labels)), np.float32)
     for view in views:
-        parts = [network(examples.features(part, view)) for part in batches(rows, SCORED_AT_ONCE)]
+        parts = [network(examples.features(part, view)) for part in batches(rows, at_once)]
         total += np.concatenate(parts) if parts else 0
     return total / np.float32(len(views))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from components.training.learners.objective import Scores, build_optimizer, is_right, loss_of
 from reelflow.errors import ParamsError
 from reelflow.nets.runtime import prepare
+from reelflow.nets.video.design import is_video_network
 from reelflow.params import TrainingParams
 
 Scorer = Callable[[NDArray[np.float32]], Scores]
@@ -31,7 +32,7 @@ def scorer(network: Any) -> Scorer:
 
 
 class Stepper:
-    """Training steps of the study's optimiser.
+    """Training steps of the params' optimiser.
 
     Attributes:
         optimizer: Keras's, built for the network.
@@ -43,13 +44,17 @@ class Stepper:
         self.optimizer = build_optimizer(params)
         self.optimizer.build(network.trainable_variables)
         loss = loss_of(params, is_taught=is_taught)
+        unused = tf.UnconnectedGradients.ZERO  # a ConvLSTM over one frame has a kernel that it does not use
 
         def step(features: Any, targets: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as tape:
                 scores = network(features, training=True)
                 value = tf.reduce_mean(loss(targets, scores))
+                scaled = self.optimizer.scale_loss(value)
             variables = network.trainable_variables
-            self.optimizer.apply(tape.gradient(value, variables), variables)
+            values = [variable.value for variable in variables]
+            gradients = tape.gradient(scaled, values, unconnected_gradients=unused)
+            self.optimizer.apply(gradients, variables)
             return value, tf.reduce_mean(is_right(targets, scores))
 
         targets = tf.TensorSpec((None, 2 * network.output_shape[-1]), tf.float32)
@@ -67,7 +72,7 @@ class Stepper:
 
 
 @contextmanager
-def memory_errors() -> Iterator[None]:
+def memory_errors(head: str, params: TrainingParams) -> Iterator[None]:
     """Turn an out-of-memory error into an error that names the values to lower.
 
     Raises:
@@ -79,10 +84,12 @@ def memory_errors() -> Iterator[None]:
     try:
         yield
     except (MemoryError, ResourceExhaustedError) as error:
-        raise ParamsError(
-            "the network and its batches do not fit into memory: lower training.units, "
-            "training.dense_units, training.segments or training.batch_size"
-        ) from error
+        ways = (
+            f"training.batch_size, now {params.batch_size}, or set training.video.recompute to true"
+            if is_video_network(head)
+            else "training.units, training.dense_units, training.segments or training.batch_size"
+        )
+        raise ParamsError(f"the network and its batches do not fit into memory: lower {ways}") from error
 
 
 def _features(network: Any) -> Any:

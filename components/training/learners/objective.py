@@ -16,17 +16,24 @@ Loss = Callable[[Any, Any], Any]
 
 
 def build_optimizer(params: TrainingParams) -> Any:
-    """The study's Adam with lr / (1 + decay * step).
+    """Adam (study A) or RMSprop (study B), with lr / (1 + decay * step).
 
-    With weight decay it is AdamW; biases and norms do not decay.
+    Weight decay is decoupled, as AdamW's; biases and norms do not decay. In float16 the loss is scaled,
+    so that small gradients do not vanish.
     """
     import keras
 
     rate = keras.optimizers.schedules.InverseTimeDecay(params.learning_rate, 1, params.decay)
-    if not params.weight_decay:
-        return keras.optimizers.Adam(rate)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=params.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    kind = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}[params.optimizer]
+    optimizer = kind(
+        rate,
+        weight_decay=params.weight_decay or None,
+        global_clipnorm=params.gradient_norm or None,
+    )
+    if params.weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    if params.precision == "mixed_float16":
+        return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
 
 

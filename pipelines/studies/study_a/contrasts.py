@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+from pipelines.studies.comparison.tables import Row, Table, interval, text
 from pipelines.studies.study_a.compare import Named, ReportComparison, compare
 from pipelines.studies.study_a.published import (
     BACKBONES,
@@ -11,11 +12,10 @@ from pipelines.studies.study_a.published import (
     RECURRENT,
     SINGLE,
     SMALL,
-    Pair,
     Published,
 )
-from pipelines.studies.study_a.results import Difference, Results
-from pipelines.studies.study_a.tables import Row, Table, interval, shown_pairs, text
+from pipelines.studies.study_a.tables import our_report, shown_pairs
+from pipelines.studies.ucf101.results import Difference, Pair, Results
 
 
 def gaps(results: Results, published: Published) -> Table:
@@ -66,7 +66,7 @@ def backbone_comparisons(results: Results, published: Published) -> dict[str, Re
         if len(sides) == len(BACKBONES):
             found[f"{head}, published"] = compare(*sides)
         ours = [results.by_pair.get((backbone, head)) for backbone in BACKBONES]
-        own = [Named(b, one.class_report()) for b, one in zip(BACKBONES, ours, strict=True) if one]
+        own = [Named(b, our_report(one)) for b, one in zip(BACKBONES, ours, strict=True) if one]
         if len(own) == len(BACKBONES):
             found[f"{head}, here"] = compare(*own)
     return found

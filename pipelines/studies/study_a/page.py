@@ -1,41 +1,29 @@
 """The page: what was run, what is missing, and the study's tables beside ours, in Markdown."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
+from pipelines.studies.comparison import caveats as shared
+from pipelines.studies.comparison.chart import FILE
+from pipelines.studies.comparison.finding import finding
+from pipelines.studies.comparison.tables import NO_CELL, Table, bullets, in_markdown, join
 from pipelines.studies.study_a.compare import ReportComparison, contradiction, in_words
 from pipelines.studies.study_a.contrasts import published_gap
-from pipelines.studies.study_a.published import (
-    CLASSES,
-    CLIPS,
-    LARGE,
-    PAIRS,
-    RECURRENT,
-    SINGLE,
-    SMALL,
-    Published,
-)
-from pipelines.studies.study_a.results import Difference, Results
-from pipelines.studies.study_a.tables import Table
-from reelflow.contracts import SPLITS
-from reelflow.params import Params
+from pipelines.studies.study_a.published import LARGE, PAIRS, RECURRENT, SINGLE, SMALL, Published
+from pipelines.studies.ucf101.choice import Asked
+from pipelines.studies.ucf101.cuts import Cuts
+from pipelines.studies.ucf101.results import Difference, Results
 
 CHART = "clips_per_class.png"
-FEW_GROUPS = 20
-NO_CELL = "-"
 Tables = Mapping[str, Table]
 Comparisons = Mapping[str, ReportComparison]
 
 
 def write_page(
-    results: Results,
-    published: Published,
-    tables: Tables,
-    comparisons: Comparisons,
-    params: Params,
-    split: int,
+    cuts: Cuts, asked: Asked, published: Published, tables: Tables, comparisons: Comparisons
 ) -> str:
     """All of it as one text. `tables` by name; those of single classes are linked, not shown."""
+    results, comparable = cuts.official, shared.is_comparable(cuts.official, asked)
     sections = [
         "# Study A, reproduced",
         "Video classification with a memory- and compute-efficient CNN (2019): can a small frozen CNN with a "
@@ -43,53 +31,55 @@ def write_page(
         f"Intervals are 95 %, from resampling whole groups of test clips. {NO_CELL} is not published, or "
         "not run.",
         "## What was run",
-        _list(settings(results, params, split)),
+        bullets(settings(cuts, asked)),
         "## What to know before comparing",
-        _list(caveats(results, published)),
+        bullets(caveats(cuts, asked, published)),
         "## Accuracy",
-        _table(tables["summary"]),
+        "Here: on the official lists. Random: on a random cut of the same clips.",
+        in_markdown(tables["summary"]),
         "### Shortcut baselines",
         "A classifier that sees only a clip's metadata, and one that sees only thumbnails, on the same test "
         "clips. A model that is not clearly ahead of its baselines may have learnt the same shortcut.",
-        _table(tables["baselines"]),
+        in_markdown(tables["baselines"]),
+        "## The official lists against a random cut",
+        bullets(finding(cuts, published.top1, is_comparable=comparable)),
+        f"![Accuracy on both cuts]({FILE})" if cuts.random else "",
+        in_markdown(tables["cuts"]) if cuts.random else "",
+        in_markdown(tables["groups_on_both_sides"]),
+        "All that follows is on the official lists.",
         "## Averages over the classes",
-        _table(tables["averages"]),
+        in_markdown(tables["averages"]),
         f"## Hypothesis 1: recurrent heads narrow the gap between {LARGE} and {SMALL}",
         f"Gap: accuracy of {LARGE} less that of {SMALL}. Change: the gap less that of single frames; below 0 "
         "the hypothesis holds.",
-        _list(first_hypothesis(results, published)),
-        _table(tables["gaps"]),
+        bullets(first_hypothesis(results, published)),
+        in_markdown(tables["gaps"]),
         "## Hypothesis 2: recurrent heads are better than a single frame",
         "Gain: accuracy of the head less that of single frames on the same backbone.",
-        _list(second_hypothesis(results, published)),
-        _table(tables["recurrent_gains"]),
+        bullets(second_hypothesis(results, published)),
+        in_markdown(tables["recurrent_gains"]),
         "## Backbone against backbone, class by class",
         *_comparisons(comparisons, tables["backbone_comparison"]),
         "## Per-class reports",
-        _list(f"[{name}.csv]({name}.csv)" for name in tables if name.startswith("per_class_")),
+        bullets(f"[{name}.csv]({name}.csv)" for name in tables if name.startswith("per_class_")),
         "## Data set",
-        _table(tables["dataset"]),
+        in_markdown(tables["dataset"]),
         f"![Clips per class, stacked by duration]({CHART})",
         "## Training",
-        _table(tables["training"]),
+        in_markdown(tables["training"]),
     ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    return join(sections)
 
 
-def settings(results: Results, params: Params, split: int) -> list[str]:
+def settings(cuts: Cuts, asked: Asked) -> list[str]:
     """What was run, a line each."""
-    counts, training = results.data.split_counts, params.training
-    total = sum(counts.values())
-    parts = ", ".join(f"{counts[name]} {name} ({counts[name] / total:.0%})" for name in SPLITS)
-    cut = {"group": "by whole groups", "random": "clip by clip, as the study may have done"}[
-        params.dataset.split
-    ]
+    results, training = cuts.official, asked.params.training
     return [
-        f"UCF101, official lists of split {split}; {total} clips in {len(results.data.labels)} classes: "
-        f"{parts}.",
-        f"Validation clips are taken from the train list {cut}.",
+        shared.clips_in_words(results, asked.split),
+        shared.validation_in_words(asked.params),
+        shared.random_in_words(was_run=cuts.random is not None),
         f"{len(results.by_pair)} classifiers: {', '.join(f'{b} with {h}' for b, h in results.by_pair)}; "
-        f"{params.frames.count} frames a clip.",
+        f"{asked.params.frames.count} frames a clip.",
         f"Adam, learning rate {training.learning_rate:g} / (1 + {training.decay:g} * step), dropout "
         f"{training.dropout:g}, {training.dense_units} dense units, batches of {training.batch_size}, at "
         f"most {training.epochs} epochs, stopped after {training.patience} without a better validation loss. "
@@ -97,23 +87,13 @@ def settings(results: Results, params: Params, split: int) -> list[str]:
     ]
 
 
-def caveats(results: Results, published: Published) -> list[str]:
+def caveats(cuts: Cuts, asked: Asked, published: Published) -> list[str]:
     """Everything that sets the figures here apart from the study's, a line each."""
-    data, lines = results.data, []
-    clips, classes = sum(data.split_counts.values()), len(data.labels)
-    if clips < CLIPS or classes < CLASSES:
-        lines.append(
-            f"**This is a part of UCF101: {clips} of {CLIPS} clips, {classes} of {CLASSES} classes. The "
-            "figures here cannot be compared with the published ones; they only show that the "
-            "reproduction runs.**"
-        )
-    lines += [f"{note[0].upper()}{note[1:]}." for note in data.notes]
-    if data.dropped_classes:
-        lines.append(f"Classes dropped as too small to be cut: {', '.join(data.dropped_classes)}.")
-    if data.quarantined:
-        first = data.quarantined[0]
-        lines.append(f"{len(data.quarantined)} clips left out; the first: {first.path}: {first.reason}.")
-    lines += _of_classifiers(results)
+    lines = [
+        *shared.about_data(cuts.official),
+        *shared.about_values(asked.changed),
+        *_of_classifiers(cuts),
+    ]
     if not published.per_class:
         lines.append(
             "No folder of the study's tables was given (--reference): published averages and per-class "
@@ -122,7 +102,8 @@ def caveats(results: Results, published: Published) -> list[str]:
     return lines
 
 
-def _of_classifiers(results: Results) -> Iterator[str]:
+def _of_classifiers(cuts: Cuts) -> Iterator[str]:
+    results = cuts.official
     missing = [
         f"{backbone} with {head}" for backbone, head in PAIRS if (backbone, head) not in results.by_pair
     ]
@@ -134,12 +115,10 @@ def _of_classifiers(results: Results) -> Iterator[str]:
     top_k = next(iter(results.by_pair.values())).report.top_k
     if top_k < 5:
         yield f"With {len(results.data.labels)} classes top-5 is top-{top_k}."
-    for (backbone, head), result in results.by_pair.items():
-        if not result.report.training.stopped_early:
-            epochs = result.report.training.epochs_run
-            yield f"{backbone} with {head} ran into the limit of {epochs} epochs: more could make it better."
-    if results.test_groups < FEW_GROUPS:
-        yield f"The test clips are of {results.test_groups} groups: intervals from so few are rough."
+    yield from shared.about_classifiers(results)
+    if cuts.random:
+        yield from shared.about_classifiers(cuts.random, where=" on the random cut")
+    yield from shared.about_groups(results)
 
 
 def first_hypothesis(results: Results, published: Published) -> list[str]:
@@ -189,19 +168,9 @@ def _comparisons(comparisons: Comparisons, table: Table) -> Iterator[str]:
     for name, found in comparisons.items():
         yield f"### {name}"
         yield " ".join(in_words(found, LARGE, SMALL))
-        yield _list(
+        yield bullets(
             contradiction(f"The published report of {facts.name}", facts)
             for facts in (found.a, found.b)
             if facts.contradicts
         )
-    yield _table(table)
-
-
-def _list(lines: Sequence[str] | Iterator[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _table(table: Table) -> str:
-    rows = [[name.replace("_", " ") for name in table.header], ["---"] * len(table.header), *table.rows]
-    lines = ["| " + " | ".join(cell.replace("|", r"\|") or NO_CELL for cell in row) + " |" for row in rows]
-    return "\n".join(lines) if table.rows else ""
+    yield in_markdown(table)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+from pipelines.studies.comparison.caveats import CLASSES, CLIPS
 from pipelines.studies.study_a.class_reports import (
     METRICS,
     ClassReport,
@@ -12,13 +13,13 @@ from pipelines.studies.study_a.class_reports import (
     read_class_report,
     read_rows,
 )
+from pipelines.studies.ucf101.results import Pair
 from reelflow.errors import ParamsError
 
 LARGE, SMALL = "inception_v3", "mobilenet_v2_quant"
 BACKBONES = (LARGE, SMALL)
 RECURRENT, SINGLE = ("gru", "lstm"), "single_frame"
 HEADS = (*RECURRENT, SINGLE)
-Pair = tuple[str, str]
 PAIRS: tuple[Pair, ...] = tuple((backbone, head) for backbone in BACKBONES for head in HEADS)
 SUMMARY = "pipelines_table.csv"
 AVERAGES = "averages_table.csv"
@@ -40,10 +41,9 @@ ACCURACIES: Mapping[Pair, Accuracies] = {
     (SMALL, "lstm"): Accuracies(Decimal("0.7430"), Decimal("0.9117")),
     (SMALL, SINGLE): Accuracies(Decimal("0.6425"), Decimal("0.8473")),
 }
-CLIPS, CLASSES = 13_320, 101
 DATASET: Mapping[str, str] = {
-    "classes": "101",
-    "clips": "13320",
+    "classes": str(CLASSES),
+    "clips": str(CLIPS),
     "train clips": "62 %",
     "validation clips": "10 %",
     "test clips": "28 %",
@@ -64,6 +64,11 @@ class Published:
     accuracies: Mapping[Pair, Accuracies] = field(default_factory=lambda: ACCURACIES)
     averages: Mapping[Pair, Mapping[str, Decimal]] = field(default_factory=dict)
     per_class: Mapping[Pair, ClassReport] = field(default_factory=dict)
+
+    @property
+    def top1(self) -> Mapping[Pair, Decimal]:
+        """The accuracies alone."""
+        return {pair: found.top1 for pair, found in self.accuracies.items()}
 
     @classmethod
     def read(cls, folder: Path | None) -> "Published":

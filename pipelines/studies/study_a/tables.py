@@ -1,25 +1,15 @@
 """The study's tables compared with ours; each is written to a CSV file and to the page."""
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Mapping
 from decimal import Decimal
 
-from pipelines.studies.study_a.class_reports import METRICS, ClassReport
-from pipelines.studies.study_a.published import DATASET, PAIRS, Pair, Published
-from pipelines.studies.study_a.results import DIGITS, ClassifierResult, Results
-from reelflow.contracts import Interval
-
-Row = tuple[str, ...]
-Number = Decimal | float | None
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of text; an empty cell is something that was not published or not run."""
-
-    name: str
-    header: Row
-    rows: tuple[Row, ...]
+from pipelines.studies.comparison.tables import DIGITS, Row, Table, interval, text, with_ends
+from pipelines.studies.study_a.class_reports import METRICS, ClassReport, ClassRow
+from pipelines.studies.study_a.published import DATASET, PAIRS, Published
+from pipelines.studies.ucf101.cuts import Cuts
+from pipelines.studies.ucf101.results import ClassifierResult, Pair, Results
+from reelflow.contracts import ClassScores
 
 
 def shown_pairs(results: Results) -> list[Pair]:
@@ -27,28 +17,25 @@ def shown_pairs(results: Results) -> list[Pair]:
     return [*PAIRS, *(pair for pair in results.by_pair if pair not in PAIRS)]
 
 
-def summary(results: Results, published: Published) -> Table:
-    """Accuracy and top-5 accuracy, with our 95 % intervals."""
+def summary(cuts: Cuts, published: Published) -> Table:
+    """Accuracy and top-5 accuracy, with our 95 % intervals: on the official lists, and on the random cut."""
     rows = []
-    for pair in shown_pairs(results):
-        theirs, ours = published.accuracies.get(pair), results.by_pair.get(pair)
-        top1 = _measured(ours, "accuracy")
-        top5 = _measured(ours, "top5_accuracy")
-        clips = str(len(ours.report.clip_ids)) if ours else ""
+    for pair in shown_pairs(cuts.official):
+        theirs, ours = published.accuracies.get(pair), cuts.official.by_pair.get(pair)
+        random = cuts.random.by_pair.get(pair) if cuts.random else None
         rows.append(
             (
                 *pair,
                 text(theirs.top1 if theirs else None),
-                *top1,
+                *(*_measured(ours, "accuracy"), *_measured(random, "accuracy")),
                 text(theirs.top5 if theirs else None),
-                *top5,
-                clips,
+                *(*_measured(ours, "top5_accuracy"), *_measured(random, "top5_accuracy")),
+                str(len(ours.report.clip_ids)) if ours else "",
             )
         )
-    measured = ("", "_low", "_high")
     header = (
-        *("backbone", "head", "accuracy_published", *(f"accuracy_here{end}" for end in measured)),
-        *("top5_published", *(f"top5_here{end}" for end in measured), "test_clips"),
+        *("backbone", "head", "accuracy_published", *with_ends("accuracy_here", "accuracy_random")),
+        *("top5_published", *with_ends("top5_here", "top5_random"), "test_clips"),
     )
     return Table("summary", header, tuple(rows))
 
@@ -77,41 +64,6 @@ def averages(results: Results, published: Published) -> Table:
     return Table("averages", header, tuple(rows))
 
 
-def baselines(results: Results) -> Table:
-    """The shortcut baselines on the same test clips."""
-    rows = [
-        (
-            *(*pair, baseline.name, text(baseline.accuracy), *interval(baseline.interval)),
-            *(text(baseline.difference), *interval(baseline.difference_interval)),
-            "yes" if baseline.clearly_above else "no",
-        )
-        for pair, result in results.by_pair.items()
-        for baseline in result.report.baselines
-    ]
-    measured = ("", "_low", "_high")
-    header = (
-        *("backbone", "head", "baseline", *(f"baseline_accuracy{end}" for end in measured)),
-        *(*(f"ahead{end}" for end in measured), "clearly_above"),
-    )
-    return Table("baselines", header, tuple(rows))
-
-
-def training(results: Results) -> Table:
-    """How long each head was trained, and on what."""
-    rows = []
-    for pair, result in results.by_pair.items():
-        report = result.report.training
-        fold = report.folds[0]
-        clips = (fold.train_clips, fold.validation_clips, fold.test_clips)
-        figures = (report.best_epoch, report.epochs_run, *clips, report.parameters)
-        rows.append((*pair, *map(str, figures), "yes" if report.stopped_early else "no"))
-    header = (
-        *("backbone", "head", "best_epoch", "epochs_run", "train_clips", "validation_clips", "test_clips"),
-        *("parameters", "stopped_early"),
-    )
-    return Table("training", header, tuple(rows))
-
-
 def dataset(results: Results) -> Table:
     """The study's table of its data beside that of the clips at hand."""
     with (results.dataset / "table.csv").open(encoding="utf-8", newline="") as file:
@@ -123,7 +75,7 @@ def dataset(results: Results) -> Table:
 
 def per_class(pair: Pair, result: ClassifierResult, published: Published) -> tuple[Table, ...]:
     """Our per-class report, in the columns of the study's, and both side by side where there are both."""
-    ours, theirs = result.class_report(), published.per_class.get(pair)
+    ours, theirs = our_report(result), published.per_class.get(pair)
     name = f"per_class_{pair[0]}_{pair[1]}"
     rows = tuple(
         (label, *(text(row.metrics[metric]) for metric in METRICS), str(row.support))
@@ -131,6 +83,15 @@ def per_class(pair: Pair, result: ClassifierResult, published: Published) -> tup
     )
     own = Table(name, ("label", *METRICS, "support"), rows)
     return (own, _side_by_side(f"{name}_beside_published", ours, theirs)) if theirs else (own,)
+
+
+def our_report(result: ClassifierResult) -> ClassReport:
+    """Per class, with as many digits as our tables have."""
+    return ClassReport({row.label: ClassRow(_metrics(row), row.support) for row in result.report.per_class})
+
+
+def _metrics(row: ClassScores) -> Mapping[str, Decimal]:
+    return {name: Decimal(f"{getattr(row, name):.{DIGITS}f}") for name in METRICS}
 
 
 def _side_by_side(name: str, ours: ClassReport, theirs: ClassReport) -> Table:
@@ -148,17 +109,7 @@ def _side_by_side(name: str, ours: ClassReport, theirs: ClassReport) -> Table:
     return Table(name, ("label", *names), tuple(rows))
 
 
-def text(value: Number, digits: int = DIGITS) -> str:
-    """A number as a cell."""
-    return "" if value is None else f"{value:.{digits}f}"
-
-
 def _measured(result: ClassifierResult | None, metric: str) -> Row:
     if result is None:
         return ("",) * 3
     return (text(result.report.metrics[metric]), *interval(result.report.intervals[metric]))
-
-
-def interval(found: Interval) -> Row:
-    """Its ends, as cells."""
-    return text(found.low), text(found.high)

@@ -6,6 +6,7 @@ the same for all heads but the linear ones, which `reelflow.nets.linear` fits in
 Importing this module does not import TensorFlow.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from reelflow.contracts import FeaturesReport
 from reelflow.errors import ParamsError
 from reelflow.nets.candidates import TILED
 from reelflow.nets.runtime import prepare
+from reelflow.nets.video.design import NETWORKS, chosen_design
 from reelflow.params import TrainingParams
 from reelflow.video.views import PLAIN, TILES
 
@@ -31,6 +33,7 @@ HEADS: Mapping[str, str] = {
     "tile_linear": "reelflow.nets.heads.tile_linear",
 }
 LINEAR = frozenset({"segment_linear", "tile_linear"})
+HEAD_NAMES = (*HEADS, *NETWORKS)
 
 
 def is_linear(head: str) -> bool:
@@ -69,9 +72,8 @@ def check_heads(names: Iterable[str]) -> None:
     Raises:
         ParamsError: unknown head.
     """
-    unknown = sorted(set(names) - set(HEADS))
-    if unknown:
-        raise ParamsError(f"unknown head {', '.join(unknown)}; known heads are {', '.join(HEADS)}")
+    if unknown := sorted(set(names) - set(HEAD_NAMES)):
+        raise ParamsError(f"unknown head {', '.join(unknown)}; known heads are {', '.join(HEAD_NAMES)}")
 
 
 def build_head(
@@ -87,6 +89,8 @@ def build_head(
     """
     check_heads([name])
     prepare()
+    if name in NETWORKS:
+        return _build_video_network(name, frames=frames, dim=views * dim, classes=classes, params=params)
     import keras
 
     from reelflow.nets.heads.classifier import classify, score
@@ -104,6 +108,30 @@ def build_head(
         seen = largest_change(features, views) if views > 1 else seen
         scores = classify(summarise(seen, params), classes, params)
     model = keras.Model(features, scores, name=name)
+    _name_operations(model)
+    return model
+
+
+def _build_video_network(
+    name: str, *, frames: int, dim: int, classes: int, params: TrainingParams
+) -> "keras.Model":
+    from reelflow.nets.video.network import RGB, build_network
+
+    side = math.isqrt(dim // RGB)
+    if side * side * RGB != dim:
+        raise ParamsError(
+            f"{name} sees square colour pictures, but its features have {dim} dimensions a frame: set "
+            "features.backbones to pixels, and training.views to sample or average"
+        )
+    model = build_network(
+        chosen_design(name, params.video),
+        name=name,
+        frames=frames,
+        side=side,
+        classes=classes,
+        dropout=params.dropout,
+        precision=params.precision,
+    )
     _name_operations(model)
     return model
 

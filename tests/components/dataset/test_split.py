@@ -59,6 +59,22 @@ def test_a_random_split_cuts_groups():
     assert len({(member.group, splits[member.path]) for member in members}) > 6
 
 
+def test_a_random_split_says_which_groups_it_cuts():
+    members = ucf101(groups=3, clips=20)
+    with watched_by((notices := []).append):
+        notes = split_clips(members, labels_of(members), changed(split="random")).notes
+    in_test, in_validation = notes
+    assert in_test.startswith(
+        "6 group(s) have clips in test and in train or validation, as dataset.split is random: 34 of 34 test"
+    )
+    assert (
+        "12 of 12 validation clips have others of their group there, such as Punch/v_Punch_g0"
+        in in_validation
+    )
+    assert tuple(notice["message"] for notice in notices) == notes
+    assert split_clips(members, labels_of(members), PARAMS).notes == ()
+
+
 def test_small_classes_are_named_with_what_they_have():
     members = [*ucf101(), Member("Biking/1.avi", "Biking", "x"), Member("Dive/1.avi", "Dive", "y")]
     members.append(Member("Dive/2.avi", "Dive", "y"))
@@ -112,7 +128,11 @@ def test_lists_that_cut_groups_are_noticed(tmp_path):
     test = [member.path for member in members if "_c01" in member.path]
     with watched_by((notices := []).append):
         split_clips(members, labels_of(members), with_lists(tmp_path, train, test))
-    assert "24 group(s) are in both lists" in notices[0]["message"]
+    (note,) = [notice["message"] for notice in notices]
+    assert note.startswith(
+        "24 group(s) have clips in test and in train or validation, as the lists say: 24 of"
+    )
+    assert "such as Punch/v_Punch_g01_c01.avi and Punch/v_Punch_g01_c02.avi" in note
 
 
 def test_a_class_that_is_in_one_list_alone_is_named(tmp_path):
@@ -164,7 +184,8 @@ def test_classes_that_the_lists_do_not_suffice_for_are_cut_by_group(tmp_path, sp
     punch = Counter(result.splits[member.path] for member in kept if member.label == "Punch")
     assert punch == {"train": 32, "validation": 4, "test": 12}  # near 62, 10 and 28 % of 48 in groups of 4
     assert len({(m.group, result.splits[m.path]) for m in kept if m.label == "Punch"}) == 12
-    assert result.notes == (
+    assert ["dataset.split is random" in note for note in result.notes[3:]] == [True] * (split == "random")
+    assert result.notes[:3] == (
         "97 of 102 listed clips are available and usable; 1 of the 4 classes have no clip",
         "partly available classes: Dive 1 of 5",
         "1 class(es) lack clips in one of the lists and are split by whole groups instead (Punch: 48 clips, "
@@ -172,7 +193,7 @@ def test_classes_that_the_lists_do_not_suffice_for_are_cut_by_group(tmp_path, sp
         "the lists",
     )
     said = [notice["message"] for notice in notices]
-    assert said == [*result.notes, "classes dropped as too small: Dive"]
+    assert said == [*result.notes[:3], "classes dropped as too small: Dive", *result.notes[3:]]
 
 
 def test_classes_too_small_to_be_cut_are_refused_with_what_they_have(tmp_path):
@@ -298,9 +319,12 @@ def test_groups_in_several_split_folders_are_said():
     members, folders = in_folders(*FOLDERS)
     members = [replace(member, group=member.path[-5:]) for member in members]
     with watched_by((notices := []).append):
-        (note,) = split_clips(members, labels_of(members), PARAMS, folders=folders).notes
-    assert note.startswith("3 group(s) are in several of the split folders")
-    assert notices[0]["message"] == note
+        notes = split_clips(members, labels_of(members), PARAMS, folders=folders).notes
+    assert [note.split(":")[0] for note in notes] == [
+        "3 group(s) have clips in test and in train or validation, as the split folders say",
+        "3 group(s) have clips in validation and in train, as the split folders say",
+    ]
+    assert tuple(notice["message"] for notice in notices) == notes
 
 
 def test_a_class_that_a_split_folder_lacks_is_named_with_what_was_refused():

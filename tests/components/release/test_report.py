@@ -10,14 +10,16 @@ from components.release.report_text import describe_baseline, describe_protocol,
 from components.release.sections import fold_rows, reach
 from components.release.step import run
 from components.release.stills import choose
-from reelflow.artifacts.evaluations import read_candidates
+from components.release.warnings import warnings
+from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.evaluations import Candidate, read_candidates
 from reelflow.charts.canvas import VARIABLES
-from reelflow.contracts import DatasetReport, Interval
+from reelflow.contracts import Clip, DatasetReport, FramesReport, Interval, Rejected
 from reelflow.params import load_params
 from reelflow.settings import Settings
 from tests.fake_registry import MemoryRegistry
 from tests.fake_reports import baseline_comparison, calibration
-from tests.fake_run import write_run
+from tests.fake_run import FakeRun, write_run
 
 PARAMS = load_params(Path("params.yaml")).release.model_copy(update={"require_above_chance": False})
 EVIL = "<script>alert(1)</script>"
@@ -116,7 +118,7 @@ def test_the_verdict_stands_in_words(plain):
     assert "Promoted to champion" in found
     assert "That is 80.0 % (95 % interval 70.0 to 90.0) over 2 classes" in found
     assert "always answering the most frequent class would reach 50.0" in found
-    assert "come from 5 groups (recordings), none of which is in the training clips." in found
+    assert "come from 5 groups (recordings), none of which is in the training or validation clips." in found
     assert "One split: the models were trained on the train clips" in found
     assert "better than one with" not in found
 
@@ -146,13 +148,49 @@ def test_folds_stand_in_a_table_and_no_group_leaks(tmp_path):
     found = words(text)
     assert '<a href="#folds">' in text
     assert "4-fold cross-validation by group: every clip was tested once, by a model that had not" in found
-    assert "none of which is in the training clips" in found
+    assert "none of which is in the training or validation clips" in found
     assert "fold 4 12 2 6 3" in found
     assert "all together 16" in found
     assert "The model in the bundle was trained on all clips" in found
     assert "Same answer on devices 100.0" in found
     assert "runtime LiteRT" not in found
     assert "16 clips, in turn to train, to validate and to test" in found
+
+
+def in_few_groups(made: FakeRun) -> list[Clip]:
+    """The clips of a run, in two groups, each in every split."""
+    clips = read_clips(made.dataset)
+    return [clip.model_copy(update={"group": f"g{place % 2}"}) for place, clip in enumerate(clips)]
+
+
+def test_groups_on_both_sides_of_a_cut_are_warned_of_with_counts_and_an_example(tmp_path):
+    made = write_run(tmp_path / "run")
+    (chosen, *_), frames = read_candidates(made.evaluations), FramesReport.open(made.frames)
+    assert not any("group(s)" in text for text in warnings(PARAMS, chosen, read_clips(made.dataset), frames))
+    clips = in_few_groups(made)
+    (found,) = [text for text in warnings(PARAMS, chosen, clips, frames) if "group(s)" in text]
+    assert found.startswith(
+        "Warning: 2 group(s) are both tested and trained or validated on: 10 of 10 test clips have "
+        "others of their group there, such as falling/test"
+    )
+    undecoded = [Rejected(path=clip.path, reason="") for clip in clips if clip.split != "test"]
+    frames = frames.model_copy(update={"quarantined": tuple(undecoded)})
+    assert not any("group(s)" in text for text in warnings(PARAMS, chosen, clips, frames))
+
+
+def test_groups_that_are_both_validated_and_trained_on_are_warned_of(tmp_path):
+    made = write_run(tmp_path / "run")
+    (chosen, *_), frames = read_candidates(made.evaluations), FramesReport.open(made.frames)
+    clips = in_few_groups(made)
+    validation = [clip for clip in clips if clip.split == "validation"]
+    scored = chosen.report.training.validation.model_copy(
+        update={"clip_ids": tuple(clip.clip_id for clip in validation)}
+    )
+    training = chosen.report.training.model_copy(update={"validation": scored})
+    chosen = Candidate(chosen.folder, chosen.report.model_copy(update={"training": training}))
+    _, found = [text for text in warnings(PARAMS, chosen, clips, frames) if "group(s)" in text]
+    assert found.startswith("Warning: 1 group(s) are both validated and trained on: 2 of 2 validation clips")
+    assert found.endswith("chosen on clips that are nearly known.")
 
 
 def test_a_fold_shows_its_own_accuracy(tmp_path):

@@ -143,7 +143,7 @@ def wait_for_checkpoint(store: Path, epoch: int, process: subprocess.Popen) -> N
     while time.monotonic() < deadline:
         assert process.poll() is None, process.stderr.read()
         found = [path.name for path in store.glob(".training-*.partial/checkpoints/0/*")]
-        if any(name.isdecimal() and int(name) >= epoch for name in found):
+        if any(name[0] != "." and int(name.partition("-")[0]) >= epoch for name in found):
             return
         time.sleep(0.01)
     raise AssertionError("no checkpoint in two minutes")

@@ -20,7 +20,6 @@ from reelflow.settings import Settings
 from tests.cluster_files import cluster_with_images
 from tests.workplace import ROOT, Workplace
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 RUN = """
 import sys
 from pathlib import Path

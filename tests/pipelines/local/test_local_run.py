@@ -15,8 +15,6 @@ from reelflow.contracts import Summary
 from reelflow.params import load_params
 from tests.slowly import slow, slow_but
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
-
 
 def read_events(out: Path) -> list[dict]:
     path = out / "work" / "events.jsonl"

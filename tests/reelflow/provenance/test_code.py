@@ -59,6 +59,7 @@ STEPS_BY_FILE = {
     "reelflow/measures/calibration.py": "evaluation",
     "reelflow/nets/runtime.py": "features training conversion",
     "reelflow/nets/heads/gru.py": "training",
+    "reelflow/nets/video/inflate.py": "training",
     "reelflow/objectstore/shards.py": "dataset frames features",
     "reelflow/provenance/step.py": "evaluation conversion release",
     "reelflow/sources/dvc.py": "frames",

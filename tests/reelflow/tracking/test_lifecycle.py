@@ -21,8 +21,6 @@ from reelflow.tracking.records import (
 )
 from reelflow.tracking.tracker import RUN_TAG, Tracker
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
-
 NOTHING = InputVersions("", "", "")
 
 

@@ -12,8 +12,6 @@ from reelflow.tracking.records import prepare
 from reelflow.tracking.sqlite import sqlite_file
 from reelflow.tracking.tracker import Tracker
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
-
 
 def settings(folder: Path) -> Settings:
     return Settings(tracking_uri=sqlite_uri(folder / "mlflow.db"), experiment="clips", run_name="night")

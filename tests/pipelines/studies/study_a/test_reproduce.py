@@ -1,36 +1,28 @@
 """Study A reproduced: what is found before the run, and the tables that are written after it."""
 
-import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 
-import numpy as np
 import pytest
 from rich.console import Console
 
 from pipelines.studies.study_a import reproduce as reproduction
 from pipelines.studies.study_a.published import ACCURACIES, PAIRS, Published
-from pipelines.studies.study_a.reproduce import Choice, Request, write_all
-from pipelines.studies.study_a.results import read_results
-from pipelines.studies.study_a.ucf101 import find_clips, find_lists
-from pipelines.studies.study_a.weights import check_weights
-from reelflow.contracts import ClassScores
+from pipelines.studies.study_a.reproduce import write_all
+from pipelines.studies.ucf101.choice import Asked, Choice
+from pipelines.studies.ucf101.cuts import Cuts
+from pipelines.studies.ucf101.find import find_clips, find_lists
+from pipelines.studies.ucf101.results import read_results
+from pipelines.studies.ucf101.weights import check_weights
 from reelflow.errors import BundleError, DataError, ParamsError, StorageError, WeightsError
-from reelflow.files import sha256_file
 from reelflow.params import load_params
 from reelflow.settings import Settings
-from tests.fake_reports import dataset_report, evaluation_report, training_report
+from tests.fake_study import CLIPS, command, official, rows_of, touch, ucf101, write_run
 from tests.slowly import slow
-from tests.workplace import ROOT
 
 STUDY = load_params(Path("params.study-a.yaml"))
-LABELS = ("Punch", "YoYo")
-CLIPS = 40
 RIGHT = {
     ("inception_v3", "gru"): 36,
     ("inception_v3", "lstm"): 34,
@@ -41,82 +33,24 @@ RIGHT = {
 }
 
 
-def touch(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    return path
-
-
-def ucf101(root: Path) -> Path:
-    touch(root / "YoYo" / "v_YoYo_g01_c01.avi")
-    return root
-
-
-def official(folder: Path, split: int = 1) -> Path:
-    for name in ("trainlist", "testlist"):
-        touch(folder / f"{name}0{split}.txt")
-    return folder
-
-
-def write_run(work: Path, right: dict[tuple[str, str], int] = RIGHT, **data: object) -> None:
-    """The folders of a finished run: in each classifier the first clips are named correctly."""
-    folder = work / "dataset-1"
-    folder.mkdir(parents=True)
-    dataset_report(labels=LABELS, split_counts={"train": 30, "validation": 5, "test": CLIPS}, **data).save(
-        folder
-    )
-    (folder / "table.csv").write_text("property,value\nclasses,2\nclips,75\naudio,0 clips\n")
-    (folder / "clips_per_class.png").write_bytes(b"chart")
-    events = [{"kind": "started", "task": "dataset"}, finished("dataset", folder)]
-    for number, (pair, count) in enumerate(right.items()):
-        name = "-".join(pair)
-        write_evaluation(work / f"evaluation-{number}", name, pair[1], count)
-        events.append(finished(f"evaluation {name}", Path(f"/moved/evaluation-{number}")))
-    lines = [json.dumps(event) for event in events]
-    (work / "events.jsonl").write_text("\n".join([*lines, '{"kind": "fini', ""]))
-
-
-def finished(task: str, folder: Path) -> dict[str, str]:
-    return {"kind": "finished", "task": task, "folder": str(folder)}
-
-
-def write_evaluation(folder: Path, name: str, head: str, right: int) -> None:
-    truth = np.arange(CLIPS) % 2
-    answers = np.where(np.arange(CLIPS) < right, truth, 1 - truth)
-    folder.mkdir()
-    np.save(folder / "scores.npy", np.eye(2, dtype=np.float32)[answers])
-    recalls = [float((answers[truth == label] == label).mean()) for label in (0, 1)]
-    row = ClassScores(label="", precision=right / CLIPS, recall=0, f1=right / CLIPS, support=CLIPS // 2)
-    evaluation_report(
-        head,
-        accuracy=right / CLIPS,
-        name=name,
-        labels=LABELS,
-        training=training_report(head, labels=LABELS, stopped_early=head != "lstm"),
-        clip_ids=tuple(f"{CLIPS - place:016x}" for place in range(CLIPS)),
-        truth=tuple(truth.tolist()),
-        groups=tuple(f"g{place // 4}" for place in range(CLIPS)),
-        per_class=tuple(
-            row.model_copy(update={"label": label, "recall": recall})
-            for label, recall in zip(LABELS, recalls, strict=True)
-        ),
-        scores_sha256=sha256_file(folder / "scores.npy"),
-    ).save(folder)
+def made_up_cuts(folder: Path, right: dict[tuple[str, str], int], **data: object) -> Cuts:
+    """The official lists as asked for; on the random cut four more clips are named correctly."""
+    higher = {pair: min(CLIPS, count + 4) for pair, count in right.items()}
+    write_run(folder / "official" / "work", right, **data)
+    write_run(folder / "random" / "work", higher, straddling=True, **data)
+    found = [
+        read_results(folder / cut / "work", list(right), STUDY.evaluation) for cut in ("official", "random")
+    ]
+    return Cuts(*found)
 
 
 def write_tables(
     folder: Path, right: dict[tuple[str, str], int] = RIGHT, published=None, **data: object
 ) -> str:
     """Write a made-up run and its tables; returns the page."""
-    write_run(folder / "work", right, **data)
-    results = read_results(folder / "work", list(right), STUDY.evaluation)
-    write_all(results, Request(STUDY, 1, published or Published()), folder / "study-a")
+    cuts = made_up_cuts(folder, right, **data)
+    write_all(cuts, Asked(STUDY, 1), published or Published(), folder / "study-a")
     return (folder / "study-a" / "study-a.md").read_text()
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def row_of(path: Path, **key: str) -> dict[str, str]:
@@ -239,10 +173,16 @@ def test_the_tables_hold_the_study_s_figures_beside_ours(tmp_path):
         "accuracy_here": "0.8500",
         "accuracy_here_low": "0.7500",
         "accuracy_here_high": "0.9500",
+        "accuracy_random": "0.9500",
+        "accuracy_random_low": "0.8500",
+        "accuracy_random_high": "1.0000",
         "top5_published": "0.9297",
         "top5_here": "1.0000",
         "top5_here_low": "0.9000",
         "top5_here_high": "1.0000",
+        "top5_random": "1.0000",
+        "top5_random_low": "0.9000",
+        "top5_random_high": "1.0000",
         "test_clips": "40",
     }
     assert len(rows_of(folder / "summary.csv")) == 6
@@ -318,7 +258,15 @@ def test_what_was_not_run_is_said_and_left_empty(tmp_path):
     page = write_tables(tmp_path, right | {("thumbnail", "gru"): 20})
     row = row_of(tmp_path / "study-a" / "summary.csv", backbone="inception_v3", head="gru")
     assert row["accuracy_published"] == "0.7961"
-    assert {row[name] for name in ("accuracy_here", "accuracy_here_low", "top5_here", "test_clips")} == {""}
+    empty = (
+        "accuracy_here",
+        "accuracy_here_low",
+        "accuracy_random",
+        "top5_here",
+        "top5_random",
+        "test_clips",
+    )
+    assert {row[name] for name in empty} == {""}
     assert "Not run, on request: inception_v3 with gru, inception_v3 with lstm" in page
     assert "Not in the study: thumbnail with gru." in page
     assert "gru: published -0.0177, it holds; here not measured" in page
@@ -354,8 +302,9 @@ def test_the_same_run_gives_the_same_bytes_and_old_tables_go(tmp_path):
     folder = tmp_path / "study-a"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     (folder / "per_class_old_gru.csv").touch()
-    results = read_results(tmp_path / "work", PAIRS, STUDY.evaluation)
-    write_all(results, Request(STUDY, 1, Published()), folder)
+    work = [tmp_path / cut / "work" for cut in ("official", "random")]
+    cuts = Cuts(*(read_results(one, PAIRS, STUDY.evaluation) for one in work))
+    write_all(cuts, Asked(STUDY, 1), Published(), folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -375,7 +324,7 @@ def test_a_run_that_is_not_whole_is_an_error(tmp_path):
 def test_a_folder_that_is_not_ours_stays(tmp_path):
     touch(tmp_path / "study-a" / "mine.txt")
     with pytest.raises(StorageError, match="is not an output of this command"):
-        reproduction.reproduce(Request(STUDY, 1, Published()), tmp_path, Console(), Settings())
+        reproduction.reproduce(Asked(STUDY, 1), Published(), tmp_path, Console(), Settings())
     assert (tmp_path / "study-a" / "mine.txt").exists()
 
 
@@ -384,21 +333,10 @@ def test_a_reference_without_tables_is_an_error(tmp_path):
         Published.read(tmp_path)
 
 
-def command(*arguments: str | Path, tracking: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pipelines", "reproduce", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env=os.environ | ({"MLFLOW_TRACKING_URI": tracking} if tracking else {}),
-    )
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["study-b", "--data", "."], 2, "study-a"),
+        (["study-c", "--data", "."], 2, "study-a"),
         slow(["study-a", "--data", "nowhere"], 2, "there is no folder nowhere"),
         (["study-a", "--data", "{clips}", "--split", "2"], 2, "no trainlist02.txt and testlist02.txt"),
         slow(["study-a", "--data", "{clips}", "--weights", "{clips}"], 4, "weights are missing"),
@@ -412,6 +350,48 @@ def test_bad_input_ends_in_one_message_and_a_code(tmp_path, arguments, code, sai
         ended.stderr
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_both_cuts_stand_side_by_side_with_the_gap_as_the_finding(tmp_path):
+    page = write_tables(tmp_path)
+    row = row_of(tmp_path / "study-a" / "cuts.csv", backbone="mobilenet_v2_quant", head="gru")
+    assert (row["published"], row["official"], row["random"], row["gap"]) == (
+        "0.7594",
+        "0.8500",
+        "0.9500",
+        "0.1000",
+    )
+    # sqrt(0.10 ** 2 + 0.10 ** 2) below, sqrt(0.05 ** 2 + 0.10 ** 2) above, by the intervals of both
+    assert (row["gap_low"], row["gap_high"]) == ("-0.0414", "0.2118")
+    groups = rows_of(tmp_path / "study-a" / "groups_on_both_sides.csv")
+    assert [
+        (row["cut"], row["groups_in_test_and_rest"], row["clips_in_test_and_rest"]) for row in groups
+    ] == [
+        ("official lists", "0", "0"),
+        ("random cut", "8", "32"),
+    ]
+    assert (
+        "give a higher accuracy in 6 of 6 classifiers, in 0 beyond noise; the mean gap is +0.1000.**" in page
+    )
+    assert (
+        "0.8500 on the official lists, 0.9500 on the random cut: a gap of +0.1000 (95 % interval -0.0414"
+        in page
+    )
+    assert (
+        "Random cut: 32 of 40 test clips have others of their group in train or validation, such as" in page
+    )
+    assert (tmp_path / "study-a" / "cuts.png").read_bytes().startswith(b"\x89PNG")
+    assert "nearer to ours" not in page  # a part of UCF101
+
+
+def test_the_random_cut_can_be_left_out(tmp_path):
+    cuts = Cuts(made_up_cuts(tmp_path, RIGHT).official)
+    write_all(cuts, Asked(STUDY, 1, random=False), Published(), tmp_path / "study-a")
+    page = (tmp_path / "study-a" / "study-a.md").read_text()
+    assert page.count("not run, on request (--no-random-cut)") == 2
+    assert not (tmp_path / "study-a" / "cuts.png").exists()
+    row = row_of(tmp_path / "study-a" / "summary.csv", backbone="inception_v3", head="gru")
+    assert (row["accuracy_here"], row["accuracy_random"]) == ("0.9000", "")
 
 
 @pytest.mark.slow
@@ -429,3 +409,4 @@ def test_yoyo_and_punch_by_the_official_lists(shared_data, tmp_path):
     assert "Punch: 25 clips, all in the test list" in page
     rows = rows_of(tmp_path / "out" / "study-a" / "summary.csv")
     assert {row["head"] for row in rows if row["accuracy_here"]} == {"gru", "lstm", "single_frame"}
+    assert {row["head"] for row in rows if row["accuracy_random"]} == {"gru", "lstm", "single_frame"}

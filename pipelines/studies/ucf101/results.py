@@ -4,23 +4,21 @@ import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.studies.study_a.class_reports import METRICS, ClassReport, ClassRow
-from pipelines.studies.study_a.published import Pair
 from reelflow.artifacts.evaluations import Candidate
-from reelflow.contracts import ClassScores, DatasetReport, EvaluationReport, Interval
+from reelflow.contracts import DatasetReport, EvaluationReport, Interval
 from reelflow.errors import BundleError
 from reelflow.measures.intervals import paired_interval
 from reelflow.nets.candidates import name_of
 from reelflow.params import EvaluationParams
 
-DIGITS = 4
+Pair = tuple[str, str]
+"""Backbone and head."""
 Right = NDArray[np.bool_]
 
 
@@ -40,6 +38,11 @@ class ClassifierResult:
         """Top-1."""
         return self.report.metrics["accuracy"]
 
+    @property
+    def interval(self) -> Interval:
+        """Of the accuracy, by group."""
+        return self.report.intervals["accuracy"]
+
     @cached_property
     def right(self) -> Right:
         """Whether each test clip is classified correctly, `(clips,)`, in the order of the clips' ids."""
@@ -50,10 +53,6 @@ class ClassifierResult:
     def groups(self) -> list[str]:
         """Group a clip, in the same order."""
         return [self.report.groups[place] for place in np.argsort(self.report.clip_ids)]
-
-    def class_report(self) -> ClassReport:
-        """Per class, with as many digits as our tables have."""
-        return ClassReport({row.label: ClassRow(_metrics(row), row.support) for row in self.report.per_class})
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,3 @@ def _folder(folders: Mapping[str, Path], task: str, work: Path) -> Path:
     if task not in folders:
         raise BundleError(f"{work / 'events.jsonl'} has no folder of {task}: run the same command again")
     return folders[task]
-
-
-def _metrics(row: ClassScores) -> dict[str, Decimal]:
-    return {name: Decimal(f"{getattr(row, name):.{DIGITS}f}") for name in METRICS}

@@ -1,0 +1,1 @@
+"""Study B's networks against stock layers, a floor of convolutions, and the stock conversion."""

@@ -1,0 +1,1 @@
+"""UCF101 for every study: its clips and lists, runs on its two cuts, and their results."""
