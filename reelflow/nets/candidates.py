@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from reelflow.errors import ParamsError
-from reelflow.nets.video.design import NETWORKS, is_video_network
+from reelflow.nets.video.design import NETWORKS, chosen_design, is_video_network
 from reelflow.params import Params
 from reelflow.video.views import TILES
 
@@ -20,7 +20,7 @@ def candidates(params: Params) -> list[tuple[str, str]]:
     picture with backbones that have parts.
 
     Raises:
-        ParamsError: there is none, there are too many, or one cannot be converted as asked for.
+        ParamsError: there is none, there are too many, or one cannot be built or converted as asked for.
     """
     features, heads = params.features, params.training.heads
     check_quantization(heads, params.conversion.head)
@@ -43,7 +43,20 @@ def candidates(params: Params) -> list[tuple[str, str]]:
             f"{len(features.backbones)} backbones and {len(heads)} heads make {len(found)} classifiers; a "
             f"run compares at most {MOST}: remove backbones or heads"
         )
+    for _, head in found:
+        _check_network(head, params)
     return found
+
+
+def _check_network(head: str, params: Params) -> None:
+    """Refuse what the training would refuse after all frames and features are made."""
+    if not is_video_network(head):
+        return
+    chosen_design(head, params.training.video)
+    if params.training.views == "beside" and len(params.features.views) > 1:
+        raise ParamsError(
+            f"training.views is beside, and {head} sees one picture at a time: set it to sample or average"
+        )
 
 
 def check_quantization(heads: Iterable[str], quantization: str) -> None:
