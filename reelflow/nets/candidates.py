@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from reelflow.errors import ParamsError
 from reelflow.nets.video.design import NETWORKS, chosen_design, is_video_network
-from reelflow.params import Params
+from reelflow.params import PIXELS, Params
 from reelflow.video.views import TILES
 
 TILED = frozenset({"tile_linear"})
@@ -46,6 +46,19 @@ def candidates(params: Params) -> list[tuple[str, str]]:
     for _, head in found:
         _check_network(head, params)
     return found
+
+
+def check_pair(backbone: str, head: str) -> None:
+    """See that a network over pixels gets pixels, and that no other head does.
+
+    Raises:
+        ParamsError: they do not go together.
+    """
+    if is_video_network(head) != (PIXELS.fullmatch(backbone) is not None):
+        raise ParamsError(
+            f"{head} does not go with {backbone}: {', '.join(NETWORKS)} go with pixels, and only with them; "
+            "remove the head from training.heads, or the backbone from features.backbones"
+        )
 
 
 def _check_network(head: str, params: Params) -> None:

@@ -82,6 +82,22 @@ def test_a_file_that_is_not_there_is_said_before_anything_is_read(tmp_path):
         )
 
 
+@pytest.mark.parametrize(("head", "backbone"), [("p3d_63", "thumbnail"), ("gru", "pixels_16")])
+def test_pixels_and_networks_over_them_go_together_alone(tmp_path, head, backbone):
+    """A thumbnail's 192 numbers could pass for a picture of 8x8 in colour."""
+    kinds = {"thumbnail": {}, "pixels_16": {"backbone": Pixels("pixels_16").spec}}
+    dataset, features = fake.write_both(tmp_path, counts=COUNTS, **kinds[backbone])
+    with pytest.raises(ParamsError, match=f"{head} does not go with {backbone}: p3d_63, .* go with pixels"):
+        run(
+            fake.training_params(**QUICK),
+            head=head,
+            protocol="holdout",
+            dataset=dataset,
+            features=features,
+            model=tmp_path / "model",
+        )
+
+
 def test_a_batch_that_does_not_fit_into_memory_is_refused_before_the_network_is_built(
     tmp_path, inputs, monkeypatch
 ):

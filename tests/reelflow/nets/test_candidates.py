@@ -59,7 +59,7 @@ def test_too_many_are_refused():
 
 def test_a_width_without_channels_is_refused_before_anything_runs():
     video = {"width": 0.001, "stages": None, "recompute": False, "inflate": None}
-    with pytest.raises(ParamsError, match="width is 0.001, which leaves no channel of 64"):
+    with pytest.raises(ParamsError, match=r"width is 0\.001, which leaves no channel of 64"):
         candidates(params_of(["pixels"], ["p3d_63"], training={"video": video}))
     assert candidates(params_of(["thumbnail"], ["gru"], training={"video": video}))
 
