@@ -57,7 +57,7 @@ def check_pair(backbone: str, head: str) -> None:
     if is_video_network(head) != (PIXELS.fullmatch(backbone) is not None):
         raise ParamsError(
             f"{head} does not go with {backbone}: {', '.join(NETWORKS)} go with pixels, and only with them; "
-            "remove the head from training.heads, or the backbone from features.backbones"
+            "choose other heads, or other features.backbones"
         )
 
 
