@@ -42,7 +42,7 @@ def floor_calls(calls: list[Call]) -> tuple[Callable[[], Any], Callable[[], Any]
     del outputs
 
     def forward(pairs: Any) -> Any:
-        """Everything is returned: what nobody takes is not computed."""
+        """A number of every result: what nobody takes is not computed."""
         return [
             tf.reduce_sum(tf.nn.convolution(*pair, **options)[0, 0, 0])
             for pair, (_, _, options) in zip(pairs, calls, strict=True)
@@ -55,7 +55,7 @@ def floor_calls(calls: list[Call]) -> tuple[Callable[[], Any], Callable[[], Any]
                 tape.watch(pair)
                 output = tf.nn.convolution(*pair, **options)
             gradients = tape.gradient(output, pair, output_gradients=slope)
-            found += [tf.reduce_sum(one[0, 0, 0]) for one in gradients]
+            found += [tf.reduce_sum(one[0, 0, 0]) for one in (output, *gradients)]
         return found
 
     ahead, both = tf.function(forward), tf.function(backward)

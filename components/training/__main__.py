@@ -8,9 +8,9 @@ import typer
 from components.training.step import run
 from reelflow.commandline import run_command
 from reelflow.nets.heads import HEAD_NAMES
-from reelflow.nets.video.design import inflated_from
+from reelflow.nets.video.design import inflation_input
 from reelflow.params import load_params
-from reelflow.steps import perform, where_it_exists
+from reelflow.steps import perform
 from reelflow.tracking.teachers import gathered
 
 
@@ -27,8 +27,7 @@ def main(
         run,
         chosen.training,
         options={"head": head, "protocol": chosen.evaluation.protocol},
-        inputs={"dataset": dataset, "features": features}
-        | where_it_exists(inflate=inflated_from(head, chosen.training.video)),
+        inputs={"dataset": dataset, "features": features} | inflation_input(head, chosen.training.video),
         passing=lambda settings: gathered(chosen.training.teacher, settings),
         output={"model": model},
     )

@@ -17,9 +17,9 @@ def training(
 ) -> None:
     """Train one head on one backbone's features."""
     from components.training.step import run
-    from reelflow.nets.video.design import inflated_from
+    from reelflow.nets.video.design import inflation_input
     from reelflow.params import TrainingParams
-    from reelflow.steps import paths, perform, where_it_exists
+    from reelflow.steps import paths, perform
     from reelflow.tracking.teachers import gathered
 
     section = TrainingParams.model_validate_json(params)
@@ -27,8 +27,7 @@ def training(
         run,
         section,
         options={"head": head, "protocol": protocol},
-        inputs=paths(dataset=dataset, features=features)
-        | where_it_exists(inflate=inflated_from(head, section.video)),
+        inputs=paths(dataset=dataset, features=features) | inflation_input(head, section.video),
         passing=lambda settings: gathered(section.teacher, settings),
         output=paths(model=model),
     )

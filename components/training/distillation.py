@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from components.training.folds import FoldRows
-from components.training.learners.epochs import score
+from components.training.learners.epochs import score, scored_at_once
 from components.training.learners.graph import scorer
 from components.training.learners.objective import Scores
 from reelflow.contracts import FeaturesReport, TrainingReport
@@ -35,13 +35,14 @@ def check_distillation(params: TrainingParams, protocol: Protocol, teachers: Pat
         raise ParamsError("training.teacher is set, but the training step got no teacher")
 
 
-def distilled_scores(teachers: Path, examples: Examples, fold: FoldRows) -> Scores:
+def distilled_scores(teachers: Path, examples: Examples, fold: FoldRows, params: TrainingParams) -> Scores:
     """Mean scores of all teachers, `(rows, views, classes)`; zeros for rows outside of `fold.train`.
 
     Args:
         teachers: a folder with one training folder per teacher.
         examples: all clips.
         fold: the fold to train.
+        params: of the training.
 
     Raises:
         BundleError: a teacher is damaged, expects other features, has other classes, or may have seen
@@ -53,8 +54,10 @@ def distilled_scores(teachers: Path, examples: Examples, fold: FoldRows) -> Scor
         report = TrainingReport.open(folder)
         _check(folder.name, report, examples)
         network = scorer(load_head(folder / "model.keras", sha256=report.model_sha256))
+        at_once = scored_at_once(report.head, params)
         for view in range(len(examples.views)):
-            scores[fold.train, view] += score(network, examples, fold.train, (view,)) / len(folders)
+            found = score(network, examples, fold.train, (view,), at_once)
+            scores[fold.train, view] += found / len(folders)
     return scores
 
 

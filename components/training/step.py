@@ -19,6 +19,7 @@ from reelflow.artifacts.evaluations import BACKBONE_WEIGHTS
 from reelflow.artifacts.shard_files import ShardAccess
 from reelflow.contracts import TrainingReport
 from reelflow.errors import ParamsError
+from reelflow.nets.candidates import check_pair
 from reelflow.nets.examples import Examples, load_examples
 from reelflow.nets.heads import build_head, check_heads, is_linear, sees_side_by_side, views_seen
 from reelflow.nets.runtime import seed_everything
@@ -62,8 +63,9 @@ def run(
         inflate: the file of `params.video.inflate`.
 
     Raises:
-        ParamsError: unknown head or protocol, a protocol that allows no teacher, a loss that is NaN or
-            infinite, a network that cannot be inflated, or one that does not fit into memory.
+        ParamsError: unknown head or protocol, features that do not go with the head, a protocol that allows
+            no teacher, a loss that is NaN or infinite, a network that cannot be inflated, or one that does
+            not fit into memory.
         WeightsError: the file to inflate is missing, damaged, or of another network.
         DataError: a fold has no clips to train or validate on, or a class has no training clips.
         BundleError: an input is damaged, the features are of other clips, or a teacher does not match.
@@ -78,6 +80,7 @@ def run(
         )
     check_distillation(params, scheme, teachers)
     examples, clips = load_examples(dataset, features, seen=partial(views_seen, head, params), access=access)
+    check_pair(examples.store.report.backbone.name, head)
     examples = replace(examples, beside=_is_beside(head, params, examples))
     folds = fold_rows(examples, clips, scheme)
     views = averaged_views(params, examples)
@@ -133,7 +136,7 @@ def _learner(
     if teachers and is_linear(head):
         emit("notice", message=f"{head} is fitted to the labels only: the teacher is not used")
     elif teachers:
-        teacher = distilled_scores(teachers, examples, fold)
+        teacher = distilled_scores(teachers, examples, fold, params)
     if is_linear(head):
         return LinearLearner(network, examples, params, views, progress)
     return EpochLearner(network, examples, params, views, teacher, work, progress)

@@ -38,7 +38,7 @@ from reelflow.errors import (
 from reelflow.files import check_space, exists, fingerprint, replace_folder, sha256_text, write_text
 from reelflow.nets.candidates import candidates
 from reelflow.nets.heads import check_heads
-from reelflow.nets.video.design import check_inflation
+from reelflow.nets.video.design import check_inflation, inflation_input
 from reelflow.params import STEPS, Params
 from reelflow.progress import Event
 from reelflow.provenance.code import code_hash
@@ -117,7 +117,14 @@ def _check(params: Params) -> None:
 
 def _check_folders(params: Params, out: Path) -> None:
     """Refuse missing clips, and an output folder with files of the user."""
-    _check_names(out, Path.cwd(), params.dataset.source, params.features.weights, *params.training.teacher)
+    _check_names(
+        out,
+        Path.cwd(),
+        params.dataset.source,
+        params.features.weights,
+        *params.training.teacher,
+        params.training.video.inflate or "",
+    )
     check_source(params.dataset.source, out)
     bundle = out / "bundle"
     if exists(bundle) and not exists(bundle / BundleReport.file_name):
@@ -141,7 +148,9 @@ def _check_names(*paths: Path | str) -> None:
 
 def _state(params: Params, out: Path, settings: Settings) -> RunState:
     """The state of the run in `out` if it has the same params, data and code, else a new one."""
-    given = where_it_exists(weights=params.features.weights, inflate=params.training.video.inflate)
+    given = where_it_exists(weights=params.features.weights)
+    for head in params.training.heads:
+        given |= inflation_input(head, params.training.video)
     files = [fingerprint(path) for path in given.values()]
     files += [teacher_version(teacher, settings) for teacher in params.training.teacher]
     files.append(data_version(params.dataset.source, settings))

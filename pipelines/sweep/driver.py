@@ -1,6 +1,7 @@
 """Runs a search: nested cross-validation, resumable, tracked in MLflow."""
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from pipelines.sweep.view import Meter
 from reelflow.backbones.registry import check_backbones
 from reelflow.errors import ParamsError, StorageError
 from reelflow.files import exists, sha256_text
+from reelflow.nets.candidates import check_pair
 from reelflow.params import Params
 from reelflow.progress import watched_by
 from reelflow.provenance.code import code_hash
@@ -42,7 +44,7 @@ def run_sweep(params: Params, space: Space, out: Path, console: Console, setting
         ReelflowError: whatever a step raises.
     """
     out = out.absolute()
-    _check(params, out)
+    _check(params, space, out)
     _check_place(out)
     in_work = in_folder(settings, out / WORK)
     with alone_in(out, console):
@@ -98,13 +100,16 @@ class _Driver:
         return Study(nest, found, tested)
 
 
-def _check(params: Params, out: Path) -> None:
+def _check(params: Params, space: Space, out: Path) -> None:
     """Check early what a late step would refuse, and what would leak test clips.
 
     Raises:
         ParamsError: the source does not exist, or a value cannot be used in a search.
     """
     check_backbones(params.features.backbones, params.features.networks)
+    for family, backbone in product(space.families.values(), params.features.backbones):
+        for head in family.heads:
+            check_pair(backbone, head)
     check_source(params.dataset.source, out)
     if params.features.finetune.blocks:
         raise ParamsError(

@@ -22,8 +22,8 @@ from reelflow.artifacts.predictions import read_predictions
 from reelflow.contracts import TrainingReport
 from reelflow.measures.loss import log_losses
 from reelflow.nets import runtime
-from reelflow.nets.video.design import inflated_from
-from reelflow.params import Params, TrainingParams
+from reelflow.nets.video.design import inflation_input
+from reelflow.params import Params
 from reelflow.settings import Settings
 from reelflow.sources.fetch import fetched
 from reelflow.steps import perform, where_it_exists
@@ -136,7 +136,7 @@ class Trainer:
                 dataset=dataset,
                 features=features,
                 model=folder,
-                inflate=_weights(candidate.head, section).get("inflate"),
+                inflate=inflation_input(candidate.head, section.video).get("inflate"),
             )
             scores = read_predictions(folder, report.test, len(report.labels))
         finally:
@@ -161,7 +161,7 @@ class Trainer:
             inputs={
                 "dataset": dataset,
                 "features": self.prepared.features[candidate.backbone, candidate.views],
-                **_weights(candidate.head, section),
+                **inflation_input(candidate.head, section.video),
             },
             output={"model": link},
             settings=self.settings,
@@ -171,8 +171,3 @@ class Trainer:
         groups = {clip.clip_id: clip.group for clip in read_clips(dataset)}
         right = scores.argmax(axis=1) == np.array(report.test.truth)
         return Tested(right, tuple(groups[clip_id] for clip_id in report.test.clip_ids))
-
-
-def _weights(head: str, section: TrainingParams) -> dict[str, Path]:
-    """The file that a video network starts from."""
-    return where_it_exists(inflate=inflated_from(head, section.video))

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from reelflow.errors import ParamsError
-from reelflow.nets.video.design import NETWORKS, is_video_network
-from reelflow.params import Params
+from reelflow.nets.video.design import NETWORKS, chosen_design, is_video_network
+from reelflow.params import PIXELS, Params
 from reelflow.video.views import TILES
 
 TILED = frozenset({"tile_linear"})
@@ -20,7 +20,7 @@ def candidates(params: Params) -> list[tuple[str, str]]:
     picture with backbones that have parts.
 
     Raises:
-        ParamsError: there is none, there are too many, or one cannot be converted as asked for.
+        ParamsError: there is none, there are too many, or one cannot be built or converted as asked for.
     """
     features, heads = params.features, params.training.heads
     check_quantization(heads, params.conversion.head)
@@ -43,7 +43,33 @@ def candidates(params: Params) -> list[tuple[str, str]]:
             f"{len(features.backbones)} backbones and {len(heads)} heads make {len(found)} classifiers; a "
             f"run compares at most {MOST}: remove backbones or heads"
         )
+    for _, head in found:
+        _check_network(head, params)
     return found
+
+
+def check_pair(backbone: str, head: str) -> None:
+    """See that a network over pixels gets pixels, and that no other head does.
+
+    Raises:
+        ParamsError: they do not go together.
+    """
+    if is_video_network(head) != (PIXELS.fullmatch(backbone) is not None):
+        raise ParamsError(
+            f"{head} does not go with {backbone}: {', '.join(NETWORKS)} go with pixels, and only with them; "
+            "choose other heads, or other features.backbones"
+        )
+
+
+def _check_network(head: str, params: Params) -> None:
+    """Refuse what the training would refuse after all frames and features are made."""
+    if not is_video_network(head):
+        return
+    chosen_design(head, params.training.video)
+    if params.training.views == "beside" and len(params.features.views) > 1:
+        raise ParamsError(
+            f"training.views is beside, and {head} sees one picture at a time: set it to sample or average"
+        )
 
 
 def check_quantization(heads: Iterable[str], quantization: str) -> None:

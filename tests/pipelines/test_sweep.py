@@ -362,6 +362,7 @@ def test_the_space_of_the_checkout_fits_its_params():
         ("features", {"finetune": FINETUNE}, "a fine-tuned backbone has seen clips"),
         ("dataset", {"source": "nowhere"}, "there is no nowhere"),
         ("features", {"backbones": ["vgg"]}, "unknown backbone vgg"),
+        ("features", {"backbones": ["thumbnail", "pixels_16"]}, "does not go with pixels_16"),
     ],
 )
 def test_what_would_make_the_number_dishonest_is_refused(tmp_path, section, values, message):

@@ -48,7 +48,7 @@ class EpochLearner:
         self.network, self._examples, self._params = network, examples, params
         self._views, self._teacher, self._folder, self._progress = views, teacher, folder, progress
         self._step, self._scorer = Stepper(network, params, is_taught=teacher is not None), scorer(network)
-        self._scored_at_once = params.batch_size if is_video_network(network.name) else SCORED_AT_ONCE
+        self._scored_at_once = scored_at_once(network.name, params)
         self._initial = self._values()
 
     def train_fold(self, fold: FoldRows) -> FoldResult:
@@ -153,6 +153,11 @@ class EpochLearner:
             done = f"after step {state.running.steps} of epoch {state.history.epochs + 1}"
             emit("notice", message=f"{fold.name}: resumes {done}")
         return state
+
+
+def scored_at_once(head: str, params: TrainingParams) -> int:
+    """Clips of a batch that is scored: of networks over pixels no more than of one that is trained on."""
+    return params.batch_size if is_video_network(head) else SCORED_AT_ONCE
 
 
 def draw(clips: int, views: int, chance: np.random.Generator) -> tuple[Rows, Rows]:

@@ -5,6 +5,7 @@ P3D: Qiu, Yao, Mei 2017 (arXiv:1711.10305) and its Caffe definition
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -98,6 +99,19 @@ def inflated_from(head: str, params: VideoParams) -> str | None:
     return params.inflate if is_video_network(head) else None
 
 
+def inflation_input(head: str, params: VideoParams) -> dict[str, Path]:
+    """The file that a head starts from, as an input of the training step; empty where there is no file."""
+    named = inflated_from(head, params)
+    return {"inflate": Path(named)} if named and _is_file(Path(named)) else {}
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is a file, not a folder or a device; false for what cannot be looked at."""
+    with suppress(OSError):
+        return path.is_file()
+    return False
+
+
 def check_inflation(head: str, params: VideoParams) -> None:
     """See that a head can start from the weights that the params name, if it is a video network.
 
@@ -115,8 +129,9 @@ def check_inflation(head: str, params: VideoParams) -> None:
             f"and a width of {design.width:g}: train p3d_63, convlstm_c2d_63 or c2d_50 with "
             "training.video.stages null and width 1, or set inflate to null"
         )
-    if not exists(Path(named)):
+    if not _is_file(Path(named)):
+        found = "is no file" if exists(Path(named)) else "does not exist"
         raise WeightsError(
-            f"there is no file {named}: set training.video.inflate to the weights of "
+            f"{named} {found}: set training.video.inflate to the weights of "
             "keras.applications.ResNet50, or to null"
         )

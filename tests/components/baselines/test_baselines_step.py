@@ -150,6 +150,7 @@ def test_the_same_clips_give_the_same_bytes_and_progress_is_told(tmp_path, neith
     assert (1, 1, "folds") in done
 
 
+@pytest.mark.slow
 def test_the_command_takes_the_protocol_of_the_evaluation(tmp_path, neither, monkeypatch):
     monkeypatch.setenv("REELFLOW_EVENTS", str(tmp_path / "events.jsonl"))  # not to MLflow
     params = tmp_path / "params.yaml"

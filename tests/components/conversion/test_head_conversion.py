@@ -43,6 +43,7 @@ def test_a_converted_head_gives_the_numbers_of_keras(
     np.testing.assert_array_equal(found, again)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_but(HEADS, "gru", "tcn", "segment_linear"))
 def test_larger_heads_that_see_motion_keep_to_keras(name: str, tmp_path: Path):
     """Weights as first drawn; large enough that the converter quantises them."""

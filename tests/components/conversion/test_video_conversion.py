@@ -1,11 +1,12 @@
 """Video networks are converted to built-in operators, in every quantisation, and give Keras's scores."""
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from components.conversion.head import convert_head
+from components.conversion.head import HeadQuantization, convert_head
 from components.conversion.operators import VIDEO_OPERATORS, check_operators
 from reelflow.edge.runtime import Network
 from reelflow.edge.selftest import MAX_SCORE_DIFFERENCE
@@ -15,20 +16,24 @@ from reelflow.nets.heads import build_head
 from reelflow.nets.runtime import seed_everything
 from reelflow.params import ConversionParams
 from tests.fake_features import training_params
+from tests.slowly import slow_but
 
 pytestmark = pytest.mark.filterwarnings("ignore:Statistics for quantized inputs:UserWarning")
 
 FRAMES, SIDE, CLASSES = 16, 16, 3
-QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
+QUANTIZATIONS: tuple[HeadQuantization, ...] = ("float32", "float16", "dynamic", "int8")
 TOLERANCE = {"float32": 1e-4, "float16": 0.03, "dynamic": 0.05, "int8": 0.1}
 
 
-@pytest.mark.parametrize("name", ["p3d_63", "convlstm_c2d_63", "c2d_50"])
-@pytest.mark.parametrize(
-    "quantization",
-    [*QUANTIZATIONS[::2], *(pytest.param(one, marks=pytest.mark.slow) for one in QUANTIZATIONS[1::2])],
+CASES = slow_but(
+    product(("p3d_63", "convlstm_c2d_63", "c2d_50"), QUANTIZATIONS),
+    ("p3d_63", "float32"),
+    ("convlstm_c2d_63", "dynamic"),
 )
-def test_litert_gives_the_scores_of_keras(name: str, quantization, tmp_path: Path):
+
+
+@pytest.mark.parametrize(("name", "quantization"), CASES)
+def test_litert_gives_the_scores_of_keras(name: str, quantization: HeadQuantization, tmp_path: Path):
     network = _learnt(name)
     clips = _clips(6)
     content = convert_head(network, quantization, clips)
@@ -40,6 +45,7 @@ def test_litert_gives_the_scores_of_keras(name: str, quantization, tmp_path: Pat
         assert np.abs(head(clip[None]) - expected).max() < TOLERANCE[quantization]
 
 
+@pytest.mark.slow
 def test_a_network_trained_in_16_bits_is_converted_in_32(tmp_path: Path):
     network = _learnt("p3d_63", precision="mixed_bfloat16")
     clip = _clips(1)

@@ -179,6 +179,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(tmp_path, small_disk):
     noisy_dataset(tmp_path, 2)
     full = start(tmp_path, small_disk / "frames")

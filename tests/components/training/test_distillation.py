@@ -82,7 +82,7 @@ def test_several_teachers_teach_their_mean(tmp_path, inputs, teacher):
     examples, clips = load_examples(**inputs)
     (fold,) = fold_rows(examples, clips, Protocol.parse("holdout"))
     with gathered([str(teacher), str(other / "model.keras")], Settings()) as found:
-        scores = distilled_scores(found["teachers"], examples, fold)
+        scores = distilled_scores(found["teachers"], examples, fold, fake.training_params())
     assert scores.shape == (len(clips), 1, 4)
     networks = [load_head(folder / "model.keras") for folder in (teacher, other)]
     each = [network.predict_on_batch(examples.features(fold.train)) for network in networks]

@@ -125,6 +125,7 @@ def test_a_killed_training_keeps_finished_folds_and_ends_the_same(tmp_path, inpu
         assert (tmp_path / name).read_bytes() == (trained / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_a_damaged_outcome_of_a_fold_is_made_again(tmp_path, inputs, trained):
     with pytest.raises(Killed), watched_by(killer("fold 2", 1)):
         train(tmp_path, inputs, "gru")

@@ -12,8 +12,9 @@ from reelflow.backbones.pixels import Pixels
 from reelflow.errors import ParamsError, WeightsError
 from reelflow.nets.runtime import prepare
 from reelflow.nets.saved import load_head
+from reelflow.nets.video.design import inflation_input
 from reelflow.provenance.step import PROVENANCE, Provenance
-from reelflow.steps import perform, where_it_exists
+from reelflow.steps import perform
 from tests import fake_features as fake
 
 COUNTS = {"train": 4, "validation": 2, "test": 2}  # clips a class
@@ -48,7 +49,7 @@ def test_a_network_starts_from_a_file_whose_content_is_in_its_key(tmp_path, inpu
             run,
             params,
             options={"head": "c2d_50", "protocol": "holdout"},
-            inputs=inputs | where_it_exists(inflate=str(file)),
+            inputs=inputs | inflation_input("c2d_50", params.video),
             output={"model": tmp_path / "model"},
         )
         found = Provenance.read(tmp_path / "model" / PROVENANCE)
@@ -70,7 +71,7 @@ def assert_starts_from(model: Path, seed: int) -> None:
 
 def test_a_file_that_is_not_there_is_said_before_anything_is_read(tmp_path):
     params = fake.training_params(**QUICK, video={"inflate": "none.h5"})
-    with pytest.raises(WeightsError, match=r"there is no file none\.h5"):
+    with pytest.raises(WeightsError, match=r"none\.h5 does not exist"):
         run(
             params,
             head="c2d_50",
@@ -78,6 +79,22 @@ def test_a_file_that_is_not_there_is_said_before_anything_is_read(tmp_path):
             dataset=tmp_path,
             features=tmp_path,
             model=tmp_path,
+        )
+
+
+@pytest.mark.parametrize(("head", "backbone"), [("p3d_63", "thumbnail"), ("gru", "pixels_16")])
+def test_pixels_and_networks_over_them_go_together_alone(tmp_path, head, backbone):
+    """A thumbnail's 192 numbers could pass for a picture of 8x8 in colour."""
+    kinds = {"thumbnail": {}, "pixels_16": {"backbone": Pixels("pixels_16").spec}}
+    dataset, features = fake.write_both(tmp_path, counts=COUNTS, **kinds[backbone])
+    with pytest.raises(ParamsError, match=f"{head} does not go with {backbone}: p3d_63, .* go with pixels"):
+        run(
+            fake.training_params(**QUICK),
+            head=head,
+            protocol="holdout",
+            dataset=dataset,
+            features=features,
+            model=tmp_path / "model",
         )
 
 

@@ -114,6 +114,7 @@ def test_the_command_starts_the_whole_pipeline(fake, command):
     assert len(fake.store.versions) == 2  # one ends early, the other does not
 
 
+@pytest.mark.slow
 def test_a_failed_run_that_is_waited_for_ends_the_command(fake, command):
     fake.store.on_run = lambda run: run.update(state="FAILED", error={"code": 13, "message": "a task failed"})
     done = command("--wait", "--every", "0.1")
@@ -128,6 +129,7 @@ def test_wrong_params_send_nothing(fake, command):
     assert fake.requests == []
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_ends_without_a_traceback(fake, tmp_path):
     fake.fail(403, path="/pipelines")
     done = subprocess.run(

@@ -166,6 +166,7 @@ def test_bad_input_ends_with_a_clear_error(workplace, case):
     assert not list(workplace.folder.glob("out/summary.json"))
 
 
+@pytest.mark.slow
 def test_results_never_mix_with_the_users_own_files(workplace):
     clips, own = workplace.folder / "clips", workplace.folder / "own"
     (clips / "only").mkdir(parents=True)
@@ -192,6 +193,7 @@ def test_what_no_run_wrote_is_left_where_results_would_go(workplace, name):
     assert letter.read_text() == "dear"
 
 
+@pytest.mark.slow
 def test_the_message_of_a_failed_step_reaches_the_user(workplace, empty_database, temporary):
     shutil.copy(empty_database, workplace.folder / "mlflow.db")
     (workplace.folder / "clips" / "only").mkdir(parents=True)

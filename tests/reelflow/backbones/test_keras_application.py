@@ -106,6 +106,7 @@ def test_takes_a_weights_file_of_keras_3(tmp_path: Path) -> None:
     np.testing.assert_array_equal(old.embed(frames(32)), new.embed(frames(32)))
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     save_with_keras(tmp_path / "mine.h5", top=False)
     with pytest.raises(WeightsError, match=r"mine\.h5 holds no weights of inception_v3"):

@@ -10,9 +10,11 @@ from reelflow.nets.video.design import NETWORKS
 from reelflow.params import load_params
 
 
-def params_of(backbones: list[str], heads: list[str], **features):
+def params_of(backbones: list[str], heads: list[str], *, training=None, **features):
     params = load_params(Path("params.yaml"))
-    return params.with_values(features={"backbones": backbones, **features}, training={"heads": heads})
+    return params.with_values(
+        features={"backbones": backbones, **features}, training={"heads": heads, **(training or {})}
+    )
 
 
 @pytest.mark.parametrize("pixels", ["pixels", "pixels_64"])
@@ -53,3 +55,17 @@ def test_too_many_are_refused():
         ParamsError, match="4 backbones and 5 heads make 20 classifiers; a run compares at most 16"
     ):
         candidates(params_of(sizes, list(NETWORKS)))
+
+
+def test_a_width_without_channels_is_refused_before_anything_runs():
+    video = {"width": 0.001, "stages": None, "recompute": False, "inflate": None}
+    with pytest.raises(ParamsError, match=r"width is 0\.001, which leaves no channel of 64"):
+        candidates(params_of(["pixels"], ["p3d_63"], training={"video": video}))
+    assert candidates(params_of(["thumbnail"], ["gru"], training={"video": video}))
+
+
+def test_networks_over_pixels_see_no_views_side_by_side():
+    beside = {"training": {"views": "beside"}, "views": ["plain", "flip"]}
+    with pytest.raises(ParamsError, match="views is beside, and p3d_63 sees one picture at a time"):
+        candidates(params_of(["thumbnail", "pixels"], ["gru", "p3d_63"], **beside))
+    assert candidates(params_of(["thumbnail"], ["gru"], **beside))

@@ -35,6 +35,7 @@ def test_a_config_of_other_things_is_refused(whole, tmp_path, config):
         load_head(altered(whole, tmp_path / "model.keras", config=config))
 
 
+@pytest.mark.slow
 def test_a_layer_larger_than_memory_is_refused(whole, tmp_path):
     with zipfile.ZipFile(whole) as file:
         config = file.read("config.json")

@@ -1,6 +1,8 @@
 """Networks that start from a 2D ResNet-50."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from reelflow.errors import ParamsError, WeightsError
 from reelflow.nets.heads import build_head
 from reelflow.nets.runtime import prepare, seed_everything
 from reelflow.nets.video import inflate as module
-from reelflow.nets.video.design import check_inflation
+from reelflow.nets.video.design import check_inflation, inflation_input
 from reelflow.nets.video.inflate import inflate
 from reelflow.nets.video.resnet_file import ResNetFile
 from tests import fake_features as fake
@@ -145,9 +147,16 @@ def test_only_resnet_50_can_be_inflated(head, video):
 
 
 def test_a_missing_file_is_said_and_other_heads_need_none():
-    with pytest.raises(WeightsError, match=r"there is no file none\.h5: set training\.video\.inflate"):
+    with pytest.raises(WeightsError, match=r"none\.h5 does not exist: set training\.video\.inflate"):
         check_inflation("c2d_50", video_params())
     check_inflation("gru", video_params())
+
+
+@pytest.mark.parametrize("place", [".", "/dev/zero"])
+def test_a_folder_or_a_device_is_no_file_and_no_input_that_is_hashed(place):
+    with pytest.raises(WeightsError, match=f"{place} is no file: set training"):
+        check_inflation("c2d_50", video_params(inflate=place))
+    assert inflation_input("c2d_50", video_params(inflate=place)) == {}
 
 
 def video_params(**changes):
@@ -190,3 +199,70 @@ def test_a_file_that_is_no_hdf5_is_refused(tmp_path):
     for one in (path, tmp_path / "none.h5"):
         with pytest.raises(WeightsError, match=r"cannot be read as HDF5.*expected the weights of keras"):
             inflate(None, one)
+
+
+STEM, SHAPE = "conv1_conv/conv1_conv", (7, 7, 3, 64)
+
+
+def with_kernel(path: Path, write: Callable[[Any], None]) -> ResNetFile:
+    """A file with the bias of the stem, and the kernel that `write` puts into its group."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        group = file.create_group(STEM)
+        group["bias:0"] = np.zeros(64, np.float32)
+        write(group)
+    return ResNetFile(path)
+
+
+def test_a_link_to_another_file_is_not_followed(tmp_path):
+    import h5py
+
+    with_kernel(tmp_path / "secret.h5", lambda group: group.create_dataset("kernel:0", SHAPE))
+    link = h5py.ExternalLink("secret.h5", f"{STEM}/kernel:0")
+    file = with_kernel(tmp_path / "weights.h5", lambda group: group.__setitem__("kernel:0", link))
+    with pytest.raises(WeightsError, match="has no kernel of a layer conv1_conv"):
+        file.conv("conv1", SHAPE)
+
+
+def stored_elsewhere(group: Any) -> None:
+    group.create_dataset("kernel:0", SHAPE, "f4", external="/etc/passwd")
+
+
+def virtual(group: Any) -> None:
+    import h5py
+
+    layout = h5py.VirtualLayout(SHAPE, "f4")
+    layout[...] = h5py.VirtualSource("secret.h5", "kernel", SHAPE)
+    group.create_virtual_dataset("kernel:0", layout)
+
+
+def compressed(group: Any) -> None:
+    group.create_dataset("kernel:0", SHAPE, "f4", compression="gzip")
+
+
+@pytest.mark.parametrize("write", [stored_elsewhere, virtual, compressed])
+def test_numbers_in_another_file_or_compressed_are_not_read(tmp_path, write):
+    file = with_kernel(tmp_path / "weights.h5", write)
+    with pytest.raises(WeightsError, match="kernel of conv1_conv are compressed, or in another file"):
+        file.conv("conv1", SHAPE)
+
+
+def test_terabytes_or_texts_in_place_of_a_weight_are_not_read(tmp_path):
+    side, path = 1 << 20, tmp_path / "weights.h5"
+    huge = with_kernel(path, lambda group: group.create_dataset("kernel:0", (side, side), chunks=(64, 64)))
+    with pytest.raises(WeightsError, match=r"has shape \(1048576, 1048576\), expected \(7, 7, 3, 64\)"):
+        huge.conv("conv1", SHAPE)
+    texts = with_kernel(path, lambda group: group.create_dataset("kernel:0", SHAPE, "S3"))
+    with pytest.raises(WeightsError, match=r"kernel of conv1_conv is \|S3, expected float32"):
+        texts.conv("conv1", SHAPE)
+
+
+@pytest.mark.parametrize("place", ["layers", "layers/conv1", "layers/conv1/vars", "conv1_conv"])
+def test_numbers_in_place_of_a_group_are_refused(tmp_path, place):
+    import h5py
+
+    with h5py.File(tmp_path / "weights.h5", "w") as file:
+        file[place] = np.zeros(3)
+    with pytest.raises(WeightsError, match="has no kernel of a layer conv1_conv"):
+        ResNetFile(tmp_path / "weights.h5").conv("conv1", SHAPE)

@@ -59,6 +59,7 @@ def slowly(*values):
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "head", "recompute"),
     [

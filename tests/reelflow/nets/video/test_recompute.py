@@ -53,6 +53,7 @@ def convolutions_of(model) -> int:
     return sum(operation.type == "Conv2D" for operation in graph.get_operations())
 
 
+@pytest.mark.slow
 def test_every_convolution_of_a_block_runs_again():
     """S, twice 1x1x1 and a shortcut in each of four blocks, T in three; conv1 does not."""
     within = 4 * 4 + 3
