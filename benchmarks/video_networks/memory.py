@@ -7,7 +7,6 @@ The first measures: each case is a process of its own, with two training steps o
 what it holds once TensorFlow is loaded. The second prints what study B's batch needs on a GPU, by the counts.
 """
 
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -50,7 +49,7 @@ def counted(head: str, side: int, recompute: str) -> Footprint:
 def taken(head: str, side: int, batch: int, recompute: str) -> int:
     """Bytes that training takes in this process."""
     prepare()
-    before = _held()
+    before = bytes_of("VmRSS")
     seed_everything(1)
     params, dim = chosen(recompute), side * side * RGB
     network = build_head(head, frames=FRAMES, dim=dim, classes=CLASSES, params=params)
@@ -59,12 +58,13 @@ def taken(head: str, side: int, batch: int, recompute: str) -> int:
     labels = np.eye(CLASSES, 2 * CLASSES, dtype=np.float32)[chance.integers(CLASSES, size=batch)]
     for _ in range(STEPS):
         step(chance.random((batch, FRAMES, dim), dtype=np.float32), labels)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    return bytes_of("VmHWM") - before
 
 
-def _held() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
+def bytes_of(name: str) -> int:
+    """A size in `/proc/self/status`: `VmRSS` now, `VmHWM` at most; `getrusage` knows the parent's, too."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
 def plan() -> Iterator[str]:

@@ -1,13 +1,13 @@
 """Recomputing blocks: seconds a step and peak memory of the process, with and without."""
 
 import json
-import resource
 import subprocess
 import sys
 from typing import Any
 
 import numpy as np
 
+from benchmarks.video_networks.memory import bytes_of
 from benchmarks.video_networks.steps import CLASSES, FRAMES, in_turn, training_params
 from components.training.learners.graph import Stepper
 from reelflow.nets.heads import build_head
@@ -42,13 +42,13 @@ def main() -> None:
     chance = np.random.default_rng(1)
     features = chance.random((batch, FRAMES, side * side * 3), np.float32)
     targets = np.eye(2 * CLASSES, dtype=np.float32)[chance.integers(CLASSES, size=batch)]
-    before = _peak_mb()
+    before = bytes_of("VmHWM")
     seconds = in_turn({"step": lambda: step(features, targets)})
-    print(json.dumps({"step_s": round(seconds["step"], 3), "training_mb": round(_peak_mb() - before)}))
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(
+        json.dumps(
+            {"step_s": round(seconds["step"], 3), "training_mb": round((bytes_of("VmHWM") - before) / 1e6)}
+        )
+    )
 
 
 if __name__ == "__main__":
