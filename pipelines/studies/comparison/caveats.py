@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipelines.studies.ucf101.choice import Asked
+from pipelines.studies.ucf101.cuts import Cuts
 from pipelines.studies.ucf101.results import Results
 from reelflow.contracts import SPLITS
 from reelflow.params import Params
@@ -54,7 +55,18 @@ def is_comparable(results: Results, asked: Asked) -> bool:
     return is_whole(results) and not asked.changed
 
 
-def clips_in_words(results: Results, split: int) -> str:
+def about_run(cuts: Cuts, asked: Asked) -> list[str]:
+    """Clips, cuts and classifiers of a run, a line each."""
+    return [
+        _clips_in_words(cuts.official, asked.split),
+        _validation_in_words(asked.params),
+        _random_in_words(was_run=cuts.random is not None),
+        f"{len(cuts.pairs)} classifiers: {', '.join(f'{b} with {h}' for b, h in cuts.pairs)}; "
+        f"{asked.params.frames.count} frames a clip.",
+    ]
+
+
+def _clips_in_words(results: Results, split: int) -> str:
     """The lists, and how many clips each part has."""
     counts = results.data.split_counts
     total = sum(counts.values())
@@ -65,13 +77,13 @@ def clips_in_words(results: Results, split: int) -> str:
     )
 
 
-def validation_in_words(params: Params) -> str:
+def _validation_in_words(params: Params) -> str:
     """How the validation clips of the official cut are taken."""
     cut = {"group": "by whole groups", "random": "clip by clip, as the study may have done"}
     return f"Validation clips are taken from the train list {cut[params.dataset.split]}."
 
 
-def random_in_words(*, was_run: bool) -> str:
+def _random_in_words(*, was_run: bool) -> str:
     """What the random cut is."""
     if not was_run:
         return "The random cut was not run, on request (--no-random-cut)."

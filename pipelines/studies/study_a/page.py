@@ -73,13 +73,9 @@ def write_page(
 
 def settings(cuts: Cuts, asked: Asked) -> list[str]:
     """What was run, a line each."""
-    results, training = cuts.official, asked.params.training
+    training = asked.params.training
     return [
-        shared.clips_in_words(results, asked.split),
-        shared.validation_in_words(asked.params),
-        shared.random_in_words(was_run=cuts.random is not None),
-        f"{len(results.by_pair)} classifiers: {', '.join(f'{b} with {h}' for b, h in results.by_pair)}; "
-        f"{asked.params.frames.count} frames a clip.",
+        *shared.about_run(cuts, asked),
         f"Adam, learning rate {training.learning_rate:g} / (1 + {training.decay:g} * step), dropout "
         f"{training.dropout:g}, {training.dense_units} dense units, batches of {training.batch_size}, at "
         f"most {training.epochs} epochs, stopped after {training.patience} without a better validation loss. "

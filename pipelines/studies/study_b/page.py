@@ -68,11 +68,7 @@ def settings(cuts: Cuts, asked: Asked) -> list[str]:
     """What was run, a line each."""
     training = asked.params.training
     return [
-        shared.clips_in_words(cuts.official, asked.split),
-        shared.validation_in_words(asked.params),
-        shared.random_in_words(was_run=cuts.random is not None),
-        f"{len(cuts.pairs)} classifiers: {', '.join(f'{b} with {h}' for b, h in cuts.pairs)}; "
-        f"{asked.params.frames.count} frames a clip.",
+        *shared.about_run(cuts, asked),
         f"Learning rate {training.learning_rate:g}, batches of {training.batch_size}, at most "
         f"{training.epochs} epochs, stopped after {training.patience} without a better validation loss. The "
         "study gives neither the limit nor the patience.",
