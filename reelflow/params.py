@@ -135,10 +135,6 @@ class FeaturesParams(Section):
     finetune: FinetuneParams
     seed: Seed = Field(description="of random weights and of fine-tuning")
 
-    def has_pixels(self, backbone: str) -> bool:
-        """Whether a backbone gives the pixels of whole frames."""
-        return PIXELS.fullmatch(backbone) is not None
-
     def has_windows(self, backbone: str) -> bool:
         """Whether a backbone gives features of parts of the picture."""
         return backbone in self.networks and self.networks[backbone].window is not None

@@ -53,7 +53,7 @@ def run(
 
     Args:
         params: optimiser, schedule and sizes.
-        head: a name in `reelflow.nets.heads.HEADS`.
+        head: one of `reelflow.nets.heads.HEAD_NAMES`.
         protocol: the evaluation protocol, as text of `reelflow.splitting.protocols.Protocol`.
         dataset: folder of the dataset step.
         features: folder of the features step.

@@ -29,8 +29,7 @@ def candidates(params: Params) -> list[tuple[str, str]]:
         (backbone, head)
         for backbone in features.backbones
         for head in heads
-        if is_video_network(head) == features.has_pixels(backbone)
-        and (head not in TILED or tiles or features.has_windows(backbone))
+        if _go_together(backbone, head) and (head not in TILED or tiles or features.has_windows(backbone))
     ]
     if not found:
         raise ParamsError(
@@ -54,11 +53,15 @@ def check_pair(backbone: str, head: str) -> None:
     Raises:
         ParamsError: they do not go together.
     """
-    if is_video_network(head) != (PIXELS.fullmatch(backbone) is not None):
+    if not _go_together(backbone, head):
         raise ParamsError(
             f"{head} does not go with {backbone}: {', '.join(NETWORKS)} go with pixels, and only with them; "
             "choose other heads, or other features.backbones"
         )
+
+
+def _go_together(backbone: str, head: str) -> bool:
+    return is_video_network(head) == (PIXELS.fullmatch(backbone) is not None)
 
 
 def _check_network(head: str, params: Params) -> None:
