@@ -110,7 +110,10 @@ class Graph:
         """Make all tasks."""
         params = self.params
         given = {"source": params.dataset.source, "data_version": self.versions.data}
-        data = self._task(dataset, "dataset", params.dataset, **given).output
+        listed = self._task(dataset, "dataset", params.dataset, **given)
+        if params.dataset.split_lists:  # the paths say nothing of the files
+            listed.set_caching_options(False)
+        data = listed.output
         parts, shared = self._fan_out(data)
         whole = self._task(frames, "frames", params.frames, part="", dataset=data).after(*parts)
         common = {"dataset": data, "frames": whole.output}

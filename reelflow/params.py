@@ -75,6 +75,11 @@ class DatasetParams(Section):
     clip_timeout_s: float = Field(gt=0, description="seconds after which a clip is quarantined")
     seed: Seed
 
+    @property
+    def list_files(self) -> list[str]:
+        """The split lists; empty if params name none."""
+        return [self.split_lists.train, self.split_lists.test] if self.split_lists else []
+
     @field_validator("source")
     @classmethod
     def _is_a_source(cls, text: str) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from components.dataset.lists.inputs import list_inputs
 from components.dataset.step import run
 from reelflow.commandline import run_command
 from reelflow.params import LabelFolder, load_params
@@ -33,7 +34,7 @@ def main(
     perform(
         run,
         section,
-        inputs={},
+        inputs=list_inputs(section.split_lists),
         passing=lambda settings: fetched(section.source, settings),
         output={"dataset": dataset},
     )

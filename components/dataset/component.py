@@ -14,15 +14,17 @@ def dataset(
     dataset: dsl.Output[dsl.Dataset],
 ) -> None:
     """Probe, quarantine and split the clips."""
+    from components.dataset.lists.inputs import list_inputs
     from components.dataset.step import run
     from reelflow.params import DatasetParams
     from reelflow.sources.fetch import fetched
     from reelflow.steps import paths, perform
 
+    section = DatasetParams.model_validate_json(params)
     perform(
         run,
-        DatasetParams.model_validate_json(params),
-        inputs={},
+        section,
+        inputs=list_inputs(section.split_lists),
         passing=lambda settings: fetched(source, settings, data_version),
         output=paths(dataset=dataset),
     )

@@ -7,9 +7,9 @@ from textwrap import shorten
 from typing import Literal
 
 from components.dataset.cut_groups import notes_on_cut_groups
-from components.dataset.listed import Parts, explain_apart, parts_of, presence
+from components.dataset.lists.files import read_lists
+from components.dataset.lists.parts import Parts, explain_apart, parts_of, presence
 from components.dataset.source.reasons import commonest
-from components.dataset.split_lists import read_lists
 from reelflow.contracts import SPLITS, Rejected, Split
 from reelflow.errors import DataError
 from reelflow.params import DatasetParams

@@ -37,6 +37,8 @@ def run(
     source: Path,
     dataset: Path,
     note: Path | None = None,
+    train_list: Path | None = None,
+    test_list: Path | None = None,
     store: ObjectStore | None = None,
 ) -> DatasetReport:
     """Turn a folder of clips, or a recipe of generated ones, into a data set.
@@ -46,6 +48,8 @@ def run(
         source: the folder or the recipe.
         dataset: the output; `dataset.json` comes last.
         note: version of a tracked or fetched source.
+        train_list: where `params.split_lists.train` is; by default where params say.
+        test_list: where `params.split_lists.test` is.
         store: the store of shared facts of clips.
 
     Raises:
@@ -53,6 +57,7 @@ def run(
         ParamsError: a recipe or a split list cannot be read.
         StorageError: the disk is full or read-only.
     """
+    params = _with_lists(params, train_list, test_list)
     generated = source.suffix in RECIPES
     root = dataset / "clips" if generated else source
     found = FoundClips(tuple(generate(source, root))) if generated else find_clips(source, _reading(params))
@@ -77,6 +82,13 @@ def run(
     origin = SourceNote.read(note) if note else _note(params, source, clips, generated=generated)
     quarantined = [*left_out, *result.rejected]
     return _write(origin, clips, quarantined, result, generated=generated, dataset=dataset)
+
+
+def _with_lists(params: DatasetParams, train: Path | None, test: Path | None) -> DatasetParams:
+    if not params.split_lists:
+        return params
+    places = {name: str(path) for name, path in {"train": train, "test": test}.items() if path}
+    return params.model_copy(update={"split_lists": params.split_lists.model_copy(update=places)})
 
 
 def _reading(params: DatasetParams) -> Reading:

@@ -12,6 +12,7 @@ def check(
     source: str,
     weights: str,
     teachers: list,  # type: ignore[type-arg]
+    split_lists: list,  # type: ignore[type-arg]
     work: str,
     mlflow_ui: str,
     always: bool,
@@ -26,7 +27,15 @@ def check(
     from reelflow.settings import Settings
     from reelflow.tracking.lifecycle import begin
 
-    versions, page = begin(Settings(), source, work, always=always, weights=weights, teachers=teachers)
+    versions, page = begin(
+        Settings(),
+        source,
+        work,
+        always=always,
+        weights=weights,
+        teachers=teachers,
+        split_lists=split_lists,
+    )
     said = "This run in MLflow" if versions.data else "Nothing has changed since this run"
     Path(run.path).write_text(f"[{said}]({mlflow_ui}/{page})\n", encoding="utf-8")
     return tuple(versions)

@@ -40,6 +40,7 @@ def build_for_cluster(
                 source=params.dataset.source,
                 weights=params.features.weights,
                 teachers=list(params.training.teacher),
+                split_lists=params.dataset.list_files,
                 work=work,
                 mlflow_ui=cluster.mlflow.ui,
                 always=always,

@@ -16,6 +16,7 @@ from typing import IO
 import psutil
 from rich.console import Console
 
+from components.dataset.lists.inputs import list_inputs
 from pipelines.local.run_folder import LOCK, alone_in
 from pipelines.local.runners import Runner, Steps, open_steps
 from pipelines.local.source import check_source
@@ -148,7 +149,7 @@ def _check_names(*paths: Path | str) -> None:
 
 def _state(params: Params, out: Path, settings: Settings) -> RunState:
     """The state of the run in `out` if it has the same params, data and code, else a new one."""
-    given = where_it_exists(weights=params.features.weights)
+    given = where_it_exists(weights=params.features.weights) | list_inputs(params.dataset.split_lists)
     for head in params.training.heads:
         given |= inflation_input(head, params.training.video)
     files = [fingerprint(path) for path in given.values()]

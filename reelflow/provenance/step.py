@@ -13,7 +13,7 @@ from reelflow.provenance.code import code_hash
 from reelflow.provenance.libraries import library_versions
 
 PROVENANCE = "provenance.json"
-GIVEN = ("source", "weights", "inflate")
+GIVEN = ("source", "weights", "inflate", "train_list", "test_list")
 """Inputs that users make: a report in one of them, such as a copy of an output, says nothing about it."""
 
 

@@ -55,6 +55,7 @@ def begin(
     always: bool,
     weights: str = "",
     teachers: Sequence[str] = (),
+    split_lists: Sequence[str] = (),
 ) -> tuple[InputVersions, str]:
     """Start a run in MLflow, unless a finished run has the same inputs.
 
@@ -65,23 +66,25 @@ def begin(
         always: start it in any case.
         weights: of backbones, as in params; files count by their content.
         teachers: as in params.
+        split_lists: files, as in params; they count by their content.
 
     Returns:
         What a cache must tell apart, and a link below the MLflow UI to this run, or to the finished run with
         the same inputs.
 
     Raises:
-        DataError: there are no clips, or no weights.
+        DataError: there are no clips, no weights, or no split lists.
         StorageError: they cannot be reached.
         TrackingError: MLflow refuses, or is not reachable.
     """
     try:
         data, own = _version(settings, source), _weights_version(settings, weights)
         given = [teacher_version(one, settings) for one in teachers]
+        listed = [_list_version(one) for one in split_lists]
     except ReelflowError as error:
         record_failure(settings, "check", str(error))
         raise
-    mark = {MARK_TAG: sha256_text("\n".join([work, data, *filter(None, [own, *given])]))}
+    mark = {MARK_TAG: sha256_text("\n".join([work, data, *filter(None, [own, *given, *listed])]))}
     tracker = Tracker(settings)
     done = None if always else tracker.find(mark, "FINISHED")
     if done:
@@ -96,10 +99,7 @@ def begin(
 
 def _version(settings: Settings, source: str) -> str:
     if not is_remote(source) and not Path(source).exists():
-        raise DataError(
-            f"{source} does not exist in the pod: correct dataset.source, or mount a volume there "
-            "(volumes in infra/cluster.yaml, with the task check)"
-        )
+        raise _absent(source, "dataset.source")
     return data_version(source, settings)
 
 
@@ -111,11 +111,21 @@ def _weights_version(settings: Settings, weights: str) -> str:
     if weights and path.is_dir():
         return content_hash(path, settings)
     if path.is_absolute():
-        raise DataError(
-            f"{weights} does not exist in the pod: correct features.weights, or mount a volume there "
-            "(volumes in infra/cluster.yaml, with the task check)"
-        )
+        raise _absent(weights, "features.weights")
     return ""
+
+
+def _list_version(file: str) -> str:
+    if not Path(file).is_file():
+        raise _absent(file, "dataset.split_lists")
+    return sha256_file(Path(file))
+
+
+def _absent(path: str, key: str) -> DataError:
+    return DataError(
+        f"{path} does not exist in the pod: correct {key}, or mount a volume there "
+        "(volumes in infra/cluster.yaml, with the task check)"
+    )
 
 
 def end(settings: Settings, ask: Callable[[], str] = lambda: "") -> str:

@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+import yaml
 
 from components.dataset.step import run
 from reelflow.artifacts.clips import read_clips
@@ -226,6 +227,35 @@ def test_the_flag_drops_small_classes(source, tmp_path):
     arguments = command(source, tmp_path / "dataset", "--drop-small-classes")
     subprocess.run(arguments, env=environment(tmp_path), check=True)
     assert DatasetReport.open(tmp_path / "dataset").dropped_classes == ("lonely",)
+
+
+def test_a_split_list_that_is_edited_in_place_splits_anew(source, tmp_path):
+    clips = sorted(path.relative_to(source).as_posix() for path in source.rglob("*.mp4"))
+    source, names = named_plainly(source, clips)
+    lists = {split: str(tmp_path / f"{split}.txt") for split in ("train", "test")}
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    document["dataset"] |= {"split_lists": lists, "split": "random"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
+
+    def test_clips(*listed: str) -> set[str]:
+        Path(lists["test"]).write_text("\n".join(listed))
+        Path(lists["train"]).write_text("\n".join(name for name in names if name not in listed))
+        arguments = command(source, tmp_path / "dataset", "--params", str(tmp_path / "params.yaml"))
+        subprocess.run(arguments, env=environment(tmp_path), check=True)
+        return {clip.path for clip in read_clips(tmp_path / "dataset") if clip.split == "test"}
+
+    assert test_clips(names[0], names[5]) == {names[0], names[5]}
+    assert test_clips(names[1], names[6]) == {names[1], names[6]}
+
+
+def named_plainly(source: Path, clips: list[str]) -> tuple[Path, list[str]]:
+    """The clips below names without line breaks, which lists of lines cannot hold."""
+    plain = source.with_name("plain")
+    names = [f"{'ab'[number // 5]}/{number % 5}.mp4" for number in range(len(clips))]
+    for name, clip in zip(names, clips, strict=True):
+        (plain / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / clip).rename(plain / name)
+    return plain, names
 
 
 def test_ucf101_as_it_lies_here(shared_data, tmp_path):

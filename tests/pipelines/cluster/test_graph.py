@@ -83,6 +83,14 @@ def test_nothing_is_cached_where_a_fresh_run_is_asked_for(tmp_path):
     assert not [name for name, task in package.tasks.items() if task["cachingOptions"].get("enableCache")]
 
 
+def test_split_lists_are_read_again_each_time_for_their_paths_say_nothing_of_them(tmp_path):
+    params = PARAMS.with_values(dataset={"split_lists": {"train": "a.txt", "test": "b.txt"}})
+    package = compiled(tmp_path, params=params)
+    assert not package.tasks["dataset"]["cachingOptions"].get("enableCache", False)
+    asked = package.tasks["check"]["inputs"]["parameters"]["split_lists"]
+    assert asked == {"runtimeValue": {"constant": ["a.txt", "b.txt"]}}
+
+
 def test_the_version_of_the_data_is_part_of_the_cache_key(package):
     version = package.tasks["dataset"]["inputs"]["parameters"]["data_version"]
     assert version == {"componentInputParameter": "pipelinechannel--check-Output"}

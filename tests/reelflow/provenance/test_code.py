@@ -25,6 +25,7 @@ STEPS_BY_FILE = {
     "components/conversion/head.py": "conversion",
     "components/dataset/source/naming.py": "dataset",
     "components/dataset/generated/synthetic.py": "dataset",
+    "components/dataset/lists/parts.py": "dataset",
     "components/dataset/component.py": "",
     "components/evaluation/measures.py": "evaluation",
     "components/features/tail.py": "features",

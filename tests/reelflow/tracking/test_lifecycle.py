@@ -211,3 +211,19 @@ def test_other_weights_at_the_same_place_are_new_work(database, tmp_path):
     assert versions[2] == NOTHING
     with pytest.raises(DataError, match="mount a volume there"):
         begin(settings(database, "run"), str(clips), "work", always=False, weights=str(tmp_path / "none"))
+
+
+def test_a_split_list_with_other_clips_is_new_work(database, tmp_path):
+    clips, listed = tmp_path / "recipe.yaml", tmp_path / "train.txt"
+    clips.write_text("a recipe")
+    found = []
+    for content in ("a/1.avi", "a/2.avi", "a/2.avi"):
+        listed.write_text(content)
+        name = f"run-{len(found)}"
+        lists = [str(listed)]
+        found.append(begin(settings(database, name), str(clips), "work", always=False, split_lists=lists)[0])
+        finish_run(settings(database, name), "FINISHED")
+    assert found[0] == found[1] != NOTHING
+    assert found[2] == NOTHING
+    with pytest.raises(DataError, match=r"correct dataset\.split_lists, or mount a volume there"):
+        begin(settings(database, "run"), str(clips), "work", always=False, split_lists=["none.txt"])

@@ -1,0 +1,1 @@
+"""Split lists: files that name the clips of train and test."""
