@@ -85,7 +85,8 @@ LEFT_OUT = $(shell sed '/^#/d; s/^/--no-emit-package /' infra/images/left-out.tx
 LEFT_OUT_BESIDE_DVC = $(subst --no-emit-package cffi,,$(subst --no-emit-package cryptography,,$(subst --no-emit-package pycparser,,$(LEFT_OUT))))
 
 lock: $(VENV)/dev ## Renew the hashed requirement files
-	for target in base: run:--extra=pipeline dev:--extra=pipeline,--extra=dev edge:--extra=mqtt,--extra=serve,-c,requirements/run.txt; do \
+	for target in base run:--extra=pipeline,--extra=update dev:--extra=pipeline,--extra=update,--extra=dev \
+		edge:--extra=mqtt,--extra=serve,--extra=update,-c,requirements/run.txt; do \
 		$(COMPILE) --universal $$(echo $${target#*:} | tr , ' ') \
 			pyproject.toml -o requirements/$${target%%:*}.txt; \
 	done
