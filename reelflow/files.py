@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, hashes, folders that appear by rename."""
+"""Files that are whole or absent: atomic writes, hashes, listings."""
 
 import csv
 import fcntl
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 from numpy.typing import DTypeLike, NDArray
 
+from reelflow.durable.sync import sync_file, sync_folder
 from reelflow.errors import StorageError, disk_errors
 from reelflow.progress import emit
 
@@ -124,9 +125,9 @@ def atomic(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
+            sync_file(partial)
             partial.replace(path)
+            sync_folder(path.parent)
         finally:
             partial.unlink(missing_ok=True)
 
@@ -229,24 +230,6 @@ def locked(path: Path, holder: str = "") -> Iterator[None]:
                     emit("notice", message=f"waiting for {holder} to end")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-def replace_folder(partial: Path, final: Path) -> None:
-    """Replace the folder `final` by `partial`; `final` is always whole or absent."""
-    old = final.with_name(f".{final.name}.old")
-    remove(old)
-    if final.is_symlink() or final.exists():
-        final.replace(old)
-    partial.replace(final)
-    remove(old)
-
-
-def remove(path: Path) -> None:
-    """Remove a file, a link or a folder, if it is there."""
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    elif path.exists():
-        shutil.rmtree(path)
 
 
 def fingerprint(path: Path) -> str:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from reelflow.artifacts.shard_files import shard_access
 from reelflow.documents import Report
+from reelflow.durable.replace import remove, replace_folder, replace_link
 from reelflow.errors import (
     BundleError,
     ReelflowError,
@@ -31,8 +32,6 @@ from reelflow.files import (
     check_space,
     exists,
     locked,
-    remove,
-    replace_folder,
     write_text,
 )
 from reelflow.objectstore.meter import MeteredStore, TransferMeter
@@ -145,6 +144,8 @@ def _finish(
         _check_replaceable(target, provenance)
         if not reused:
             _check_replaceable(final, provenance)
+            if exists(partial / PROVENANCE) and not _is_whole(partial, provenance):
+                remove(partial)  # an older output: a kill between its exchange and its removal left it
             partial.mkdir(parents=True, exist_ok=True)
             for leftover in partial.rglob(TEMPORARY):
                 leftover.unlink()
@@ -261,6 +262,7 @@ def _foreign_errors(store: Path) -> Iterator[None]:
 
 
 def _link(target: Path, final: Path) -> None:
-    remove(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.symlink_to(os.path.relpath(final, target.parent.resolve()))
+    if not target.is_symlink():
+        remove(target)
+    replace_link(target, os.path.relpath(final, target.parent.resolve()))

@@ -27,6 +27,7 @@ from reelflow.backbones.registry import check_backbones
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import BundleReport, Summary
 from reelflow.documents import Document
+from reelflow.durable.replace import replace_folder
 from reelflow.errors import (
     ParamsError,
     ReelflowError,
@@ -36,7 +37,7 @@ from reelflow.errors import (
     WeightsError,
     disk_errors,
 )
-from reelflow.files import check_space, exists, fingerprint, replace_folder, sha256_text, write_text
+from reelflow.files import check_space, exists, fingerprint, sha256_text, write_text
 from reelflow.nets.candidates import candidates
 from reelflow.nets.heads import check_heads
 from reelflow.nets.video.design import check_inflation, inflation_input

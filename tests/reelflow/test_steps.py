@@ -95,6 +95,22 @@ def test_a_changed_input_runs_again(tmp_path, source):
     assert len(calls) == 2
 
 
+def test_an_older_output_that_a_kill_left_in_the_place_of_an_attempt_is_not_resumed(tmp_path, source):
+    calls: list[str] = []
+    out = tmp_path / "out"
+    perform(make_run(calls), source, out)
+    (source / "clip").write_text("other")
+    (out / "of before").write_text("old")
+    shutil.copytree(out, tmp_path / f".frames-{key_of(source)}.partial")
+    perform(make_run(calls), source, out)
+    assert not (out / "of before").exists()
+    assert len(calls) == 2
+
+
+def key_of(source: Path) -> str:
+    return provenance.describe_step("frames", PARAMS, {"dataset": source.resolve()}, {}).key
+
+
 def make_dataset_run(calls: list[str]):
     def run(params, *, source: Path, frames: Path) -> FramesReport:
         return make_run(calls)(params, dataset=source, frames=frames)

@@ -7,8 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from reelflow.contracts import Interval
+from reelflow.durable.replace import replace_folder
 from reelflow.errors import disk_errors
-from reelflow.files import replace_folder, write_csv, write_text
+from reelflow.files import write_csv, write_text
 
 DIGITS = 4
 NO_CELL = "-"

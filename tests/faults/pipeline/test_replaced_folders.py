@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reelflow.files import replace_folder
+from reelflow.durable.replace import replace_folder
 
 
 class Killed(BaseException):

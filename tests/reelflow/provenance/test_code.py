@@ -45,6 +45,7 @@ STEPS_BY_FILE = {
     "reelflow/backbones/tflite/windows.py": "features conversion",
     "reelflow/charts/canvas.py": "dataset evaluation release",
     "reelflow/charts/curves.py": "evaluation release",
+    "reelflow/durable/replace.py": "",
     "reelflow/edge/drawing.py": "",
     "reelflow/edge/timeline.py": "",
     "reelflow/edge/classifier.py": "conversion release",
@@ -164,6 +165,7 @@ def test_the_run_as_a_whole_depends_on_what_any_step_imports(changed_keys):
 
     expected = {
         "reelflow/nets/heads/gru.py": "run",
+        "reelflow/durable/replace.py": "",
         "reelflow/edge/drawing.py": "",
         "pipelines/training.py": "",
     }
