@@ -11,6 +11,7 @@ from reelflow.edge.commands.benchmark import benchmark
 from reelflow.edge.commands.info import info
 from reelflow.edge.commands.options import DEFAULT_THREADS, BundleFolder, Threads
 from reelflow.edge.commands.serve import serve
+from reelflow.edge.commands.update import update
 from reelflow.edge.commands.watch import watch
 from reelflow.errors import ClipError, ParamsError, disk_errors
 from reelflow.workers.stderr import silenced_stderr
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 EXIT_CODES = (
     "Exit codes: 0 success; 1 the web server of a page has ended; 2 a wrong command line; 3 a clip cannot be "
     "decoded, the others are classified; 5 the bundle is damaged, or not trusted on this device; 6 a file "
-    "cannot be written."
+    "cannot be written; 10 an update channel is not reachable, or not trusted."
 )
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app = typer.Typer(
 
 for _command in (watch, serve, info, benchmark):
     app.command(epilog=EXIT_CODES)(_command)
+app.add_typer(update, name="update", epilog=EXIT_CODES)
 
 
 def main() -> None:

@@ -38,3 +38,9 @@ Sinks = Annotated[
 SpoolFolder = Annotated[Path | None, typer.Option(help="Folder where events wait for sinks that are away.")]
 Answers = Annotated[bool, typer.Option("--answers", help="Every answer on stdout, not events alone.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="JSON lines on stdout, on a terminal too.")]
+HealthFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--health", help="Folder where health.json says how the watching goes, for `reelflow update`."
+    ),
+]

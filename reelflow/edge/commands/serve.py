@@ -18,6 +18,7 @@ from reelflow.edge.commands.options import (
     DEFAULT_THREADS,
     Answers,
     BundleFolder,
+    HealthFolder,
     Hop,
     JsonLines,
     Least,
@@ -68,6 +69,7 @@ def serve(
     unsure_every: UnsureEvery = 60.0,
     answers: Answers = False,
     as_json: JsonLines = False,
+    health: HealthFolder = None,
     threads: Threads = DEFAULT_THREADS,
 ) -> None:
     """Watch a camera as `watch` does, and serve a page: live picture, answers, events, health, metrics."""
@@ -90,6 +92,7 @@ def serve(
             as_json=as_json,
             threads=threads,
             page=page,
+            health=health,
         )
 
 

@@ -14,6 +14,7 @@ from reelflow.edge.commands.options import (
     DEFAULT_THREADS,
     Answers,
     BundleFolder,
+    HealthFolder,
     Hop,
     JsonLines,
     Least,
@@ -51,6 +52,7 @@ def watch(
     unsure_every: UnsureEvery = 60.0,
     answers: Answers = False,
     as_json: JsonLines = False,
+    health: HealthFolder = None,
     threads: Threads = DEFAULT_THREADS,
 ) -> None:
     """Watch a camera: events with a start and an end, until the source or the service ends."""
@@ -63,5 +65,13 @@ def watch(
     )
     options = WatchOptions(hop, timeout, window, on, off, least, update, recording)
     watch_source(
-        bundle, source, options, sink or [], spool, answers=answers, as_json=as_json, threads=threads
+        bundle,
+        source,
+        options,
+        sink or [],
+        spool,
+        answers=answers,
+        as_json=as_json,
+        threads=threads,
+        health=health,
     )

@@ -13,6 +13,7 @@ class FreshBundle:
 
     Attributes:
         classifier: of the last bundle that could be loaded.
+        loaded: name of that bundle's folder.
         problem: why the newest could not be; empty if it could.
     """
 
@@ -26,6 +27,7 @@ class FreshBundle:
         self.problem = ""
         self._identity = self._found()
         self.classifier = Classifier(open_bundle(folder), threads=threads)
+        self.loaded = Path(self._identity[0]).name
 
     def is_new(self) -> bool:
         """Look again; whether another bundle has been loaded. One that is damaged is left."""
@@ -38,7 +40,7 @@ class FreshBundle:
         except BundleError as error:
             self.problem = str(error)
             return False
-        self.problem = ""
+        self.problem, self.loaded = "", Path(found[0]).name
         return True
 
     def _found(self) -> tuple[str, int, int]:

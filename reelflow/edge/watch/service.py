@@ -10,6 +10,7 @@ from typing import Protocol
 from reelflow.commandline import printable, tell
 from reelflow.edge.camera.address import parse_source
 from reelflow.edge.camera.wire import Told
+from reelflow.edge.health.writer import HealthFile
 from reelflow.edge.sinks.interface import Sink
 from reelflow.edge.sinks.open import open_sink
 from reelflow.edge.watch.fresh_bundle import FreshBundle
@@ -42,6 +43,7 @@ def watch_source(
     as_json: bool,
     threads: int,
     page: Viewer | None = None,
+    health: Path | None = None,
 ) -> None:
     """Watch until the source ends, or a signal asks for the end.
 
@@ -55,6 +57,7 @@ def watch_source(
         as_json: JSON lines on a terminal too.
         threads: that LiteRT computes with.
         page: shows what is watched.
+        health: folder where the watcher says how it does.
 
     Raises:
         ParamsError: an address or a value cannot be used.
@@ -64,17 +67,24 @@ def watch_source(
     if options.on is not None and options.off is not None and options.off > options.on:
         raise ParamsError(f"--off {options.off:g} is above --on {options.on:g}: an event would never hold")
     source = parse_source(given(address))
+    healthy = HealthFile(health, bundle.resolve().name) if health else None
     with silenced_stderr():
         fresh = FreshBundle(bundle, threads)
     opened = [_standard_output(answers, as_json=as_json)]
     opened += [open_sink(given(one), spool or _state_folder(), source.shown) for one in sinks]
     opened += [page] if page else []
-    watcher = Watcher(fresh, source, opened, options, say, page.show if page else None)
+    if healthy:
+        healthy.follow(lambda: (fresh.loaded, fresh.problem))
+        opened.append(healthy)
+    beat = healthy.beat if healthy else lambda: None
+    watcher = Watcher(fresh, source, opened, options, say, page.show if page else None, beat)
     before = {number: signal.signal(number, lambda *_: watcher.stop()) for number in ENDING}
     try:
         if page:
             page.start(source.shown, bundle, watcher, options)
         watcher.run()
+        if healthy:
+            healthy.stopped()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

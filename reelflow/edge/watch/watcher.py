@@ -65,6 +65,7 @@ class Watcher:
         options: WatchOptions,
         say: Callable[[str], object],
         show: Callable[[Told], object] | None = None,
+        beat: Callable[[], object] = lambda: None,
     ) -> None:
         """Prepare; nothing is read yet.
 
@@ -75,11 +76,12 @@ class Watcher:
             options: how.
             say: told what people should know, in one line.
             show: is given every picture.
+            beat: called again and again while the watcher works.
 
         Raises:
             StorageError: clips cannot be written where they should go.
         """
-        self.stages, self._show = StageClock(), show
+        self.stages, self._show, self._beat = StageClock(), show, beat
         self._bundle, self._source, self._sinks, self._options, self._say = (
             bundle,
             source,
@@ -115,6 +117,7 @@ class Watcher:
         try:
             while not self._stop.is_set() and self._turn(camera):
                 self._manager.alive()
+                self._beat()
                 camera = self._renewed(camera)
             self._end("stopped" if self._stop.is_set() else "source")
         finally:

@@ -1,0 +1,216 @@
+"""`reelflow update`."""
+
+import json
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reelflow.commandline import printable, tell
+from reelflow.edge.commands.options import AsJson
+from reelflow.errors import BundleError, ParamsError
+
+if TYPE_CHECKING:
+    from reelflow.edge.update.agent.agent import Channel, DeviceAgent, Outcome
+
+MACHINE_ID = Path("/etc/machine-id")
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+SHOWN = 12
+
+update = typer.Typer(invoke_without_command=True, no_args_is_help=False)
+
+
+@dataclass(frozen=True)
+class UpdateOptions:
+    """The options of all subcommands."""
+
+    state: Path
+    channel: str
+    agent: "DeviceAgent"
+    as_json: bool
+
+    @property
+    def opened(self) -> "Channel":
+        """The channel.
+
+        Raises:
+            ParamsError: none is named.
+        """
+        from reelflow.edge.update.channel.client import ChannelClient
+
+        if not self.channel:
+            raise ParamsError("no channel is named: --channel ADDRESS, a folder or an http(s):// address")
+        return ChannelClient(self.state / "channel", self.channel)
+
+    def show(self, outcome: "Outcome") -> None:
+        """Show what has come of a step."""
+        if self.as_json:
+            found = {"action": outcome.action, "bundle": outcome.bundle, "reason": outcome.reason}
+            typer.echo(json.dumps(found))
+        else:
+            about = f" {outcome.bundle[:SHOWN]}" if outcome.bundle else ""
+            reason = f": {printable(outcome.reason)}" if outcome.reason else ""
+            typer.echo(f"{outcome.action}{about}{reason}")
+
+
+@update.callback()
+def main(
+    context: typer.Context,
+    state: Annotated[
+        Path, typer.Option(help="Folder of versions, of the link `current`, and of the agent's state.")
+    ] = Path("/var/lib/reelflow-bundles"),
+    channel: Annotated[str, typer.Option(help="Folder, file:// or http(s):// address of the channel.")] = "",
+    device: Annotated[str, typer.Option(help="Id of this device; by default that of the machine.")] = "",
+    group: Annotated[str, typer.Option(help="Group of devices, that a rollout may name.")] = "",
+    health: Annotated[Path, typer.Option(help="Folder of what watchers say by --health.")] = Path(
+        "/run/reelflow"
+    ),
+    well_after: Annotated[
+        str, typer.Option(help="Time with answers after which a new bundle is confirmed.")
+    ] = "5m",
+    starts: Annotated[
+        int, typer.Option(min=1, max=100, help="Starts of a watcher, or of the device, before it goes back.")
+    ] = 3,
+    give_up: Annotated[
+        str, typer.Option(help="Time without a watcher after which a new bundle is given up.")
+    ] = "30m",
+    test_seconds: Annotated[float, typer.Option(min=1, max=86400, help="For a bundle's self-test.")] = 300.0,
+    test_mb: Annotated[int, typer.Option(min=64, max=65536, help="Memory for a bundle's self-test.")] = 512,
+    every: Annotated[str, typer.Option(help="Follow the channel for good, as 15m; else one round.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Follow an update channel: fetch, verify, self-test, switch, and confirm or go back.
+
+    Without a subcommand, and without --every, this is one round: it ends when a new bundle is confirmed or
+    left.
+    """
+    from reelflow.edge.update.agent.agent import DeviceAgent, DeviceOptions
+    from reelflow.edge.update.agent.isolated import SelfTestLimits
+
+    options = DeviceOptions(
+        device=device or _machine(),
+        group=group,
+        health=health,
+        well_after_s=seconds_of(well_after, "--well-after"),
+        most_starts=starts,
+        give_up_s=seconds_of(give_up, "--give-up"),
+        limits=SelfTestLimits(test_seconds, test_mb * 1024 * 1024),
+    )
+    given = UpdateOptions(state, channel, DeviceAgent(state, options), as_json)
+    context.obj = given
+    if context.invoked_subcommand is None:
+        _follow(given, seconds_of(every, "--every") if every else None)
+    elif every:
+        raise ParamsError(f"--every follows the channel for good: leave out {context.invoked_subcommand}")
+
+
+@update.command()
+def check(context: typer.Context) -> None:
+    """Ask the channel which bundle this device is to run, and change nothing."""
+    given: UpdateOptions = context.obj
+    given.show(given.agent.check(given.opened))
+
+
+@update.command()
+def apply(
+    context: typer.Context,
+    again: Annotated[bool, typer.Option("--again", help="Try a bundle that was refused.")] = False,
+) -> None:
+    """Fetch, verify and self-test what the channel asks for, and put it on trial."""
+    given: UpdateOptions = context.obj
+    given.show(outcome := given.agent.apply(given.opened, again=again))
+    _check(outcome)
+
+
+@update.command()
+def status(context: typer.Context) -> None:
+    """Show the bundle in use, the one on trial, and those that are not tried again."""
+    given: UpdateOptions = context.obj
+    found = given.agent.state
+    if given.as_json:
+        typer.echo(found.to_json(), nl=False)
+        return
+    typer.echo(f"current   {_named(given, found.current)}")
+    typer.echo(f"previous  {_named(given, found.previous)}")
+    if found.trial:
+        typer.echo(f"on trial  {_named(given, found.trial.bundle)}")
+    for one in found.refused:
+        typer.echo(f"refused   {one.bundle[:SHOWN]}: {printable(one.reason)}")
+
+
+@update.command()
+def confirm(context: typer.Context) -> None:
+    """Keep the bundle that is on trial, without waiting for watchers."""
+    given: UpdateOptions = context.obj
+    given.show(given.agent.confirm())
+
+
+@update.command()
+def rollback(
+    context: typer.Context,
+    reason: Annotated[str, typer.Option(help="Why; it is kept with the bundle.")] = "rolled back by hand",
+) -> None:
+    """Go back to the bundle before, and do not try this one again."""
+    given: UpdateOptions = context.obj
+    given.show(given.agent.rollback(reason))
+
+
+def seconds_of(text: str, option: str) -> float:
+    """A duration such as 90s, 15m, 6h or 1d, in seconds.
+
+    Raises:
+        ParamsError: it is none.
+    """
+    if not (found := DURATION.fullmatch(text)) or not float(found[1]):
+        raise ParamsError(f"{option} {printable(text)}: expected a time above 0, as 90s, 15m, 6h or 1d")
+    return float(found[1]) * SECONDS[found[2]]
+
+
+def _follow(given: UpdateOptions, every_s: float | None) -> None:
+    from reelflow.edge.update.agent.follow import Follower
+
+    follower = Follower(given.agent, given.opened, given.show, lambda error: tell(f"error: {error}"))
+    with _ended_by_signals(follower.stop):
+        if every_s is None:
+            _check(follower.once())
+        else:
+            follower.every(every_s)
+
+
+def _check(outcome: "Outcome") -> None:
+    if outcome.action in ("refused", "rolled back"):
+        raise BundleError(f"the bundle {(outcome.bundle or '')[:SHOWN]} is not in use: {outcome.reason}")
+
+
+@contextmanager
+def _ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    before = {one: signal.signal(one, lambda *_: stop()) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _machine() -> str:
+    try:
+        return MACHINE_ID.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ParamsError(f"{MACHINE_ID}: {error.strerror}; name this device by --device") from error
+
+
+def _named(given: UpdateOptions, bundle: str | None) -> str:
+    if not bundle:
+        return "none"
+    try:
+        from reelflow.contracts import BundleReport
+
+        return f"{bundle[:SHOWN]}  {BundleReport.open(given.agent.bundles.path(bundle)).name}"
+    except BundleError:
+        return f"{bundle[:SHOWN]}  (not on this device)"

@@ -1,0 +1,1 @@
+"""What watchers say of themselves, for whoever changes their bundle."""

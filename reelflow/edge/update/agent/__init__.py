@@ -1,0 +1,1 @@
+"""The agent of a device: fetches, tests, switches, and goes back where a new bundle does not work."""

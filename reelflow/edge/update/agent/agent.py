@@ -1,0 +1,269 @@
+"""Follows a channel: fetch, verify, self-test, switch, and confirm or go back.
+
+At every moment the link `current` leads to a whole, tested bundle. The order of a switch: the bundle is on
+the disk, then the state says that it is on trial, then the link changes. The order of a way back: the state
+says which bundle is the current one, then the link changes. After a power cut the link is made to follow
+the state.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from reelflow.durable.replace import remove
+from reelflow.edge.health.document import read_health, sign_of
+from reelflow.edge.update.agent.isolated import SelfTestLimits, examine_apart
+from reelflow.edge.update.agent.state import AgentState, BundleTrial
+from reelflow.edge.update.agent.versions import InstalledBundles
+from reelflow.edge.update.channel.documents import BundleListing, Rollout, wanted
+from reelflow.errors import BundleError
+from reelflow.files import locked
+
+LOCK = ".lock"
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+Action = Literal["none", "available", "refused", "on trial", "waiting", "confirmed", "rolled back"]
+
+
+class Channel(Protocol):
+    """What the agent asks of a channel: `reelflow.edge.update.channel.client.ChannelClient`.
+
+    Raises:
+        ChannelError: from every method, where the channel is not reachable, or not to be trusted.
+    """
+
+    def refresh(self) -> Rollout:
+        """What the channel says now."""
+
+    def listing(self, bundle_id: str) -> BundleListing:
+        """The files of a bundle."""
+
+    def download(self, listing: BundleListing, into: Path, have: Sequence[Path]) -> None:
+        """Fetch the files of a bundle; those that folders of `have` hold are taken from there."""
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """Who the device is, and when a new bundle has proven itself.
+
+    Attributes:
+        device: its id.
+        group: of devices, that a rollout may name.
+        health: folder of what watchers say.
+        well_after_s: seconds with answers after which a bundle is confirmed.
+        most_starts: of a watcher with a new bundle, and of the device, without getting well.
+        give_up_s: seconds without a watcher after which a bundle is given up.
+        limits: of the self-test.
+    """
+
+    device: str
+    group: str = ""
+    health: Path = Path("/run/reelflow")
+    well_after_s: float = 300.0
+    most_starts: int = 3
+    give_up_s: float = 1800.0
+    limits: SelfTestLimits = field(default_factory=SelfTestLimits)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What has come of a call.
+
+    Attributes:
+        action: what was done, or found.
+        bundle: the one that it is about; None if there is none.
+        reason: for people.
+    """
+
+    action: Action
+    bundle: str | None = None
+    reason: str = ""
+
+
+class DeviceAgent:
+    """One device's bundles. Every method may be called after a kill or a power cut at any moment."""
+
+    def __init__(self, folder: Path, options: DeviceOptions) -> None:
+        """Name the folder; nothing is written yet.
+
+        Args:
+            folder: `versions/`, `current` and the agent's state.
+            options: who the device is.
+        """
+        self._folder, self._options = folder, options
+        self.bundles = InstalledBundles(folder)
+
+    @property
+    def state(self) -> AgentState:
+        """What is remembered; after damage, what the link says."""
+        try:
+            return AgentState.load(self._folder)
+        except BundleError:
+            return AgentState(current=self.bundles.linked)
+
+    def check(self, channel: Channel) -> Outcome:
+        """Ask the channel, and change nothing.
+
+        Raises:
+            ChannelError: it is not reachable, or not to be trusted.
+        """
+        state, rollout = self.state, channel.refresh()
+        return self._offered(state, rollout)
+
+    def apply(self, channel: Channel, *, again: bool = False) -> Outcome:
+        """Fetch and test what the channel asks for, and put it on trial.
+
+        Args:
+            channel: of this device.
+            again: try a bundle that was refused.
+
+        Raises:
+            ChannelError: it is not reachable, or not to be trusted; what was fetched is kept.
+            StorageError: the disk is full or read-only; the current bundle stays.
+        """
+        with self._alone():
+            state, rollout = self._settle(), channel.refresh()
+            offered = self._offered(state, rollout)
+            if again and offered.action == "refused" and offered.bundle:
+                state = state.trusting(offered.bundle)
+                offered = self._offered(state, rollout)
+            if offered.action != "available" or not offered.bundle:
+                return offered
+            if state.trial and offered.bundle == state.current:  # the rollout was stopped
+                return self._go_back(state, "the channel asks for the bundle before", refuse=False)
+            return self._take(state, channel, offered.bundle, rollout.number)
+
+    def confirm(self) -> Outcome:
+        """Keep the bundle that is on trial."""
+        with self._alone():
+            state = self._settle()
+            if not state.trial:
+                return Outcome("none", state.current, "no bundle is on trial")
+            return self._confirm(state)
+
+    def rollback(self, reason: str) -> Outcome:
+        """Go back to the bundle before, and do not try this one again.
+
+        Raises:
+            BundleError: there is no bundle before.
+        """
+        with self._alone():
+            state = self._settle()
+            before = state.current if state.trial else state.previous
+            if before is None:
+                raise BundleError("there is no bundle to go back to: this is the first one of this device")
+            return self._go_back(state, reason)
+
+    def settle(self) -> AgentState:
+        """Make good what a power cut has left; to be called before watchers start."""
+        with self._alone():
+            return self._settle()
+
+    def look(self, since_s: float) -> Outcome:
+        """Look how the bundle on trial does; confirm it, or go back.
+
+        Args:
+            since_s: seconds since the last look, during which watchers could have run.
+        """
+        with self._alone():
+            state = self.state
+            trial = state.trial
+            if trial is None:
+                return Outcome("none", state.current)
+            watchers, options = read_health(self._options.health), self._options
+            sign = sign_of(trial.bundle, watchers, options.well_after_s, options.most_starts)
+            if sign == "well":
+                return self._confirm(state)
+            if sign == "failing":
+                return self._go_back(state, "a watcher starts with it again and again")
+            if why := next((one.problem for one in watchers if one.is_fresh and one.problem), ""):
+                return self._go_back(state, f"a watcher does not take it: {why}")
+            if sign == "silent":
+                waited_s = trial.waited_s + since_s
+                if waited_s > options.give_up_s:
+                    return self._go_back(state, f"no watcher has run with it for {waited_s:.0f} s")
+                state.tried(trial.model_copy(update={"waited_s": waited_s})).save(self._folder)
+            return Outcome("waiting", trial.bundle, sign)
+
+    def _offered(self, state: AgentState, rollout: Rollout) -> Outcome:
+        bundle = wanted(rollout, self._options.device, self._options.group)
+        if bundle is None or bundle == state.intended:
+            return Outcome("on trial" if state.trial else "none", state.intended)
+        if (why := state.why_refused(bundle)) is not None:
+            return Outcome("refused", bundle, why)
+        return Outcome("available", bundle)
+
+    def _take(self, state: AgentState, channel: Channel, bundle: str, number: int) -> Outcome:
+        """Fetch, verify, test, switch."""
+        self.bundles.clean(state.kept, fetching=[bundle])
+        is_here = self.bundles.is_whole(bundle)
+        partial = self.bundles.partial(bundle)
+        if not is_here:
+            have = [path for path in map(self.bundles.path, sorted(state.kept)) if path.is_dir()]
+            channel.download(channel.listing(bundle), partial, have)
+        try:
+            if not is_here:
+                self.bundles.check(bundle, partial)
+            examine_apart(self.bundles.path(bundle) if is_here else partial, self._options.limits)
+        except BundleError as error:
+            state.refusing(bundle, str(error)).save(self._folder)
+            remove(partial)
+            return Outcome("refused", bundle, str(error))
+        if not is_here:
+            self.bundles.install(bundle)
+        trial = BundleTrial(bundle=bundle, number=number, boot=_boot())
+        state.trusting(bundle).tried(trial).save(self._folder)
+        self.bundles.switch(bundle)
+        return Outcome("on trial", bundle)
+
+    def _confirm(self, state: AgentState) -> Outcome:
+        confirmed = state.confirmed()
+        confirmed.save(self._folder)
+        self.bundles.clean(confirmed.kept)
+        return Outcome("confirmed", confirmed.current)
+
+    def _go_back(self, state: AgentState, reason: str, *, refuse: bool = True) -> Outcome:
+        left = state.intended
+        back = state.rolled_back(reason)
+        if not refuse and left:
+            back = back.trusting(left)
+        back.save(self._folder)
+        self._follow(back)
+        return Outcome("rolled back", left, reason)
+
+    def _settle(self) -> AgentState:
+        state = self.state
+        if state.trial and state.trial.boot != _boot():
+            boots = state.trial.boots + 1
+            if boots > self._options.most_starts:
+                self._go_back(state, f"the device has started {boots} times with it")
+                return self.state
+            trial = state.trial.model_copy(update={"boot": _boot(), "boots": boots})
+            state = state.tried(trial)
+            state.save(self._folder)
+        return self._follow(state)
+
+    def _follow(self, state: AgentState) -> AgentState:
+        """Have the link lead to the intended bundle; to the one before if that is damaged."""
+        while state.intended and not self.bundles.is_whole(state.intended):
+            state = state.rolled_back("").trusting(state.intended)  # to be fetched again
+            state.save(self._folder)
+        if state.intended and self.bundles.linked != state.intended:
+            self.bundles.switch(state.intended)
+        return state
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with locked(self._folder / LOCK):
+            yield
+
+
+def _boot() -> str:
+    """The kernel's id of this start of the device."""
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return ""

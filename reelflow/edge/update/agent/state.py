@@ -1,0 +1,114 @@
+"""What the agent remembers: the bundle in use, the one on trial, and those that are not tried again."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field
+
+from reelflow.contracts import Sha256
+from reelflow.documents import Document
+from reelflow.files import write_text
+
+STATE = "agent.json"
+MAX_REFUSED = 100
+
+
+class BundleTrial(Document):
+    """A bundle that devices run, but that has not proven itself.
+
+    Attributes:
+        waited_s: seconds that the agent has waited for a watcher that is healthy with it.
+        boots: how often the device has started since.
+        boot: the kernel's id of the current start.
+    """
+
+    bundle: Sha256
+    number: int = Field(default=0, ge=0, description="of the rollout that asked for it")
+    waited_s: float = Field(default=0.0, ge=0)
+    boots: int = Field(default=0, ge=0)
+    boot: str = ""
+
+
+class RefusedBundle(Document):
+    """A bundle that is not tried again."""
+
+    bundle: Sha256
+    reason: str
+
+
+class AgentState(Document):
+    """All that has to outlive a power cut; the link `current` follows from it.
+
+    Attributes:
+        current: the bundle that has proven itself.
+        previous: the one before it.
+        trial: the bundle that is tried; the link leads to it meanwhile.
+        refused: bundles that are not tried again; the oldest are forgotten first.
+    """
+
+    current: Sha256 | None = None
+    previous: Sha256 | None = None
+    trial: BundleTrial | None = None
+    refused: tuple[RefusedBundle, ...] = ()
+
+    @property
+    def intended(self) -> str | None:
+        """The bundle that the link is to lead to."""
+        return self.trial.bundle if self.trial else self.current
+
+    @property
+    def kept(self) -> set[str]:
+        """The bundles whose folders are kept."""
+        return {one for one in (self.intended, self.current, self.previous) if one}
+
+    def tried(self, trial: BundleTrial) -> Self:
+        """With a bundle on trial."""
+        return self.model_copy(update={"trial": trial})
+
+    def confirmed(self) -> Self:
+        """With the bundle on trial as the current one."""
+        if not self.trial:
+            return self
+        made = {"current": self.trial.bundle, "previous": self.current, "trial": None}
+        return self.model_copy(update=made)
+
+    def rolled_back(self, reason: str) -> Self:
+        """With the bundle before the intended one, which is not tried again."""
+        if self.trial:
+            return self.refusing(self.trial.bundle, reason).model_copy(update={"trial": None})
+        if not self.current:
+            return self
+        before = {"current": self.previous, "previous": None}
+        return self.refusing(self.current, reason).model_copy(update=before)
+
+    def refusing(self, bundle: str, reason: str) -> Self:
+        """With one more bundle that is not tried again."""
+        refused = (*self.trusting(bundle).refused, RefusedBundle(bundle=bundle, reason=reason))
+        return self.model_copy(update={"refused": refused[-MAX_REFUSED:]})
+
+    def trusting(self, bundle: str) -> Self:
+        """With a bundle that may be tried again."""
+        refused = tuple(one for one in self.refused if one.bundle != bundle)
+        return self.model_copy(update={"refused": refused})
+
+    def why_refused(self, bundle: str) -> str | None:
+        """Why a bundle is not tried again; None if it may be."""
+        return next((one.reason for one in self.refused if one.bundle == bundle), None)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The state in a folder; a new one if there is none.
+
+        Raises:
+            BundleError: it is damaged.
+        """
+        path = folder / STATE
+        return cls.read(path) if path.exists() else cls()
+
+    def save(self, folder: Path) -> None:
+        """Write it; after this it outlives a power cut.
+
+        Raises:
+            StorageError: the disk is full or read-only.
+        """
+        write_text(folder / STATE, self.to_json())

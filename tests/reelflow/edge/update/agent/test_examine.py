@@ -1,0 +1,89 @@
+"""The self-test of a bundle in a process of its own: whatever the bundle does, this process goes on."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reelflow.contracts import BundleReport
+from reelflow.edge.seal import seal
+from reelflow.edge.update.agent.isolated import SelfTestLimits, examine_apart
+from reelflow.errors import BundleError
+from reelflow.files import sha256_file
+from tests.bundles import renamed_bundle
+
+
+def with_head(small: Path, folder: Path, compute: Callable[[Any], Any]) -> Path:
+    """A bundle whose every byte is as it says, with a head that computes something else."""
+    import tensorflow as tf
+    from ai_edge_litert.interpreter import Interpreter
+
+    bundle = renamed_bundle(small, folder, "strange")
+    head = bundle / "head.tflite"
+    given = Interpreter(str(head)).get_input_details()[0]
+    signature = tf.TensorSpec(given["shape"], tf.as_dtype(given["dtype"]))
+    function = tf.function(compute, input_signature=[signature]).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
+    head.write_bytes(converter.convert())
+    manifest = bundle / BundleReport.file_name
+    document = json.loads(manifest.read_text())
+    before = document["files"]["head.tflite"]["size_bytes"]
+    size = head.stat().st_size
+    document["files"]["head.tflite"] = {"sha256": sha256_file(head), "size_bytes": size}
+    document["size_bytes"] += size - before
+    manifest.write_text(json.dumps(document))
+    seal(bundle)
+    return bundle
+
+
+def endless(features: Any) -> Any:
+    """Scores that take for ever."""
+    import tensorflow as tf
+
+    first = tf.reduce_sum(tf.cast(features, tf.float32)) * 0
+    return tf.while_loop(lambda at: at > -1, lambda at: [at * 0 + 1], [first])[0] + tf.zeros((1, 3))
+
+
+def greedy(features: Any) -> Any:
+    """Scores that need 4 GB."""
+    import tensorflow as tf
+
+    side = tf.cast(tf.reduce_max(tf.cast(features, tf.float32)) * 0 + 32_000, tf.int32)
+    return tf.reduce_mean(tf.fill([side, side], 0.3)) + tf.zeros((1, 3))
+
+
+def test_a_sound_bundle_passes(small_bundle: Path) -> None:
+    examine_apart(small_bundle, SelfTestLimits())
+
+
+def test_a_bundle_that_never_answers_is_ended(small_bundle: Path, tmp_path: Path) -> None:
+    bundle = with_head(small_bundle, tmp_path / "bundle", endless)
+    started = time.monotonic()
+    with pytest.raises(BundleError, match="its self-test takes longer than 3 s"):
+        examine_apart(bundle, SelfTestLimits(seconds=3))
+    assert time.monotonic() - started < 60
+
+
+def test_a_bundle_that_wants_all_memory_is_ended(small_bundle: Path, tmp_path: Path) -> None:
+    bundle = with_head(small_bundle, tmp_path / "bundle", greedy)
+    with pytest.raises(BundleError, match="its self-test (fails|is ended)"):
+        examine_apart(bundle, SelfTestLimits())
+
+
+def test_what_a_failing_self_test_says_is_told(small_bundle: Path, tmp_path: Path) -> None:
+    bundle = renamed_bundle(small_bundle, tmp_path / "bundle", "altered")
+    (bundle / "head.tflite").write_bytes(b"altered")
+    with pytest.raises(BundleError, match=r"its self-test fails: .*head\.tflite"):
+        examine_apart(bundle, SelfTestLimits())
+
+
+def test_a_bundle_that_crashes_its_process_is_refused(
+    small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(BundleError, match="its self-test is ended by SIGSEGV"):
+        examine_apart(small_bundle, SelfTestLimits())

@@ -1,0 +1,118 @@
+"""An update outlives a power cut at every moment: the old or the new bundle, whole, and the next update ends well.
+
+The operations are those of a real process. From them come every prefix, and for each what a disk may have
+lost of what was not synced.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reelflow.edge.bundle import open_bundle
+from reelflow.edge.update.agent import agent as agent_module
+from reelflow.edge.update.agent.agent import DeviceAgent, DeviceOptions
+from tests.device_bundles import FolderChannel, named_bundles
+from tests.power_cut.disk import Disk
+from tests.power_cut.operations import Operation, legal_losses
+from tests.power_cut.record import record
+from tests.workplace import ROOT
+
+pytestmark = pytest.mark.slow
+
+LEAST_STATES = 300
+OPTIONS = DeviceOptions(device="device-1")
+SCRIPT = """
+import sys
+from pathlib import Path
+from reelflow.edge.update.agent.agent import DeviceAgent, DeviceOptions
+from tests.device_bundles import FolderChannel
+
+device, published, two, one, verb = sys.argv[1:]
+channel = FolderChannel(Path(published))
+channel.publish(two, one)
+agent = DeviceAgent(Path(device), DeviceOptions(device="device-1"))
+outcome = agent.apply(channel) if verb == "apply" else getattr(agent, verb)(*["by hand"] * (verb == "rollback"))
+assert outcome.action in ("on trial", "confirmed", "rolled back"), outcome
+"""
+
+
+class Recorded:
+    """A device before an update, and what the update does to its folder."""
+
+    def __init__(self, small: Path, folder: Path) -> None:
+        self.published = folder / "published"
+        self.published.mkdir()
+        self.ids = named_bundles(small, self.published, "one", "two")
+        self.device = folder / "device"
+        self.channel = FolderChannel(self.published)
+        self.channel.publish(self.ids["one"])
+        agent = DeviceAgent(self.device, OPTIONS)
+        agent.apply(self.channel)
+        agent.confirm()
+        self.channel.publish(self.ids["two"], self.ids["one"])
+        self._folder = folder
+
+    def operations(self, verb: str) -> tuple[Disk, list[Operation]]:
+        """The folder before, and the operations of one call of the agent in a process."""
+        script = self._folder / "script.py"
+        script.write_text(SCRIPT)
+        arguments = [self.device, self.published, self.ids["two"], self.ids["one"], verb]
+        command = [sys.executable, str(script), *map(str, arguments)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return record(command, self.device, environment, self._folder / "strace.log")
+
+
+@pytest.fixture
+def recorded(small_bundle: Path, tmp_path: Path) -> Recorded:
+    if shutil.which("strace") is None:
+        pytest.skip("no strace (apt-get install strace)")
+    return Recorded(small_bundle, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def tested_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bundles that come after a cut are tested without a process of their own: there are hundreds."""
+    monkeypatch.setattr(agent_module, "examine_apart", lambda _folder, _limits: None)
+
+
+def states(before: Disk, operations: list[Operation]) -> Iterator[Disk]:
+    """Every state that differs from the others, in order."""
+    seen = set()
+    for cut in range(len(operations) + 1):
+        for kept in legal_losses(operations[:cut]):
+            disk = before.copy()
+            for operation in kept:
+                disk.apply(operation)
+            form = disk.seen_from_root()
+            if form not in seen:
+                seen.add(form)
+                yield disk
+
+
+@pytest.mark.parametrize("verb", ["apply", "confirm", "rollback"])
+def test_a_power_cut_at_any_moment_leaves_a_whole_bundle_in_use(
+    recorded: Recorded, tmp_path: Path, verb: str
+) -> None:
+    if verb != "apply":
+        DeviceAgent(recorded.device, OPTIONS).apply(recorded.channel)
+    before, operations = recorded.operations(verb)
+    count = 0
+    for disk in states(before, operations):
+        count += 1
+        device = tmp_path / "cut"
+        disk.write_out(device)
+        assert open_bundle(device / "current").report.name in ("one", "two"), f"state {count}"
+        agent = DeviceAgent(device, OPTIONS)
+        agent.settle()
+        assert open_bundle(device / "current").report.name in ("one", "two"), f"state {count}"
+        outcome = agent.apply(recorded.channel, again=True)
+        assert outcome.action in ("on trial", "none"), f"state {count}: {outcome}"
+        agent.confirm()
+        assert open_bundle(device / "current").report.name == "two", f"state {count}"
+        shutil.rmtree(device)
+    print(f"\n{verb}: {len(operations)} operations, {count} states")  # noqa: T201
+    assert count >= (LEAST_STATES if verb == "apply" else 4)
