@@ -10,7 +10,8 @@ ReelflowError                exit code 1
 ├── TrackingError            7  MLflow: not reachable, not migrated
 │   └── RegistryError        7  the registry, at the end of a run whose other results are whole
 ├── StepError                8  a step's process exited without an error message
-└── ClusterError             9  the Kubeflow API: unreachable, refused, or not found
+├── ClusterError             9  the Kubeflow API: unreachable, refused, or not found
+└── ChannelError            10  an update channel: not reachable, not trusted, or not to be signed
 
 A message says what was found, what was expected, and what to do next.
 """
@@ -93,6 +94,12 @@ class ClusterError(ReelflowError):
     """The Kubeflow Pipelines API refused or is not reachable."""
 
     exit_code = 9
+
+
+class ChannelError(ReelflowError):
+    """An update channel is not reachable (`may_pass`), or what it holds is not trusted."""
+
+    exit_code = 10
 
 
 DISK_ADVICE = {
