@@ -1,5 +1,6 @@
 """Objects as files of a directory."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -46,6 +47,12 @@ class DirectoryStore:
         if not target.exists():
             with advising(PLACE), disk_errors(target), atomic(target) as partial:
                 link_file(path, partial)
+
+    def replace(self, name: str, path: Path) -> None:
+        """Copy a file into the store, whatever is there."""
+        target = self._path(name)
+        with advising(PLACE), disk_errors(target), atomic(target) as partial:
+            shutil.copyfile(path, partial)
 
     def size_of(self, name: str) -> int | None:
         """Bytes of an object."""

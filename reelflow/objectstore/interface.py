@@ -2,7 +2,8 @@
 
 Several processes and machines may write to a store at once. An object appears whole, by a rename or by
 S3's own rule. A name identifies its content: a second `put_new` keeps the first copy where the server
-supports conditional requests, and replaces it with an equal one elsewhere.
+supports conditional requests, and replaces it with an equal one elsewhere. The few names whose content
+changes are written by `replace`.
 """
 
 import re
@@ -50,6 +51,9 @@ class ObjectStore(Protocol):
 
     def put_new(self, name: str, path: Path) -> None:
         """Store a file, unless an object of this name exists."""
+
+    def replace(self, name: str, path: Path) -> None:
+        """Store a small file in the place of what has this name: readers find the old or the new content."""
 
     def size_of(self, name: str) -> int | None:
         """Bytes of an object; None if it does not exist."""

@@ -20,12 +20,21 @@ def open_store(settings: Settings) -> ObjectStore | None:
     """
     if settings.store == NO_STORE:
         return None
-    if settings.store.startswith("s3://"):
+    found = store_at(settings.store, settings)
+    if found is None:
+        raise ParamsError(
+            f"REELFLOW_STORE is {settings.store!r}: expected a folder, s3://BUCKET/PREFIX, or none"
+        )
+    return found
+
+
+def store_at(address: str, settings: Settings) -> ObjectStore | None:
+    """The store at an address; None if that is neither a folder nor `s3://BUCKET[/PREFIX]`."""
+    if address.startswith("s3://"):
         from reelflow.objectstore.s3 import S3Store
 
-        bucket, _, prefix = settings.store.removeprefix("s3://").rstrip("/").partition("/")
+        bucket, _, prefix = address.removeprefix("s3://").rstrip("/").partition("/")
         if BUCKET.fullmatch(bucket) and (not prefix or NAME.fullmatch(prefix)):
             return S3Store(bucket, prefix, settings)
-    elif "://" not in settings.store:
-        return DirectoryStore(Path(settings.store))
-    raise ParamsError(f"REELFLOW_STORE is {settings.store!r}: expected a folder, s3://BUCKET/PREFIX, or none")
+        return None
+    return None if "://" in address else DirectoryStore(Path(address))

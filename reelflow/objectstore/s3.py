@@ -115,6 +115,12 @@ class S3Store:
         """Upload a file, large ones in parts."""
         self._send(name, lambda: self._upload(name, path), ignored=EXISTS)
 
+    def replace(self, name: str, path: Path) -> None:
+        """Upload a file, whatever is there; no cache may keep it."""
+        content = path.read_bytes()
+        what = {**self._key(name), "Body": content, "ContentMD5": _content_md5(content)}
+        self._send(name, lambda: self._boto.put_object(**what, CacheControl="no-cache"))
+
     def size_of(self, name: str) -> int | None:
         """Bytes of an object."""
         key = self._key(name)
@@ -227,10 +233,11 @@ class S3Store:
 
     def _add_params(self, params: dict[str, Any], model: Any, **_: object) -> None:
         """Add what `upload_fileobj` has no argument for: the condition, and Content-MD5."""
+        if "ContentMD5" in params:  # of `replace`, which has no condition
+            return
         if model.name in ("PutObject", "UploadPart"):
-            digest = hashlib.md5(params["Body"].read(), usedforsecurity=False).digest()
+            params["ContentMD5"] = _content_md5(params["Body"].read())
             params["Body"].seek(0)
-            params["ContentMD5"] = b64encode(digest).decode()
         if model.name in ("PutObject", "CompleteMultipartUpload"):
             params.update(self._condition)
 
@@ -241,6 +248,10 @@ def _is_transient(error: TransferError | ClientError) -> bool:
         return True
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     return status == HTTPStatus.TOO_MANY_REQUESTS or error_code(error) in TRANSIENT
+
+
+def _content_md5(content: bytes) -> str:
+    return b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
 def _md5(answer: dict[str, Any], etag: str) -> str:

@@ -65,6 +65,32 @@ def test_the_first_copy_stays(store, tmp_path):
     assert (tmp_path / "back").read_bytes() == b"first"
 
 
+def test_a_replaced_object_has_the_new_content(store, tmp_path):
+    store.replace("a", file(tmp_path, b"first"))
+    store.replace("a", file(tmp_path, b"second", "other"))
+    assert store.read("a", 0, 100) == b"second"
+    store.put_new("a", file(tmp_path, b"third", "third"))
+    assert store.read("a", 0, 100) == b"second"
+
+
+def test_a_replaced_object_is_no_link_to_the_file_it_came_from(store, tmp_path):
+    source = file(tmp_path, b"signed")
+    store.replace("a", source)
+    source.write_bytes(b"edited")
+    assert store.read("a", 0, 100) == b"signed"
+
+
+def test_a_reader_finds_the_old_content_or_the_new(store, tmp_path):
+    contents = [os.urandom(50_000) for _ in range(2)]
+    files = [file(tmp_path, content, f"version-{number}") for number, content in enumerate(contents)]
+    store.replace("a", files[0])
+    with ThreadPoolExecutor(2) as pool:
+        written = pool.submit(lambda: [store.replace("a", files[number % 2]) for number in range(20)])
+        while not written.done():
+            assert store.read("a", 0, 100_000) in contents
+        written.result()
+
+
 def test_names_are_listed_by_prefix_and_gone_when_deleted(store, tmp_path):
     for name in ("b/2", "b/1", "c/1"):
         store.put_new(name, file(tmp_path, name.encode()))

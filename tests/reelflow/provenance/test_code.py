@@ -57,6 +57,8 @@ STEPS_BY_FILE = {
     "reelflow/edge/serve/board.py": "",
     "reelflow/edge/recording/recorder.py": "",
     "reelflow/edge/sinks/spool.py": "",
+    "reelflow/edge/update/__init__.py": "",
+    "reelflow/edge/update/channel/client.py": "",
     "reelflow/edge/watch/watcher.py": "",
     "reelflow/measures/calibration.py": "evaluation",
     "reelflow/nets/runtime.py": "features training conversion",

@@ -81,7 +81,7 @@ class Rollout(Document):
         previous: id of the bundle of all other devices; None if there has been none.
         groups: every device of these groups gets the bundle.
         percent: share of all devices that get it.
-        state: `running`; `paused`: no device changes; `aborted`: all run `previous`; `done`: all run `bundle`.
+        state: `running`; `paused`: no device changes; `aborted`: all get `previous`; `done`: all `bundle`.
         reason: why it is paused or aborted, for people.
     """
 
@@ -96,7 +96,7 @@ class Rollout(Document):
     @property
     def settled(self) -> str | None:
         """The bundle that every device may run: of a rollout that has not reached all, the one before."""
-        reached_all = self.state == "done" or (self.state != "aborted" and self.percent == 100)  # noqa: PLR2004
+        reached_all = self.state == "done" or (self.state != "aborted" and self.percent == 100)
         return self.bundle if reached_all else self.previous
 
 
@@ -114,12 +114,10 @@ def wanted(rollout: Rollout, device_id: str, group: str) -> str | None:
         return None
     if rollout.state == "aborted":
         return rollout.previous
-    chosen = rollout.state == "done" or group in rollout.groups
-    return (
-        rollout.bundle
-        if chosen or place_of(device_id, rollout.number) < rollout.percent
-        else rollout.previous
-    )
+    everyone = rollout.state == "done"
+    if everyone or group in rollout.groups or place_of(device_id, rollout.number) < rollout.percent:
+        return rollout.bundle
+    return rollout.previous
 
 
 def place_of(device_id: str, number: int) -> float:
