@@ -8,7 +8,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 link=/opt/reelflow
 versions=/opt/reelflow-versions
 units=/etc/systemd/system
-unit=reelflow-watch@.service
+watch_unit=reelflow-watch@.service
+update_unit=reelflow-update.service
+update_user=reelflow-update
 
 fail() { echo "error: $*" >&2; exit 1; }
 systemd_runs() { [[ -d /run/systemd/system ]]; }  # sd_booted(3)
@@ -16,10 +18,13 @@ watching() { systemctl list-units --plain --no-legend --state=active 'reelflow-w
 
 [[ $EUID == 0 ]] || fail "this writes to /opt and $units: run it by sudo"
 if [[ ${1:-} == --uninstall ]]; then
-  if systemd_runs; then watching | xargs -r systemctl disable --now; fi
-  rm -rf "$link" "$versions" "${units:?}/$unit" /usr/local/bin/reelflow
+  if systemd_runs; then
+    watching | xargs -r systemctl disable --now
+    if [[ -e $units/$update_unit ]]; then systemctl disable --now "$update_unit"; fi
+  fi
+  rm -rf "$link" "$versions" "${units:?}/$watch_unit" "${units:?}/$update_unit" /usr/local/bin/reelflow
   if systemd_runs; then systemctl daemon-reload; fi
-  echo "reelflow is removed; /etc/reelflow and /var/lib/private/reelflow are left"
+  echo "reelflow is removed; /etc/reelflow, /var/lib/private/reelflow and /var/lib/reelflow-bundles are left"
   exit 0
 fi
 [[ $# == 0 ]] || fail "unknown option $1: there is --uninstall"
@@ -47,10 +52,13 @@ ln -sfn "$version" "$link.new"
 mv -T "$link.new" "$link"
 ln -sfn "$link/bin/reelflow" /usr/local/bin/reelflow
 install -d -m 0700 /etc/reelflow
-install -D -m 0644 "$here/$unit" "$units/$unit"
+install -D -m 0644 "$here/$watch_unit" "$units/$watch_unit"
+install -D -m 0644 "$here/$update_unit" "$units/$update_unit"
+id "$update_user" >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin "$update_user"
 if systemd_runs; then
   systemctl daemon-reload
   watching | xargs -r systemctl restart
+  systemctl try-restart "$update_unit"
 fi
 find "$versions" -mindepth 1 -maxdepth 1 ! -path "$version" -exec rm -rf {} +
-echo "$("$link/bin/reelflow" --version) is installed; a camera is described in /etc/reelflow/NAME.env, as $units/$unit says"
+echo "$("$link/bin/reelflow" --version) is installed; a camera is described in /etc/reelflow/NAME.env, as $units/$watch_unit says"

@@ -1,1 +1,1 @@
-"""Every state that a power cut may leave of a folder: recorded by strace, after ALICE (Pillai et al., OSDI 2014)."""
+"""What a power cut may leave of a folder, from a record by strace: after ALICE (Pillai et al., OSDI 2014)."""

@@ -83,6 +83,11 @@ class TraceReader:
                 self._do(Write(self._file(paths[0]), 0, None))
             case "fsync" | "fdatasync":
                 self._do(Sync(self._file(paths[0])))
+            case _:
+                self._change_names(call, paths, arguments)
+
+    def _change_names(self, call: str, paths: list[str], arguments: str) -> None:
+        match call:
             case "rename" | "renameat" | "renameat2":
                 self._rename(paths[0], paths[1], exchanged="RENAME_EXCHANGE" in arguments)
             case "link" | "linkat":
@@ -99,7 +104,7 @@ class TraceReader:
         base, found = "", []
         for piece in ARGUMENT.finditer(arguments):
             if piece[3] is None:
-                found.append(os.path.normpath(os.path.join(base, os.fsdecode(_bytes(piece[1])))))
+                found.append(os.path.normpath(Path(base, os.fsdecode(_bytes(piece[1])))))
                 continue
             base = os.fsdecode(_bytes(piece[3]))
             if call in BY_DESCRIPTOR:

@@ -43,10 +43,11 @@ class UpdateOptions:
             ParamsError: none is named.
         """
         from reelflow.edge.update.channel.client import ChannelClient
+        from reelflow.edge.watch.service import given
 
         if not self.channel:
             raise ParamsError("no channel is named: --channel ADDRESS, a folder or an http(s):// address")
-        return ChannelClient(self.state / "channel", self.channel)
+        return ChannelClient(self.state / "channel", given(self.channel))
 
     def show(self, outcome: "Outcome") -> None:
         """Show what has come of a step."""
@@ -65,7 +66,7 @@ def main(
     state: Annotated[
         Path, typer.Option(help="Folder of versions, of the link `current`, and of the agent's state.")
     ] = Path("/var/lib/reelflow-bundles"),
-    channel: Annotated[str, typer.Option(help="Folder, file:// or http(s):// address of the channel.")] = "",
+    channel: Annotated[str, typer.Option(help="A folder, file://, http(s):// or env:NAME.")] = "",
     device: Annotated[str, typer.Option(help="Id of this device; by default that of the machine.")] = "",
     group: Annotated[str, typer.Option(help="Group of devices, that a rollout may name.")] = "",
     health: Annotated[Path, typer.Option(help="Folder of what watchers say by --health.")] = Path(

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-UNIT = Path("infra/edge/reelflow-watch@.service")
+WATCH, UPDATE = Path("infra/edge/reelflow-watch@.service"), Path("infra/edge/reelflow-update.service")
 MOST_EXPOSED = 2.0  # of `systemd-analyze security`, 10 being the worst
 
 pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze")
 
 
-@pytest.fixture
-def unit(tmp_path: Path) -> Path:
+@pytest.fixture(params=[WATCH, UPDATE], ids=lambda unit: unit.stem)
+def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """An instance; what it starts is here, as `verify` asks."""
-    path = tmp_path / UNIT.name.replace("@", "@door")
-    path.write_text(UNIT.read_text().replace("/opt/reelflow/bin/reelflow", "/bin/true"))
+    path = tmp_path / request.param.name.replace("@", "@door")
+    path.write_text(request.param.read_text().replace("/opt/reelflow/bin/reelflow", "/bin/true"))
     return path
 
 
@@ -39,7 +39,8 @@ def test_the_service_may_do_little(unit):
     assert float(found[1]) <= MOST_EXPOSED
 
 
-def test_no_password_is_on_the_command_line():
-    (command,) = [line for line in UNIT.read_text().splitlines() if line.startswith("ExecStart=")]
-    assert "env:SOURCE" in command
-    assert "${SOURCE}" not in command
+@pytest.mark.parametrize(("unit", "variable"), [(WATCH, "SOURCE"), (UPDATE, "CHANNEL")])
+def test_no_password_is_on_the_command_line(unit, variable):
+    (command,) = [line for line in unit.read_text().splitlines() if line.startswith("ExecStart=")]
+    assert f"env:{variable}" in command
+    assert f"${{{variable}}}" not in command

@@ -52,6 +52,8 @@ STEPS_BY_FILE = {
     "reelflow/edge/camera/reading.py": "",
     "reelflow/edge/commands/many.py": "",
     "reelflow/edge/events/tracker.py": "",
+    "reelflow/edge/health/writer.py": "",
+    "reelflow/edge/update/agent/state.py": "",
     "reelflow/edge/proof/document.py": "release",
     "reelflow/edge/proof/measure.py": "",
     "reelflow/edge/serve/board.py": "",

@@ -24,8 +24,10 @@ def main() -> None:
 def _test(bundle: Path) -> None:
     from reelflow.edge.bundle import open_bundle
     from reelflow.edge.selftest import self_test
+    from reelflow.workers.stderr import silenced_stderr
 
-    self_test(open_bundle(bundle))
+    with silenced_stderr():
+        self_test(open_bundle(bundle))
 
 
 if __name__ == "__main__":

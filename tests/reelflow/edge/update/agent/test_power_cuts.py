@@ -1,4 +1,4 @@
-"""An update outlives a power cut at every moment: the old or the new bundle, whole, and the next update ends well.
+"""An update outlives a power cut at every moment: a whole bundle is in use, and the next update ends well.
 
 The operations are those of a real process. From them come every prefix, and for each what a disk may have
 lost of what was not synced.
@@ -6,6 +6,7 @@ lost of what was not synced.
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,8 @@ from tests.workplace import ROOT
 
 pytestmark = pytest.mark.slow
 
-LEAST_STATES = 300
+LEAST_STATES, LEAST_KILLS = 300, 20
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 OPTIONS = DeviceOptions(device="device-1")
 SCRIPT = """
 import sys
@@ -35,7 +37,11 @@ device, published, two, one, verb = sys.argv[1:]
 channel = FolderChannel(Path(published))
 channel.publish(two, one)
 agent = DeviceAgent(Path(device), DeviceOptions(device="device-1"))
-outcome = agent.apply(channel) if verb == "apply" else getattr(agent, verb)(*["by hand"] * (verb == "rollback"))
+outcome = {
+    "apply": lambda: agent.apply(channel),
+    "confirm": agent.confirm,
+    "rollback": lambda: agent.rollback("by hand"),
+}[verb]()
 assert outcome.action in ("on trial", "confirmed", "rolled back"), outcome
 """
 
@@ -58,12 +64,14 @@ class Recorded:
 
     def operations(self, verb: str) -> tuple[Disk, list[Operation]]:
         """The folder before, and the operations of one call of the agent in a process."""
+        return record(self.command(verb), self.device, ENVIRONMENT, self._folder / "strace.log")
+
+    def command(self, verb: str) -> list[str]:
+        """A call of the agent, as a process."""
         script = self._folder / "script.py"
         script.write_text(SCRIPT)
         arguments = [self.device, self.published, self.ids["two"], self.ids["one"], verb]
-        command = [sys.executable, str(script), *map(str, arguments)]
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        return record(command, self.device, environment, self._folder / "strace.log")
+        return [sys.executable, "-B", str(script), *map(str, arguments)]
 
 
 @pytest.fixture
@@ -116,3 +124,28 @@ def test_a_power_cut_at_any_moment_leaves_a_whole_bundle_in_use(
         shutil.rmtree(device)
     print(f"\n{verb}: {len(operations)} operations, {count} states")  # noqa: T201
     assert count >= (LEAST_STATES if verb == "apply" else 4)
+
+
+NAMED = "fsync,rename,renameat2,symlink,unlink,unlinkat,mkdir,rmdir"
+
+
+def test_a_kill_at_any_operation_leaves_a_whole_bundle_in_use(recorded: Recorded, tmp_path: Path) -> None:
+    """The kernel kills the process as it begins its first, second, ... operation on a folder or a disk."""
+    pristine = Disk.of(recorded.device)
+    kills = 0
+    while True:
+        kills += 1
+        shutil.rmtree(recorded.device)
+        pristine.write_out(recorded.device)
+        kill = ("-e", f"trace={NAMED}", "-e", f"inject={NAMED}:signal=KILL:when={kills}")
+        log = tmp_path / "strace.log"
+        done = subprocess.run(["strace", "-o", log, *kill, *recorded.command("apply")], env=ENVIRONMENT)
+        assert open_bundle(recorded.device / "current").report.name in ("one", "two"), f"kill {kills}"
+        agent = DeviceAgent(recorded.device, OPTIONS)
+        agent.settle()
+        assert agent.apply(recorded.channel, again=True).action in ("on trial", "none"), f"kill {kills}"
+        assert open_bundle(recorded.device / "current").report.name == "two", f"kill {kills}"
+        if done.returncode == 0:
+            break
+    print(f"\nkilled {kills - 1} times")  # noqa: T201
+    assert kills > LEAST_KILLS
