@@ -11,6 +11,7 @@ from rich.console import Console
 from pipelines.cluster.commands import commands as cluster_commands
 from pipelines.console import wide_console
 from pipelines.data.commands import commands as data_commands
+from pipelines.fleet.commands import commands as fleet_commands
 from pipelines.overrides import absolute_path, absolute_source, names_in, override, with_model_name
 from pipelines.studies.commands import commands as study_commands
 from reelflow.commandline import run_command
@@ -21,6 +22,7 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=F
 app.add_typer(cluster_commands)
 app.add_typer(study_commands)
 app.add_typer(data_commands, name="data")
+app.add_typer(fleet_commands, name="fleet")
 
 ParamsFile = Annotated[Path, typer.Option(help="The params file.")]
 

@@ -14,14 +14,16 @@ import typer
 from reelflow.commandline import printable, tell
 from reelflow.edge.commands.options import AsJson
 from reelflow.errors import BundleError, ParamsError
+from reelflow.files import sha256_text
 
 if TYPE_CHECKING:
-    from reelflow.edge.update.agent.agent import Channel, DeviceAgent, Outcome
+    from reelflow.edge.update.agent.agent import Channel, DeviceAgent, DeviceOptions, Outcome
 
 MACHINE_ID = Path("/etc/machine-id")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 SHOWN = 12
+ID_LENGTH = 32
 
 update = typer.Typer(invoke_without_command=True, no_args_is_help=False)
 
@@ -34,6 +36,7 @@ class UpdateOptions:
     channel: str
     agent: "DeviceAgent"
     as_json: bool
+    report: Callable[[], None]
 
     @property
     def opened(self) -> "Channel":
@@ -84,6 +87,7 @@ def main(
     test_seconds: Annotated[float, typer.Option(min=1, max=86400, help="For a bundle's self-test.")] = 300.0,
     test_mb: Annotated[int, typer.Option(min=64, max=65536, help="Memory for a bundle's self-test.")] = 512,
     every: Annotated[str, typer.Option(help="Follow the channel for good, as 15m; else one round.")] = "",
+    report: Annotated[str, typer.Option(help="Tell the fleet: http(s)://HOST/PATH or env:NAME.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Follow an update channel: fetch, verify, self-test, switch, and confirm or go back.
@@ -103,7 +107,8 @@ def main(
         give_up_s=seconds_of(give_up, "--give-up"),
         limits=SelfTestLimits(test_seconds, test_mb * 1024 * 1024),
     )
-    given = UpdateOptions(state, channel, DeviceAgent(state, options), as_json)
+    agent = DeviceAgent(state, options)
+    given = UpdateOptions(state, channel, agent, as_json, _reporter(report, agent, options))
     context.obj = given
     if context.invoked_subcommand is None:
         _follow(given, seconds_of(every, "--every") if every else None)
@@ -176,12 +181,30 @@ def seconds_of(text: str, option: str) -> float:
 def _follow(given: UpdateOptions, every_s: float | None) -> None:
     from reelflow.edge.update.agent.follow import Follower
 
-    follower = Follower(given.agent, given.opened, given.show, lambda error: tell(f"error: {error}"))
+    follower = Follower(
+        given.agent, given.opened, given.show, lambda error: tell(f"error: {error}"), given.report
+    )
     with _ended_by_signals(follower.stop):
         if every_s is None:
             _check(follower.once())
         else:
             follower.every(every_s)
+
+
+def _reporter(address: str, agent: "DeviceAgent", options: "DeviceOptions") -> Callable[[], None]:
+    """What tells the fleet how this device does; failures are shown, and change nothing."""
+    if not address:
+        return lambda: None
+    from reelflow.edge.update.agent.report import ReportPost, report_of
+    from reelflow.edge.watch.service import given
+
+    post = ReportPost(given(address))
+
+    def report() -> None:
+        if problem := post.send(report_of(agent.state, options)):
+            tell(f"the fleet is not told: {problem}")
+
+    return report
 
 
 def _check(outcome: "Outcome") -> None:
@@ -200,8 +223,9 @@ def _ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _machine() -> str:
+    """The id of this machine, hashed: machine-id(5) says that it must not leave it."""
     try:
-        return MACHINE_ID.read_text(encoding="utf-8").strip()
+        return sha256_text(f"reelflow {MACHINE_ID.read_text(encoding='utf-8').strip()}")[:ID_LENGTH]
     except OSError as error:
         raise ParamsError(f"{MACHINE_ID}: {error.strerror}; name this device by --device") from error
 

@@ -46,12 +46,12 @@ def uptime_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def read_health(folder: Path) -> list[WatcherHealth]:
-    """All that watchers of a device say: `<folder>/<camera>/health.json`; those that can be read."""
-    found = []
+def read_health(folder: Path) -> dict[str, WatcherHealth]:
+    """What the watchers of a device say, `<folder>/<camera>/health.json`, by camera, where it can be read."""
+    found = {}
     for path in sorted(folder.glob(f"*/{HEALTH}")):
         with suppress(BundleError):
-            found.append(WatcherHealth.read(path))
+            found[path.parent.name] = WatcherHealth.read(path)
     return found
 
 

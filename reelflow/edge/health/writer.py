@@ -1,4 +1,4 @@
-"""Writes how a watcher does: a sink that listens, and tells a file."""
+"""Writes how a watcher does, and what it answers in a day: a sink that listens, and tells files."""
 
 import time
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from reelflow.edge.events.model import Message, WindowAnswer
+from reelflow.edge.health.counts import DAY_LENGTH, DayCounts, counts_path
 from reelflow.edge.health.document import HEALTH, WatcherHealth, uptime_s
 from reelflow.errors import BundleError, StorageError
 from reelflow.files import write_text
@@ -37,6 +38,8 @@ class HealthFile:
         self._bundle, self._starts, self._why = bundle, starts, ""
         self._answering_s, self._written_s = 0.0, 0.0
         self._answered_s: float | None = None
+        self._counts: DayCounts | None = None
+        self._dropped = 0
         self._write()
 
     def follow(self, loaded: Callable[[], tuple[str, str]]) -> None:
@@ -50,7 +53,23 @@ class HealthFile:
             gap_s = 0.0 if self._answered_s is None else now_s - self._answered_s
             self._answering_s += min(gap_s, LONGEST_GAP_S)
             self._answered_s = now_s
+            self._count(message)
         self.beat()
+
+    def _count(self, answer: WindowAnswer) -> None:
+        day = answer.told_at[:DAY_LENGTH]
+        if self._counts is None or (self._counts.day, self._counts.bundle) != (day, self._bundle):
+            self._write_counts()
+            self._counts = self._counted(day)
+        newly_dropped = max(0, answer.dropped - self._dropped)
+        self._dropped = answer.dropped
+        self._counts = self._counts.with_answer(answer, newly_dropped)
+
+    def _counted(self, day: str) -> DayCounts:
+        """What an earlier start has counted this day."""
+        with suppress(BundleError):
+            return DayCounts.read(counts_path(self._path.parent, day, self._bundle))
+        return DayCounts(day=day, bundle=self._bundle)
 
     def beat(self) -> None:
         """Say that the watcher works; to be called at least every few seconds."""
@@ -62,8 +81,9 @@ class HealthFile:
         self._why = why
         self._write()
 
-    def close(self, timeout_s: float) -> None:
-        """Nothing waits to be delivered."""
+    def close(self, timeout_s: float) -> None:  # noqa: ARG002
+        """Write what was counted."""
+        self._write_counts()
 
     def stopped(self) -> None:
         """The watcher was asked to end: it has not failed to start."""
@@ -71,6 +91,7 @@ class HealthFile:
         self._write()
 
     def _begin(self, bundle: str, starts: int) -> None:
+        self._write_counts()
         self._bundle, self._starts, self._why = bundle, starts, ""
         self._answering_s, self._answered_s, self._written_s = 0.0, None, 0.0
 
@@ -85,8 +106,16 @@ class HealthFile:
             problem=self._why,
             told_s=uptime_s(),
         )
+        self._put(self._path, told)
+        self._write_counts()
+
+    def _write_counts(self) -> None:
+        if self._counts:
+            self._put(counts_path(self._path.parent, self._counts.day, self._counts.bundle), self._counts)
+
+    def _put(self, path: Path, told: WatcherHealth | DayCounts) -> None:
         try:
-            write_text(self._path, told.to_json())
+            write_text(path, told.to_json())
         except StorageError as error:
             self.failures += 1
             self.problem = str(error)

@@ -172,7 +172,7 @@ class DeviceAgent:
             trial = state.trial
             if trial is None:
                 return Outcome("none", state.current)
-            watchers, options = read_health(self._options.health), self._options
+            watchers, options = read_health(self._options.health).values(), self._options
             sign = sign_of(trial.bundle, watchers, options.well_after_s, options.most_starts)
             if sign == "well":
                 return self._confirm(state)

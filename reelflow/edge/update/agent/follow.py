@@ -24,6 +24,7 @@ class Follower:
         channel: Channel,
         tell: Callable[[Outcome], object],
         fail: Callable[[ReelflowError], object],
+        report: Callable[[], object] = lambda: None,
         *,
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
@@ -34,10 +35,11 @@ class Follower:
             channel: that it follows.
             tell: told what has come of each step.
             fail: told why a round was not possible; the next may be.
+            report: called after each step.
             look_every_s: between two looks at a bundle on trial.
         """
         self._agent, self._channel, self._tell, self._fail = agent, channel, tell, fail
-        self._look_every_s = look_every_s
+        self._report, self._look_every_s = report, look_every_s
         self._stop, self._manager = Flag(), ServiceManager()
 
     def stop(self) -> None:
@@ -67,6 +69,7 @@ class Follower:
             self._followed(self._agent.apply(self._channel))
         except ReelflowError as error:
             self._fail(error)
+            self._report()
             self._stay()  # with what may be on trial
 
     def _followed(self, outcome: Outcome) -> Outcome:
@@ -96,6 +99,7 @@ class Follower:
     def _say(self, outcome: Outcome) -> None:
         self._manager.status(f"{outcome.action} {(outcome.bundle or '')[:12]} {outcome.reason}".strip())
         self._tell(outcome)
+        self._report()
 
     def _wait(self, seconds: float) -> None:
         until_s = time.monotonic() + seconds

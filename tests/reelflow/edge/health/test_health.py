@@ -101,18 +101,18 @@ def test_a_folder_that_cannot_be_written_never_ends_the_watching(tmp_path: Path)
 )
 def test_what_one_watcher_says(tmp_path: Path, values: dict[str, object], sign: str) -> None:
     write_health(tmp_path, **({"bundle": "new"} | values))
-    assert sign_of("new", read_health(tmp_path), 300, 3) == sign
+    assert sign_of("new", read_health(tmp_path).values(), 300, 3) == sign
 
 
 def test_one_watcher_that_is_well_is_enough_and_one_that_fails_is_too_much(tmp_path: Path) -> None:
     write_health(tmp_path, "new", "yard")
     write_health(tmp_path, "new", "door", answering_s=300)
-    assert sign_of("new", read_health(tmp_path), 300, 3) == "well"
+    assert sign_of("new", read_health(tmp_path).values(), 300, 3) == "well"
     write_health(tmp_path, "new", "gate", starts=4)
-    assert sign_of("new", read_health(tmp_path), 300, 3) == "failing"
+    assert sign_of("new", read_health(tmp_path).values(), 300, 3) == "failing"
 
 
 def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "door").mkdir()
     (tmp_path / "door" / HEALTH).write_text("{")
-    assert read_health(tmp_path) == []
+    assert read_health(tmp_path) == {}

@@ -1,0 +1,1 @@
+"""The devices that follow a channel: what they tell, and what follows from it."""

@@ -1,0 +1,84 @@
+"""What a device tells its fleet: the bundle in use, how watchers do, what they answer. No pictures."""
+
+import platform
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import Field
+
+from reelflow import __version__
+from reelflow.contracts import Sha256
+from reelflow.documents import Document
+from reelflow.edge.health.counts import DayCounts, read_counts
+from reelflow.edge.health.document import read_health
+from reelflow.edge.sinks.address import parse_address
+from reelflow.edge.sinks.delivery import RefusedError, UndeliveredError
+from reelflow.edge.sinks.webhook import Webhook
+from reelflow.edge.update.agent.agent import DeviceOptions
+from reelflow.edge.update.agent.state import AgentState, RefusedBundle
+
+MOST_DAYS, MOST_REFUSED, MOST_COUNTS = 3, 10, 100
+
+
+class DeviceReport(Document):
+    """One device, when it tells.
+
+    Attributes:
+        rollout: number of the rollout that the bundle on trial comes from.
+        watchers: names of cameras, with seconds of answers since their last start; null: not running.
+        counts: of the last days.
+    """
+
+    kind: Literal["report"] = "report"
+    device: str = Field(min_length=1, max_length=200)
+    group: str = Field(default="", max_length=200)
+    told_at: datetime
+    version: str = Field(max_length=100, description="of reelflow")
+    architecture: str = Field(max_length=100)
+    current: Sha256 | None
+    previous: Sha256 | None
+    trial: Sha256 | None
+    refused: tuple[RefusedBundle, ...] = Field(max_length=MOST_REFUSED)
+    watchers: dict[str, float | None] = Field(max_length=1000)
+    counts: tuple[DayCounts, ...] = Field(max_length=MOST_COUNTS)
+
+
+def report_of(state: AgentState, options: DeviceOptions) -> DeviceReport:
+    """What a device tells now."""
+    health = read_health(options.health)
+    counts = sorted(read_counts(options.health.glob("*/")), key=lambda one: one.day)
+    days = sorted({one.day for one in counts})[-MOST_DAYS:]
+    return DeviceReport(
+        device=options.device,
+        group=options.group,
+        told_at=datetime.now(UTC).replace(microsecond=0),
+        version=__version__,
+        architecture=platform.machine(),
+        current=state.current,
+        previous=state.previous,
+        trial=state.trial.bundle if state.trial else None,
+        refused=state.refused[-MOST_REFUSED:],
+        watchers={name: one.answering_s if one.is_fresh else None for name, one in health.items()},
+        counts=tuple(one for one in counts if one.day in days)[-MOST_COUNTS:],
+    )
+
+
+class ReportPost:
+    """Sends reports to an address. Nothing that goes wrong here touches an update."""
+
+    def __init__(self, address: str) -> None:
+        """Name the receiver.
+
+        Raises:
+            ParamsError: the address is none.
+        """
+        self._target = parse_address(address)
+        self._hook = Webhook(self._target)
+
+    def send(self, report: DeviceReport) -> str:
+        """Send a report; why it could not be sent, or an empty text."""
+        try:
+            self._hook.deliver(report.to_json())
+        except (UndeliveredError, RefusedError) as error:
+            return str(error)
+        return ""
