@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from pipelines.channel.commands import commands as channel_commands
 from pipelines.cluster.commands import commands as cluster_commands
 from pipelines.console import wide_console
 from pipelines.data.commands import commands as data_commands
@@ -23,6 +24,7 @@ app.add_typer(cluster_commands)
 app.add_typer(study_commands)
 app.add_typer(data_commands, name="data")
 app.add_typer(fleet_commands, name="fleet")
+app.add_typer(channel_commands, name="channel")
 
 ParamsFile = Annotated[Path, typer.Option(help="The params file.")]
 

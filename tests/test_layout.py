@@ -26,6 +26,7 @@ READ_SETTINGS = {
     "reelflow/steps.py",  # for command lines and KFP components, which all call `perform`
     "components/dataset/version.py",
     "pipelines/__main__.py",
+    "pipelines/channel/commands.py",
     "pipelines/cluster/check.py",
     "pipelines/cluster/connection.py",
     "pipelines/cluster/outcome.py",
@@ -35,6 +36,7 @@ READ_SETTINGS = {
 """The edges of programs."""
 
 USE_ENVIRONMENT = {
+    "pipelines/channel/keys.py",  # private keys and their passphrase
     "pipelines/local/docker.py",  # passes on what libraries read
     "pipelines/local/runners.py",  # adds to PYTHONPATH
     "pipelines/local/temporary.py",  # TMPDIR, for libraries and processes

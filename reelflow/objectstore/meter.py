@@ -45,6 +45,11 @@ class MeteredStore:
         self._store.put_new(name, path)
         self._meter.written[_kind(name)] += path.stat().st_size
 
+    def replace(self, name: str, path: Path) -> None:
+        """Store a file in the place of another."""
+        self._store.replace(name, path)
+        self._meter.written[_kind(name)] += path.stat().st_size
+
     def size_of(self, name: str) -> int | None:
         """Bytes of an object."""
         return self._store.size_of(name)

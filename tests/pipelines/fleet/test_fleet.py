@@ -129,7 +129,7 @@ def free_port() -> int:
 def wait_until_ready(port: int) -> None:
     for _ in range(300):
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5)
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).close()
         except urllib.error.URLError:
             time.sleep(0.1)
         else:
@@ -161,6 +161,7 @@ def test_what_is_no_report_is_refused_and_kept_nowhere(
     request = urllib.request.Request(f"http://{receiver}/report", body, headers, method="POST")
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=30)
+    refused.value.close()
     assert refused.value.code == code
     assert not list(tmp_path.rglob("report.json"))
 

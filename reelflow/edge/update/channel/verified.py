@@ -129,7 +129,7 @@ class TrustedMetadata:
             return self.refresh(metadata_url, targets_url, transport)  # who vouched for the time was replaced
         finally:
             sync_tree(self._folder)
-        timestamp = Metadata[Timestamp].from_file(str(self._folder / "timestamp.json")).signed
+        timestamp = Metadata[Timestamp].from_bytes((self._folder / "timestamp.json").read_bytes()).signed
         self._floor.learn(max(time, _signed_at(timestamp)), self._root().roles[Timestamp.type].keyids)
         return updater
 
@@ -141,7 +141,7 @@ class TrustedMetadata:
     def _root(self) -> Root:
         """The newest trusted root; the pinned one leads there again if a loss of power took it."""
         try:
-            return Metadata[Root].from_file(str(self._folder / "root.json")).signed
+            return Metadata[Root].from_bytes((self._folder / "root.json").read_bytes()).signed
         except (OSError, RepositoryError):
             return Metadata[Root].from_bytes(self._pinned).signed
 

@@ -1,0 +1,242 @@
+"""`python -m pipelines channel init|publish|rollout|rotate-key|refresh|status`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pipelines.console import wide_console
+from reelflow.errors import ChannelError, ParamsError
+
+if TYPE_CHECKING:
+    from pipelines.channel.repository import ChannelRepository
+    from reelflow.settings import Settings
+
+EXIT_CODES = (
+    "Exit codes: 0 success; 2 a wrong command line; 5 the bundle is damaged or not sealed; 6 the store or the "
+    "disk refuses; 7 the registry; 10 the channel is not signed as its root says, has expired (status), keys "
+    "are missing, or another call was first."
+)
+commands = typer.Typer(
+    help="Update channels: which bundle devices are to run, signed.", epilog=EXIT_CODES, no_args_is_help=True
+)
+
+Role = Literal["root", "targets", "snapshot", "timestamp"]
+Verb = Literal["pause", "resume", "abort", "finish"]
+Channel = Annotated[
+    str, typer.Option("--channel", envvar="REELFLOW_CHANNEL", help="A folder, or s3://BUCKET/PREFIX.")
+]
+RootFile = Annotated[
+    Path, typer.Option("--root", envvar="REELFLOW_CHANNEL_ROOT", help="The root that is trusted first.")
+]
+Keys = Annotated[
+    list[str],
+    typer.Option(
+        "--key",
+        envvar="REELFLOW_CHANNEL_KEYS",
+        help="ROLE=URI of a private key: file:PATH, envvar:NAME, hsm:..., awskms:...#PUBLIC.pem; repeatable.",
+    ),
+]
+Days = Annotated[
+    list[str], typer.Option("--expire", help="ROLE=DAYS until metadata expires, as timestamp=7; repeatable.")
+]
+Groups = Annotated[list[str], typer.Option("--group", help="All devices of a group; repeatable.")]
+ROOT_FILE = Path("channel-root.json")
+NONE: list[str] = []
+
+
+@commands.command(epilog=EXIT_CODES)
+def init(
+    channel: Channel,
+    root: RootFile = ROOT_FILE,
+    key: Keys = NONE,
+    new_keys: Annotated[
+        Path | None, typer.Option(help="Folder for new private keys, one a role; outside the repository.")
+    ] = None,
+    threshold: Annotated[
+        list[str], typer.Option(help="ROLE=N signatures that a role needs, as root=2; repeatable.")
+    ] = NONE,
+    expire: Days = NONE,
+) -> None:
+    """Begin a channel: sign its first root, which devices pin, and write that to --root."""
+    from pipelines.channel.begin import begin
+    from pipelines.channel.keys import new_keys as make_keys
+    from pipelines.channel.keys import open_keys
+    from pipelines.channel.repository import alone, open_channel_store
+    from reelflow.settings import Settings
+
+    store = open_channel_store(channel, Settings())
+    keys = open_keys([*key, *(make_keys(new_keys) if new_keys else [])])
+    with alone(channel):
+        begin(store, root, keys, _numbers(threshold, "--threshold", 100), _days(expire))
+    wide_console().print(
+        f"the channel {channel} has begun; give {root} to each device as root.json", markup=False
+    )
+
+
+@commands.command(epilog=EXIT_CODES)
+def publish(
+    channel: Channel,
+    version: Annotated[
+        str, typer.Argument(metavar="[VERSION|ALIAS]", help="Of the model registry.")
+    ] = "champion",
+    model: Annotated[str, typer.Option(help="Name in the registry; may be left out if there is one.")] = "",
+    bundle: Annotated[Path | None, typer.Option(help="A bundle's folder instead of the registry.")] = None,
+    percent: Annotated[float, typer.Option(min=0, max=100, help="Share of the devices that get it.")] = 100,
+    group: Groups = NONE,
+    root: RootFile = ROOT_FILE,
+    key: Keys = NONE,
+) -> None:
+    """Roll a bundle out; it is verified first."""
+    from pipelines.channel.keys import open_keys
+    from pipelines.channel.publish import Audience
+    from pipelines.channel.publish import publish as publish_bundle
+    from pipelines.channel.view import told_rollout
+    from reelflow.settings import Settings
+
+    settings, audience = Settings(), Audience(tuple(group), percent)
+    keys = open_keys(key)
+    with _changing(channel, root, settings) as repository, _bundle(bundle, version, model, settings) as found:
+        folder, name, number = found
+        done = publish_bundle(repository, keys, folder, audience, model_name=name, version=number)
+    told = (
+        f"{done.uploaded} of {len(done.listing.files)} files uploaded" if done.changed else "nothing changed"
+    )
+    wide_console().print(f"{told_rollout(done.rollout)} ({told})", markup=False)
+
+
+@commands.command(epilog=EXIT_CODES)
+def rollout(
+    channel: Channel,
+    verb: Annotated[
+        Verb | None, typer.Argument(help="pause: no device changes; abort: all go back; finish: all get it.")
+    ] = None,
+    percent: Annotated[float | None, typer.Option(min=0, max=100, help="The new share of devices.")] = None,
+    group: Groups = NONE,
+    reason: Annotated[str, typer.Option(help="Why, for people.")] = "",
+    root: RootFile = ROOT_FILE,
+    key: Keys = NONE,
+) -> None:
+    """Widen, pause, resume, abort or finish the rollout."""
+    from pipelines.channel.keys import open_keys
+    from pipelines.channel.publish import change_rollout
+    from pipelines.channel.view import told_rollout
+    from reelflow.settings import Settings
+
+    if verb is None and percent is None and not group:
+        raise ParamsError("nothing to change: expected --percent, --group, or pause, resume, abort or finish")
+    keys = open_keys(key)
+    with _changing(channel, root, Settings()) as repository:
+        changed = change_rollout(repository, keys, verb, groups=tuple(group), percent=percent, reason=reason)
+    wide_console().print(told_rollout(changed), markup=False)
+
+
+@commands.command(name="rotate-key", epilog=EXIT_CODES)
+def rotate_key(
+    channel: Channel,
+    role: Annotated[Role, typer.Argument(help="Whose key is replaced.")],
+    new: Annotated[str, typer.Option(help="URI of the new key; a file: that does not exist is made.")],
+    replace: Annotated[str, typer.Option(help="How the id of the old key begins, if there are more.")] = "",
+    root: RootFile = ROOT_FILE,
+    key: Keys = NONE,
+    expire: Days = NONE,
+) -> None:
+    """Replace a key: name the keys of root, of the role and of those after it; devices follow."""
+    from pipelines.channel.keys import new_key, open_keys
+    from pipelines.channel.rotation import rotate_key as rotate
+    from reelflow.settings import Settings
+
+    keys, signer = open_keys(key), new_key(new)
+    with _changing(channel, root, Settings()) as repository:
+        found = rotate(repository, keys, role, signer, replaced=replace, days=_days(expire))
+    ids = ", ".join(keyid[:12] for keyid in found.signed.roles[role].keyids)
+    wide_console().print(f"root {found.signed.version}: {role} is signed by {ids}", markup=False)
+
+
+@commands.command(epilog=EXIT_CODES)
+def refresh(channel: Channel, root: RootFile = ROOT_FILE, key: Keys = NONE) -> None:
+    """Sign the timestamp again, and what else is due and has its key here; run it every day."""
+    from pipelines.channel.keys import open_keys
+    from pipelines.channel.rotation import refresh as sign_again
+    from reelflow.settings import Settings
+
+    console, keys = wide_console(), open_keys(key)
+    with _changing(channel, root, Settings()) as repository:
+        state, left = sign_again(repository, keys)
+    signed = state.timestamp.signed
+    console.print(f"timestamp {signed.version} expires {signed.expires:%Y-%m-%d %H:%M} UTC", markup=False)
+    for role in left:
+        expires = getattr(state, role).signed.expires
+        console.print(
+            f"{role} expires {expires:%Y-%m-%d}: run channel refresh with its key (--key {role}=URI)",
+            markup=False,
+        )
+
+
+@commands.command(epilog=EXIT_CODES)
+def status(
+    channel: Channel,
+    root: RootFile = ROOT_FILE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+) -> None:
+    """Show version and expiry of each role, the bundles and the rollout."""
+    from pipelines.channel.repository import open_repository
+    from pipelines.channel.status import read_status
+    from pipelines.channel.view import print_channel
+    from reelflow.settings import Settings
+
+    found = read_status(open_repository(channel, root, Settings()), channel)
+    if as_json:
+        print(found.to_json(), end="")  # noqa: T201
+    else:
+        print_channel(found, wide_console())
+    if found.is_expired:
+        raise typer.Exit(ChannelError.exit_code)
+
+
+@contextmanager
+def _changing(channel: str, root: Path, settings: "Settings") -> "Iterator[ChannelRepository]":
+    """The repository of a call that changes it."""
+    from pipelines.channel.repository import alone, open_repository
+
+    repository = open_repository(channel, root, settings)
+    with alone(channel):
+        yield repository
+
+
+@contextmanager
+def _bundle(
+    folder: Path | None, version: str, model: str, settings: "Settings"
+) -> Iterator[tuple[Path, str, int]]:
+    """The bundle that a command line names, with its name and number in the registry."""
+    if folder is not None:
+        yield folder, model, 0
+        return
+    from pipelines.channel.registered import registered_version
+    from reelflow.tracking.versions import Versions
+
+    versions = Versions(settings)
+    found = registered_version(versions, model, version)
+    with versions.bundle(found) as bundle:
+        yield bundle, found.model_name, found.number
+
+
+def _days(texts: Sequence[str]) -> Mapping[str, int]:
+    from pipelines.channel.metadata import LONGEST_DAYS
+
+    return _numbers(texts, "--expire", LONGEST_DAYS)
+
+
+def _numbers(texts: Sequence[str], option: str, most: int) -> Mapping[str, int]:
+    """`ROLE=N` of a command line."""
+    from pipelines.channel.keys import ROLES
+
+    found = {}
+    for text in texts:
+        role, _, number = text.partition("=")
+        if role not in ROLES or not number.isdecimal() or not 1 <= int(number) <= most:
+            raise ParamsError(f"{option} {text}: expected ROLE=N with N from 1 to {most}, as timestamp=7")
+        found[role] = int(number)
+    return found

@@ -1,0 +1,267 @@
+"""A bundle becomes what devices of a channel are to run; and who of them already."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, TypeVar
+
+from tuf.api.metadata import TargetFile, Targets
+
+from pipelines.channel.keys import KeyRing
+from pipelines.channel.metadata import ChannelState
+from pipelines.channel.repository import ChannelRepository
+from reelflow.contracts import BundleReport
+from reelflow.documents import Document
+from reelflow.edge.bundle import Bundle, open_bundle
+from reelflow.edge.seal import RECORDS, SUMS
+from reelflow.edge.update.channel.documents import (
+    ROLLOUT,
+    BundleListing,
+    ListedFile,
+    Rollout,
+    content_name,
+    listing_name,
+)
+from reelflow.errors import BundleError, ChannelError, ParamsError
+from reelflow.files import sha256_file, write_text
+
+TARGETS = "targets"
+Verb = Literal["pause", "resume", "abort", "finish"]
+Known = TypeVar("Known", bound=Document)
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who gets a bundle: whole groups, and a share of all devices."""
+
+    groups: tuple[str, ...] = ()
+    percent: float = 100
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a call has changed; `uploaded` of the bundle's files were not in the channel."""
+
+    rollout: Rollout
+    listing: BundleListing
+    uploaded: int = 0
+    changed: bool = True
+
+
+def publish(
+    repository: ChannelRepository,
+    keys: KeyRing,
+    bundle: Path,
+    audience: Audience,
+    *,
+    model_name: str = "",
+    version: int = 0,
+) -> Published:
+    """Roll a bundle out. The one before stays in the channel for the devices that do not get it yet.
+
+    Args:
+        repository: of the channel.
+        keys: of the roles targets, snapshot and timestamp.
+        bundle: its folder.
+        audience: who gets it first.
+        model_name: of the registry; else the bundle's own name.
+        version: of the registry; 0 for none.
+
+    Raises:
+        BundleError: the bundle is damaged, or not sealed.
+        ChannelError: the channel is not as its root says, or keys are missing.
+        StorageError: the store refuses.
+    """
+    with TemporaryDirectory() as folder:
+        staged = _staged(bundle, Path(folder, "bundle"))
+        listing = list_bundle(staged, model_name, version)
+        state = repository.read()
+        before = read_rollout(repository, state)
+        uploaded = _upload(repository, staged, listing)
+    if before and before.bundle == listing.id and before.state != "aborted":
+        return Published(before, listing, uploaded, changed=False)
+    rollout = Rollout(
+        number=before.number + 1 if before else 1,
+        bundle=listing.id,
+        previous=_previous(before, listing.id),
+        groups=audience.groups,
+        percent=audience.percent,
+    )
+    _commit(repository, state, keys, rollout, listing)
+    return Published(rollout, listing, uploaded)
+
+
+def change_rollout(
+    repository: ChannelRepository,
+    keys: KeyRing,
+    verb: Verb | None,
+    *,
+    groups: tuple[str, ...] = (),
+    percent: float | None = None,
+    reason: str = "",
+) -> Rollout:
+    """Widen, pause, resume, abort or finish the rollout.
+
+    Raises:
+        ParamsError: nothing has been published, or the rollout has ended.
+        ChannelError: the channel is not as its root says, or keys are missing.
+        StorageError: the store refuses.
+    """
+    state = repository.read()
+    before = read_rollout(repository, state)
+    if before is None:
+        raise ParamsError("nothing has been published to this channel yet: run channel publish")
+    changed = changed_rollout(before, verb, groups=groups, percent=percent, reason=reason)
+    if changed != before:
+        _commit(repository, state, keys, changed, None)
+    return changed
+
+
+def changed_rollout(
+    before: Rollout, verb: Verb | None, *, groups: tuple[str, ...], percent: float | None, reason: str
+) -> Rollout:
+    """The rollout after a command.
+
+    Raises:
+        ParamsError: it has ended; or an abort has nothing to go back to.
+    """
+    if before.state in ("aborted", "done") and (verb or groups or percent is not None):
+        raise ParamsError(f"the rollout {before.number} is {before.state}: publish a bundle to begin another")
+    if verb == "abort" and before.previous is None:
+        raise ParamsError("this is the first bundle of the channel, there is none to go back to: pause it")
+    states = {"pause": "paused", "resume": "running", "abort": "aborted", "finish": "done"}
+    changes = {
+        "state": states[verb] if verb else before.state,
+        "groups": tuple(dict.fromkeys((*before.groups, *groups))),
+        "percent": before.percent if percent is None else percent,
+        "reason": reason if verb else before.reason,
+    }
+    return Rollout.model_validate(before.model_dump() | changes)
+
+
+def read_rollout(repository: ChannelRepository, state: ChannelState) -> Rollout | None:
+    """The rollout of a state; None before the first publication."""
+    return _read(repository, state.targets.signed, ROLLOUT, Rollout)
+
+
+def read_listing(repository: ChannelRepository, state: ChannelState, bundle_id: str) -> BundleListing | None:
+    """The files of a bundle that a state names."""
+    return _read(repository, state.targets.signed, listing_name(bundle_id), BundleListing)
+
+
+def list_bundle(bundle: Bundle, model_name: str = "", version: int = 0) -> BundleListing:
+    """The listing of a sealed bundle."""
+    names = [SUMS, BundleReport.file_name, *RECORDS, *bundle.report.files]
+    files = tuple(
+        ListedFile(path=name, sha256=sha256_file(path), size_bytes=path.stat().st_size)
+        for name, path in ((name, bundle.path(name)) for name in names)
+        if path.is_file()
+    )
+    return BundleListing(
+        id=sha256_file(bundle.path(SUMS)),
+        model_name=model_name or bundle.report.name,
+        version=version,
+        files=files,
+    )
+
+
+def _staged(source: Path, folder: Path) -> Bundle:
+    """A verified copy of the bundle: what is signed is what was verified, whoever writes to the original.
+
+    Raises:
+        BundleError: it is damaged, or not sealed.
+    """
+    found = open_bundle(source)
+    if not found.is_sealed:
+        raise BundleError(
+            f"{source} has no {SUMS}, nothing covers its {BundleReport.file_name}: export it again"
+        )
+    for name in (SUMS, BundleReport.file_name, *RECORDS, *found.report.files):
+        if found.path(name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(found.path(name), folder / name)
+    return open_bundle(folder)
+
+
+def _upload(repository: ChannelRepository, bundle: Bundle, listing: BundleListing) -> int:
+    """Store the files that the channel lacks; gives their number."""
+    contents = {file.sha256: file for file in listing.files}
+    return sum(
+        repository.put(_stored(content_name(sha256), sha256), bundle.path(file.path), sha256)
+        for sha256, file in contents.items()
+    )
+
+
+def _previous(before: Rollout | None, bundle_id: str) -> str | None:
+    """The bundle of devices that do not get the new one: that which all of them may run."""
+    if before is None or before.settled == bundle_id:
+        return before.previous if before else None
+    return before.settled
+
+
+def _commit(
+    repository: ChannelRepository,
+    state: ChannelState,
+    keys: KeyRing,
+    rollout: Rollout,
+    listing: BundleListing | None,
+) -> None:
+    """Store the documents, and sign the targets that the rollout needs."""
+    documents: dict[str, Document] = {ROLLOUT: rollout}
+    if listing:
+        documents[listing_name(listing.id)] = listing
+    kept = [rollout.bundle, *([rollout.previous] if rollout.previous else [])]
+    listings = [
+        listing if listing and bundle_id == listing.id else _required(repository, state, bundle_id)
+        for bundle_id in dict.fromkeys(kept)
+    ]
+    targets = {
+        name: info
+        for name, info in state.targets.signed.targets.items()
+        if name in {listing_name(one.id) for one in listings}
+    }
+    for one in listings:
+        targets |= {content_name(file.sha256): _file_info(file) for file in one.files}
+    targets |= {name: _put_document(repository, name, document) for name, document in documents.items()}
+    repository.commit(state, keys, targets)
+
+
+def _required(repository: ChannelRepository, state: ChannelState, bundle_id: str) -> BundleListing:
+    found = read_listing(repository, state, bundle_id)
+    if found is None:
+        raise ChannelError(f"the channel does not list the bundle {bundle_id}, which its rollout names")
+    return found
+
+
+def _put_document(repository: ChannelRepository, name: str, document: Document) -> TargetFile:
+    content = document.to_json()
+    info = TargetFile.from_data(name, content.encode(), ["sha256"])
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "document")
+        write_text(path, content)
+        repository.put(_stored(name, info.hashes["sha256"]), path, info.hashes["sha256"])
+    return info
+
+
+def _file_info(file: ListedFile) -> TargetFile:
+    return TargetFile(file.size_bytes, {"sha256": file.sha256}, content_name(file.sha256))
+
+
+def _stored(name: str, sha256: str) -> str:
+    """The object of a target: TUF's consistent snapshots put the hash in front of the last name."""
+    folder, slash, last = name.rpartition("/")
+    return f"{TARGETS}/{folder}{slash}{sha256}.{last}"
+
+
+def _read(repository: ChannelRepository, targets: Targets, name: str, kind: type[Known]) -> Known | None:
+    """A document that the targets name."""
+    info = targets.targets.get(name)
+    if info is None:
+        return None
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "document")
+        stored = _stored(name, info.hashes["sha256"])
+        if not repository.store.get(stored, path, sha256=info.hashes["sha256"]):
+            raise ChannelError(f"{stored} is missing or damaged: restore it from a copy, or publish again")
+        return kind.read(path)

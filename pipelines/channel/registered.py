@@ -1,0 +1,31 @@
+"""The registered version that `channel publish` means."""
+
+from reelflow.errors import ParamsError, some_of
+from reelflow.tracking.versions import Version, Versions
+
+
+def registered_version(versions: Versions, model: str, version: str) -> Version:
+    """The version of this number or alias.
+
+    Args:
+        versions: the registry.
+        model: its name; may be empty if the registry has one model.
+        version: a number or an alias.
+
+    Raises:
+        ParamsError: the registry has no model, or more than one.
+        BundleError: the version was not registered by the release step.
+        TrackingError: there is no such version or alias.
+    """
+    name = model or _only_model(versions)
+    if version.isdecimal():
+        return versions.named(name, number=version)
+    return versions.named(name, alias=version)
+
+
+def _only_model(versions: Versions) -> str:
+    names = sorted({one.model_name for one in versions.all()})
+    if len(names) != 1:
+        found = f"the models {some_of(names, 5)}" if names else "no model"
+        raise ParamsError(f"the registry at {versions.where} has {found}: name one (--model)")
+    return names[0]

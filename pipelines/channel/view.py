@@ -1,0 +1,43 @@
+"""How a channel is shown to people."""
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.channel.status import ChannelStatus, RoleStatus
+from reelflow.commandline import printable
+from reelflow.edge.update.channel.documents import Rollout
+
+SHORT = 12
+
+
+def print_channel(status: ChannelStatus, console: Console) -> None:
+    """Print roles, bundles and the rollout."""
+    table = Table("role", "version", "expires", "keys", "")
+    for role in status.roles:
+        keys = f"{role.threshold} of {', '.join(key[:SHORT] for key in role.keys)}"
+        table.add_row(role.role, str(role.version), f"{role.expires:%Y-%m-%d %H:%M} UTC", keys, _remark(role))
+    console.print(table)
+    for bundle in status.bundles:
+        version = f"version {bundle.version}" if bundle.version else "from a folder"
+        size = f"{len(bundle.files)} files, {bundle.size_bytes / 1e6:.2f} MB"
+        console.print(f"{bundle.id[:SHORT]}  {printable(bundle.model_name)}, {version}, {size}", markup=False)
+    console.print(told_rollout(status.rollout), markup=False)
+
+
+def told_rollout(rollout: Rollout | None) -> str:
+    """A rollout in one line."""
+    if rollout is None:
+        return "nothing has been published"
+    groups = f", groups {', '.join(rollout.groups)}" if rollout.groups else ""
+    before = f", else {rollout.previous[:SHORT]}" if rollout.previous else ""
+    reason = f": {rollout.reason}" if rollout.reason else ""
+    return printable(
+        f"rollout {rollout.number} is {rollout.state}{reason}: {rollout.bundle[:SHORT]} for "
+        f"{rollout.percent:g} % of the devices{groups}{before}"
+    )
+
+
+def _remark(role: RoleStatus) -> str:
+    if role.is_expired:
+        return "expired: devices refuse it"
+    return "to be signed again soon" if role.is_due else ""
