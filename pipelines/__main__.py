@@ -12,6 +12,7 @@ from pipelines.channel.commands import commands as channel_commands
 from pipelines.cluster.commands import commands as cluster_commands
 from pipelines.console import wide_console
 from pipelines.data.commands import commands as data_commands
+from pipelines.drift.commands import commands as drift_commands
 from pipelines.fleet.commands import commands as fleet_commands
 from pipelines.overrides import absolute_path, absolute_source, names_in, override, with_model_name
 from pipelines.studies.commands import commands as study_commands
@@ -24,6 +25,7 @@ app.add_typer(cluster_commands)
 app.add_typer(study_commands)
 app.add_typer(data_commands, name="data")
 app.add_typer(fleet_commands, name="fleet")
+app.add_typer(drift_commands)
 app.add_typer(channel_commands, name="channel")
 
 ParamsFile = Annotated[Path, typer.Option(help="The params file.")]

@@ -31,6 +31,8 @@ READ_SETTINGS = {
     "pipelines/cluster/connection.py",
     "pipelines/cluster/outcome.py",
     "pipelines/data/commands.py",
+    "pipelines/drift/commands.py",
+    "pipelines/fleet/commands.py",
     "pipelines/studies/commands.py",
 }
 """The edges of programs."""

@@ -24,7 +24,9 @@ from reelflow.files import locked
 LOCK = ".lock"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
-Action = Literal["none", "available", "refused", "on trial", "waiting", "confirmed", "rolled back"]
+Action = Literal[
+    "none", "available", "refused", "on trial", "waiting", "confirmed", "rolled back", "withdrawn"
+]
 
 
 class Channel(Protocol):
@@ -132,7 +134,9 @@ class DeviceAgent:
             if offered.action != "available" or not offered.bundle:
                 return offered
             if state.trial and offered.bundle == state.current:  # the rollout was stopped
-                return self._go_back(state, "the channel asks for the bundle before", refuse=False)
+                self._go_back(state, "")
+                self.state.trusting(state.trial.bundle).save(self._folder)
+                return Outcome("withdrawn", state.trial.bundle, "the channel asks for the bundle before")
             return self._take(state, channel, offered.bundle, rollout.number)
 
     def confirm(self) -> Outcome:
@@ -224,11 +228,9 @@ class DeviceAgent:
         self.bundles.clean(confirmed.kept)
         return Outcome("confirmed", confirmed.current)
 
-    def _go_back(self, state: AgentState, reason: str, *, refuse: bool = True) -> Outcome:
+    def _go_back(self, state: AgentState, reason: str) -> Outcome:
         left = state.intended
         back = state.rolled_back(reason)
-        if not refuse and left:
-            back = back.trusting(left)
         back.save(self._folder)
         self._follow(back)
         return Outcome("rolled back", left, reason)

@@ -153,7 +153,7 @@ def test_a_stopped_rollout_takes_the_bundle_away_without_refusing_it(workshop: W
     workshop.channel.publish(two, one)
     workshop.agent.apply(workshop.channel)
     workshop.channel.publish(two, one, state="aborted", reason="half of the canaries fail")
-    assert workshop.agent.apply(workshop.channel).action == "rolled back"
+    assert workshop.agent.apply(workshop.channel).action == "withdrawn"
     assert workshop.in_use == "one"
     workshop.channel.publish(two, one)
     assert workshop.agent.apply(workshop.channel).action == "on trial"

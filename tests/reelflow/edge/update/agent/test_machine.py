@@ -153,8 +153,9 @@ def test_a_whole_bundle_is_in_use_whatever_happens(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_whole_bundle_is_in_use_whatever_happens_for_long(
     small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.reelflow.edge.update.agent.test_machine.EXAMPLES", 300)
+    monkeypatch.setattr("tests.reelflow.edge.update.agent.test_machine.EXAMPLES", 100)
     test_a_whole_bundle_is_in_use_whatever_happens(small_bundle, tmp_path, monkeypatch)

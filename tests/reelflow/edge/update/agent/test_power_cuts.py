@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from pipelines.__main__ import app
 from reelflow.edge.bundle import open_bundle
 from reelflow.edge.update.agent import agent as agent_module
 from reelflow.edge.update.agent.agent import DeviceAgent, DeviceOptions
-from tests.device_bundles import FolderChannel, named_bundles
+from reelflow.edge.update.channel.client import ChannelClient
+from tests.device_bundles import named_bundles
 from tests.power_cut.disk import Disk
 from tests.power_cut.operations import Operation, legal_losses
 from tests.power_cut.record import record
@@ -31,14 +34,12 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from reelflow.edge.update.agent.agent import DeviceAgent, DeviceOptions
-from tests.device_bundles import FolderChannel
+from reelflow.edge.update.channel.client import ChannelClient
 
-device, published, two, one, verb = sys.argv[1:]
-channel = FolderChannel(Path(published))
-channel.publish(two, one)
+device, channel, verb = sys.argv[1:]
 agent = DeviceAgent(Path(device), DeviceOptions(device="device-1"))
 outcome = {
-    "apply": lambda: agent.apply(channel),
+    "apply": lambda: agent.apply(ChannelClient(Path(device, "channel"), channel)),
     "confirm": agent.confirm,
     "rollback": lambda: agent.rollback("by hand"),
 }[verb]()
@@ -47,20 +48,29 @@ assert outcome.action in ("on trial", "confirmed", "rolled back"), outcome
 
 
 class Recorded:
-    """A device before an update, and what the update does to its folder."""
+    """A device before an update from a real channel, and what the update does to its folder."""
 
     def __init__(self, small: Path, folder: Path) -> None:
-        self.published = folder / "published"
-        self.published.mkdir()
-        self.ids = named_bundles(small, self.published, "one", "two")
+        self._folder, self._channel = folder, folder / "channel"
         self.device = folder / "device"
-        self.channel = FolderChannel(self.published)
-        self.channel.publish(self.ids["one"])
-        agent = DeviceAgent(self.device, OPTIONS)
-        agent.apply(self.channel)
-        agent.confirm()
-        self.channel.publish(self.ids["two"], self.ids["one"])
-        self._folder = folder
+        bundles = folder / "bundles"
+        bundles.mkdir()
+        self.ids = named_bundles(small, bundles, "one", "two")
+        root, keys = folder / "root.json", folder / "keys"
+        common = ["--channel", str(self._channel), "--root", str(root)]
+        channel_command("init", *common, "--new-keys", str(keys))
+        signing = [f"--key={role}=file:{keys / role}.pem" for role in ("targets", "snapshot", "timestamp")]
+        for name in ("one", "two"):
+            channel_command("publish", *common, *signing, "--bundle", str(bundles / self.ids[name]))
+            if name == "one":
+                (self.device / "channel").mkdir(parents=True)
+                shutil.copy(root, self.device / "channel" / "root.json")
+                agent = DeviceAgent(self.device, OPTIONS)
+                agent.apply(self.channel_of(self.device))
+                agent.confirm()
+
+    def channel_of(self, device: Path) -> ChannelClient:
+        return ChannelClient(device / "channel", str(self._channel))
 
     def operations(self, verb: str) -> tuple[Disk, list[Operation]]:
         """The folder before, and the operations of one call of the agent in a process."""
@@ -70,8 +80,12 @@ class Recorded:
         """A call of the agent, as a process."""
         script = self._folder / "script.py"
         script.write_text(SCRIPT)
-        arguments = [self.device, self.published, self.ids["two"], self.ids["one"], verb]
-        return [sys.executable, "-B", str(script), *map(str, arguments)]
+        return [sys.executable, "-B", str(script), *map(str, (self.device, self._channel, verb))]
+
+
+def channel_command(*arguments: str) -> None:
+    done = CliRunner().invoke(app, ["channel", *arguments])
+    assert done.exit_code == 0, done.output
 
 
 @pytest.fixture
@@ -106,7 +120,7 @@ def test_a_power_cut_at_any_moment_leaves_a_whole_bundle_in_use(
     recorded: Recorded, tmp_path: Path, verb: str
 ) -> None:
     if verb != "apply":
-        DeviceAgent(recorded.device, OPTIONS).apply(recorded.channel)
+        DeviceAgent(recorded.device, OPTIONS).apply(recorded.channel_of(recorded.device))
     before, operations = recorded.operations(verb)
     count = 0
     for disk in states(before, operations):
@@ -117,7 +131,7 @@ def test_a_power_cut_at_any_moment_leaves_a_whole_bundle_in_use(
         agent = DeviceAgent(device, OPTIONS)
         agent.settle()
         assert open_bundle(device / "current").report.name in ("one", "two"), f"state {count}"
-        outcome = agent.apply(recorded.channel, again=True)
+        outcome = agent.apply(recorded.channel_of(device), again=True)
         assert outcome.action in ("on trial", "none"), f"state {count}: {outcome}"
         agent.confirm()
         assert open_bundle(device / "current").report.name == "two", f"state {count}"
@@ -143,7 +157,9 @@ def test_a_kill_at_any_operation_leaves_a_whole_bundle_in_use(recorded: Recorded
         assert open_bundle(recorded.device / "current").report.name in ("one", "two"), f"kill {kills}"
         agent = DeviceAgent(recorded.device, OPTIONS)
         agent.settle()
-        assert agent.apply(recorded.channel, again=True).action in ("on trial", "none"), f"kill {kills}"
+        assert agent.apply(recorded.channel_of(recorded.device), again=True).action in ("on trial", "none"), (
+            f"kill {kills}"
+        )
         assert open_bundle(recorded.device / "current").report.name == "two", f"kill {kills}"
         if done.returncode == 0:
             break

@@ -1,0 +1,1 @@
+"""Whether devices still see what their classifier was tested on."""
