@@ -26,6 +26,7 @@ READ_SETTINGS = {
     "reelflow/steps.py",  # for command lines and KFP components, which all call `perform`
     "components/dataset/version.py",
     "pipelines/__main__.py",
+    "pipelines/cluster/architectures/clips.py",
     "pipelines/cluster/check.py",
     "pipelines/cluster/connection.py",
     "pipelines/cluster/outcome.py",
