@@ -81,10 +81,12 @@ class Classifier:
             BundleError: a network cannot be loaded, or does not match the bundle.
         """
         self.report = bundle.report
-        has_network = self.report.backbone_quantization != "none"
-        self._backbone = Network(bundle.path(BACKBONE), threads=threads) if has_network else None
-        self._team = InterpreterTeam(bundle.path(BACKBONE), threads) if has_network and threads > 1 else None
-        self._head = Network(bundle.path(HEAD), threads=threads)
+        head, backbone = (self.report.files.get(name) for name in (HEAD, BACKBONE))
+        network, self._backbone, self._team = bundle.path(BACKBONE), None, None
+        if backbone and self.report.backbone_quantization != "none":
+            self._backbone = Network(network, threads=threads, sha256=backbone.sha256)
+            self._team = InterpreterTeam(network, threads, backbone.sha256) if threads > 1 else None
+        self._head = Network(bundle.path(HEAD), threads=threads, sha256=head.sha256 if head else "")
         self._check_views()
         self._check_backbone()
         self._check_head()

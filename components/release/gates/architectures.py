@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reelflow.contracts import Gate
-from reelflow.edge.proof.attempt import MODULE, TIMEOUT_S, Attempt, attempt
+from reelflow.edge.proof.attempt import MODULE, TIMEOUT_S, ProofAttempt, attempt
 from reelflow.edge.proof.document import Proof
 from reelflow.errors import BundleError
 from reelflow.progress import emit
@@ -50,7 +50,7 @@ def architecture_gates(
             yield _compared(name, here.proof, there)
 
 
-def _compared(name: str, here: Proof, there: Attempt) -> Gate:
+def _compared(name: str, here: Proof, there: ProofAttempt) -> Gate:
     if there.proof is None:
         return _gate(name, None, there.why)
     if there.proof.architecture != name or there.proof.code != here.code:
@@ -62,14 +62,14 @@ def _gate(name: str, alike: float | None, why: str = "") -> Gate:
     return Gate(name=name, found=alike, limit=1.0, passed=alike == 1.0, why=why)
 
 
-def _read(made: Path) -> Attempt:
+def _read(made: Path) -> ProofAttempt:
     try:
-        return Attempt.read(made)
+        return ProofAttempt.read(made)
     except BundleError as error:
-        return Attempt(why=str(error))
+        return ProofAttempt(why=str(error))
 
 
-def _emulated(name: str, bundle: Path, videos: Sequence[Path]) -> Attempt:
+def _emulated(name: str, bundle: Path, videos: Sequence[Path]) -> ProofAttempt:
     emit("notice", message=f"classifying {len(videos)} clips on {name}: under emulation a minute a clip")
     return attempt(_container(name, bundle, videos), Path("/bundle"), _mounted(videos))
 

@@ -15,7 +15,7 @@ def clips(
     """The videos of the first test clips, in one folder: other machines classify them."""
     from pathlib import Path
 
-    from reelflow.artifacts.videos import lay_out_videos
+    from reelflow.artifacts.laid_out import lay_out_videos
     from reelflow.contracts import EvaluationReport
     from reelflow.settings import Settings
 

@@ -15,14 +15,14 @@ TIMEOUT_S = 3600  # emulation takes about a minute a clip
 SHELL_SIGNAL = 128  # a shell and Docker add it to the number of the signal that ended a program
 
 
-class Attempt(Document):
+class ProofAttempt(Document):
     """A proof, or why there is none."""
 
     proof: Proof | None = None
     why: str = ""
 
 
-def attempt(command: Sequence[str], bundle: Path, clips: Sequence[Path]) -> Attempt:
+def attempt(command: Sequence[str], bundle: Path, clips: Sequence[Path]) -> ProofAttempt:
     """The proof that a command prints.
 
     Args:
@@ -35,15 +35,15 @@ def attempt(command: Sequence[str], bundle: Path, clips: Sequence[Path]) -> Atte
             [*command, str(bundle), *map(str, clips)], capture_output=True, text=True, timeout=TIMEOUT_S + 60
         )
     except OSError as error:
-        return Attempt(why=f"{command[0]} cannot be run ({error.strerror})")
+        return ProofAttempt(why=f"{command[0]} cannot be run ({error.strerror})")
     except subprocess.TimeoutExpired:
-        return Attempt(why=f"it takes longer than {TIMEOUT_S} s")
+        return ProofAttempt(why=f"it takes longer than {TIMEOUT_S} s")
     if done.returncode:
-        return Attempt(why=_end(done))
+        return ProofAttempt(why=_end(done))
     try:
-        return Attempt(proof=Proof.model_validate_json(done.stdout))
+        return ProofAttempt(proof=Proof.model_validate_json(done.stdout))
     except pydantic.ValidationError:
-        return Attempt(why="what it prints is not a proof")
+        return ProofAttempt(why="what it prints is not a proof")
 
 
 def videos_in(places: Sequence[Path]) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import Protocol
 from reelflow.commandline import printable, tell
 from reelflow.edge.camera.address import parse_source
 from reelflow.edge.camera.wire import Told
+from reelflow.edge.seal import uncovered
 from reelflow.edge.sinks.interface import Sink
 from reelflow.edge.sinks.open import open_sink
 from reelflow.edge.watch.fresh_bundle import FreshBundle
@@ -66,6 +67,8 @@ def watch_source(
     source = parse_source(given(address))
     with silenced_stderr():
         fresh = FreshBundle(bundle, threads)
+    if left := uncovered(bundle):
+        say(f"warning: {bundle}: {left}")
     opened = [_standard_output(answers, as_json=as_json)]
     opened += [open_sink(given(one), spool or _state_folder(), source.shown) for one in sinks]
     opened += [page] if page else []

@@ -8,7 +8,7 @@ import pytest
 
 from components.release.gates.architectures import architecture_gates
 from reelflow.contracts import Gate
-from reelflow.edge.proof.attempt import Attempt
+from reelflow.edge.proof.attempt import ProofAttempt
 from reelflow.edge.proof.document import Proof
 from reelflow.edge.proof.measure import prove
 from tests.videos import write_video
@@ -132,10 +132,10 @@ def given(
 def test_a_proof_of_another_machine_is_compared_as_one_under_emulation(
     given: Callable[[str], Gate], there: Proof
 ):
-    assert given(Attempt(proof=there).to_json()).passed
+    assert given(ProofAttempt(proof=there).to_json()).passed
     (answer,) = there.classified
     other = answer.model_copy(update={"scores": {label: one + 0.1 for label, one in answer.scores.items()}})
-    unlike = given(Attempt(proof=there.model_copy(update={"classified": (other,)})).to_json())
+    unlike = given(ProofAttempt(proof=there.model_copy(update={"classified": (other,)})).to_json())
     assert not unlike.passed
     assert unlike.found == pytest.approx(1 - 1 / (1 + len(there.watched)))
 
@@ -144,7 +144,7 @@ def test_a_proof_of_another_machine_is_compared_as_one_under_emulation(
 def test_a_proof_of_other_code_or_of_a_wrong_node_measures_nothing(
     given: Callable[[str], Gate], there: Proof, change: dict[str, str]
 ):
-    found = given(Attempt(proof=there.model_copy(update=change)).to_json())
+    found = given(ProofAttempt(proof=there.model_copy(update=change)).to_json())
     assert (found.found, found.passed) == (None, False)
     assert "make edge-image" in found.why
 
@@ -152,8 +152,8 @@ def test_a_proof_of_other_code_or_of_a_wrong_node_measures_nothing(
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (Attempt(why="it was ended by SIGILL").to_json(), "it was ended by SIGILL"),
-        ("{", "is not a valid Attempt"),
+        (ProofAttempt(why="it was ended by SIGILL").to_json(), "it was ended by SIGILL"),
+        ("{", "is not a valid ProofAttempt"),
     ],
 )
 def test_why_there_is_no_proof_is_the_reason_of_the_gate(given: Callable[[str], Gate], text: str, why: str):

@@ -16,7 +16,7 @@ from components.release.step import run as release
 from infra.edge.image import DIST
 from pipelines.cluster.architectures.clips import clips as lay_out
 from pipelines.cluster.architectures.proof import proof
-from reelflow.edge.proof.attempt import Attempt
+from reelflow.edge.proof.attempt import ProofAttempt
 from reelflow.errors import DataError
 from reelflow.files import files_below
 from reelflow.params import load_params
@@ -29,7 +29,7 @@ from tests.workplace import ROOT, Workplace
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 HERE = platform.machine()
 SmallRun = tuple[Workplace, Path, str]
-Attempting = Callable[[Path, Path], Attempt]
+Attempting = Callable[[Path, Path], ProofAttempt]
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +56,11 @@ def rendered(paths: Mapping[str, Path]) -> list[str]:
 def attempting(tmp_path: Path) -> Attempting:
     """Runs the command of the task by this Python; it must end well whatever comes of the proof."""
 
-    def run(bundle: Path, clips: Path) -> Attempt:
+    def run(bundle: Path, clips: Path) -> ProofAttempt:
         made = tmp_path / "made"
         _, *rest = rendered({"bundle": bundle, "clips": clips, "proof": made})
         subprocess.run([sys.executable, *rest], cwd=ROOT, check=True, capture_output=True)
-        return Attempt.read(made)
+        return ProofAttempt.read(made)
 
     return run
 
@@ -91,7 +91,7 @@ def test_a_program_that_crashes_is_told(edge_bundle: Path, videos: Path, tmp_pat
     _, *rest = rendered({"bundle": edge_bundle, "clips": videos, "proof": tmp_path / "made"})
     environment = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     subprocess.run([sys.executable, *rest], cwd=tmp_path, env=environment, check=True, capture_output=True)
-    assert Attempt.read(tmp_path / "made").why == "it was ended by SIGILL"
+    assert ProofAttempt.read(tmp_path / "made").why == "it was ended by SIGILL"
 
 
 def artifact(path: Path) -> Any:
@@ -144,7 +144,7 @@ def test_release_compares_what_the_tasks_have_left(
     made = attempting(inputs["bundle"], clips)
     assert made.proof
     there = made.proof.model_copy(update={"architecture": "aarch64"})
-    (tmp_path / "proof").write_text(Attempt(proof=there).to_json())
+    (tmp_path / "proof").write_text(ProofAttempt(proof=there).to_json())
     place, _, _ = small_run
     params = load_params(place.params).with_values(release={"architectures": ["aarch64"]}).release
     report = release(
@@ -181,6 +181,6 @@ def test_the_command_runs_in_the_image_of_a_device(edge_bundle: Path, videos: Pa
     volumes = [f"--volume={tmp_path / name}:/{name}" for name in ("bundle", "clips", "out")]
     done = docker("run", *locked, *volumes, f"--entrypoint={program}", image, *rest)
     assert done.returncode == 0, done.stdout
-    made = Attempt.read(tmp_path / "out/proof")
+    made = ProofAttempt.read(tmp_path / "out/proof")
     assert made.proof, made.why
     assert (made.proof.architecture, len(made.proof.classified)) == (HERE, 2)
