@@ -81,12 +81,12 @@ class Classifier:
             BundleError: a network cannot be loaded, or does not match the bundle.
         """
         self.report = bundle.report
-        head, backbone = (self.report.files.get(name) for name in (HEAD, BACKBONE))
-        network, self._backbone, self._team = bundle.path(BACKBONE), None, None
-        if backbone and self.report.backbone_quantization != "none":
-            self._backbone = Network(network, threads=threads, sha256=backbone.sha256)
-            self._team = InterpreterTeam(network, threads, backbone.sha256) if threads > 1 else None
-        self._head = Network(bundle.path(HEAD), threads=threads, sha256=head.sha256 if head else "")
+        listed = {name: file.sha256 for name, file in self.report.files.items()}  # none in a draft
+        has_network = self.report.backbone_quantization != "none"
+        backbone, expected = bundle.path(BACKBONE), listed.get(BACKBONE, "")
+        self._backbone = Network(backbone, threads=threads, sha256=expected) if has_network else None
+        self._team = InterpreterTeam(backbone, threads, expected) if has_network and threads > 1 else None
+        self._head = Network(bundle.path(HEAD), threads=threads, sha256=listed.get(HEAD, ""))
         self._check_views()
         self._check_backbone()
         self._check_head()
