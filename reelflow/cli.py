@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reelflow import __version__
-from reelflow.commandline import printable, run_command, tell
+from reelflow.commandline import printable, run_command, start_quickly, tell
 from reelflow.edge.commands.benchmark import benchmark
 from reelflow.edge.commands.info import info
 from reelflow.edge.commands.options import DEFAULT_THREADS, BundleFolder, Threads
@@ -41,6 +41,7 @@ for _command in (watch, serve, info, benchmark):
 
 def main() -> None:
     """Entry point of the `reelflow` command."""
+    start_quickly()
     run_command(app)
 
 

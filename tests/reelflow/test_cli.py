@@ -50,6 +50,19 @@ def test_a_line_a_clip(small_bundle: Path, tmp_path: Path):
         assert unit == "s)"
 
 
+LEFT_OUT = ("concurrent.futures.process", "configparser", "multiprocessing", "rich")
+
+
+def test_one_clip_loads_nothing_that_it_does_not_need(small_bundle: Path, clip: Path):
+    code = (
+        "import sys\nfrom reelflow.cli import main\ntry: main()\n"
+        f"except SystemExit: print([name for name in {LEFT_OUT} if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, "classify", small_bundle, clip]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1:] == ["[]"]
+
+
 def test_json_lines(small_bundle: Path, clip: Path):
     done = reelflow("classify", small_bundle, clip, clip, "--json", "--threads", 2)
     assert (done.returncode, done.stderr) == (0, "")
