@@ -47,7 +47,7 @@ def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
 
 
 def start_quickly() -> None:
-    """Spare a short command what it has no use for: a quarter of its time (docs/edge.md)."""
+    """Spare a short command what it has no use for (figures: docs/edge.md)."""
     # pydantic would read the metadata of every installed package, to find plugins of its own
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # OpenBLAS would start threads that wait for each other: a device multiplies no matrices with numpy
