@@ -74,10 +74,11 @@ wheel: $(VENV)/dev ## Build what a device installs into dist/: copy it there, an
 	cp infra/edge/install.sh infra/edge/*.service requirements/edge.txt dist/
 	cd dist && sha256sum *.whl edge.txt *.service >SHA256SUMS
 
-edge-image: wheel ## Build the image of the device's command: ARCH=aarch64|x86_64 BASE=IMAGE@sha256:...
+edge-image: wheel ## Build the image of the device's command: ARCH=aarch64|x86_64 BASE=IMAGE@sha256:... PUSH=registry/prefix LOAD=kind|k3s|containerd
 	docker info >/dev/null 2>&1 || infra/images/engine.sh
 	$(if $(filter x86_64,$(ARCH)),,infra/edge/emulation.sh)
-	@$(BIN)/python -m infra.edge.image $(or $(ARCH),aarch64) $(if $(BASE),--base "$(BASE)")
+	@$(BIN)/python -m infra.edge.image $(or $(ARCH),aarch64) $(if $(BASE),--base "$(BASE)") \
+		$(if $(PUSH),--push "$(PUSH)") $(if $(LOAD),--load "$(LOAD)")
 
 COMPILE = $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links -c requirements/constraints.in

@@ -12,6 +12,10 @@ from reelflow.sources.address import GitPath, parse_source
 
 BUILT = Path(__file__).parents[1] / "build" / "images.json"
 """Where `make images` writes the references of what it has built, by name."""
+ARCHITECTURE = "x86_64"
+"""Of every image but that of a device: infra/images/context.py."""
+PROOF, EDGE = "proof", "edge-"
+"""The step whose tasks run on the image of a device, and how those images are called: `edge-aarch64`."""
 
 
 def image_name(task: str, params: Params, *, gpu: bool = False) -> str:
@@ -25,6 +29,8 @@ def image_name(task: str, params: Params, *, gpu: bool = False) -> str:
     step, item, *_ = (*task.split(), "")
     if step in ("check", "outcome"):
         return "dataset"
+    if step == PROOF:
+        return f"{EDGE}{item}"
     if step == "features" and (item in NEEDS_TENSORFLOW or params.features.finetune.blocks):
         return "features-float"
     if step == "training" and gpu:
@@ -61,7 +67,7 @@ def reference_of(image: str, images: Mapping[str, str], task: str) -> str:
         ParamsError: it has not been built.
     """
     if image not in images:
-        raise ParamsError(
-            f"no image {image} has been built, which the task {task} needs: run make images IMAGES={image}"
-        )
+        architecture = image.removeprefix(EDGE)
+        make = f"images IMAGES={image}" if architecture == image else f"edge-image ARCH={architecture}"
+        raise ParamsError(f"no image {image} has been built, which the task {task} needs: run make {make}")
     return images[image]

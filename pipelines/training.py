@@ -28,10 +28,17 @@ from reelflow.params import Params
 NAME = "reelflow-training"
 DESCRIPTION = "Clips in, a verified TFLite classifier out"
 ConfigureTask = Callable[[Any, str], None]
+Prove = Callable[[Any, Any, Any], Mapping[str, Any]]
+"""Makes the tasks that prove a bundle elsewhere, of dataset, an evaluation and bundle: inputs of release."""
 
 
 def unchanged(task: Any, name: str) -> None:
     """Leave a task as it is."""
+
+
+def unproven(*_: Any) -> Mapping[str, Any]:
+    """Leave it to release to prove a bundle."""
+    return {}
 
 
 def set_variables(task: Any, variables: Mapping[str, str]) -> None:
@@ -98,6 +105,7 @@ class Graph:
             where one more task of each step finds them all; nothing is lost if it does not.
         versions: of what tasks read that is neither their params nor another task's output.
         cached: whether a cluster's cache may answer for tasks.
+        prove: makes tasks that prove the bundle on other machines.
     """
 
     params: Params
@@ -105,6 +113,7 @@ class Graph:
     fan_out: int = 1
     versions: CacheVersions = CacheVersions()
     cached: bool = True
+    prove: Prove = unproven
 
     def unroll(self) -> None:
         """Make all tasks."""
@@ -125,7 +134,9 @@ class Graph:
         features = params.features
         how = {"weights": features.weights, "seed": str(features.seed)}
         bundle = self._task(conversion, "conversion", params.conversion, **how, **common).output
-        self._task(release, "release", params.release, bundle=bundle, **common).set_caching_options(False)
+        proofs = self.prove(data, evaluations[0], bundle)
+        released = self._task(release, "release", params.release, bundle=bundle, **common, **proofs)
+        released.set_caching_options(False)
 
     def _fan_out(self, data: Any) -> tuple[list[Any], dict[str, list[Any]]]:
         """Make the tasks of parts: those of frames, and those of each backbone's features."""

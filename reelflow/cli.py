@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reelflow import __version__
-from reelflow.commandline import printable, run_command, tell
+from reelflow.commandline import printable, run_command, start_quickly, tell
 from reelflow.edge.commands.benchmark import benchmark
 from reelflow.edge.commands.info import info
 from reelflow.edge.commands.options import DEFAULT_THREADS, BundleFolder, Threads
@@ -43,6 +43,7 @@ app.add_typer(update, name="update", epilog=EXIT_CODES)
 
 def main() -> None:
     """Entry point of the `reelflow` command."""
+    start_quickly()
     run_command(app)
 
 
@@ -124,17 +125,19 @@ def timeline(
 @app.command(epilog=EXIT_CODES)
 def verify(bundle: BundleFolder, threads: Threads = DEFAULT_THREADS) -> None:
     """Check the files of a bundle, and that this device decodes and computes as expected."""
+    from reelflow.edge.bundle import open_bundle
+    from reelflow.edge.seal import uncovered
     from reelflow.edge.selftest import self_test
 
-    checked = _open(bundle)
+    checked = open_bundle(bundle)
     with silenced_stderr():
         self_test(checked, threads=threads)
-    report = checked.report
+    report, left = checked.report, uncovered(bundle)
     typer.echo(
-        f"{bundle}: sound\n"
+        f"{bundle}: {'sound, but not covered whole' if left else 'sound'}\n"
         f"  {report.name}, {len(report.labels)} classes, {report.sampling.frames} frames a clip\n"
         f"  {len(report.files)} files, {report.size_bytes / 1e6:.2f} MB: as listed\n"
-        f"  {_seal(checked)}\n"
+        f"  {left or 'bundle.json and its records: as in SHA256SUMS'}\n"
         f"  golden vectors: as expected on this device\n"
         f"  golden video: decoded as expected on this device\n"
         f"  {_accuracy(report)}"
@@ -142,21 +145,15 @@ def verify(bundle: BundleFolder, threads: Threads = DEFAULT_THREADS) -> None:
 
 
 def _open(folder: Path) -> "Bundle":
-    from reelflow.edge.bundle import open_bundle
+    from reelflow.edge.commands.opening import opened
 
-    return open_bundle(folder)
+    return opened(folder)
 
 
 def _accuracy(report: "BundleReport") -> str:
     if report.parity.seen:
         return f"accuracy on clips that were held out: {report.accuracy:.4f}"
     return f"accuracy on {report.parity.clips} test clips: {report.parity.litert_accuracy:.4f}"
-
-
-def _seal(bundle: "Bundle") -> str:
-    if bundle.is_sealed:
-        return "bundle.json and its records: as in SHA256SUMS"
-    return "bundle.json is of an older reelflow: without SHA256SUMS nothing covers it and its records"
 
 
 def _check_outputs(paths: list[Path]) -> None:

@@ -2,6 +2,7 @@
 
 import atexit
 import errno
+import gc
 import os
 import secrets
 import sys
@@ -43,6 +44,16 @@ def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
             tell("stopped; run the same command again to resume")
         raise
     sys.exit(0)
+
+
+def start_quickly() -> None:
+    """Spare a short command what it has no use for (figures: docs/edge.md)."""
+    # pydantic would read the metadata of every installed package, to find plugins of its own
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # OpenBLAS would start threads that wait for each other: a device multiplies no matrices with numpy
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # at its end Python would look for cycles among all objects that it is about to give up
+    atexit.register(gc.freeze)
 
 
 def tell(text: str) -> None:

@@ -17,9 +17,12 @@ PLAIN_LIST = re.compile(r"\[(\n[^][{}]+)\]")  # a string of JSON holds no line b
 
 
 class Document(BaseModel):
-    """Base of every document: frozen, versioned; rejects unknown fields, NaN and infinity."""
+    """Base of every document: frozen, versioned; rejects unknown fields, NaN and infinity.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    Its validator is made when it is first used: a device that starts uses one of dozens.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     schema_version: Literal[1] = 1
 

@@ -27,6 +27,7 @@ READ_SETTINGS = {
     "components/dataset/version.py",
     "pipelines/__main__.py",
     "pipelines/channel/commands.py",
+    "pipelines/cluster/architectures/clips.py",
     "pipelines/cluster/check.py",
     "pipelines/cluster/connection.py",
     "pipelines/cluster/outcome.py",

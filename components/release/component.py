@@ -31,8 +31,10 @@ def release(
     evaluation_14: dsl.Input[dsl.Artifact] = None,
     evaluation_15: dsl.Input[dsl.Artifact] = None,
     evaluation_16: dsl.Input[dsl.Artifact] = None,
+    clips: dsl.Input[dsl.Dataset] = None,
+    proof_aarch64: dsl.Input[dsl.Artifact] = None,
 ) -> None:
-    """Register the bundle and promote it if it passes the gates."""
+    """Register the bundle and promote it if it passes the gates; `clips` were given to other machines."""
     given = [value for name, value in locals().items() if name.startswith("evaluation_")]
 
     from components.artifacts import gather_evaluations, show_metrics, show_page
@@ -44,7 +46,8 @@ def release(
     released = perform(
         run,
         ReleaseParams.model_validate_json(params),
-        inputs=paths(dataset=dataset, frames=frames, bundle=bundle) | {"evaluations": evaluations},
+        inputs=paths(dataset=dataset, frames=frames, bundle=bundle, clips=clips, proof_aarch64=proof_aarch64)
+        | {"evaluations": evaluations},
         output=paths(release=release),
         reuse=False,
     )

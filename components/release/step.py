@@ -1,7 +1,7 @@
 """Register the bundle, promote it if it passes the gates, and report on the whole run."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.release.champion import Incomparable, compare_with_champion, replaces
@@ -18,6 +18,7 @@ from reelflow.artifacts.shard_files import ShardAccess
 from reelflow.artifacts.videos import find_videos
 from reelflow.contracts import BundleReport, Comparison, DatasetReport, FramesReport, ReleaseReport
 from reelflow.edge.bundle import open_bundle
+from reelflow.edge.proof.attempt import videos_in
 from reelflow.edge.seal import SUMS
 from reelflow.errors import BundleError, ReelflowError, RegistryError, StorageError, TrackingError
 from reelflow.params import ReleaseParams
@@ -31,7 +32,11 @@ HEADLINES = ("accuracy", "top5_accuracy", "macro_f1")
 
 @dataclass(frozen=True)
 class Challenger:
-    """A bundle to release, its folder and evaluation, the data set, and frames and videos of its clips."""
+    """A bundle to release, its folder and evaluation, the data set, and frames and videos of its clips.
+
+    Attributes:
+        proofs: attempts to prove the bundle on other machines, by architecture.
+    """
 
     bundle: BundleReport
     folder: Path
@@ -39,6 +44,7 @@ class Challenger:
     dataset: Path
     frames: FrameStore
     videos: Sequence[Path]
+    proofs: Mapping[str, Path] = field(default_factory=dict)
 
 
 def run(
@@ -53,6 +59,8 @@ def run(
     settings: Settings,
     registry: Registry,
     access: ShardAccess | None = None,
+    clips: Path | None = None,
+    proof_aarch64: Path | None = None,
 ) -> ReleaseReport:
     """Register a bundle as `challenger`; as `champion` too if it passes the gates and beats the last one.
 
@@ -70,6 +78,8 @@ def run(
         settings: cache of clips, whose videos other architectures classify.
         registry: where to register.
         access: how frames in a store are reached.
+        clips: folder of the videos that other machines were given, if some were.
+        proof_aarch64: what was attempted with them on an arm64 node.
 
     Raises:
         BundleError: an input is damaged, or they do not belong together.
@@ -82,9 +92,9 @@ def run(
     ranked = _ranked(read_candidates(evaluations, candidates), converted)
     _check_same_data(converted, ranked, dataset, frames)
     store = FrameStore(frames, access)
-    made = Challenger(
-        converted, bundle, ranked[0], dataset, store, _videos(params, ranked[0], dataset, settings)
-    )
+    videos = videos_in([clips]) if clips else _videos(params, ranked[0], dataset, settings)
+    proofs = {"aarch64": proof_aarch64} if proof_aarch64 else {}
+    made = Challenger(converted, bundle, ranked[0], dataset, store, videos, proofs)
     draft = _draft(params, made)
     problem: ReelflowError | None = None
     try:
@@ -113,7 +123,7 @@ def _draft(params: ReleaseParams, made: Challenger) -> ReleaseReport:
         version=0,
         promoted=False,
         aliases=(),
-        gates=check_gates(params, made.bundle, made.folder, made.evaluation, made.videos),
+        gates=check_gates(params, made.bundle, made.folder, made.evaluation, made.videos, made.proofs),
         explanation="",
         warnings=warnings(params, made.evaluation, read_clips(made.dataset), made.frames.report),
         note=params.note,

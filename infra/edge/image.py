@@ -1,7 +1,8 @@
 """`python -m infra.edge.image ARCHITECTURE`: builds the image of the device's command from dist/.
 
 Packages are wheels for that architecture, so that a build runs nothing of it. The image is called
-`reelflow-edge:ARCHITECTURE`, and by its version and content too.
+`reelflow-edge:ARCHITECTURE`, and by its version and content too. It is pushed or loaded into a cluster if
+asked, and build/images.json lists it as `edge-ARCHITECTURE`, for the task that proves a bundle.
 """
 
 import re
@@ -16,6 +17,8 @@ from infra.images import engine
 from infra.images.commands import run
 from infra.images.content import key
 from infra.images.context import BUILD, ROOT
+from infra.images.delivery import ClusterKind, Delivery
+from pipelines.images import BUILT, EDGE
 from reelflow import __version__
 from reelflow.commandline import run_command
 from reelflow.errors import ParamsError
@@ -38,11 +41,18 @@ def main(
             help="Image of that architecture with Python 3.11, by digest; else Debian is bootstrapped."
         ),
     ] = "",
+    push: Annotated[str, typer.Option(help="Registry and prefix to push to.")] = "",
+    load_into: Annotated[
+        ClusterKind | None, typer.Option("--load", help="A cluster without a registry to load into.")
+    ] = None,
+    index: Annotated[Path, typer.Option(help="JSON file of the references.")] = BUILT,
 ) -> None:
-    """Build the image of the device's command."""
+    """Build the image of the device's command; push or load it if asked."""
     if base and "@sha256:" not in base:
         raise ParamsError(f"BASE={base} may change under its name: name it by digest, IMAGE@sha256:...")
-    typer.echo(build(architecture, base or offline_base(architecture)))
+    reference = build(architecture, base or offline_base(architecture))
+    Delivery(index, push, load_into).deliver(f"{EDGE}{architecture}", reference)
+    typer.echo(reference)
 
 
 def offline_base(architecture: str) -> str:

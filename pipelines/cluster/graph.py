@@ -1,9 +1,14 @@
-"""The training pipeline as a cluster runs it: a cheap first task, the steps, and an exit handler."""
+"""The training pipeline as a cluster runs it: a cheap first task, the steps, and an exit handler.
 
+Where other architectures are asked for, the bundle is proven on nodes of them before it is released.
+"""
+
+from functools import partial
 from typing import Any
 
 from kfp import dsl
 
+from pipelines.cluster.architectures.prover import Prover
 from pipelines.cluster.check import check
 from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.outcome import outcome
@@ -50,7 +55,8 @@ def build_for_cluster(
             versions = CacheVersions(code, found["Output"], found["weights"], found["teachers"])
             with dsl.If(versions.data != "", name="something is new"):
                 parts = cluster.parts(params.frames.shards)
-                Graph(params, configure, parts, versions, cached).unroll()
+                prove = Prover(params, partial(_configured, configure=configure))
+                Graph(params, configure, parts, versions, cached, prove).unroll()
 
     return pipeline
 

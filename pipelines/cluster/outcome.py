@@ -19,7 +19,7 @@ def outcome(api: str, failure: dsl.Output[dsl.Markdown]) -> None:
 
     settings = Settings()
     token = Path("/var/run/secrets/kubeflow/pipelines/token")
-    ours = re.compile(rf"(check|{'|'.join(STEPS)})(-\d+)?")
+    ours = re.compile(rf"(check|clips|proof|{'|'.join(STEPS)})(-\d+)?")
 
     def failed_task() -> str:
         """Names of failed tasks as KFP tells them; empty if its API cannot be reached from here."""

@@ -5,7 +5,7 @@ from typing import Any
 from kfp import kubernetes
 
 from pipelines.cluster.config import ClusterConfig, TaskConfig, amount
-from pipelines.images import image_name, read_images, reference_of
+from pipelines.images import PROOF, image_name, read_images, reference_of
 from reelflow.objectstore.open import NO_STORE
 from reelflow.params import Params
 
@@ -45,7 +45,8 @@ class TaskConfigurator:
         config = self._cluster.task_config(step)
         task.set_container_image(self._image(name, config))
         _set_resources(task, config, self._cluster.backoff_s)
-        self._set_environment(task, step, config)
+        if step != PROOF:  # a device's command reads no setting, and sees no secret
+            self._set_environment(task, step, config)
         _confine(task, step, config, self._cluster.user)
         for volume in self._cluster.volumes:
             if step in volume.tasks:

@@ -19,12 +19,17 @@ def find_videos(dataset: Path, clip_ids: Iterable[str], most: int, settings: Set
         most: clips that are looked for.
         settings: name the cache of clips.
     """
-    wanted = set(sorted(clip_ids)[:most])
-    clips = [clip for clip in read_clips(dataset) if clip.clip_id in wanted]
+    clips = first_clips(dataset, clip_ids, most)
     source = DatasetReport.open(dataset)
     fetched = ClipCache(settings.clips).find(SourceNote.on(source), [clip.path for clip in clips])
     root = fetched or source.clips_root(dataset)
     return {clip.clip_id: root / clip.path for clip in clips if _is_there(root / clip.path, clip)}
+
+
+def first_clips(dataset: Path, clip_ids: Iterable[str], most: int) -> list[Clip]:
+    """The first of these clips by id, in the order of the data set."""
+    wanted = set(sorted(clip_ids)[:most])
+    return [clip for clip in read_clips(dataset) if clip.clip_id in wanted]
 
 
 def _is_there(path: Path, clip: Clip) -> bool:

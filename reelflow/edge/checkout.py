@@ -4,7 +4,6 @@ Elsewhere, as on a device, no file of a bundle may be a link that leads out of i
 """
 
 from collections.abc import Iterator
-from configparser import Error, RawConfigParser
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +28,8 @@ def is_in_cache(target: Path, folder: Path) -> bool:
 
 def _named_caches(dvc: Path) -> Iterator[Path]:
     """The cache that `dvc cache dir` has set; relative to the file that names it."""
+    from configparser import Error, RawConfigParser
+
     for config in CONFIGS:
         parser = RawConfigParser(strict=False)
         with suppress(Error, OSError, UnicodeDecodeError):

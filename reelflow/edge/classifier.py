@@ -81,10 +81,12 @@ class Classifier:
             BundleError: a network cannot be loaded, or does not match the bundle.
         """
         self.report = bundle.report
+        listed = {name: file.sha256 for name, file in self.report.files.items()}  # none in a draft
         has_network = self.report.backbone_quantization != "none"
-        self._backbone = Network(bundle.path(BACKBONE), threads=threads) if has_network else None
-        self._team = InterpreterTeam(bundle.path(BACKBONE), threads) if has_network and threads > 1 else None
-        self._head = Network(bundle.path(HEAD), threads=threads)
+        backbone, expected = bundle.path(BACKBONE), listed.get(BACKBONE, "")
+        self._backbone = Network(backbone, threads=threads, sha256=expected) if has_network else None
+        self._team = InterpreterTeam(backbone, threads, expected) if has_network and threads > 1 else None
+        self._head = Network(bundle.path(HEAD), threads=threads, sha256=listed.get(HEAD, ""))
         self._check_views()
         self._check_backbone()
         self._check_head()

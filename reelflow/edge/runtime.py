@@ -1,5 +1,6 @@
 """LiteRT behind one call: array in, array out."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -35,16 +36,24 @@ class Network:
         output_dtype: of the returned array.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, sha256: str = "") -> None:
         """Load a model.
 
+        Args:
+            path: of its file.
+            threads: that it computes with.
+            sha256: that the loaded bytes must have; empty: any.
+
         Raises:
-            BundleError: LiteRT cannot read or prepare it.
+            BundleError: LiteRT cannot read or prepare it, or it is another one.
         """
         self._path = path
         try:
             # the file itself would be mapped: copied over while it is used, it gives wrong answers, or SIGBUS
-            self._interpreter = Interpreter(model_content=path.read_bytes(), num_threads=threads)
+            content = path.read_bytes()
+            if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+                raise BundleError(f"{path} is being written over: run the same command when that has ended")
+            self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
         except LITERT_ERRORS as error:
             raise BundleError(f"LiteRT cannot load {path}: {_first_line(error)}") from error
@@ -85,9 +94,9 @@ class InterpreterTeam:
     For many items they are faster than one interpreter with as many threads; batches gain nothing.
     """
 
-    def __init__(self, path: Path, size: int) -> None:
+    def __init__(self, path: Path, size: int, sha256: str) -> None:
         """Nothing is loaded yet."""
-        self._path, self._size = path, size
+        self._path, self._size, self._sha256 = path, size, sha256
         self._idle: SimpleQueue[Network] = SimpleQueue()
 
     @contextmanager
@@ -102,7 +111,7 @@ class InterpreterTeam:
         """
         if self._idle.empty():
             for _ in range(self._size):
-                self._idle.put(Network(self._path))
+                self._idle.put(Network(self._path, sha256=self._sha256))
         room = Semaphore(2 * self._size)
 
         def one(item: Item) -> Result:

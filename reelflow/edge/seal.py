@@ -28,6 +28,17 @@ def seal(folder: Path) -> None:
     write_text(folder / SUMS, "".join(f"{sha256_file(folder / name)}  {name}\n" for name in names))
 
 
+def uncovered(folder: Path) -> str:
+    """What nothing covers in a bundle without sums, for people; empty for a sealed one."""
+    if is_sealed(folder):
+        return ""
+    names = [name for name in (MANIFEST, *RECORDS) if (folder / name).is_file()]
+    return (
+        f"no {SUMS}: nothing covers {', '.join(names)}, and a change in them is not seen. Copy the whole "
+        "bundle again, or convert it with this version of reelflow"
+    )
+
+
 def is_sealed(folder: Path) -> bool:
     """Whether a bundle has sums."""
     return (folder / SUMS).is_file()

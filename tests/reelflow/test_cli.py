@@ -50,6 +50,19 @@ def test_a_line_a_clip(small_bundle: Path, tmp_path: Path):
         assert unit == "s)"
 
 
+LEFT_OUT = ("concurrent.futures.process", "configparser", "multiprocessing", "rich")
+
+
+def test_one_clip_loads_nothing_that_it_does_not_need(small_bundle: Path, clip: Path):
+    code = (
+        "import sys\nfrom reelflow.cli import main\ntry: main()\n"
+        f"except SystemExit: print([name for name in {LEFT_OUT} if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, "classify", small_bundle, clip]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1:] == ["[]"]
+
+
 def test_json_lines(small_bundle: Path, clip: Path):
     done = reelflow("classify", small_bundle, clip, clip, "--json", "--threads", 2)
     assert (done.returncode, done.stderr) == (0, "")
@@ -167,6 +180,32 @@ def test_verify(small_bundle: Path):
     assert "thumbnail-gru, 3 classes" in done.stdout
     assert "golden vectors: as expected" in done.stdout
     assert "golden video: decoded as expected" in done.stdout
+    assert f"{small_bundle}: sound\n" in done.stdout
+
+
+UNSEALED = {
+    "verify": (),
+    "info": (),
+    "classify": ("CLIP",),
+    "timeline": ("CLIP",),
+    "watch": ("CLIP",),
+    "benchmark": ("--minutes", "0.01"),
+}
+
+
+@pytest.mark.parametrize("command", UNSEALED)
+def test_every_command_says_what_nothing_covers(edge_bundle: Path, clip: Path, tmp_path: Path, command: str):
+    """Without sums, a change in the records passes: the files are named, and an answer is given."""
+    bundle = Path(shutil.copytree(edge_bundle, tmp_path / "bundle"))
+    (bundle / "SHA256SUMS").unlink()
+    for name in ("lineage.json", "provenance.json"):
+        (bundle / name).write_text('{"flipped": true}')
+    done = reelflow(command, bundle, *(clip if one == "CLIP" else one for one in UNSEALED[command]))
+    assert done.returncode == 0, done.stderr
+    told = "no SHA256SUMS: nothing covers bundle.json, lineage.json, provenance.json"
+    assert told in (done.stdout if command == "verify" else done.stderr)
+    if command == "verify":
+        assert "sound, but not covered whole" in done.stdout
 
 
 @pytest.mark.parametrize("command", [("verify",), ("classify", "clip.mp4"), ("timeline", "clip.mp4")])

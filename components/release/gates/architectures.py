@@ -1,23 +1,21 @@
 """The gate on other architectures: the bundle answers there as it does here.
 
-`python -m reelflow.edge.proof` runs on each: here as it is, elsewhere in the image of `make edge-image` that
-the kernel runs under emulation (binfmt_misc). What cannot be run is not measured, and does not pass.
+`python -m reelflow.edge.proof` runs on each: here as it is, elsewhere in the image of `make edge-image`. On a
+cluster a task of its own has run it on a node of that architecture; else the kernel runs the image under
+emulation (binfmt_misc). What cannot be run is not measured, and does not pass.
 """
 
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import pydantic
-
 from reelflow.contracts import Gate
+from reelflow.edge.proof.attempt import MODULE, TIMEOUT_S, ProofAttempt, attempt
 from reelflow.edge.proof.document import Proof
+from reelflow.errors import BundleError
 from reelflow.progress import emit
 
 CLIPS = 10
-TIMEOUT_S = 3600  # emulation takes about a minute a clip
-MODULE = "reelflow.edge.proof"
 IMAGE = "reelflow-edge:{}"
 UNPRIVILEGED = ("--network=none", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--user=10001:0")
 # LiteRT asks cpuinfo, which crashes on an emulated arm64 where it finds the CPUs of the real machine.
@@ -25,58 +23,55 @@ EMULATED = ("--tmpfs=/sys/devices/system/cpu",)
 NO_VIDEOS = "the videos of the test clips are not on this machine"
 
 
-def architecture_gates(asked: Sequence[str], bundle: Path, videos: Sequence[Path]) -> Iterator[Gate]:
+def architecture_gates(
+    asked: Sequence[str], bundle: Path, videos: Sequence[Path], made: Mapping[str, Path]
+) -> Iterator[Gate]:
     """One gate an architecture.
 
     Args:
         asked: architectures as the kernel names them, such as `aarch64`.
         bundle: its folder.
-        videos: test clips, of which the first `CLIPS` are classified.
+        videos: test clips that are classified.
+        made: files of the attempts that were made elsewhere on the same clips, by architecture.
     """
     if not asked:
         return
     if not videos:
         yield from (_gate(name, None, NO_VIDEOS) for name in asked)
         return
-    here = _proof([sys.executable, "-m", MODULE], bundle, videos)
+    here = attempt([sys.executable, "-m", MODULE], bundle, videos)
     for name in asked:
-        yield _measured(name, here, bundle, videos)
+        if here.proof is None:
+            yield _gate(name, None, f"on this machine: {here.why}")
+        elif name == here.proof.architecture:
+            yield _gate(name, 1.0)
+        else:
+            there = _read(made[name]) if name in made else _emulated(name, bundle, videos)
+            yield _compared(name, here.proof, there)
 
 
-def _measured(name: str, here: "Proof | str", bundle: Path, videos: Sequence[Path]) -> Gate:
-    if isinstance(here, str):
-        return _gate(name, None, f"on this machine: {here}")
-    if name == here.architecture:
-        return _gate(name, 1.0)
-    emit("notice", message=f"classifying {len(videos)} clips on {name}: under emulation a minute a clip")
-    there = _proof(_container(name, bundle, videos), Path("/bundle"), _mounted(videos))
-    if isinstance(there, str):
-        return _gate(name, None, there)
-    if there.architecture != name or there.code != here.code:
+def _compared(name: str, here: Proof, there: ProofAttempt) -> Gate:
+    if there.proof is None:
+        return _gate(name, None, there.why)
+    if there.proof.architecture != name or there.proof.code != here.code:
         return _gate(name, None, f"{IMAGE.format(name)} is not of this code: make edge-image")
-    return _gate(name, here.alike(there))
+    return _gate(name, here.alike(there.proof))
 
 
 def _gate(name: str, alike: float | None, why: str = "") -> Gate:
     return Gate(name=name, found=alike, limit=1.0, passed=alike == 1.0, why=why)
 
 
-def _proof(command: Sequence[str], bundle: Path, clips: Sequence[Path]) -> Proof | str:
-    """The proof that a command prints; why there is none."""
+def _read(made: Path) -> ProofAttempt:
     try:
-        done = subprocess.run(
-            [*command, str(bundle), *map(str, clips)], capture_output=True, text=True, timeout=TIMEOUT_S + 60
-        )
-    except OSError as error:
-        return f"{command[0]} cannot be run ({error.strerror})"
-    except subprocess.TimeoutExpired:
-        return f"it takes longer than {TIMEOUT_S} s"
-    if done.returncode:
-        return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    try:
-        return Proof.model_validate_json(done.stdout)
-    except pydantic.ValidationError:
-        return "what it prints is not a proof"
+        return ProofAttempt.read(made)
+    except BundleError as error:
+        return ProofAttempt(why=str(error))
+
+
+def _emulated(name: str, bundle: Path, videos: Sequence[Path]) -> ProofAttempt:
+    emit("notice", message=f"classifying {len(videos)} clips on {name}: under emulation a minute a clip")
+    return attempt(_container(name, bundle, videos), Path("/bundle"), _mounted(videos))
 
 
 def _container(name: str, bundle: Path, clips: Sequence[Path]) -> list[str]:

@@ -1,6 +1,6 @@
 """The gates between `challenger` and `champion`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -24,7 +24,12 @@ MEANINGS = {
 
 
 def check_gates(
-    params: ReleaseParams, bundle: BundleReport, folder: Path, chosen: Candidate, videos: Sequence[Path]
+    params: ReleaseParams,
+    bundle: BundleReport,
+    folder: Path,
+    chosen: Candidate,
+    videos: Sequence[Path],
+    proofs: Mapping[str, Path],
 ) -> tuple[Gate, ...]:
     """Every gate, with the name of its limit in params.yaml, or of the architecture.
 
@@ -34,6 +39,7 @@ def check_gates(
         folder: of the bundle.
         chosen: its evaluation.
         videos: of test clips.
+        proofs: attempts on other machines, by architecture.
 
     Raises:
         BundleError: the scores of the classifier are damaged.
@@ -48,7 +54,8 @@ def check_gates(
         "max_size_mb": bundle.size_bytes / 1e6,
     }
     gates = [_gate(name, round(value, 9), getattr(params, name)) for name, value in found.items()]
-    return (*gates, *_leads(params, chosen), *architecture_gates(params.architectures, folder, videos))
+    elsewhere = architecture_gates(params.architectures, folder, videos, proofs)
+    return (*gates, *_leads(params, chosen), *elsewhere)
 
 
 def _accuracy(bundle: BundleReport, chosen: Candidate) -> float:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def info(bundle: BundleFolder, as_json: AsJson = False) -> None:
     """Say what a bundle is: its classes, from which data, how good, how big. Nothing is computed."""
-    from reelflow.edge.bundle import open_bundle
+    from reelflow.edge.commands.opening import opened
 
-    report = open_bundle(bundle).report
+    report = opened(bundle).report
     if as_json:
         typer.echo(report.to_json(), nl=False)
         return

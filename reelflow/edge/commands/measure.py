@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import Field
 
 from reelflow.documents import Document
-from reelflow.edge.bundle import open_bundle
 from reelflow.edge.classifier import Classifier
+from reelflow.edge.commands.opening import opened
 from reelflow.edge.golden_video import VIDEO
 from reelflow.edge.watch.thermal import temperature_c, throttled
 from reelflow.video.decode import sample_frames
@@ -65,8 +65,9 @@ def measure(bundle: Path, clip: Path | None, steady_s: float, threads: int) -> D
         ClipError: the clip cannot be decoded.
     """
     video = clip or VIDEO
+    checked, check_s = _timed(lambda: opened(bundle))
     with silenced_stderr():
-        classifier, load_s = _timed(lambda: Classifier(open_bundle(bundle), threads=threads))
+        classifier, networks_s = _timed(lambda: Classifier(checked, threads=threads))
     _, first_answer_s = _timed(lambda: classifier.classify(video))
     sampling = classifier.report.sampling
     frames = sample_frames(video, sampling.frames)
@@ -77,7 +78,7 @@ def measure(bundle: Path, clip: Path | None, steady_s: float, threads: int) -> D
     return DeviceSpeed(
         bundle=classifier.report.name,
         threads=threads,
-        load_s=load_s,
+        load_s=check_s + networks_s,
         first_answer_s=first_answer_s,
         stages=stages,
         steady_s=steady_s,

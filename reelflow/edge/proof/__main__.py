@@ -1,20 +1,37 @@
 """`python -m reelflow.edge.proof BUNDLE CLIP...`: prints the proof of this machine as JSON."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from reelflow.commandline import run_command
-from reelflow.edge.proof.measure import prove
+from reelflow.edge.proof.attempt import MODULE, attempt, videos_in
+from reelflow.errors import ClipError
+from reelflow.files import write_text
 
 
 def main(
     bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
-    clips: Annotated[list[Path], typer.Argument(help="Videos.")],
+    clips: Annotated[list[Path], typer.Argument(help="Videos, or folders of nothing else.")],
+    attempt_to: Annotated[
+        Path | None,
+        typer.Option("--attempt", help="Write the proof, or why there is none, to this file, and end well."),
+    ] = None,
 ) -> None:
     """Test a bundle on this machine, have it answer, and print what it says as JSON."""
-    typer.echo(prove(bundle, clips).to_json(), nl=False)
+    if attempt_to:
+        made = attempt([sys.executable, "-m", MODULE], bundle, clips)
+        write_text(attempt_to, made.to_json())
+        typer.echo(f"not proven: {made.why}" if made.why else "proven", err=True)
+        return
+    from reelflow.edge.proof.measure import prove  # may crash where the libraries do not run
+
+    videos = videos_in(clips)
+    if not videos:
+        raise ClipError("there is no video to be classified: name some")
+    typer.echo(prove(bundle, videos).to_json(), nl=False)
 
 
 if __name__ == "__main__":

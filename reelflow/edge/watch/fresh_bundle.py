@@ -1,11 +1,22 @@
-"""The bundle that is watched with: a new one is taken when the link to it changes."""
+"""The bundle that is watched with: a new one is taken when the link to it, or what is in its folder, changes.
+
+Copies in place write files in any order. Until all of them are as `bundle.json` and `SHA256SUMS` say, the old
+bundle goes on, and every change is a reason to look again. Why a bundle is left is told once it stands still.
+"""
 
 import os
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from reelflow.edge.bundle import open_bundle
 from reelflow.edge.classifier import Classifier
+from reelflow.edge.seal import SUMS
 from reelflow.errors import BundleError
+
+MOST_FILES = 256
+Identity = tuple[str, tuple[tuple[str, int, int, int], ...]]
+"""Where a folder really is; name, inode, size and time of the last change of each file."""
 
 
 class FreshBundle:
@@ -13,8 +24,8 @@ class FreshBundle:
 
     Attributes:
         classifier: of the last bundle that could be loaded.
-        loaded: name of that bundle's folder.
-        problem: why the newest could not be; empty if it could.
+        loaded: name of the folder that was taken last.
+        problem: why the newest could not be, since that has not changed any more; empty if it could.
     """
 
     def __init__(self, folder: Path, threads: int) -> None:
@@ -24,30 +35,52 @@ class FreshBundle:
             BundleError: it is damaged.
         """
         self._folder, self._threads = folder, threads
-        self.problem = ""
+        self.problem = self._found_wrong = ""
         self._identity = self._found()
-        self.classifier = Classifier(open_bundle(folder), threads=threads)
+        bundle = open_bundle(folder)
+        self.is_sealed = bundle.is_sealed
+        self.classifier = Classifier(bundle, threads=threads)
         self.loaded = Path(self._identity[0]).name
 
     def is_new(self) -> bool:
-        """Look again; whether another bundle has been loaded. One that is damaged is left."""
+        """Look again; whether another bundle has been loaded. One that is not whole is left."""
         found = self._found()
         if found == self._identity:
+            self.problem = self._found_wrong
             return False
-        self._identity = found
+        self._identity, self._found_wrong = found, ""
         try:
-            self.classifier = Classifier(open_bundle(self._folder), threads=self._threads)
+            return self._taken()
         except BundleError as error:
-            self.problem = str(error)
+            self._found_wrong = str(error)
             return False
-        self.problem, self.loaded = "", Path(found[0]).name
+
+    def _taken(self) -> bool:
+        """Load what is there now, unless it is the bundle that is in use.
+
+        Raises:
+            BundleError: it is damaged, or not whole yet.
+        """
+        bundle = open_bundle(self._folder)
+        if self.is_sealed and not bundle.is_sealed:
+            raise BundleError(f"{self._folder} has no {SUMS}, and the bundle before had it: copy it too")
+        self.loaded = Path(self._identity[0]).name
+        if bundle.report == self.classifier.report:
+            return False
+        self.classifier, self.is_sealed = Classifier(bundle, threads=self._threads), bundle.is_sealed
+        self.problem = ""
         return True
 
-    def _found(self) -> tuple[str, int, int]:
-        """What the folder is: its real path, and the manifest's place on the disk."""
-        real = os.path.realpath(self._folder)
+    def _found(self) -> Identity:
+        real = Path(os.path.realpath(self._folder))
+        return str(real), tuple(_facts(real))
+
+
+def _facts(folder: Path) -> Iterator[tuple[str, int, int, int]]:
+    """The facts of a folder's files, as far as they can be read; their order is that of the names."""
+    for path in sorted(islice(folder.rglob("*"), MOST_FILES)):
         try:
-            facts = Path(real, "bundle.json").stat()
+            facts = path.stat()
         except OSError:
-            return real, 0, 0
-        return real, facts.st_ino, facts.st_mtime_ns
+            continue
+        yield str(path), facts.st_ino, facts.st_size, max(facts.st_mtime_ns, facts.st_ctime_ns)

@@ -11,6 +11,7 @@ from reelflow.commandline import printable, tell
 from reelflow.edge.camera.address import parse_source
 from reelflow.edge.camera.wire import Told
 from reelflow.edge.health.writer import HealthFile
+from reelflow.edge.seal import uncovered
 from reelflow.edge.sinks.interface import Sink
 from reelflow.edge.sinks.open import open_sink
 from reelflow.edge.watch.fresh_bundle import FreshBundle
@@ -70,6 +71,8 @@ def watch_source(
     healthy = HealthFile(health, bundle.resolve().name) if health else None
     with silenced_stderr():
         fresh = FreshBundle(bundle, threads)
+    if left := uncovered(bundle):
+        say(f"warning: {bundle}: {left}")
     opened = [_standard_output(answers, as_json=as_json)]
     opened += [open_sink(given(one), spool or _state_folder(), source.shown) for one in sinks]
     opened += [page] if page else []

@@ -8,6 +8,7 @@ import pytest
 
 from components.release.gates.architectures import architecture_gates
 from reelflow.contracts import Gate
+from reelflow.edge.proof.attempt import ProofAttempt
 from reelflow.edge.proof.document import Proof
 from reelflow.edge.proof.measure import prove
 from tests.videos import write_video
@@ -46,13 +47,13 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
 
 
 def gate(bundle: Path, clips: list[Path], name: str = OTHER) -> Gate:
-    (found,) = architecture_gates([name], bundle, clips)
+    (found,) = architecture_gates([name], bundle, clips, {})
     assert found.name == name
     return found
 
 
 def test_nothing_runs_unless_it_is_asked_for(edge_bundle: Path, clips: list[Path]):
-    assert list(architecture_gates([], edge_bundle, clips)) == []
+    assert list(architecture_gates([], edge_bundle, clips, {})) == []
 
 
 def test_this_machine_is_measured_as_it_is(edge_bundle: Path, clips: list[Path]):
@@ -111,3 +112,51 @@ def test_without_videos_nothing_is_measured(edge_bundle: Path):
     found = gate(edge_bundle, [])
     assert (found.found, found.passed) == (None, False)
     assert "videos" in found.why
+
+
+@pytest.fixture
+def given(
+    edge_bundle: Path, clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Gate]:
+    """The gate of what a task of a cluster has left; there is no engine to ask."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    def measure(text: str) -> Gate:
+        (tmp_path / "proof").write_text(text)
+        (found,) = architecture_gates([OTHER], edge_bundle, clips, {OTHER: tmp_path / "proof"})
+        return found
+
+    return measure
+
+
+def test_a_proof_of_another_machine_is_compared_as_one_under_emulation(
+    given: Callable[[str], Gate], there: Proof
+):
+    assert given(ProofAttempt(proof=there).to_json()).passed
+    (answer,) = there.classified
+    other = answer.model_copy(update={"scores": {label: one + 0.1 for label, one in answer.scores.items()}})
+    unlike = given(ProofAttempt(proof=there.model_copy(update={"classified": (other,)})).to_json())
+    assert not unlike.passed
+    assert unlike.found == pytest.approx(1 - 1 / (1 + len(there.watched)))
+
+
+@pytest.mark.parametrize("change", [{"architecture": HERE}, {"code": "0" * 64}])
+def test_a_proof_of_other_code_or_of_a_wrong_node_measures_nothing(
+    given: Callable[[str], Gate], there: Proof, change: dict[str, str]
+):
+    found = given(ProofAttempt(proof=there.model_copy(update=change)).to_json())
+    assert (found.found, found.passed) == (None, False)
+    assert "make edge-image" in found.why
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (ProofAttempt(why="it was ended by SIGILL").to_json(), "it was ended by SIGILL"),
+        ("{", "is not a valid ProofAttempt"),
+    ],
+)
+def test_why_there_is_no_proof_is_the_reason_of_the_gate(given: Callable[[str], Gate], text: str, why: str):
+    found = given(text)
+    assert (found.found, found.passed) == (None, False)
+    assert why in found.why

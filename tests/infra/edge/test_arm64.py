@@ -89,7 +89,7 @@ def test_it_answers_there_as_here(pi: Device, here: Proof, clips: list[Path]):
 
 
 def test_the_gate_measures_it_in_the_image(bundle: Path, clips: list[Path]):
-    (gate,) = architecture_gates(["aarch64"], bundle, clips[:2])
+    (gate,) = architecture_gates(["aarch64"], bundle, clips[:2], {})
     assert (gate.found, gate.why, gate.passed) == (1.0, "", True)
 
 

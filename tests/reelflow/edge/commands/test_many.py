@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from reelflow.edge.bundle import open_bundle
-from reelflow.edge.commands import many
-from reelflow.edge.commands.many import CRASHED, classify_all
+from reelflow.edge.bundle import Bundle, open_bundle
+from reelflow.edge.commands import processes
+from reelflow.edge.commands.many import classify_all
+from reelflow.edge.commands.outcome import Outcome, outcome_of
+from reelflow.edge.commands.processes import CRASHED
 from reelflow.errors import BundleError, ClipError
 from tests.bundles import write_clip
 
@@ -31,7 +33,7 @@ def test_two_processes_answer_as_one(small_bundle, clips):
 
 
 def test_a_crash_costs_its_own_clip_alone(small_bundle, clips, monkeypatch):
-    monkeypatch.setattr(many, "_work", crash_at_three)
+    monkeypatch.setattr(processes, "_work", crash_at_three)
     found = answers(small_bundle, clips, 2)
     assert found[3] == CRASHED
     assert [found[place] for place in (0, 1, 2, 4, 5)] == [
@@ -39,11 +41,11 @@ def test_a_crash_costs_its_own_clip_alone(small_bundle, clips, monkeypatch):
     ]
 
 
-def crash_at_three(clip: Path) -> many.Outcome:
+def crash_at_three(clip: Path) -> Outcome:
     if clip.name == "3.mp4":
         os.kill(os.getpid(), signal.SIGSEGV)
-    assert many._classifier
-    return many._outcome(many._classifier, clip)
+    assert processes._classifier
+    return outcome_of(processes._classifier, clip)
 
 
 def answers_of_all(bundle: Path, clips: list[Path]) -> list[object]:
@@ -54,4 +56,4 @@ def test_a_bundle_that_cannot_be_loaded_is_told(small_bundle, clips):
     bundle = open_bundle(small_bundle)
     broken = bundle.report.model_copy(update={"labels": ("a",)})
     with pytest.raises(BundleError, match="head"):
-        list(classify_all(many.Bundle(bundle.folder, broken), clips, cpus=2, threads=1))
+        list(classify_all(Bundle(bundle.folder, broken), clips, cpus=2, threads=1))

@@ -1,0 +1,1 @@
+"""Tasks that prove a bundle on nodes of other architectures."""

@@ -1,0 +1,16 @@
+"""What comes of a clip: an answer, or why there is none."""
+
+from pathlib import Path
+
+from reelflow.edge.classifier import Classification, Classifier
+from reelflow.errors import ClipError
+
+Outcome = Classification | ClipError
+
+
+def outcome_of(classifier: Classifier, clip: Path) -> Outcome:
+    """Classify a clip; one that cannot be decoded is an outcome too."""
+    try:
+        return classifier.classify(clip)
+    except ClipError as error:
+        return error

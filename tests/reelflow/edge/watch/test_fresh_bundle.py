@@ -1,0 +1,103 @@
+"""A bundle that is copied over the one in use is taken once it is whole, whatever comes first."""
+
+import json
+import shutil
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from reelflow.edge.bundle import HEAD, open_bundle
+from reelflow.edge.classifier import Classifier
+from reelflow.edge.seal import SUMS, seal
+from reelflow.edge.watch.fresh_bundle import FreshBundle
+from reelflow.errors import BundleError
+from reelflow.files import files_below, sha256_file
+from tests.bundles import renamed_bundle
+from tests.faults.edge.commands import copied_over
+
+FIRST = ("bundle.json", SUMS, HEAD)
+
+
+@pytest.fixture
+def current(edge_bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(edge_bundle, tmp_path / "current"))
+
+
+@pytest.fixture
+def following(edge_bundle: Path, tmp_path: Path) -> Path:
+    """Another bundle, whose head differs too: LiteRT ignores what follows the model."""
+    folder = renamed_bundle(edge_bundle, tmp_path / "following", "second")
+    head, manifest = folder / HEAD, folder / "bundle.json"
+    head.write_bytes(head.read_bytes() + bytes(64))
+    told = json.loads(manifest.read_text())
+    told["files"][HEAD] = {"sha256": sha256_file(head), "size_bytes": head.stat().st_size}
+    told["size_bytes"] += 64
+    manifest.write_text(json.dumps(told))
+    seal(folder)
+    open_bundle(folder)
+    return folder
+
+
+def in_order(folder: Path, first: tuple[str, ...]) -> list[str]:
+    names = [path.relative_to(folder).as_posix() for path in files_below(folder)]
+    return [*first, *(name for name in names if name not in first)]
+
+
+@pytest.mark.parametrize("first", list(permutations(FIRST)))
+def test_a_copy_in_place_is_taken_once_it_is_whole(current: Path, following: Path, first: tuple[str, ...]):
+    fresh = FreshBundle(current, 1)
+    name = fresh.classifier.report.name
+    for file in in_order(following, first):
+        content = (following / file).read_bytes()
+        for part in (content[: len(content) // 2], content):
+            copied_over(current / file, part)
+            taken = fresh.is_new()
+            assert taken == all_alike(current, following), "a whole one, and no other, is taken"
+            assert fresh.classifier.report.name == ("second" if taken else name)
+            if taken:
+                assert fresh.problem == ""
+                return
+
+
+def all_alike(one: Path, other: Path) -> bool:
+    return all((one / name).read_bytes() == (other / name).read_bytes() for name in in_order(other, ()))
+
+
+def test_what_is_wrong_is_told_once_nothing_changes_any_more(current: Path, following: Path):
+    fresh = FreshBundle(current, 1)
+    shutil.copy(following / "bundle.json", current)
+    assert not fresh.is_new()
+    assert fresh.problem == "", "it may be on its way"
+    assert not fresh.is_new()
+    assert "bundle.json has been altered" in fresh.problem
+    shutil.copytree(following, current, dirs_exist_ok=True)
+    assert fresh.is_new()
+    assert fresh.problem == ""
+
+
+def test_a_copy_without_sums_waits_for_them(current: Path, following: Path):
+    fresh = FreshBundle(current, 1)
+    (current / SUMS).unlink()
+    shutil.copytree(following, current, dirs_exist_ok=True, ignore=shutil.ignore_patterns(SUMS))
+    assert not fresh.is_new()
+    assert not fresh.is_new()
+    assert f"has no {SUMS}" in fresh.problem
+    shutil.copy(following / SUMS, current)
+    assert fresh.is_new()
+
+
+def test_the_bundle_in_use_is_not_taken_again(current: Path, edge_bundle: Path):
+    fresh = FreshBundle(current, 1)
+    classifier = fresh.classifier
+    shutil.copytree(edge_bundle, current, dirs_exist_ok=True)
+    (current / "notes.txt").write_text("of the installer")
+    assert not fresh.is_new()
+    assert fresh.classifier is classifier
+
+
+def test_a_network_that_is_replaced_after_its_check_is_not_loaded(current: Path, following: Path):
+    checked = open_bundle(current)
+    copied_over(current / HEAD, (following / HEAD).read_bytes())
+    with pytest.raises(BundleError, match="is being written over"):
+        Classifier(checked)
