@@ -14,7 +14,6 @@ import typer
 from reelflow.commandline import printable, tell
 from reelflow.edge.commands.options import AsJson
 from reelflow.errors import BundleError, ParamsError
-from reelflow.files import sha256_text
 
 if TYPE_CHECKING:
     from reelflow.edge.update.agent.agent import Channel, DeviceAgent, DeviceOptions, Outcome
@@ -224,6 +223,8 @@ def _ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 def _machine() -> str:
     """The id of this machine, hashed: machine-id(5) says that it must not leave it."""
+    from reelflow.files import sha256_text
+
     try:
         return sha256_text(f"reelflow {MACHINE_ID.read_text(encoding='utf-8').strip()}")[:ID_LENGTH]
     except OSError as error:

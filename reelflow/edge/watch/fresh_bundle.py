@@ -64,12 +64,12 @@ class FreshBundle:
         bundle = open_bundle(self._folder)
         if self.is_sealed and not bundle.is_sealed:
             raise BundleError(f"{self._folder} has no {SUMS}, and the bundle before had it: copy it too")
+        is_new = bundle.report != self.classifier.report
+        if is_new:
+            self.classifier, self.is_sealed = Classifier(bundle, threads=self._threads), bundle.is_sealed
+            self.problem = ""
         self.loaded = Path(self._identity[0]).name
-        if bundle.report == self.classifier.report:
-            return False
-        self.classifier, self.is_sealed = Classifier(bundle, threads=self._threads), bundle.is_sealed
-        self.problem = ""
-        return True
+        return is_new
 
     def _found(self) -> Identity:
         real = Path(os.path.realpath(self._folder))
