@@ -18,7 +18,12 @@ class BatchNorm(keras.layers.Layer):  # type: ignore[misc]
     Args:
         momentum: of the moving statistics.
         epsilon: added to the variance.
+
+    Attributes:
+        synchronized: as Keras's: batch statistics are those of all workers of a `tf.distribute.Strategy`.
     """
+
+    synchronized = False
 
     def __init__(self, momentum: float = MOMENTUM, epsilon: float = EPSILON, **options: Any) -> None:
         super().__init__(**options)
@@ -44,11 +49,13 @@ class BatchNorm(keras.layers.Layer):  # type: ignore[misc]
 
     def normalise(self, inputs: Any, *, training: bool) -> tuple[Any, list[Any]]:
         """The result, and mean and variance of the batch; no statistics outside of training."""
-        if keras.backend.backend() == "tensorflow":
+        is_shared = training and self.synchronized
+        if keras.backend.backend() == "tensorflow" and not is_shared:
             return self._fused(inputs, training=training)
         if not training:
             return self._scaled(inputs, self.moving_mean, self.moving_variance), []
-        mean, variance = ops.moments(ops.cast(inputs, "float32"), axes=(0, 1, 2))  # (channels,)
+        wide = ops.cast(inputs, "float32")
+        mean, variance = ops.moments(wide, axes=(0, 1, 2), synchronized=is_shared)  # (channels,)
         return self._scaled(inputs, mean, variance), [mean, variance]
 
     def update(self, statistics: list[Any]) -> None:
