@@ -1,4 +1,4 @@
-"""`python -m benchmarks.video_networks [--parts steps,input,tflite,recompute,workers]`: study B's networks, measured.
+"""`python -m benchmarks.video_networks [--parts steps,...]`: study B's networks, measured.
 
 Ratios of one run: against the same networks from stock layers as Keras compiles them here, against a floor of
 convolutions alone, and against the stock conversion. Every case is a process of its own; what is compared

@@ -84,6 +84,7 @@ class EpochLearner:
 
     def _train(self, fold: FoldRows, epochs: int) -> History:
         """Resume from the newest checkpoint; afterwards the network has the best weights."""
+        self._check_parts(fold)
         checkpoints = Checkpoints(self._folder / str(fold.number), self._params.checkpoint_every_s)
         state, is_validated = self._restore(fold, checkpoints), len(fold.validation) > 0
         history = state.history
@@ -101,6 +102,15 @@ class EpochLearner:
         if is_validated:
             self.network.set_weights(state.best)
         return history
+
+    def _check_parts(self, fold: FoldRows) -> None:
+        """Kernels of convolutions fail on an empty part: each worker gets a clip of every batch."""
+        least = min(map(len, batches(fold.train, self._params.batch_size)))
+        if least < self._team.size:
+            raise ParamsError(
+                f"{fold.name}: training.workers is {self._team.size}, and a batch has {least} clips: "
+                f"set it to {least} at most, or use a larger training.batch_size"
+            )
 
     def _epoch(self, fold: FoldRows, state: State, checkpoints: Checkpoints) -> Figures:
         """Train on the clips that the epoch has left; returns means over all of its clips."""

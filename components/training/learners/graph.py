@@ -79,7 +79,7 @@ class Stepper:
         """Train on one batch; returns its loss and accuracy before the step.
 
         Args:
-            features: `(n, frames, dim)`; of a team, this worker's part of the batch, which may be empty.
+            features: `(n, frames, dim)`; of a team, this worker's part of the batch.
             targets: `(n, 2 * classes)`, as `distributions` makes them.
             clips: of the whole batch, if it is larger.
         """

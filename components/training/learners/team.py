@@ -31,7 +31,7 @@ class Team:
         return self.rank == 0
 
     def part(self, count: int) -> slice:
-        """This worker's part of `count` things; parts differ by one at most, and may be empty."""
+        """This worker's part of `count` things; parts differ by one at most."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def run(self, work: Callable[..., Any], *given: Any) -> Any:

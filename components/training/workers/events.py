@@ -43,5 +43,6 @@ class EventReader:
 
 def error_of(name: str, message: str) -> ReelflowError:
     """An error of `reelflow.errors` by the name of its class."""
-    kind = getattr(errors, name, StepError)
-    return kind(message) if issubclass(kind, ReelflowError) else StepError(message)
+    kind = getattr(errors, name, None)
+    is_ours = isinstance(kind, type) and issubclass(kind, ReelflowError)
+    return kind(message) if is_ours else StepError(message)

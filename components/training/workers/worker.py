@@ -48,7 +48,7 @@ def join_team(neighbours: int) -> Team:
     return DistributedTeam(tf.distribute.MultiWorkerMirroredStrategy(), neighbours)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this process when the other end of standard input is closed."""
 
     def wait() -> None:
@@ -62,7 +62,7 @@ def _end_with_parent() -> None:
 def main() -> int:
     """Take part; returns the exit code."""
     job, events, neighbours = sys.argv[1:]
-    _end_with_parent()
+    end_with_parent()
     return take_part(TrainingJob.read(Path(job)), Path(events), int(neighbours), Settings())
 
 
