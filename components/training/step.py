@@ -5,12 +5,14 @@ from pathlib import Path
 
 from components.training.job import TrainingJob
 from components.training.train import train
+from components.training.trainjob.launch import train_on_cluster
 from components.training.workers.local import train_here
 from reelflow.artifacts.shard_files import ShardAccess
 from reelflow.contracts import TrainingReport
 from reelflow.nets.heads import check_heads, is_linear
 from reelflow.params import TrainingParams
 from reelflow.progress import emit
+from reelflow.settings import Settings
 
 
 def run(
@@ -24,6 +26,7 @@ def run(
     teachers: Path | None = None,
     inflate: Path | None = None,
     access: ShardAccess | None = None,
+    settings: Settings | None = None,
 ) -> TrainingReport:
     """Train on every fold, score its held-out clips, and write one model to deploy.
 
@@ -37,6 +40,7 @@ def run(
         access: how features in a store are reached.
         teachers: the models of `params.teacher`, as `reelflow.tracking.teachers.gathered` lays them out.
         inflate: the file of `params.video.inflate`.
+        settings: say whether workers are pods of a cluster; else they are processes of this machine.
 
     Raises:
         ParamsError: unknown head or protocol, features that do not go with the head, a protocol that allows
@@ -46,6 +50,7 @@ def run(
         DataError: a fold has no clips to train or validate on, or a class has no training clips.
         BundleError: an input is damaged, the features are of other clips, or a teacher does not match.
         StepError: a worker was killed.
+        ClusterError: the Kubernetes API refused or is not reachable.
     """
     check_heads([head])
     job = TrainingJob(
@@ -62,9 +67,11 @@ def run(
     if workers > 1 and is_linear(head):
         emit("notice", message=f"{head} is fitted in closed form, by one worker")
         workers = 1
-    if workers > 1:
-        train_here(job, workers)
-    else:
+    if workers == 1:
         train(job, access)
+    elif settings and settings.trainjob:
+        train_on_cluster(job, workers, settings, access.store if access else None)
+    else:
+        train_here(job, workers)
     shutil.rmtree(job.work, ignore_errors=True)
     return TrainingReport.open(model)

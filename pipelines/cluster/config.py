@@ -107,6 +107,10 @@ class TaskConfig(ConfigSection):
     node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
 
+    def waiting_as(self, other: "TaskConfig") -> "TaskConfig":
+        """The resources of another task while pods of its own do the work; all else stays."""
+        return self.model_copy(update={"requests": other.requests, "limits": other.limits, "gpus": 0})
+
     @pydantic.model_validator(mode="after")
     def _requests_are_within_limits(self) -> Self:
         for what in Resources.model_fields:

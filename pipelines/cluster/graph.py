@@ -7,7 +7,7 @@ from kfp import dsl
 from pipelines.cluster.check import check
 from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.outcome import outcome
-from pipelines.cluster.tasks import TaskConfigurator
+from pipelines.cluster.pods.tasks import TaskConfigurator
 from pipelines.training import DESCRIPTION, NAME, CacheVersions, Graph
 from reelflow.files import sha256_text
 from reelflow.params import STEPS, Params

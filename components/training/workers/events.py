@@ -44,5 +44,6 @@ class EventReader:
 def error_of(name: str, message: str) -> ReelflowError:
     """An error of `reelflow.errors` by the name of its class."""
     kind = getattr(errors, name, None)
-    is_ours = isinstance(kind, type) and issubclass(kind, ReelflowError)
-    return kind(message) if is_ours else StepError(message)
+    if isinstance(kind, type) and issubclass(kind, ReelflowError):
+        return kind(message)
+    return StepError(message)

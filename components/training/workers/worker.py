@@ -23,19 +23,18 @@ STANDARD_INPUT = 0
 LEFT_ALONE = 1  # exit code
 
 
-def take_part(job: TrainingJob, events: Path, neighbours: int, settings: Settings) -> int:
-    """Train as one of the team; what happens goes to `events`, an error of ours as `ended`.
+def take_part(job: TrainingJob, settings: Settings, neighbours: int) -> None:
+    """Train as one of the team that `TF_CONFIG` names.
 
-    Returns:
-        The exit code.
+    Args:
+        job: what to train.
+        settings: say where shards are.
+        neighbours: workers on this machine.
+
+    Raises:
+        ReelflowError: as training by one worker.
     """
-    with watched_by(EventFile(events)):
-        try:
-            train(job, shard_access(settings, open_store(settings)), join_team(neighbours))
-        except ReelflowError as error:
-            emit("ended", error=type(error).__name__, message=str(error))
-            return error.exit_code
-    return 0
+    train(job, shard_access(settings, open_store(settings)), join_team(neighbours))
 
 
 def join_team(neighbours: int) -> Team:
@@ -60,10 +59,16 @@ def end_with_parent() -> None:
 
 
 def main() -> int:
-    """Take part; returns the exit code."""
+    """Take part; what happens goes to a file, an error of ours as `ended`. Returns the exit code."""
     job, events, neighbours = sys.argv[1:]
     end_with_parent()
-    return take_part(TrainingJob.read(Path(job)), Path(events), int(neighbours), Settings())
+    with watched_by(EventFile(Path(events))):
+        try:
+            take_part(TrainingJob.read(Path(job)), Settings(), int(neighbours))
+        except ReelflowError as error:
+            emit("ended", error=type(error).__name__, message=str(error))
+            return error.exit_code
+    return 0
 
 
 if __name__ == "__main__":
