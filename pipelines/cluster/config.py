@@ -108,8 +108,9 @@ class TaskConfig(ConfigSection):
     tolerations: tuple[Toleration, ...] = ()
 
     def waiting_as(self, other: "TaskConfig") -> "TaskConfig":
-        """The resources of another task while pods of its own do the work; all else stays."""
-        return self.model_copy(update={"requests": other.requests, "limits": other.limits, "gpus": 0})
+        """Resources and nodes of another task, while pods of its own do the work; all else stays."""
+        names = ("requests", "limits", "gpus", "node_selector", "tolerations")
+        return self.model_copy(update={name: getattr(other, name) for name in names})
 
     @pydantic.model_validator(mode="after")
     def _requests_are_within_limits(self) -> Self:
