@@ -208,6 +208,7 @@ class TrainingParams(Section):
     epochs: int = Field(ge=1, le=1_000_000)
     patience: int = Field(ge=1, le=1_000_000, description="epochs without a better validation loss")
     checkpoint_every_s: float = Field(ge=0)
+    workers: int = Field(ge=1, le=64, description="that share each batch; each is a process")
     seed: Seed
 
 

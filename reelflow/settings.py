@@ -45,6 +45,10 @@ class Settings(BaseSettings):
         kfp_token_file: `REELFLOW_KFP_TOKEN_FILE`; a file with that token, read for each request, as
             Kubernetes mounts a service account's.
         patience_s: `REELFLOW_PATIENCE_S`; how long a step tries again what fails because a server is away.
+        trainjob: `REELFLOW_TRAINJOB`; on a cluster, the pods of `training.workers`, as JSON.
+        pod_name: `REELFLOW_POD_NAME`; the pod of this task.
+        pod_uid: `REELFLOW_POD_UID`; of the same.
+        pod_namespace: `REELFLOW_POD_NAMESPACE`; of the same.
         webhook: `REELFLOW_WEBHOOK`; a URL that is called when a run fails on a cluster.
         weights_mirror: `REELFLOW_WEIGHTS_MIRROR`; a URL that replaces the publishers' hosts.
         weights_cache: `REELFLOW_WEIGHTS_CACHE`; where downloaded weights are kept.
@@ -74,6 +78,10 @@ class Settings(BaseSettings):
     kfp_token: SecretStr | None = Field(default=None, validation_alias="REELFLOW_KFP_TOKEN")
     kfp_token_file: Path | None = Field(default=None, validation_alias="REELFLOW_KFP_TOKEN_FILE")
     patience_s: float = Field(default=0, ge=0, validation_alias="REELFLOW_PATIENCE_S")
+    trainjob: str = Field(default="", validation_alias="REELFLOW_TRAINJOB")
+    pod_name: str = Field(default="", validation_alias="REELFLOW_POD_NAME")
+    pod_uid: str = Field(default="", validation_alias="REELFLOW_POD_UID")
+    pod_namespace: str = Field(default="", validation_alias="REELFLOW_POD_NAMESPACE")
     webhook: SecretStr | None = Field(default=None, validation_alias="REELFLOW_WEBHOOK")
     weights_mirror: str | None = Field(default=None, validation_alias="REELFLOW_WEIGHTS_MIRROR")
     weights_cache: Path = Field(

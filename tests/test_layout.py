@@ -25,6 +25,8 @@ MAX_FILES = 12
 READ_SETTINGS = {
     "reelflow/steps.py",  # for command lines and KFP components, which all call `perform`
     "components/dataset/version.py",
+    "components/training/trainjob/pod.py",
+    "components/training/workers/worker.py",
     "pipelines/__main__.py",
     "pipelines/channel/commands.py",
     "pipelines/cluster/architectures/clips.py",
@@ -40,6 +42,8 @@ READ_SETTINGS = {
 
 USE_ENVIRONMENT = {
     "pipelines/channel/keys.py",  # private keys and their passphrase
+    "components/training/trainjob/pod.py",  # TF_CONFIG; Kubernetes's number of the pod
+    "components/training/workers/local.py",  # TF_CONFIG, and the threads and the GPU of a worker
     "pipelines/local/docker.py",  # passes on what libraries read
     "pipelines/local/runners.py",  # adds to PYTHONPATH
     "pipelines/local/temporary.py",  # TMPDIR, for libraries and processes

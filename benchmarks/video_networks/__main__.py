@@ -1,4 +1,4 @@
-"""`python -m benchmarks.video_networks [--parts steps,input,tflite,recompute]`: study B's networks, measured.
+"""`python -m benchmarks.video_networks [--parts steps,...]`: study B's networks, measured.
 
 Ratios of one run: against the same networks from stock layers as Keras compiles them here, against a floor of
 convolutions alone, and against the stock conversion. Every case is a process of its own; what is compared
@@ -24,6 +24,7 @@ CASES = {
     "input": [("p3d_63", 8, 64)],
     "tflite": [("p3d_63", 1, 160), ("convlstm_c2d_63", 1, 160)],
     "recompute": [("p3d_63", 4, 160), ("convlstm_c2d_63", 4, 160)],
+    "workers": [("p3d_63", 16, 64), ("convlstm_c2d_63", 16, 64), ("c2d_50", 16, 64)],
 }
 """Network, clips a batch, and side of a frame, by part: a module with `measure(network, batch, side)`."""
 

@@ -47,6 +47,13 @@ def measure(name: str, batch: int, side: int) -> dict[str, Any]:
 
 def _examples(folder: Path, side: int) -> tuple[Examples, Examples]:
     """The generated clips as pixels: read from mapped shards, and held in memory."""
+    dataset, features = write_pixels(folder, side)
+    mapped, held = (load_examples(dataset, features, most_bytes=most)[0] for most in (0, 2**40))
+    return mapped, held
+
+
+def write_pixels(folder: Path, side: int) -> tuple[Path, Path]:
+    """The folders of the generated clips and of their pixels."""
     backbone, settings = f"pixels_{side}", Settings()
     params = load_params(Path("params.yaml")).with_values(
         frames={"count": FRAMES}, features={"backbones": [backbone]}
@@ -64,5 +71,4 @@ def _examples(folder: Path, side: int) -> tuple[Examples, Examples]:
         features=features,
         settings=settings,
     )
-    mapped, held = (load_examples(dataset, features, most_bytes=most)[0] for most in (0, 2**40))
-    return mapped, held
+    return dataset, features

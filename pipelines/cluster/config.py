@@ -107,6 +107,11 @@ class TaskConfig(ConfigSection):
     node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
 
+    def waiting_as(self, other: "TaskConfig") -> "TaskConfig":
+        """Resources and nodes of another task, while pods of its own do the work; all else stays."""
+        names = ("requests", "limits", "gpus", "node_selector", "tolerations")
+        return self.model_copy(update={name: getattr(other, name) for name in names})
+
     @pydantic.model_validator(mode="after")
     def _requests_are_within_limits(self) -> Self:
         for what in Resources.model_fields:

@@ -12,7 +12,7 @@ from pipelines.cluster.architectures.prover import Prover
 from pipelines.cluster.check import check
 from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.outcome import outcome
-from pipelines.cluster.tasks import TaskConfigurator
+from pipelines.cluster.pods.tasks import TaskConfigurator
 from pipelines.training import DESCRIPTION, NAME, CacheVersions, Graph
 from reelflow.files import sha256_text
 from reelflow.params import STEPS, Params

@@ -14,7 +14,7 @@ from reelflow.params import Names, Params, Section, Seed, TrainingParams, explai
 from reelflow.splitting.protocols import Protocol
 from reelflow.video.views import check_views
 
-NO_CHOICE = frozenset({"heads", "seed", "teacher", "checkpoint_every_s"})
+NO_CHOICE = frozenset({"heads", "seed", "teacher", "checkpoint_every_s", "workers"})
 """Fields of the training section that are never searched; a selected seed is meaningless."""
 
 

@@ -43,3 +43,14 @@ def reseed(model: "keras.Model", *seed: int) -> None:
     values = np.random.default_rng(seed).integers(2**31, size=(len(states), 2))
     for state, value in zip(states, values, strict=True):
         state.assign(value)
+
+
+def set_apart(model: "keras.Model", rank: int) -> None:
+    """Give every dropout generator the stream of a worker; that of worker 0 is what it has.
+
+    A generator's state is its key and a counter; the counter stays.
+    """
+    for variable in model.variables:
+        if rank and variable.name == "seed_generator_state":
+            key, counter = variable.numpy().tolist()
+            variable.assign([(key + rank) % 2**31, counter])

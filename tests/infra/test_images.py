@@ -26,8 +26,6 @@ NOT_NEEDED = {
     "baselines": STORE,
     "conversion": STORE,
     "evaluation": STORE,
-    "training": STORE,
-    "training-gpu": STORE,
     "dataset": FOLDS,
     "features": FLOAT,
     "frames": FOLDS | DVC,

@@ -7,6 +7,7 @@ checksums. The order and the views of an epoch depend only on the seed and the e
 resumed training is bit-identical.
 """
 
+import io
 import re
 import shutil
 import time
@@ -125,24 +126,57 @@ class Checkpoints:
         )
 
 
+def packed(found: tuple[State, Arrays] | None) -> bytes | None:
+    """A state and the variables' values, for another worker."""
+    if found is None:
+        return None
+    state, variables = found
+    stream = io.BytesIO()
+    best = {f"best_{place}": value for place, value in enumerate(state.best)}
+    arrays: dict[str, Any] = {**_figures(state), **best}
+    np.savez(stream, *variables, **arrays)
+    return stream.getvalue()
+
+
+def unpacked(content: bytes | None) -> tuple[State, Arrays] | None:
+    """The inverse of `packed`."""
+    if content is None:
+        return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        return State(*_figures_of(file), _numbered(file, "best_")), _numbered(file)
+
+
 def _best(history: History) -> str:
     return f"best-{history.best_epoch}.npz"
 
 
 def _write_figures(folder: Path, state: State) -> None:
+    np.savez(folder / "figures.npz", **_figures(state))
+
+
+def _figures(state: State) -> dict[str, Any]:
     running = state.running
     sums = np.array([running.loss, running.accuracy])
-    np.savez(folder / "figures.npz", history=state.history.to_table(), steps=running.steps, sums=sums)
+    return {"history": state.history.to_table(), "steps": np.array(running.steps), "sums": sums}
+
+
+def _figures_of(file: Any) -> tuple[History, Running]:
+    running = Running(int(file["steps"]), *file["sums"].tolist())
+    return History.from_table(file["history"]), running
 
 
 def _read(folder: Path) -> tuple[State, Arrays]:
     with (folder / "figures.npz").open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-        history = History.from_table(file["history"])
-        running = Running(int(file["steps"]), *file["sums"].tolist())
+        history, running = _figures_of(file)
     best = _arrays(folder / _best(history))
     return State(history, running, best), _arrays(folder / "state.npz")
 
 
 def _arrays(path: Path) -> Arrays:
     with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-        return [file[f"arr_{index}"] for index in range(len(file.files))]
+        return _numbered(file)
+
+
+def _numbered(file: Any, prefix: str = "arr_") -> Arrays:
+    count = sum(name.startswith(prefix) for name in file.files)
+    return [file[f"{prefix}{index}"] for index in range(count)]

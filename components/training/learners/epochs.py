@@ -8,13 +8,14 @@ import numpy as np
 
 from components.training.folds import FoldRows
 from components.training.history import Figures, History
-from components.training.learners.checkpoint import Arrays, Checkpoints, Running, State
+from components.training.learners.checkpoint import Arrays, Checkpoints, Running, State, packed, unpacked
 from components.training.learners.fold_results import EpochProgress, FoldResult
 from components.training.learners.graph import Scorer, Stepper, scorer
 from components.training.learners.objective import Scores, distributions, measure
+from components.training.learners.team import ALONE, Team
 from reelflow.errors import ParamsError
 from reelflow.nets.examples import Examples, Rows, batches
-from reelflow.nets.runtime import reseed
+from reelflow.nets.runtime import reseed, set_apart
 from reelflow.nets.video.design import is_video_network
 from reelflow.params import TrainingParams
 from reelflow.progress import emit
@@ -33,6 +34,7 @@ class EpochLearner:
         teacher: teacher scores, `(rows, views, classes)`, if any.
         folder: of checkpoints.
         progress: progress of all trainings, in epochs.
+        team: the workers that train together; all have the same figures, and stop at the same epoch.
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class EpochLearner:
         teacher: Scores | None,
         folder: Path,
         progress: EpochProgress,
+        team: Team = ALONE,
     ) -> None:
         self.network, self._examples, self._params = network, examples, params
         self._views, self._teacher, self._folder, self._progress = views, teacher, folder, progress
-        self._step, self._scorer = Stepper(network, params, is_taught=teacher is not None), scorer(network)
+        self._team, self._scorer = team, scorer(network)
+        self._step = Stepper(network, params, is_taught=teacher is not None, team=team)
         self._scored_at_once = scored_at_once(network.name, params)
         self._initial = self._values()
 
@@ -72,11 +76,15 @@ class EpochLearner:
         self._train(fold, epochs)
 
     def score(self, rows: Rows) -> Scores:
-        """Scores of some rows, averaged over views: `(n, classes) float32`."""
-        return score(self._scorer, self._examples, rows, self._views, at_once=self._scored_at_once)
+        """Scores of some rows, averaged over views: `(n, classes) float32`; each worker scores its part."""
+        own = self._team.part(len(rows))
+        found = np.zeros((len(rows), len(self._examples.labels)), np.float32)
+        found[own] = score(self._scorer, self._examples, rows[own], self._views, at_once=self._scored_at_once)
+        return self._team.joined(found)
 
     def _train(self, fold: FoldRows, epochs: int) -> History:
         """Resume from the newest checkpoint; afterwards the network has the best weights."""
+        self._check_parts(fold)
         checkpoints = Checkpoints(self._folder / str(fold.number), self._params.checkpoint_every_s)
         state, is_validated = self._restore(fold, checkpoints), len(fold.validation) > 0
         history = state.history
@@ -95,12 +103,22 @@ class EpochLearner:
             self.network.set_weights(state.best)
         return history
 
+    def _check_parts(self, fold: FoldRows) -> None:
+        """Kernels of convolutions fail on an empty part: each worker gets a clip of every batch."""
+        least = min(map(len, batches(fold.train, self._params.batch_size)))
+        if least < self._team.size:
+            raise ParamsError(
+                f"{fold.name}: training.workers is {self._team.size}, and a batch has {least} clips: "
+                f"set it to {least} at most, or use a larger training.batch_size"
+            )
+
     def _epoch(self, fold: FoldRows, state: State, checkpoints: Checkpoints) -> Figures:
         """Train on the clips that the epoch has left; returns means over all of its clips."""
         epoch = state.history.epochs + 1
         seed = fold.seed(self._params.seed, epoch)
         if not state.running.steps:
             reseed(self.network, *seed)
+            set_apart(self.network, self._team.rank)
         figures = self._learn(fold, state, np.random.default_rng(seed), checkpoints)
         if len(fold.validation):
             scores = self.score(fold.validation)
@@ -110,7 +128,7 @@ class EpochLearner:
         return figures
 
     def _keep(self, state: State, checkpoints: Checkpoints) -> None:
-        if checkpoints.due:
+        if self._team.is_chief and checkpoints.due:
             checkpoints.save(state, self._values())
 
     def _check(self, figures: Figures, where: str) -> None:
@@ -126,9 +144,11 @@ class EpochLearner:
         """Train on every clip once, in random order and view; steps that are done are left out."""
         places, views = draw(len(fold.train), len(self._examples.views), chance)
         for batch in batches(np.arange(len(places)), self._params.batch_size)[state.running.steps :]:
-            rows, seen = fold.train[places[batch]], views[batch]
-            figures = self._step(self._examples.features(rows, seen), self._targets(rows, seen))
-            state.running = state.running.after(*figures, clips=len(rows))
+            own = batch[self._team.part(len(batch))]
+            rows, seen = fold.train[places[own]], views[own]
+            features, targets = self._examples.features(rows, seen), self._targets(rows, seen)
+            figures = self._step(features, targets, clips=len(batch))
+            state.running = state.running.after(*figures, clips=len(batch))
             where = f"in step {state.running.steps} of epoch {state.history.epochs + 1}"
             self._check({"train_loss": figures[0]}, f"{fold.name}: {where}")
             self._keep(state, checkpoints)
@@ -145,11 +165,15 @@ class EpochLearner:
         return [*self.network.variables, *self._step.optimizer.variables]
 
     def _restore(self, fold: FoldRows, checkpoints: Checkpoints) -> State:
-        """Put all variables into the state of the newest checkpoint, or of the start."""
-        state, values = checkpoints.newest() or (State(), self._initial)
+        """Put all variables into the state of the chief's newest checkpoint, or of the start."""
+        found = checkpoints.newest() if self._team.is_chief else None
+        if self._team.size > 1:
+            found = unpacked(self._team.of_chief(packed(found or (State(), self._initial))))
+        state, values = found or (State(), self._initial)
         for variable, value in zip(self._variables(), values, strict=True):
             variable.assign(value)
-        if values is not self._initial:
+        set_apart(self.network, self._team.rank)
+        if state.history.epochs or state.running.steps:
             done = f"after step {state.running.steps} of epoch {state.history.epochs + 1}"
             emit("notice", message=f"{fold.name}: resumes {done}")
         return state

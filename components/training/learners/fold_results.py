@@ -1,5 +1,6 @@
 """Results of folds, cached on disk until all folds are finished."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from components.training.folds import FoldRows
 from components.training.history import History
 from components.training.learners.checkpoint import DAMAGE
 from components.training.learners.objective import Scores
+from components.training.learners.team import ALONE, Team
 from reelflow.files import atomic
 from reelflow.nets.examples import Rows
 from reelflow.progress import emit, report
@@ -48,13 +50,15 @@ class Learner(Protocol):
 
 
 class FoldCache:
-    """Results of finished folds in a folder."""
+    """Results of finished folds in the chief's folder; every worker of a team reads the same."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, team: Team = ALONE) -> None:
+        self._folder, self._team = folder, team
 
     def write(self, number: int, result: FoldResult) -> None:
         """Cache a result; npz files have checksums."""
+        if not self._team.is_chief:
+            return
         with atomic(self._path(number)) as partial, partial.open("wb") as file:
             np.savez(
                 file,
@@ -67,10 +71,12 @@ class FoldCache:
     def read(self, number: int) -> FoldResult | None:
         """The cached result of a fold, or None."""
         path = self._path(number)
-        if not path.exists():
+        is_here = self._team.is_chief and path.exists()
+        content = self._team.of_chief(path.read_bytes() if is_here else None)
+        if content is None:
             return None
         try:
-            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 found = {name: file[name] for name in ("validated", "validation", "test")}
                 return FoldResult(History.from_table(file["history"]), **found)
         except DAMAGE as error:

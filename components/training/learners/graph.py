@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.training.learners.objective import Scores, build_optimizer, is_right, loss_of
+from components.training.learners.team import ALONE, Team
 from reelflow.errors import ParamsError
 from reelflow.nets.runtime import prepare
 from reelflow.nets.video.design import is_video_network
@@ -34,11 +35,17 @@ def scorer(network: Any) -> Scorer:
 class Stepper:
     """Training steps of the params' optimiser.
 
+    Args:
+        network: to train.
+        params: optimiser and loss.
+        is_taught: whether targets have a teacher's scores.
+        team: the workers that share each batch.
+
     Attributes:
         optimizer: Keras's, built for the network.
     """
 
-    def __init__(self, network: Any, params: TrainingParams, *, is_taught: bool) -> None:
+    def __init__(self, network: Any, params: TrainingParams, *, is_taught: bool, team: Team = ALONE) -> None:
         import tensorflow as tf
 
         self.optimizer = build_optimizer(params)
@@ -46,28 +53,37 @@ class Stepper:
         loss = loss_of(params, is_taught=is_taught)
         unused = tf.UnconnectedGradients.ZERO  # a ConvLSTM over one frame has a kernel that it does not use
 
-        def step(features: Any, targets: Any) -> tuple[Any, Any]:
-            with tf.GradientTape() as tape:
-                scores = network(features, training=True)
-                value = tf.reduce_mean(loss(targets, scores))
-                scaled = self.optimizer.scale_loss(value)
-            variables = network.trainable_variables
-            values = [variable.value for variable in variables]
-            gradients = tape.gradient(scaled, values, unconnected_gradients=unused)
-            self.optimizer.apply(gradients, variables)
-            return value, tf.reduce_mean(is_right(targets, scores))
+        def share(features: Any, targets: Any, clips: Any) -> list[Any]:
+            """This worker's part of loss, accuracy and gradients, summed over the workers."""
+            with team.one_batch(network):
+                with tf.GradientTape() as tape:
+                    scores = network(features, training=True)
+                    value = tf.reduce_sum(loss(targets, scores)) / clips
+                    scaled = self.optimizer.scale_loss(value)
+                values = [variable.value for variable in network.trainable_variables]
+                gradients = tape.gradient(scaled, values, unconnected_gradients=unused)
+            return team.total([value, tf.reduce_sum(is_right(targets, scores)) / clips, *gradients])
+
+        def step(features: Any, targets: Any, clips: Any) -> tuple[Any, Any]:
+            value, accuracy, *gradients = team.run(share, features, targets, clips)
+            self.optimizer.apply(gradients, network.trainable_variables)
+            return value, accuracy
 
         targets = tf.TensorSpec((None, 2 * network.output_shape[-1]), tf.float32)
-        self._graph = tf.function(step, input_signature=[_features(network), targets], autograph=False)
+        signature = [_features(network), targets, tf.TensorSpec((), tf.float32)]
+        self._graph = tf.function(step, input_signature=signature, autograph=False)
 
-    def __call__(self, features: NDArray[np.float32], targets: Scores) -> tuple[float, float]:
+    def __call__(
+        self, features: NDArray[np.float32], targets: Scores, clips: int | None = None
+    ) -> tuple[float, float]:
         """Train on one batch; returns its loss and accuracy before the step.
 
         Args:
-            features: `(n, frames, dim)`.
+            features: `(n, frames, dim)`; of a team, this worker's part of the batch.
             targets: `(n, 2 * classes)`, as `distributions` makes them.
+            clips: of the whole batch, if it is larger.
         """
-        loss, accuracy = self._graph(features, targets)
+        loss, accuracy = self._graph(features, targets, np.float32(clips or len(features)))
         return float(loss), float(accuracy)
 
 

@@ -110,6 +110,7 @@ def check_fits(
     classes: int,
     batch: int,
     free: int,
+    workers: int = 1,
 ) -> None:
     """See that a training fits into main memory.
 
@@ -121,19 +122,20 @@ def check_fits(
         classes: number of classes.
         batch: clips of a step.
         free: bytes.
+        workers: that share each batch; one must fit.
 
     Raises:
         ParamsError: it does not; the message has values that do.
     """
     count = partial(footprint, params=params, frames=frames, classes=classes)
-    found = count(design, side=side)
-    if (needed := found.copies + found.of(batch)) <= free:
+    found, share = count(design, side=side), -(-batch // workers)
+    if (needed := found.copies + found.of(share)) <= free:
         return
 
     def most(design: Design, side: int) -> int:
         """The largest batch, at most `batch`, that certainly fits."""
         other = count(design, side=side)
-        return min(batch, other.most_clips(int(free / ERROR) - other.copies))
+        return min(batch, workers * other.most_clips(int(free / ERROR) - other.copies))
 
     ways = []
     if fits := most(design, side):
@@ -145,7 +147,7 @@ def check_fits(
         ways.append(f"features.backbones to pixels_{smaller}")
     advice = f"set {', or '.join(ways)}" if ways else "train it where more is free, or a narrower network"
     raise ParamsError(
-        f"a step on {batch} clips of {frames} frames of {side}x{side} needs about {needed / 1e9:.1f} GB of "
+        f"a step on {share} clips of {frames} frames of {side}x{side} needs about {needed / 1e9:.1f} GB of "
         f"memory, and {free / 1e9:.1f} GB are free: {advice}"
     )
 

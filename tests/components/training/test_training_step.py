@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from components.training import step
+from components.training import train as training
 from components.training.learners import linear_learner as linear
 from components.training.step import run
 from reelflow.contracts import TrainingReport
@@ -216,7 +216,7 @@ def test_a_network_too_large_for_memory_is_said(tmp_path, inputs, monkeypatch):
     def build(*arguments, **values):
         raise ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
-    monkeypatch.setattr(step, "build_head", build)
+    monkeypatch.setattr(training, "build_head", build)
     with pytest.raises(ParamsError, match=r"do not fit into memory: lower training\.units"):
         train(tmp_path, inputs)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.training import step
+from components.training import train as training
 from components.training.step import run
 from reelflow.backbones.pixels import Pixels
 from reelflow.errors import ParamsError, WeightsError
@@ -101,8 +101,8 @@ def test_pixels_and_networks_over_them_go_together_alone(tmp_path, head, backbon
 def test_a_batch_that_does_not_fit_into_memory_is_refused_before_the_network_is_built(
     tmp_path, inputs, monkeypatch
 ):
-    monkeypatch.setattr(step, "free_memory", lambda: 1_500_000_000)
-    monkeypatch.setattr(step, "build_head", None)
+    monkeypatch.setattr(training, "free_memory", lambda: 1_500_000_000)
+    monkeypatch.setattr(training, "build_head", None)
     params = fake.training_params(**QUICK)
     with pytest.raises(ParamsError, match=r"a step on 4 clips of 5 frames of 16x16 needs about \d\.\d GB"):
         run(params, head="p3d_199", protocol="holdout", **inputs, model=tmp_path)

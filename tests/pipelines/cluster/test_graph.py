@@ -9,7 +9,17 @@ from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipelines.cluster.config import Resources, Store, TaskConfig, Toleration, Volume, amount, load_cluster
+from components.training.trainjob.spec import WorkerPods
+from pipelines.cluster.config import (
+    Resources,
+    Secret,
+    Store,
+    TaskConfig,
+    Toleration,
+    Volume,
+    amount,
+    load_cluster,
+)
 from pipelines.cluster.package import NODES_BYTES, compile_to, workflow_bytes
 from pipelines.training import task_names
 from reelflow.errors import ParamsError
@@ -179,6 +189,58 @@ def test_gpus_volumes_nodes_and_float_backbones(tmp_path):
     assert "features@" in package.containers["features thumbnail"]["image"]
     mounted = {name for name, pod in package.pods.items() if "pvcMount" in pod}
     assert mounted == {"check", "dataset", "frames"}
+
+
+WORKERS = PARAMS.with_values(training={"workers": 2, "heads": ["gru", "segment_linear"]})
+
+
+def test_a_training_task_gets_the_pods_of_its_workers_and_waits_on_little(tmp_path):
+    cluster = cluster_with_images(tmp_path, "training-gpu")
+    secret = Secret(name="store", env={"AWS_ACCESS_KEY_ID": "id"}, tasks=("training",))
+    volume = Volume(claim="weights", path="/weights", tasks=("training",))
+    whole = cluster.task_config("training")
+    gpu = whole.model_copy(update={"gpus": 2, "node_selector": {"pool": "gpu"}})
+    changes = {
+        "store": Store(address="s3://bucket/shards"),
+        "tasks": {**cluster.tasks, "training": gpu},
+        "secrets": (secret,),
+        "volumes": (volume,),
+    }
+    package = compiled(tmp_path, cluster.model_copy(update=changes), WORKERS)
+    json_format.ParseDict(package.pods["training thumbnail-gru"], kubernetes.KubernetesExecutorConfig())
+    container, pod = (found["training thumbnail-gru"] for found in (package.containers, package.pods))
+    variables = {one["name"]: one.get("value") for one in container["env"]}
+    workers = WorkerPods.model_validate_json(variables["REELFLOW_TRAINJOB"])
+    assert workers.image == container["image"]
+    assert workers.limits == {**whole.limits.model_dump(), "nvidia.com/gpu": "1"}
+    assert workers.requests == whole.requests.model_dump()
+    assert workers.env.items() <= variables.items()
+    assert {"REELFLOW_STORE", "REELFLOW_SHARDS", "REELFLOW_SCRATCH_BYTES"} <= workers.env.keys()
+    assert [(one.name, one.secret, one.key) for one in workers.secrets] == [
+        ("AWS_ACCESS_KEY_ID", "store", "id")
+    ]
+    assert (workers.claims, workers.node_selector) == ({"/weights": "weights"}, {"pool": "gpu"})
+    assert {one["name"]: one["fieldPath"] for one in pod["fieldPathAsEnv"]}.items() >= {
+        ("REELFLOW_POD_NAME", "metadata.name"),
+        ("REELFLOW_POD_UID", "metadata.uid"),
+        ("REELFLOW_POD_NAMESPACE", "metadata.namespace"),
+    }
+    assert "accelerator" not in container["resources"]
+    assert "nodeSelector" not in pod
+    assert container["resources"]["resourceMemoryLimit"] == cluster.task_config("default").limits.memory
+
+
+def test_linear_heads_train_in_their_task_whatever_the_workers(tmp_path):
+    cluster = cluster_with_images(tmp_path).model_copy(update={"store": Store(address="s3://bucket/shards")})
+    package = compiled(tmp_path, cluster, WORKERS)
+    container = package.containers["training thumbnail-segment_linear"]
+    assert "REELFLOW_TRAINJOB" not in {one["name"] for one in container["env"]}
+    assert container["resources"]["resourceMemoryLimit"] == cluster.task_config("training").limits.memory
+
+
+def test_workers_without_a_store_are_refused(tmp_path):
+    with pytest.raises(ParamsError, match=r"store\.address is none: workers read shards from the store"):
+        compiled(tmp_path, params=WORKERS)
 
 
 def test_frames_and_features_are_dealt_to_tasks_that_the_whole_steps_wait_for(tmp_path):

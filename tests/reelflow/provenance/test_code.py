@@ -36,6 +36,8 @@ STEPS_BY_FILE = {
     "components/release/report.html.j2": "release",
     "components/training/folds.py": "training",
     "components/training/learners/epochs.py": "training",
+    "components/training/trainjob/pod.py": "training",
+    "components/training/workers/worker.py": "training",
     "reelflow/cli.py": "",
     "reelflow/steps.py": "",
     "reelflow/contracts.py": ALL,

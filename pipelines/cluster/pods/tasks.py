@@ -5,7 +5,9 @@ from typing import Any
 from kfp import kubernetes
 
 from pipelines.cluster.config import ClusterConfig, TaskConfig, amount
+from pipelines.cluster.pods.workers import GPU, POD_FIELDS, has_workers, worker_pods
 from pipelines.images import PROOF, image_name, read_images, reference_of
+from pipelines.training import set_variables
 from reelflow.objectstore.open import NO_STORE
 from reelflow.params import Params
 
@@ -17,7 +19,6 @@ WRITABLE = (SCRATCH, "/minio", "/s3", "/gcs", "/.local", "/.cache", "/.config")
 """What a task may write: its own folder, and those where KFP's compiler mounts emptyDirs without a limit, for
 artifacts and caches (backend/src/v2/compiler/argocompiler/container.go). Mounts merge by their path, so one
 emptyDir takes the place of all: its limit is the one number for everything that a task may write."""
-GPU = "nvidia.com/gpu"
 SHARDS_SHARE = 2
 """One part in so many of a task's scratch is for shards; the rest for clips, artifacts, temporary files."""
 
@@ -43,10 +44,14 @@ class TaskConfigurator:
         """
         step = name.split()[0]
         config = self._cluster.task_config(step)
-        task.set_container_image(self._image(name, config))
-        _set_resources(task, config, self._cluster.backoff_s)
+        image = self._image(name, config)
+        task.set_container_image(image)
         if step != PROOF:  # a device's command reads no setting, and sees no secret
             self._set_environment(task, step, config)
+        if has_workers(name, self._params):
+            self._set_workers(task, image, config)
+            config = config.waiting_as(self._cluster.task_config("default"))
+        _set_resources(task, config, self._cluster.backoff_s)
         _confine(task, step, config, self._cluster.user)
         for volume in self._cluster.volumes:
             if step in volume.tasks:
@@ -58,15 +63,7 @@ class TaskConfigurator:
 
     def _set_environment(self, task: Any, step: str, config: TaskConfig) -> None:
         """Environment variables: they are not part of KFP's cache key."""
-        if self._cluster.store.address != NO_STORE:
-            task.set_env_variable("REELFLOW_SHARDS", "store")
-            task.set_env_variable("REELFLOW_SCRATCH_BYTES", str(int(amount(config.scratch) / SHARDS_SHARE)))
-        task.set_env_variable("MLFLOW_TRACKING_URI", self._cluster.mlflow.tracking_uri)
-        task.set_env_variable("REELFLOW_STORE", self._cluster.store.address)
-        task.set_env_variable("REELFLOW_PATIENCE_S", str(self._cluster.patience_s))
-        task.set_env_variable("REELFLOW_CLIPS", f"{SCRATCH}/clips")
-        if self._cluster.store.s3_endpoint:
-            task.set_env_variable("REELFLOW_S3_ENDPOINT", self._cluster.store.s3_endpoint)
+        set_variables(task, self._variables(config))
         kubernetes.use_field_path_as_env(task, env_name="REELFLOW_RUN", field_path=RUN_ID)
         for secret in self._cluster.secrets:
             if secret.tasks and step not in secret.tasks:
@@ -75,6 +72,29 @@ class TaskConfigurator:
             kubernetes.use_secret_as_env(
                 task, secret_name=secret.name, secret_key_to_env=keys, optional=secret.optional
             )
+
+    def _variables(self, config: TaskConfig) -> dict[str, str]:
+        """Those of a task, and of its workers."""
+        store = self._cluster.store
+        found = {
+            "MLFLOW_TRACKING_URI": self._cluster.mlflow.tracking_uri,
+            "REELFLOW_STORE": store.address,
+            "REELFLOW_PATIENCE_S": str(self._cluster.patience_s),
+            "REELFLOW_CLIPS": f"{SCRATCH}/clips",
+        }
+        if store.address != NO_STORE:
+            room = int(amount(config.scratch) / SHARDS_SHARE)
+            found |= {"REELFLOW_SHARDS": "store", "REELFLOW_SCRATCH_BYTES": str(room)}
+        if store.s3_endpoint:
+            found["REELFLOW_S3_ENDPOINT"] = store.s3_endpoint
+        return found
+
+    def _set_workers(self, task: Any, image: str, config: TaskConfig) -> None:
+        """Tell a training task the pods that it is to start, and which pod is its own."""
+        pods = worker_pods(self._cluster, config, image, self._variables(config))
+        task.set_env_variable("REELFLOW_TRAINJOB", pods.model_dump_json())
+        for variable, field in POD_FIELDS.items():
+            kubernetes.use_field_path_as_env(task, env_name=variable, field_path=field)
 
 
 def _set_resources(task: Any, config: TaskConfig, backoff_s: int) -> None:

@@ -1,0 +1,1 @@
+"""Several workers train one network: processes of this machine, or pods of a TrainJob."""

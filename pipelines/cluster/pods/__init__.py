@@ -1,0 +1,1 @@
+"""How the pods of a run are: those of tasks, and those that a training task starts itself."""
