@@ -1,0 +1,135 @@
+"""`reelflow update` as a device runs it: a real channel, a real watcher, a real camera."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from reelflow.contracts import Sampling
+from reelflow.edge.bundle import open_bundle
+from tests.bundles import FRAMES, WINDOW_S, renamed_bundle, write_small_bundle
+from tests.device_bundles import bundle_id, spoilt_bundle
+from tests.reelflow.edge.camera.http_camera import HttpCamera, http_camera, steady, wait_for
+from tests.workplace import ROOT
+
+REELFLOW = (sys.executable, "-c", "from reelflow.cli import main; main()")
+ROLES = ("targets", "snapshot", "timestamp")
+
+
+class Field:
+    """A channel on one side, a device on the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.device, self.health = folder, folder / "device", folder / "health"
+        self._channel = ["--channel", str(folder / "channel"), "--root", str(folder / "root.json")]
+        self._pipelines("channel", "init", *self._channel, "--new-keys", str(folder / "keys"))
+        (self.device / "channel").mkdir(parents=True)
+        (self.device / "channel" / "root.json").write_bytes((folder / "root.json").read_bytes())
+
+    def publish(self, bundle: Path) -> None:
+        keys = [f"--key={role}=file:{self.folder / 'keys' / role}.pem" for role in ROLES]
+        self._pipelines("channel", "publish", *self._channel, *keys, "--bundle", str(bundle))
+
+    def update(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        common = ["--state", str(self.device), "--channel", str(self.folder / "channel"), "--device", "one"]
+        command = [*REELFLOW, "update", *common, "--health", str(self.health), "--json", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=200)
+
+    @contextmanager
+    def watched(self, camera: HttpCamera) -> Iterator["subprocess.Popen[str]"]:
+        """A watcher of the camera, with the bundle in use."""
+        options = ["--hop", "0.6", "--health", str(self.health / "door"), "--json"]
+        command = [*REELFLOW, "watch", str(self.device / "current"), camera.address, *options]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, text=True) as process:
+            yield process
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+
+    @property
+    def in_use(self) -> str:
+        return open_bundle(self.device / "current").report.name
+
+    def _pipelines(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "pipelines", *arguments]
+        subprocess.run(command, cwd=ROOT, env=os.environ, check=True, capture_output=True, timeout=200)
+
+
+def actions(done: "subprocess.CompletedProcess[str]") -> list[str]:
+    return [json.loads(line)["action"] for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Field:
+    return Field(tmp_path)
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Path:
+    write_small_bundle(tmp_path / "one", sampling=Sampling(frames=FRAMES, clip_s=WINDOW_S))
+    return tmp_path / "one"
+
+
+@pytest.mark.slow
+def test_a_bundle_is_confirmed_by_a_watcher_that_answers_and_left_without_one(
+    field: Field, one: Path, tmp_path: Path
+) -> None:
+    field.publish(one)
+    assert actions(field.update("apply")) == ["on trial"]
+    assert actions(field.update("confirm")) == ["confirmed"]
+    two = renamed_bundle(one, tmp_path / "two", "two")
+    with http_camera(steady()) as camera, field.watched(camera) as watcher:
+        health = field.health / "door" / "health.json"
+        wait_for(lambda: health.exists() and json.loads(health.read_text())["answering_s"] > 0, 60)
+        field.publish(two)
+        done = field.update("--well-after", "3s")
+        assert (actions(done), done.returncode) == (["on trial", "confirmed"], 0), done.stderr
+        assert json.loads(health.read_text())["bundle"] == bundle_id(two)
+        counts = sorted((field.health / "door").glob("counts-*.json"))
+        assert {json.loads(path.read_text())["bundle"] for path in counts} == {bundle_id(one), bundle_id(two)}
+        assert watcher.poll() is None
+    assert field.in_use == "two"
+    three = renamed_bundle(one, tmp_path / "three", "three")
+    field.publish(three)
+    time.sleep(1)
+    done = field.update("--give-up", "2s")
+    assert (actions(done), done.returncode) == (["on trial", "rolled back"], 5)
+    assert "no watcher has run with it" in done.stderr
+    assert field.in_use == "two"
+    assert actions(field.update()) == ["refused"]
+
+
+def test_a_bundle_that_fails_its_self_test_is_refused_with_its_reason(
+    field: Field, one: Path, tmp_path: Path
+) -> None:
+    field.publish(one)
+    field.update("apply")
+    field.update("confirm")
+    spoilt = spoilt_bundle(one, tmp_path)
+    field.publish(tmp_path / spoilt)
+    done = field.update("apply")
+    assert (actions(done), done.returncode) == (["refused"], 5)
+    assert "its self-test fails" in done.stderr
+    status = json.loads(field.update("status").stdout)
+    assert [refused["bundle"] for refused in status["refused"]] == [spoilt]
+    assert status["trial"] is None
+
+
+def test_what_cannot_be_done_is_said_with_what_to_do(field: Field) -> None:
+    for arguments, told in (
+        (("--channel", "", "check"), "no channel is named"),
+        (("--every", "soon"), "expected a time above 0, as 90s, 15m, 6h or 1d"),
+        (("--every", "15m", "check"), "leave out check"),
+        (("check",), "nothing has been published yet"),
+        (("rollback",), "there is no bundle to go back to"),
+    ):
+        done = field.update(*arguments)
+        assert told in done.stderr, arguments
+        assert done.returncode in (2, 5, 10)
+        assert "Traceback" not in done.stderr
