@@ -133,6 +133,49 @@ def rollout(
     wide_console().print(told_rollout(changed), markup=False)
 
 
+@commands.command(epilog=EXIT_CODES)
+def judge(
+    channel: Channel,
+    fleet: Annotated[str, typer.Argument(help="Where reports are kept: a folder, or s3://BUCKET/PREFIX.")],
+    most_bad: Annotated[
+        float, typer.Option(min=0, max=100, help="Percent that may fail or be silent.")
+    ] = 10.0,
+    least: Annotated[int, typer.Option(min=1, help="Devices that must fail before it is stopped.")] = 1,
+    silent_after: Annotated[
+        str, typer.Option(help="A device that has told nothing for so long is silent.")
+    ] = "24h",
+    root: RootFile = ROOT_FILE,
+    key: Keys = NONE,
+) -> None:
+    """Stop the rollout if too many of its devices fail or are silent; run it every few minutes."""
+    from datetime import UTC, datetime, timedelta
+
+    from pipelines.channel.judging import stop_if_bad
+    from pipelines.channel.keys import open_keys
+    from pipelines.channel.view import told_rollout, told_standing
+    from pipelines.fleet.store import FleetStore
+    from reelflow.edge.commands.update import seconds_of
+    from reelflow.settings import Settings
+
+    settings, keys = Settings(), open_keys(key)
+    silence = timedelta(seconds=seconds_of(silent_after, "--silent-after"))
+    reports = FleetStore.at(fleet, settings).reports()
+    with _changing(channel, root, settings) as repository:
+        found = stop_if_bad(
+            repository,
+            keys,
+            reports,
+            datetime.now(UTC),
+            silent_after=silence,
+            most_bad_percent=most_bad,
+            least_devices=least,
+        )
+    wide_console().print(told_rollout(found.rollout), markup=False)
+    wide_console().print(told_standing(found.standing), markup=False)
+    if found.stopped:
+        raise typer.Exit(ChannelError.exit_code)
+
+
 @commands.command(name="rotate-key", epilog=EXIT_CODES)
 def rotate_key(
     channel: Channel,

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.channel.status import ChannelStatus, RoleStatus
+from pipelines.fleet.standing import RolloutStanding
 from reelflow.commandline import printable
 from reelflow.edge.update.channel.documents import Rollout
 
@@ -41,3 +42,9 @@ def _remark(role: RoleStatus) -> str:
     if role.is_expired:
         return "expired: devices refuse it"
     return "to be signed again soon" if role.is_due else ""
+
+
+def told_standing(standing: RolloutStanding) -> str:
+    """How the devices of a rollout do, in one line."""
+    told = ", ".join(f"{count} {name}" for name, count in standing.counts.items()) or "no device has told yet"
+    return f"{standing.chosen} devices: {told}" if standing.chosen else told

@@ -30,10 +30,14 @@ class RolloutStanding(Document):
         return sum(self.counts.values())
 
     @property
+    def bad(self) -> int:
+        """Those that failed, or are silent."""
+        return self.counts.get("failed", 0) + self.counts.get("silent", 0)
+
+    @property
     def bad_percent(self) -> float:
-        """Share of them that failed, or are silent."""
-        bad = self.counts.get("failed", 0) + self.counts.get("silent", 0)
-        return 100 * bad / self.chosen if self.chosen else 0.0
+        """Their share."""
+        return 100 * self.bad / self.chosen if self.chosen else 0.0
 
 
 def standing_of(heard: HeardReport, rollout: Rollout, now: datetime, silent_after: timedelta) -> Standing:
