@@ -60,5 +60,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except Exception as error:
-        print(f"refused: {type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(f"refused: {type(error).__name__}: {error}")
