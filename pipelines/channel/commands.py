@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from reelflow.settings import Settings
 
 EXIT_CODES = (
-    "Exit codes: 0 success; 2 a wrong command line; 5 the bundle is damaged or not sealed; 6 the store or the "
-    "disk refuses; 7 the registry; 10 the channel is not signed as its root says, has expired (status), keys "
-    "are missing, or another call was first."
+    "Exit codes: 0 success; 2 a wrong command line; 5 the bundle is damaged or not sealed; 6 the store or "
+    "the disk refuses; 7 the registry; 10 the channel is not signed as its root says, has expired (status), "
+    "keys are missing, or another call was first."
 )
 commands = typer.Typer(
     help="Update channels: which bundle devices are to run, signed.", epilog=EXIT_CODES, no_args_is_help=True

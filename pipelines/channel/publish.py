@@ -40,7 +40,7 @@ class Audience:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedBundle:
     """What a call has changed; `uploaded` of the bundle's files were not in the channel."""
 
     rollout: Rollout
@@ -57,7 +57,7 @@ def publish(
     *,
     model_name: str = "",
     version: int = 0,
-) -> Published:
+) -> PublishedBundle:
     """Roll a bundle out. The one before stays in the channel for the devices that do not get it yet.
 
     Args:
@@ -80,7 +80,7 @@ def publish(
         before = read_rollout(repository, state)
         uploaded = _upload(repository, staged, listing)
     if before and before.bundle == listing.id and before.state != "aborted":
-        return Published(before, listing, uploaded, changed=False)
+        return PublishedBundle(before, listing, uploaded, changed=False)
     rollout = Rollout(
         number=before.number + 1 if before else 1,
         bundle=listing.id,
@@ -89,7 +89,7 @@ def publish(
         percent=audience.percent,
     )
     _commit(repository, state, keys, rollout, listing)
-    return Published(rollout, listing, uploaded)
+    return PublishedBundle(rollout, listing, uploaded)
 
 
 def change_rollout(
