@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EXIT_CODES = (
     "Exit codes: 0 success; 1 the web server of a page has ended; 2 a wrong command line; 3 a clip cannot be "
     "decoded, the others are classified; 5 the bundle is damaged, or not trusted on this device; 6 a file "
-    "cannot be written; 10 an update channel is not reachable, or not trusted."
+    "cannot be written; 11 an update channel is not reachable, or not trusted."
 )
 
 app = typer.Typer(

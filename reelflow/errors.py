@@ -11,7 +11,7 @@ ReelflowError                exit code 1
 │   └── RegistryError        7  the registry, at the end of a run whose other results are whole
 ├── StepError                8  a step's process exited without an error message
 ├── ClusterError             9  the Kubeflow API: unreachable, refused, or not found
-└── ChannelError            10  an update channel: not reachable, not trusted, or not to be signed
+└── ChannelError            11  an update channel: not reachable, not trusted, or not to be signed
 
 A message says what was found, what was expected, and what to do next.
 """
@@ -99,7 +99,7 @@ class ClusterError(ReelflowError):
 class ChannelError(ReelflowError):
     """An update channel is not reachable (`may_pass`), or what it holds is not trusted."""
 
-    exit_code = 10
+    exit_code = 11
 
 
 DISK_ADVICE = {

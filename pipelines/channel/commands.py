@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EXIT_CODES = (
     "Exit codes: 0 success; 2 a wrong command line; 5 the bundle is damaged or not sealed; 6 the store or "
-    "the disk refuses; 7 the registry; 10 the channel is not signed as its root says, has expired (status), "
+    "the disk refuses; 7 the registry; 11 the channel is not signed as its root says, has expired (status), "
     "keys are missing, or another call was first."
 )
 commands = typer.Typer(

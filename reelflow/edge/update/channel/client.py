@@ -87,7 +87,7 @@ class ChannelClient:
         Args:
             listing: of the bundle.
             into: a folder of this purpose. It may hold what an earlier attempt brought; that is continued.
-            have: bundles on this device; files of equal content are linked or copied from there.
+            have: bundles on this device; files of equal content are copied from there.
         """
         with self._errors():
             bring(listing, into, have, self._fetch)

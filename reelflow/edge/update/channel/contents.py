@@ -1,14 +1,14 @@
 """The files of a bundle: from bundles that this device has, from an earlier attempt, or from the channel."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from shutil import disk_usage
+from shutil import copyfileobj, disk_usage
 
+from reelflow.durable.sync import sync_file, sync_tree
 from reelflow.edge.update.channel.documents import BundleListing, ListedFile
 from reelflow.errors import StorageError, disk_errors
-from reelflow.files import SPARE_BYTES, files_below, link_file, sha256_file
+from reelflow.files import COPY_BYTES, SPARE_BYTES, files_below, sha256_file
 
 PART = ".part"
 Fetch = Callable[[ListedFile, Path], None]
@@ -31,10 +31,10 @@ def bring(listing: BundleListing, into: Path, have: Sequence[Path], fetch: Fetch
     with disk_errors(into):
         into.mkdir(parents=True, exist_ok=True)
         missing = [file for file in listing.files if not _is(into / file.path, file)]
-        missing = [file for file in missing if not _linked(file, into, have)]
         _check_room(missing, into)
         for file in missing:
-            _bring(file, into, fetch)
+            if not _copied(file, into, have):
+                _bring(file, into, fetch)
         _remove_others(listing, into)
         sync_tree(into)
 
@@ -45,12 +45,16 @@ def _bring(file: ListedFile, into: Path, fetch: Fetch) -> None:
     _put(part, into / file.path)
 
 
-def _linked(file: ListedFile, into: Path, have: Sequence[Path]) -> bool:
-    """Take a file from a folder that has one of this content."""
+def _copied(file: ListedFile, into: Path, have: Sequence[Path]) -> bool:
+    """Copy a file from a folder that has one of this content.
+
+    No link: what harms a file on the disk must not harm two bundles.
+    """
     for source in _of_size(have, file.size_bytes):
         if _is(source, file):
             part = _part(file, into)
-            link_file(source, part)
+            with source.open("rb") as read, part.open("wb") as written:
+                copyfileobj(read, written, COPY_BYTES)
             _put(part, into / file.path)
             return True
     return False
@@ -79,7 +83,7 @@ def _part(file: ListedFile, into: Path) -> Path:
 
 
 def _put(part: Path, path: Path) -> None:
-    _sync(part)
+    sync_file(part)
     path.parent.mkdir(parents=True, exist_ok=True)
     part.replace(path)
 
@@ -111,24 +115,3 @@ def _remove_others(listing: BundleListing, into: Path) -> None:
     for path in files_below(into):
         if path not in listed:
             path.unlink()
-
-
-def sync_tree(folder: Path) -> None:
-    """Make every file and folder below a folder survive a loss of power.
-
-    Raises:
-        OSError: the disk refuses.
-    """
-    for place, _, names in os.walk(folder):
-        for path in (Path(place, name) for name in names):
-            if not path.is_symlink():
-                _sync(path)
-        _sync(Path(place))
-
-
-def _sync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -21,9 +21,9 @@ from tuf.api.metadata import Metadata, Root, Timestamp
 from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
+from reelflow.durable.sync import sync_tree
 from reelflow.edge.update.channel.answers import CHUNK_BYTES, AnsweredError, BrokenError, TooLongError
 from reelflow.edge.update.channel.clock import EPOCH, ClockFloor
-from reelflow.edge.update.channel.contents import sync_tree
 from reelflow.edge.update.channel.transport import Transport
 
 SIGNED = "x-reelflow-signed"
