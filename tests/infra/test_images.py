@@ -21,16 +21,14 @@ DISTRIBUTIONS = {"PIL": "pillow", "mlflow": "mlflow-skinny", "sklearn": "scikit-
 FOLDS = {"scikit-learn"}  # protocols cut folds with it, which these steps never ask for
 FLOAT = {"h5py", "keras", "scikit-learn", "scipy", "tensorflow"}  # for backbones of features-float
 DVC = {"dvc"}  # for clips in a git repository
-STORE = {"boto3", "botocore"}  # only for steps that share shards
+STORE = {"boto3", "botocore"}  # only for steps that read or share shards
 NOT_NEEDED = {
-    "baselines": STORE,
-    "conversion": STORE,
     "evaluation": STORE,
     "dataset": FOLDS,
     "features": FLOAT,
     "frames": FOLDS | DVC,
     "frames-dvc": FOLDS,
-    "release": FOLDS | STORE,
+    "release": FOLDS,
 }
 WITHOUT_TENSORFLOW = ("dataset", "evaluation", "features", "baselines", "frames", "mlflow", "release")
 
