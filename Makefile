@@ -13,7 +13,7 @@ RUN_OPTIONS = --out "$(OUT)" $(if $(PARAMS),--params "$(PARAMS)") \
 	$(if $(PROTOCOL),--protocol "$(PROTOCOL)") $(if $(MODEL),--model "$(MODEL)") \
 	$(if $(LABEL_FOLDER),--label-folder "$(LABEL_FOLDER)") $(if $(DROP_SMALL_CLASSES),--drop-small-classes)
 
-.PHONY: help run repro ui test test-all test-slow test-browser test-cluster test-docker test-s3 test-arm64 check images wheel edge-image lock clean
+.PHONY: help run repro ui test test-all test-slow test-browser test-cluster test-docker test-s3 test-tuf test-arm64 check images wheel edge-image lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ test-docker: $(VENV)/dev wheel ## Run the tests that need a Docker engine, on im
 	docker info >/dev/null 2>&1 || infra/images/engine.sh
 	$(MAKE) --no-print-directory images IMAGES=all PARAMS= PUSH= LOAD=
 	$(PYTEST) -m docker
+
+test-tuf: $(VENV)/dev ## Run the conformance suite of TUF clients: TUF_CONFORMANCE=DIR, a checkout of theupdateframework/tuf-conformance v2.4.0
+	$(if $(TUF_CONFORMANCE),command -v faketime >/dev/null || { apt-get update && apt-get install -y --no-install-recommends faketime; })
+	$(if $(TUF_CONFORMANCE),TUF_CONFORMANCE="$(abspath $(TUF_CONFORMANCE))") $(PYTEST) -m tuf -rs
 
 test-arm64: $(VENV)/dev edge-image ## Run the tests of arm64, under emulation elsewhere
 	$(PYTEST) -m arm64

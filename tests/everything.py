@@ -22,7 +22,7 @@ from rich.table import Table
 from tests.engine import engine_answers
 
 FOLDER = Path("build/tests")
-MARKERS = ("browser", "cluster", "s3", "docker", "slow", "arm64")
+MARKERS = ("browser", "cluster", "s3", "tuf", "docker", "slow", "arm64")
 TARGETS = {"check": "check", "test": "test"} | {marker: f"test-{marker}" for marker in MARKERS}
 NO_TESTS = re.compile(r"^make.* Error 5$", re.MULTILINE)  # pytest's exit code if it selects no test
 

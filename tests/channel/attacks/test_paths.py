@@ -12,7 +12,8 @@ from tests.channel.fleet import Thief
 ROLES = ("targets", "snapshot", "timestamp")
 PATHS = (
     "../head.tflite", "/etc/passwd", "golden/../../head.tflite", "golden//scores.npy", ".hidden",
-    "golden/.hidden", "a\\b", "a b", "a\n", "", "é", "a\0b", "-/../x", "golden/", "a" * 201, "%2e%2e/x", "C:/x", "~root/x",
+    "golden/.hidden", "a\\b", "a b", "a\n", "", "é", "a\0b", "-/../x", "golden/", "a" * 201,
+    "%2e%2e/x", "C:/x", "~root/x",
 )  # fmt: skip
 
 
