@@ -14,7 +14,7 @@ from tuf.api.metadata import Metadata, MetaFile
 from pipelines.channel import metadata, rotation
 from pipelines.channel.begin import begin
 from pipelines.channel.keys import ROLES, KeyRing
-from pipelines.channel.publish import Audience, Published, change_rollout, publish
+from pipelines.channel.publish import Audience, PublishedBundle, change_rollout, publish
 from pipelines.channel.repository import ChannelRepository
 from pipelines.channel.rotation import refresh, rotate_key
 from reelflow.edge.bundle import Bundle, open_bundle
@@ -68,7 +68,7 @@ class Publisher:
     def repository(self) -> ChannelRepository:
         return ChannelRepository(self.store, self.root.read_bytes())
 
-    def publish(self, bundle: Path, *groups: str, percent: float = 100) -> Published:
+    def publish(self, bundle: Path, *groups: str, percent: float = 100) -> PublishedBundle:
         return publish(self.repository, self.keys, bundle, Audience(groups, percent))
 
     def rollout(self, verb: Any = None, **changes: Any) -> Any:
