@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 DRIP_S = 0.05
 
@@ -22,6 +23,7 @@ class FileServer(ThreadingHTTPServer):
         times: how often each fault happens; without a number, always.
         requests: paths that were asked for.
         sent: bytes of bodies, by path.
+        authorization: that is right; empty takes all.
     """
 
     daemon_threads = True
@@ -34,6 +36,7 @@ class FileServer(ThreadingHTTPServer):
         self.requests: list[tuple[str, str]] = []
         self.sent: Counter[str] = Counter()
         self.over = threading.Event()
+        self.authorization = ""
 
     @property
     def address(self) -> str:
@@ -60,8 +63,10 @@ class _Files(BaseHTTPRequestHandler):
         server = self.server
         server.requests.append((self.path, self.headers.get("Range", "")))
         fault = server.fault(self.path)
-        path = server.folder / self.path.lstrip("/")
-        if isinstance(fault, int):
+        path = server.folder / urlsplit(self.path).path.lstrip("/")  # a proxy gets the whole address
+        if server.authorization not in ("", self.headers.get("Authorization")):
+            self.answer(401, b"")
+        elif isinstance(fault, int):
             self.answer(fault, b"")
         elif isinstance(fault, bytes):
             self.answer(200, fault)
