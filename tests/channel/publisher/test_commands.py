@@ -92,14 +92,14 @@ def test_the_timestamp_s_key_suffices_for_a_daily_refresh(begun):
 def test_a_missing_key_is_told_and_nothing_changes(begun, first):
     before = begun.status()
     failed = begun.error("publish", "--bundle", first, *begun.options("snapshot", "timestamp"))
-    assert failed.exit_code == 10
+    assert failed.exit_code == 11
     assert "targets is signed by 0 of its keys, it needs 1: name them (--key targets=URI)" in str(failed)
     assert begun.status() == before
 
 
 def test_a_key_is_rotated_and_the_old_one_is_refused_afterwards(begun):
     begun.done("rotate-key", "timestamp", "--new", f"file:{begun.keys / 'new.pem'}", *begun.options())
-    assert begun.error("refresh", *begun.options("timestamp")).exit_code == 10
+    assert begun.error("refresh", *begun.options("timestamp")).exit_code == 11
     begun.done("refresh", f"--key=timestamp=file:{begun.keys / 'new.pem'}")
 
 
@@ -156,7 +156,7 @@ def test_a_key_of_a_security_token_without_its_library(begun, tmp_path):
     public = tmp_path / "public.pem"
     write_public(begun.keys / "timestamp.pem", public)
     failed = begun.error("refresh", f"--key=timestamp=hsm:2?label=token#{public}")
-    assert failed.exit_code == 10
+    assert failed.exit_code == 11
     assert "cannot be used" in str(failed)
 
 
@@ -209,7 +209,7 @@ def test_an_expired_channel_is_told_by_the_exit_code(desk, monkeypatch):
         patch.setattr(metadata, "utc_seconds", lambda: datetime(2020, 1, 1, tzinfo=UTC))
         desk.done("init", "--new-keys", desk.keys)
     shown = desk.run("status")
-    assert shown.exit_code == 10
+    assert shown.exit_code == 11
     assert shown.output.count("expired: devices refuse it") == 4
 
 
