@@ -10,7 +10,9 @@ ReelflowError                exit code 1
 ├── TrackingError            7  MLflow: not reachable, not migrated
 │   └── RegistryError        7  the registry, at the end of a run whose other results are whole
 ├── StepError                8  a step's process exited without an error message
-└── ClusterError             9  the Kubeflow API: unreachable, refused, or not found
+├── ClusterError             9  the Kubeflow API: unreachable, refused, or not found
+└── PromotionError          11  a promotion that is refused: gates, a held model, a broken journal
+    └── ChampionMovedError  11  another process moved the champion meanwhile
 
 A message says what was found, what was expected, and what to do next.
 """
@@ -93,6 +95,16 @@ class ClusterError(ReelflowError):
     """The Kubeflow Pipelines API refused or is not reachable."""
 
     exit_code = 9
+
+
+class PromotionError(ReelflowError):
+    """A champion is not moved: gates are not passed, the model is held, or its journal is broken."""
+
+    exit_code = 11
+
+
+class ChampionMovedError(PromotionError):
+    """Another process wrote the next entry of the journal: what was judged is no longer so."""
 
 
 DISK_ADVICE = {
