@@ -92,7 +92,8 @@ class Promotions:
         if judged.problems and not grounds.accept:
             raise PromotionError(
                 f"the journal of {self.model_name} is broken: {judged.problems[0].what}; nothing is moved "
-                "until somebody has looked at it (python -m pipelines history) and promotes with --force and a reason"
+                "until somebody has looked at it (python -m pipelines history) and promotes with --force and "
+                "a reason"
             )
         return self._write(judged, action, grounds, changes)
 
