@@ -432,6 +432,11 @@ class Comparison(Document):
     p_value: float = Field(description="of McNemar's exact test, two-sided")
     size_ratio: float = Field(description="size of the challenger divided by that of the champion")
     champion_may_know: bool = Field(description="the champion may have been trained on these clips")
+    left_out: int = Field(default=0, ge=0, description="test clips that the champion was trained on")
+    class_fall: float = Field(
+        default=0.0, description="largest loss of recall of a class; below 0: none fell"
+    )
+    fallen: str = Field(default="", description="the class of that loss")
     verdict: Literal["better", "equal", "worse"]
 
 

@@ -11,7 +11,9 @@ ReelflowError                exit code 1
 │   └── RegistryError        7  the registry, at the end of a run whose other results are whole
 ├── StepError                8  a step's process exited without an error message
 ├── ClusterError             9  the Kubeflow API: unreachable, refused, or not found
-└── ChannelError            11  an update channel: not reachable, not trusted, or not to be signed
+├── ChannelError            11  an update channel: not reachable, not trusted, or not to be signed
+└── PromotionError          12  a promotion that is refused: gates, a held model, a broken journal
+    └── ChampionMovedError  12  another process moved the champion meanwhile
 
 A message says what was found, what was expected, and what to do next.
 """
@@ -100,6 +102,16 @@ class ChannelError(ReelflowError):
     """An update channel is not reachable (`may_pass`), or what it holds is not trusted."""
 
     exit_code = 11
+
+
+class PromotionError(ReelflowError):
+    """A champion is not moved: gates are not passed, the model is held, or its journal is broken."""
+
+    exit_code = 12
+
+
+class ChampionMovedError(PromotionError):
+    """Another process wrote the next entry of the journal: what was judged is no longer so."""
 
 
 DISK_ADVICE = {

@@ -263,6 +263,16 @@ class ReleaseParams(Section):
     )
     min_class_recall: Fraction = Field(default=0.0, description="of the class that is recognised least")
     min_class_clips: int = Field(default=5, ge=0, description="test clips of the class that has the fewest")
+    max_class_fall: Fraction = Field(
+        default=1.0, description="recall that a class may lose against the champion, on the compared clips"
+    )
+    min_compared_clips: int = Field(
+        default=20, ge=1, description="test clips left for a comparison without those the champion trained on"
+    )
+    max_calibration_error: Fraction = Field(default=1.0, description="expected calibration error")
+    min_video_parity: Fraction = Field(
+        default=0.0, description="clips of the parity check that were decoded from their videos"
+    )
     architectures: tuple[Architecture, ...] = Field(
         default=(), description="that must give the same answers as this machine"
     )

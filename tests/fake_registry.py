@@ -4,11 +4,13 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import BundleReport
 from reelflow.files import sha256_file
+from reelflow.tracking.journal.store import StoredJournal
 from reelflow.tracking.registry import (
     EVALUATION,
     EVALUATION_TAG,
@@ -19,12 +21,33 @@ from reelflow.tracking.registry import (
 )
 
 
+class MemoryJournals:
+    """Texts that are written once, in memory."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, dict[str, str]] = {}
+        self.heads: dict[str, str] = {}
+
+    def read(self, model_name: str) -> StoredJournal:
+        return StoredJournal(dict(self.texts.get(model_name, {})), self.heads.get(model_name, ""))
+
+    def add(self, model_name: str, key: str, text: str) -> bool:
+        return self.texts.setdefault(model_name, {}).setdefault(key, text) == text
+
+    def set_head(self, model_name: str, head: str) -> None:
+        self.heads[model_name] = head
+
+    def alone(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
 class MemoryRegistry:
     """Its files are in a temporary folder that is removed with it."""
 
     def __init__(self) -> None:
         self._versions: dict[str, list[dict[str, str]]] = {}
         self._aliases: dict[tuple[str, str], int] = {}
+        self.journals = MemoryJournals()
         self._files = Path(tempfile.mkdtemp(prefix="registry-"))
         weakref.finalize(self, shutil.rmtree, self._files)
 
@@ -41,8 +64,17 @@ class MemoryRegistry:
         versions.append({**tags, **origin_tags(bundle)} | keep_evaluation(evaluation, kept / EVALUATION))
         return len(versions)
 
-    def set_alias(self, model_name: str, alias: str, version: int) -> None:
-        self._aliases[model_name, alias] = version
+    def set_alias(self, model_name: str, alias: str, version: int | None) -> None:
+        if version is None:
+            self._aliases.pop((model_name, alias), None)
+        else:
+            self._aliases[model_name, alias] = version
+
+    def has(self, model_name: str, version: int) -> bool:
+        return 1 <= version <= len(self._versions.get(model_name, []))
+
+    def set_tags(self, model_name: str, version: int, tags: Mapping[str, str]) -> None:
+        self._versions[model_name][version - 1].update(tags)
 
     def alias(self, model_name: str, alias: str) -> int | None:
         return self._aliases.get((model_name, alias))

@@ -36,6 +36,7 @@ READ_SETTINGS = {
     "pipelines/data/commands.py",
     "pipelines/drift/commands.py",
     "pipelines/fleet/commands.py",
+    "pipelines/promotion/commands.py",
     "pipelines/studies/commands.py",
 }
 """The edges of programs."""

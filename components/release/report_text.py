@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from components.release.champion import Incomparable, replaces
-from components.release.gates.check import reason
-from reelflow.contracts import BaselineComparison, BundleReport, Calibration, Comparison, Gate, Interval
+from components.release.gates.check import BETTER, reason
+from components.release.promotion import Decision
+from reelflow.contracts import BaselineComparison, BundleReport, Calibration, Comparison, Interval
 from reelflow.splitting.protocols import Protocol
 
 BASELINE_NAMES = {"metadata": "clip metadata only", "thumbnails": "thumbnails only"}
@@ -27,8 +28,7 @@ def explain(
     bundle: BundleReport,
     model_name: str,
     version: int,
-    gates: Sequence[Gate],
-    against: Comparison | Incomparable | None,
+    decision: Decision,
     champion: int | None,
 ) -> str:
     """The outcome of the release of a version, and why.
@@ -37,11 +37,13 @@ def explain(
         bundle: the registered bundle.
         model_name: of the registry.
         version: of the bundle.
-        gates: all of them.
-        against: the comparison with the previous champion, if there was one.
+        decision: gates, and the comparison with the previous champion, if there was one.
         champion: the version that is now champion.
     """
-    reasons = [reason(gate) for gate in gates if not gate.passed]
+    against = decision.against
+    reasons = [reason(gate) for gate in decision.gates if not gate.passed and gate.name != BETTER]
+    if decision.refusal:
+        reasons.append(decision.refusal)
     if not reasons and champion == version:
         lead = f"{bundle.name} is the champion of {model_name} (version {version}): it passes every gate"
         return f"{lead} and {_win(against, bundle)}." if isinstance(against, Comparison) else f"{lead}."
@@ -130,6 +132,8 @@ def _measured(comparison: Comparison) -> str:
         f"{comparison.clips} test clips, a difference of {points(comparison.difference)} "
         f"(95 % interval {signed_span(comparison.difference_interval)}, p = {comparison.p_value:.2g})"
     )
+    if comparison.left_out:
+        found += f"; {comparison.left_out} that the champion was trained on are left out"
     known = ", though the champion may have been trained on some of them"
     return found + (known if comparison.champion_may_know else "")
 
@@ -156,5 +160,5 @@ def _loss(comparison: Comparison) -> str:
 def _incomparable(champion: Incomparable) -> str:
     return (
         f"version {champion.version}, the champion, {champion.reason}, so the two cannot be compared: name "
-        "another release.model_name, or remove the champion alias from that version"
+        "another release.model_name, or decide yourself: python -m pipelines promote challenger --force"
     )

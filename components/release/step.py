@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.release.champion import Incomparable, compare_with_champion, replaces
+from components.release.champion import HeldOut, Incomparable, compare_with_champion
 from components.release.gates.architectures import CLIPS
 from components.release.gates.check import check_gates
+from components.release.promotion import Case, Decision, decide
 from components.release.report import RunFolders, write_report
 from components.release.report_text import explain
 from components.release.tables import write_tables
@@ -24,9 +25,12 @@ from reelflow.errors import BundleError, ReelflowError, RegistryError, StorageEr
 from reelflow.params import ReleaseParams
 from reelflow.progress import emit
 from reelflow.settings import Settings
+from reelflow.tracking.promotion.gates import CODE_TAG
+from reelflow.tracking.promotion.moves import CHAMPION, Promotions
+from reelflow.tracking.records import commit
 from reelflow.tracking.registry import Registry
 
-CHALLENGER, CHAMPION = "challenger", "champion"
+CHALLENGER = "challenger"
 HEADLINES = ("accuracy", "top5_accuracy", "macro_f1")
 
 
@@ -98,7 +102,8 @@ def run(
     draft = _draft(params, made)
     problem: ReelflowError | None = None
     try:
-        outcome = _release(draft, made, registry)
+        by = f"release step of run {settings.run_name}" if settings.run_name else "release step"
+        outcome = _release(draft, made, params, registry, by)
     except (TrackingError, StorageError) as error:
         explanation = f"{draft.name} is not registered: {error}"
         problem, outcome = error, draft.model_copy(update={"explanation": explanation})
@@ -176,35 +181,36 @@ def _metrics(chosen: Candidate, bundle: BundleReport) -> dict[str, float]:
     }
 
 
-def _release(draft: ReleaseReport, made: Challenger, registry: Registry) -> ReleaseReport:
-    """Register the bundle, compare it with the champion, and move the aliases."""
+def _release(
+    draft: ReleaseReport, made: Challenger, params: ReleaseParams, registry: Registry, by: str
+) -> ReleaseReport:
+    """Register the bundle, and make it champion if it passes the gates and beats the last one."""
     name, bundle = draft.model_name, made.bundle
-    tags = {"classifier": bundle.name, "data_hash": bundle.data_hash}
+    tags = {"classifier": bundle.name, "data_hash": bundle.data_hash, CODE_TAG: commit()}
     tags |= {metric: f"{value:.6g}" for metric, value in draft.metrics.items()}
     version = registry.register(made.folder, model_name=name, tags=tags, evaluation=made.evaluation.folder)
     registry.set_alias(name, CHALLENGER, version)
-    against = _compare(name, version, made, registry)
-    beats = against is None or (isinstance(against, Comparison) and replaces(against))
-    promoted = beats and all(gate.passed for gate in draft.gates)
-    if promoted:
-        registry.set_alias(name, CHAMPION, version)
-    champion = registry.alias(name, CHAMPION)
+    contents = {clip.clip_id: clip.sha256 for clip in read_clips(made.dataset)}
+    clips = HeldOut(made.frames, contents, params.min_compared_clips)
+
+    def compare(champion: int) -> Comparison | Incomparable:
+        return compare_with_champion(made.evaluation, bundle, registry, name, champion, clips)
+
+    decision = decide(Promotions(registry, name, by), Case(version, draft.gates, compare), params)
+    return _outcome(draft, made, version, decision, registry.alias(name, CHAMPION))
+
+
+def _outcome(
+    draft: ReleaseReport, made: Challenger, version: int, decision: Decision, champion: int | None
+) -> ReleaseReport:
+    against = decision.against
     return draft.model_copy(
         update={
             "version": version,
-            "promoted": promoted,
+            "promoted": decision.promoted,
+            "gates": decision.gates,
             "aliases": (CHALLENGER, CHAMPION) if champion == version else (CHALLENGER,),
             "comparison": against if isinstance(against, Comparison) else None,
-            "explanation": explain(bundle, name, version, draft.gates, against, champion),
+            "explanation": explain(made.bundle, draft.model_name, version, decision, champion),
         }
     )
-
-
-def _compare(
-    model_name: str, version: int, made: Challenger, registry: Registry
-) -> Comparison | Incomparable | None:
-    """The comparison with the current champion; None without another champion."""
-    champion = registry.alias(model_name, CHAMPION)
-    if champion is None or champion == version:
-        return None
-    return compare_with_champion(made.evaluation, made.bundle, registry, model_name, champion, made.frames)

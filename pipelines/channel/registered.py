@@ -17,13 +17,21 @@ def registered_version(versions: Versions, model: str, version: str) -> Version:
         BundleError: the version was not registered by the release step.
         TrackingError: there is no such version or alias.
     """
-    name = model or _only_model(versions)
+    name = registered_model(versions, model)
     if version.isdecimal():
         return versions.named(name, number=version)
     return versions.named(name, alias=version)
 
 
-def _only_model(versions: Versions) -> str:
+def registered_model(versions: Versions, model: str) -> str:
+    """A model's name; the only one's if none is given.
+
+    Raises:
+        ParamsError: none is given, and the registry has no model, or more than one.
+        TrackingError: the registry refuses or is not reachable.
+    """
+    if model:
+        return model
     names = sorted({one.model_name for one in versions.all()})
     if len(names) != 1:
         found = f"the models {some_of(names, 5)}" if names else "no model"

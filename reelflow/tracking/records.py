@@ -188,13 +188,13 @@ def _tags(report: Report) -> dict[str, str]:
     tags = {"reelflow.version": __version__, "reelflow.data_hash": getattr(report, "data_hash", "")}
     if isinstance(report, DatasetReport):
         tags |= {f"reelflow.data_{name}": getattr(report, name) for name in ("source", "revision", "version")}
-    if commit := _commit():
-        tags["mlflow.source.git.commit"] = commit
+    if revision := commit():
+        tags["mlflow.source.git.commit"] = revision
     return tags
 
 
 @cache
-def _commit() -> str:
+def commit() -> str:
     """Git commit of the checkout, if there is one."""
     git = shutil.which("git")
     if git is None:

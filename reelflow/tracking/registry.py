@@ -5,12 +5,10 @@ compared with it clip by clip. `MlflowRegistry` is the real
 implementation of `Registry`.
 """
 
-import getpass
 import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -22,6 +20,9 @@ from reelflow.errors import BundleError
 from reelflow.files import sha256_file
 from reelflow.settings import Settings
 from reelflow.tracking.client import connect, exclusive, tracking_errors
+from reelflow.tracking.journal.entry import user_name
+from reelflow.tracking.journal.run import JournalRun
+from reelflow.tracking.journal.store import JournalStore
 from reelflow.tracking.records import run_name
 from reelflow.tracking.tracker import Tracker
 
@@ -55,8 +56,18 @@ class Registry(Protocol):
             evaluation: folder of the classifier's evaluation, to keep with a new version.
         """
 
-    def set_alias(self, model_name: str, alias: str, version: int) -> None:
-        """Move an alias to a version."""
+    @property
+    def journals(self) -> JournalStore:
+        """Where the moves of each model's champion are written."""
+
+    def set_alias(self, model_name: str, alias: str, version: int | None) -> None:
+        """Move an alias to a version, or remove it. `Promotions` alone moves `champion` and `previous`."""
+
+    def has(self, model_name: str, version: int) -> bool:
+        """Whether there is this version."""
+
+    def set_tags(self, model_name: str, version: int, tags: Mapping[str, str]) -> None:
+        """Set tags of a version."""
 
     def alias(self, model_name: str, alias: str) -> int | None:
         """The version that an alias points to."""
@@ -123,10 +134,39 @@ class MlflowRegistry:
                 own = origin_tags(bundle) | keep_evaluation(evaluation, model / EVALUATION)
                 return self._create(model, run_id, model_name, {**tags, **own})
 
-    def set_alias(self, model_name: str, alias: str, version: int) -> None:
-        """Point an alias to a version."""
+    @property
+    def journals(self) -> JournalRun:
+        """The run of each model's journal."""
+        return JournalRun(self._settings)
+
+    def set_alias(self, model_name: str, alias: str, version: int | None) -> None:
+        """Point an alias to a version, or remove it."""
+        client = self._client  # connecting takes the same lock
         with tracking_errors(self._uri), exclusive(self._uri):
-            self._client.set_registered_model_alias(model_name, alias, str(version))
+            if version is None:
+                client.delete_registered_model_alias(model_name, alias)
+            else:
+                client.set_registered_model_alias(model_name, alias, str(version))
+
+    def has(self, model_name: str, version: int) -> bool:
+        """Whether there is this version."""
+        from mlflow.exceptions import MlflowException
+
+        with tracking_errors(self._uri):
+            try:
+                self._client.get_model_version(model_name, str(version))
+            except MlflowException as error:
+                if error.error_code in UNKNOWN:
+                    return False
+                raise
+            return True
+
+    def set_tags(self, model_name: str, version: int, tags: Mapping[str, str]) -> None:
+        """Set tags of a version."""
+        client = self._client
+        with tracking_errors(self._uri), exclusive(self._uri):
+            for name, value in tags.items():
+                client.set_model_version_tag(model_name, str(version), name, value)
 
     def alias(self, model_name: str, alias: str) -> int | None:
         """The version that an alias points to; None also if the model does not exist."""
@@ -224,8 +264,8 @@ def origin_tags(bundle: Path) -> dict[str, str]:
     tags = {SHA_TAG: sha256_file(bundle / BundleReport.file_name)}
     if (bundle / LINEAGE).is_file():
         tags[LINEAGE_TAG] = sha256_file(bundle / LINEAGE)
-    with suppress(OSError, KeyError):  # a container's user may have no name
-        tags[USER_TAG] = getpass.getuser()
+    if user := user_name():
+        tags[USER_TAG] = user
     return tags
 
 

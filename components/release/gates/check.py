@@ -11,6 +11,7 @@ from reelflow.contracts import BundleReport, Gate, Interval
 from reelflow.params import Architecture, ReleaseParams
 
 ARCHITECTURES = get_args(Architecture)
+BETTER, CLASS_FALL = "better_than_champion", "max_class_fall"
 MEANINGS = {
     "min_accuracy": "accuracy on clips that were held out",
     "min_agreement": "agreement with Keras",
@@ -18,6 +19,10 @@ MEANINGS = {
     "min_class_clips": "lowest number of test clips of a class",
     "max_accuracy_drop": "accuracy lost in conversion",
     "max_size_mb": "size of the bundle",
+    "max_calibration_error": "expected calibration error",
+    "min_video_parity": "share of the parity check's clips that were decoded from their videos",
+    BETTER: "lead over the champion beyond noise (equal and smaller is enough)",
+    CLASS_FALL: "largest loss of recall of a class against the champion",
     "require_above_baselines": "lowest lead over a shortcut baseline beyond noise",
     "require_above_chance": "lead over always answering the most frequent class beyond noise",
 } | {name: f"share of answers that are the same on {name}" for name in ARCHITECTURES}
@@ -52,6 +57,8 @@ def check_gates(
         "min_agreement": parity.agreement,
         "max_accuracy_drop": parity.keras_accuracy - parity.litert_accuracy,
         "max_size_mb": bundle.size_bytes / 1e6,
+        "max_calibration_error": chosen.report.calibration.error,
+        "min_video_parity": parity.videos / parity.clips if parity.clips else 0.0,
     }
     gates = [_gate(name, round(value, 9), getattr(params, name)) for name, value in found.items()]
     elsewhere = architecture_gates(params.architectures, folder, videos, proofs)
@@ -87,6 +94,8 @@ def bound(gate: Gate) -> str:
 def reason(gate: Gate) -> str:
     """Why a gate failed."""
     found = amount(gate, gate.found)
+    if gate.name == BETTER:
+        return f"{MEANINGS[gate.name]} is {found}, and a promotion asks for {bound(gate)}"
     name = "architectures" if gate.name in ARCHITECTURES else gate.name
     return f"{MEANINGS[gate.name]} is {found}, and release.{name} asks for {bound(gate)}"
 

@@ -116,6 +116,8 @@ def test_conversion_losses_are_gates_too(tmp_path):
         "min_class_recall": True,
         "min_class_clips": True,
         "max_size_mb": True,
+        "max_calibration_error": True,
+        "min_video_parity": True,
     }
 
 

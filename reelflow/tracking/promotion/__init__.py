@@ -1,0 +1,1 @@
+"""The one piece of code that moves the aliases `champion` and `previous`."""

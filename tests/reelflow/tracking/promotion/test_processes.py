@@ -1,0 +1,117 @@
+"""Real processes on a real MLflow: promotions at once, and a kill before each write."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reelflow.settings import Settings
+from reelflow.tracking.journal.chain import Journal
+from reelflow.tracking.promotion.moves import Promotions
+from reelflow.tracking.registry import MlflowRegistry
+from tests.fake_reports import bundle_report
+from tests.promoting import MODEL, die_at_write, processes, promote, race
+
+VERSIONS = 4
+
+
+@pytest.fixture(scope="module")
+def registered(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with four versions, and no champion."""
+    folder = tmp_path_factory.mktemp("registered")
+    file = Path(shutil.copy(empty_database, folder / "mlflow.db"))
+    registry = MlflowRegistry(Settings(tracking_uri=f"sqlite:///{file}", run_name="four versions"))
+    for number in range(1, VERSIONS + 1):
+        made = folder / f"bundle-{number}"
+        made.mkdir()
+        bundle_report(metrics={"accuracy": number / 10}).save(made)
+        registry.register(made, model_name=MODEL, tags={"data_hash": f"data {number}"})
+    return file
+
+
+@pytest.fixture
+def copied(registered: Path, tmp_path: Path) -> Callable[[], str]:
+    """The URI of a new copy of it."""
+    count = iter(range(1000))
+    return lambda: f"sqlite:///{shutil.copy(registered, tmp_path / f'{next(count)}.db')}"
+
+
+def state(uri: str) -> tuple[Journal, int | None, int | None]:
+    """The journal and the aliases, without mending anything."""
+    registry = MlflowRegistry(Settings(tracking_uri=uri))
+    aliases = (registry.alias(MODEL, alias) for alias in ("champion", "previous"))
+    return (Promotions(registry, MODEL, "test").read(), *aliases)
+
+
+def test_mlflow_keeps_what_is_written_once(copied):
+    journals = MlflowRegistry(Settings(tracking_uri=copied())).journals
+    assert journals.read(MODEL).texts == {}
+    assert journals.add(MODEL, "entry-000001", "first")
+    assert journals.add(MODEL, "entry-000001", "first"), "a repeated request does no harm"
+    assert not journals.add(MODEL, "entry-000001", "second")
+    assert journals.read(MODEL).texts == {"entry-000001": "first"}
+    assert journals.read("no such model").texts == {}
+
+
+def test_what_is_altered_in_the_database_is_found(copied):
+    uri = copied()
+    assert [promote(uri, version) for version in (1, 2, 3)] == ["moved"] * 3
+    with sqlite3.connect(uri.removeprefix("sqlite:///")) as database:
+        changed = database.execute(
+            "UPDATE params SET value = replace(value, ?, ?) WHERE key = 'entry-000002'",
+            ('"champion":2', '"champion":4'),
+        )
+        assert changed.rowcount == 1
+    journal, *_ = state(uri)
+    assert [found.what for found in journal.problems] == ["entry 2 was altered after it was written"]
+
+
+def test_a_deleted_run_of_the_journal_is_told(copied):
+    uri = copied()
+    promote(uri, 1)
+    registry = MlflowRegistry(Settings(tracking_uri=uri))
+    run_id = registry._client.get_registered_model(MODEL).tags["reelflow.journal"]
+    registry._client.delete_run(run_id)
+    assert f"mlflow runs restore --run-id {run_id}" in state(uri)[0].trouble
+    assert promote(uri, 2) == "PromotionError"
+
+
+@pytest.mark.slow
+def test_of_promotions_at_once_every_one_is_whole(copied):
+    for _ in range(5):
+        uri = copied()
+        answers = race(uri, range(1, VERSIONS + 1))
+        assert set(answers.values()) <= {"moved", "ChampionMovedError"}
+        moved = [version for version, answer in answers.items() if answer == "moved"]
+        journal, champion, previous = state(uri)
+        assert journal.problems == ()
+        assert sorted(entry.champion for entry in journal.entries) == sorted(moved), answers
+        assert (champion, previous) == (journal.last.champion, journal.last.previous)
+        chain = [None, *(entry.champion for entry in journal.entries)]
+        assert [entry.champion_before for entry in journal.entries] == chain[:-1]
+
+
+@pytest.mark.slow
+def test_a_kill_before_any_write_is_finished_or_undone_by_the_next_call(copied):
+    killed = 0
+    for point in range(20):
+        uri = copied()
+        assert promote(uri, 1) == "moved"
+        process = processes().Process(target=die_at_write, args=(uri, 2, point))
+        process.start()
+        process.join()
+        if process.exitcode == 0:
+            break
+        assert process.exitcode == -9
+        killed += 1
+        written = len(state(uri)[0].entries) - 1
+        promotions = Promotions(MlflowRegistry(Settings(tracking_uri=uri)), MODEL, "the next call")
+        promotions.settled()
+        journal, champion, previous = state(uri)
+        assert (champion, previous) == ((2, 1) if written else (1, None)), point
+        assert journal.problems == ()
+        assert [entry.action for entry in journal.entries] == ["promote"] * (1 + written), "no false alarm"
+    assert killed >= 6
+    assert state(uri)[1:] == (2, 1)
