@@ -96,7 +96,7 @@ def test_a_timestamp_that_is_not_shown_yet_is_shown_by_the_next_call(mortal, sec
     mortal.publish(second)
     (mortal.folder / "metadata" / "timestamp.json").write_bytes(kept)
     assert device.update().report.name == "thumbnail-gru"
-    mortal.refresh()
+    assert not mortal.publish(second).changed
     assert device.update().report.name == "thumbnail-second"
 
 
