@@ -84,7 +84,7 @@ def test_a_held_model_is_not_moved_until_it_is_released(promotions: Promotions) 
         lambda: promote(promotions, 3, reason="", force=True),
         lambda: roll_back(promotions, reason=""),
     ):
-        with pytest.raises(PromotionError, match="give --reason|is held by .*: an audit"):
+        with pytest.raises(PromotionError, match=r"give --reason|is held by .*: an audit"):
             move()
     promotions.hold("", held=False)
     assert promote(promotions, 3, reason="", force=False).champion == 3
