@@ -20,7 +20,7 @@ from tests.workplace import ROOT
 pytestmark = pytest.mark.docker
 
 LOCKED_DOWN = ("--rm", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
-SMALL_MB = 450
+SMALL_MB = 460
 SMALL = ("frames", "features")
 START_TIMEOUT_S = 120
 RECORD = """
