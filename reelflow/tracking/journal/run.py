@@ -40,6 +40,11 @@ class JournalRun:
         self._uri = settings.tracking_uri
 
     @property
+    def _own(self) -> Settings:
+        """With an experiment of its own: a journal is not among the runs that people compare."""
+        return self._settings.model_copy(update={"experiment": f"{self._settings.experiment}-promotions"})
+
+    @property
     def _client(self) -> "MlflowClient":
         return connect(self._settings)[0]
 
@@ -70,6 +75,7 @@ class JournalRun:
                 f"an entry of {len(text)} characters: MLflow keeps {MAX_CHARS}; give less reason"
             )
         connect(self._settings)  # takes the same lock
+        connect(self._own)
         with tracking_errors(self._uri), exclusive(self._uri):
             run_id = self._journal(model_name)
             try:
@@ -128,7 +134,7 @@ class JournalRun:
         """Make a run, and name it in a param of the first version's run: only one can be named there."""
         from mlflow.exceptions import MlflowException
 
-        experiment = connect(self._settings)[1]
+        experiment = connect(self._own)[1]
         made: Any = self._client.create_run(
             experiment, tags={RUN_TAG: model_name}, run_name=f"promotions of {model_name}"
         )
