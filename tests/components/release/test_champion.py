@@ -1,17 +1,23 @@
 """What becomes of a challenger where there is a champion."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from components.release.champion import HeldOut, Incomparable, compare_with_champion, replaces
+from components.release.champion import HeldOut, Incomparable, compare_with_champion, replaces, trained_on
 from components.release.step import run
-from reelflow.artifacts.clips import read_clips
+from reelflow.artifacts.clips import data_hash, read_clips, row_of
 from reelflow.artifacts.evaluations import read_candidates
 from reelflow.artifacts.frames import FrameStore
-from reelflow.contracts import BundleReport, Comparison, ReleaseReport
+from reelflow.artifacts.lineage import LINEAGE, Lineage
+from reelflow.contracts import BundleReport, Comparison, DatasetReport, ReleaseReport
+from reelflow.edge.bundle import Bundle
+from reelflow.edge.seal import seal
+from reelflow.files import sha256_file, sha256_text, write_text
 from reelflow.params import ReleaseParams, load_params
 from reelflow.settings import Settings
+from tests.components.release.test_gates import answer
 from tests.fake_registry import MemoryRegistry
 from tests.fake_run import FakeRun, write_run
 
@@ -211,3 +217,102 @@ def test_a_champion_whose_evaluation_is_damaged_is_run_instead(release, registry
     release(0.5)
     (registry._kept("reelflow", 1) / "evaluation" / "scores.npy").write_bytes(b"other")
     assert "sees 5 frames a clip" in release(1.0).explanation  # the made-up bundle cannot be run
+
+
+CLASSES = ("grow", "shrink", "spin")
+
+
+def trained(bundle: Path, made: FakeRun, folder: Path, known: int) -> Path:
+    """A copy of a bundle that was trained on so many of a run's test clips, and on clips of its own."""
+    copy = Path(shutil.copytree(bundle, folder))
+    tests = [clip for clip in read_clips(made.dataset) if clip.split == "test"]
+    own = tuple(
+        (sha256_text(f"own {number}"), f"{label}/{number}.mp4", label, f"own {number}", "train")
+        for number, label in enumerate(CLASSES)
+    )
+    rows = (*own, *((clip.sha256, clip.path, clip.label, clip.group, "train") for clip in tests[:known]))
+    found = data_hash(rows)
+    BundleReport.open(copy).model_copy(update={"data_hash": found}).save(copy)
+    sha256, dataset = sha256_file(copy / BundleReport.file_name), DatasetReport.open(made.dataset)
+    named = dataset.model_copy(update={"data_hash": found})
+    lineage = lineage_of(made).model_copy(update={"bundle_sha256": sha256, "dataset": named, "clips": rows})
+    write_text(copy / LINEAGE, lineage.to_json())
+    seal(copy)
+    return copy
+
+
+@pytest.mark.slow
+def test_clips_that_the_champion_was_trained_on_are_left_out(real_champion, tmp_path, registry):
+    made = write_run(tmp_path / "run", CLASSES, accuracies={"gru": 1.0}, clips_per_class=8)
+    champion = trained(real_champion, made, tmp_path / "champion", known=10)
+    registry.register(champion, model_name="m", tags={})
+    challenger, bundle = read_candidates(made.evaluations)[0], BundleReport.open(made.bundle)
+    found = compare_with_champion(challenger, bundle, registry, "m", 1, held_out(made, least=14))
+    assert isinstance(found, Comparison), found
+    assert (found.clips, found.left_out, found.champion_may_know) == (14, 10, False)
+    few = compare_with_champion(challenger, bundle, registry, "m", 1, held_out(made, least=15))
+    assert few == Incomparable(
+        1,
+        "was trained on all but 14 of the 24 test clips, and release.min_compared_clips asks for 15 that "
+        "neither was trained on",
+    )
+
+
+@pytest.mark.slow
+def test_a_champion_that_knows_none_of_the_clips_is_compared_on_all_however_few(
+    real_champion, tmp_path, registry
+):
+    made = write_run(tmp_path / "run", CLASSES, accuracies={"gru": 1.0}, clips_per_class=2)
+    champion = trained(real_champion, made, tmp_path / "champion", known=0)
+    registry.register(champion, model_name="m", tags={})
+    challenger, bundle = read_candidates(made.evaluations)[0], BundleReport.open(made.bundle)
+    found = compare_with_champion(challenger, bundle, registry, "m", 1, held_out(made))
+    assert isinstance(found, Comparison), found
+    assert (found.clips, found.left_out, found.champion_may_know) == (6, 0, False)
+
+
+def test_by_holdout_the_champion_s_own_test_clips_are_no_training(tmp_path, monkeypatch):
+    made = write_run(tmp_path / "run")
+    bundle = trained(made.bundle, made, tmp_path / "champion", known=4)
+    kept = read_candidates(made.evaluations)[0]
+    champion = Bundle(bundle, BundleReport.open(bundle))
+    assert len(trained_on(champion, kept)) == len(trained_on(champion, None)) == 7
+    tests = {clip.sha256 for clip in read_clips(made.dataset) if clip.split == "test"}
+    monkeypatch.setattr(Lineage, "of_bundle", lambda folder: lineage_of(made))
+    assert not tests & trained_on(champion, kept)
+    assert tests < trained_on(champion, None), "nobody knows by which protocol"
+
+
+def lineage_of(made: FakeRun) -> Lineage:
+    """The lineage of what was trained on a run's data set."""
+    return Lineage(
+        bundle_sha256=sha256_file(made.bundle / BundleReport.file_name),
+        dataset=DatasetReport.open(made.dataset),
+        clips=tuple(row_of(clip) for clip in read_clips(made.dataset)),
+        frames={},
+        backbone=BundleReport.open(made.bundle).backbone,
+        features={},
+        steps=(),
+    )
+
+
+def test_a_class_that_falls_stops_a_better_challenger_if_asked(tmp_path, registry):
+    def released(name: str, right: dict[str, int], **limits: object) -> ReleaseReport:
+        made = write_run(
+            tmp_path / name, ("fall", "sit", "walk"), clips_per_class=20, size_bytes=2000 + len(name)
+        )
+        answer(made, right)
+        params = ReleaseParams.model_validate(PARAMS.model_dump() | limits)
+        folder = tmp_path / f"{name} release"
+        return run(params, **made.inputs, settings=Settings(), release=folder, registry=registry)
+
+    released("first", {"fall": 16, "sit": 12, "walk": 8}, min_accuracy=0.1)
+    report = released("second", {"fall": 12, "sit": 20, "walk": 20}, min_accuracy=0.1, max_class_fall=0.1)
+    assert (report.comparison.verdict, report.comparison.fallen) == ("better", "fall")
+    assert {gate.name: gate.passed for gate in report.gates}["max_class_fall"] is False
+    assert not report.promoted
+    assert (
+        "largest loss of recall of a class against the champion is 20 %, and release.max_class_fall asks for "
+        "at most 10 %"
+    ) in report.explanation
+    assert released("the third", {"fall": 12, "sit": 20, "walk": 20}, min_accuracy=0.1).promoted
