@@ -4,6 +4,7 @@ import atexit
 import errno
 import gc
 import os
+import re
 import secrets
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from typing import Any, NoReturn, TextIO
 
 import typer
 
-from reelflow.errors import DISK_ADVICE, ReelflowError, StorageError
+from reelflow.errors import DISK_ADVICE, ParamsError, ReelflowError, StorageError
 
 INTERRUPTED = 130  # typer's exit code for a KeyboardInterrupt
 LAYOUT = "\n\t"
@@ -22,6 +23,8 @@ LAST_STANDARD_STREAM = 2
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 LONGEST_TMPDIR_BYTES = 56  # of 107 that a socket's path may have; the rest is what libraries append
 SHORT_TMPDIR = "/tmp"  # noqa: S108
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 TEMPORARY = ("TMPDIR", "TEMP", "TMP")  # where Python looks
 
 
@@ -54,6 +57,17 @@ def start_quickly() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # at its end Python would look for cycles among all objects that it is about to give up
     atexit.register(gc.freeze)
+
+
+def seconds_of(text: str, option: str) -> float:
+    """A duration such as 90s, 15m, 6h or 1d, in seconds.
+
+    Raises:
+        ParamsError: it is none.
+    """
+    if not (found := DURATION.fullmatch(text)) or not float(found[1]):
+        raise ParamsError(f"{option} {printable(text)}: expected a time above 0, as 90s, 15m, 6h or 1d")
+    return float(found[1]) * SECONDS[found[2]]
 
 
 def tell(text: str) -> None:

@@ -19,6 +19,7 @@ from reelflow.tracking.registry import (
     open_evaluation,
     origin_tags,
 )
+from tests.fake_reports import bundle_report
 
 
 class MemoryJournals:
@@ -39,6 +40,18 @@ class MemoryJournals:
 
     def alone(self) -> AbstractContextManager[None]:
         return nullcontext()
+
+
+def registered_versions(folder: Path, model_name: str, count: int) -> "MemoryRegistry":
+    """A registry with bundles of version 1 and more, each of its own data and code."""
+    registry = MemoryRegistry()
+    for number in range(1, count + 1):
+        bundle = folder / str(number)
+        bundle.mkdir()
+        bundle_report(metrics={"accuracy": number / 10}).save(bundle)
+        tags = {"data_hash": f"data {number}", "code_commit": f"commit {number}"}
+        registry.register(bundle, model_name=model_name, tags=tags)
+    return registry
 
 
 class MemoryRegistry:

@@ -154,7 +154,7 @@ def judge(
     from pipelines.channel.keys import open_keys
     from pipelines.channel.view import told_rollout, told_standing
     from pipelines.fleet.store import FleetStore
-    from reelflow.edge.commands.update import seconds_of
+    from reelflow.commandline import seconds_of
     from reelflow.settings import Settings
 
     settings, keys = Settings(), open_keys(key)
@@ -257,7 +257,7 @@ def _bundle(
     if folder is not None:
         yield folder, model, 0
         return
-    from pipelines.channel.registered import registered_version
+    from pipelines.registered import registered_version
     from reelflow.tracking.versions import Versions
 
     versions = Versions(settings)

@@ -24,7 +24,8 @@ from reelflow.edge.update.channel.documents import (
     listing_name,
 )
 from reelflow.errors import BundleError, ChannelError, ParamsError
-from reelflow.files import sha256_file, write_text
+from reelflow.files import sha256_file
+from reelflow.objectstore.content import content_file
 
 TARGETS = "targets"
 Verb = Literal["pause", "resume", "abort", "finish"]
@@ -235,11 +236,9 @@ def _required(repository: ChannelRepository, state: ChannelState, bundle_id: str
 
 
 def _put_document(repository: ChannelRepository, name: str, document: Document) -> TargetFile:
-    content = document.to_json()
-    info = TargetFile.from_data(name, content.encode(), ["sha256"])
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "document")
-        write_text(path, content)
+    content = document.to_json().encode()
+    info = TargetFile.from_data(name, content, ["sha256"])
+    with content_file(content) as path:
         repository.put(_stored(name, info.hashes["sha256"]), path, info.hashes["sha256"])
     return info
 

@@ -7,8 +7,7 @@ before the claim leaves objects that nobody names. After a crash behind it, the 
 `timestamp.json`. Devices see the old or the new state.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +18,8 @@ from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Time
 from pipelines.channel.keys import KeyRing
 from pipelines.channel.metadata import ChannelState, Role, check_signed, meta_file, parsed, sign
 from reelflow.errors import ChannelError, ParamsError
-from reelflow.files import locked, write_bytes
+from reelflow.files import locked
+from reelflow.objectstore.content import content_file
 from reelflow.objectstore.interface import ObjectStore
 from reelflow.objectstore.open import store_at
 from reelflow.settings import Settings
@@ -164,7 +164,7 @@ class ChannelRepository:
 
     def _claim(self, name: str, content: bytes) -> None:
         """Create an object; whoever comes second finds another content."""
-        with _file(content) as path:
+        with content_file(content) as path:
             self.store.put_new(name, path)
         if self._read(name) != content:
             failed = ChannelError(OTHER)
@@ -174,7 +174,7 @@ class ChannelRepository:
     def _show(self, timestamp: Metadata[Timestamp]) -> None:
         """Let devices see the newest timestamp; also if a slower call has just shown an older one."""
         while self._read(TIMESTAMP) != (content := timestamp.to_bytes()):
-            with _file(content) as path:
+            with content_file(content) as path:
                 self.store.replace(TIMESTAMP, path)
             timestamp = self._newest_timestamp()
 
@@ -243,11 +243,3 @@ def _check_any(metadata: Metadata[Role], root: Root, before: Root | None) -> Non
         if before is None:
             raise
         check_signed(metadata, before)
-
-
-@contextmanager
-def _file(content: bytes) -> Iterator[Path]:
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "content")
-        write_bytes(path, content)
-        yield path

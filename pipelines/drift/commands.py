@@ -57,8 +57,8 @@ def drift(
 
 
 def _tested(version: str, model: str, settings: "Settings") -> "TestedBundle":
-    from pipelines.channel.registered import registered_version
     from pipelines.drift.reference import tested_bundle
+    from pipelines.registered import registered_version
     from reelflow.tracking.registry import MlflowRegistry
     from reelflow.tracking.versions import Versions
 

@@ -45,7 +45,7 @@ def status(
     """List the devices: which bundle each runs, how its watchers do, when it was last heard of."""
     from pipelines.fleet.store import FleetStore
     from pipelines.fleet.view import device_table
-    from reelflow.edge.commands.update import seconds_of
+    from reelflow.commandline import seconds_of
     from reelflow.settings import Settings
 
     reports = FleetStore.at(fleet, Settings()).reports()

@@ -16,7 +16,8 @@ from reelflow.documents import Document
 from reelflow.edge.health.counts import DayCounts
 from reelflow.edge.update.agent.report import DeviceReport
 from reelflow.errors import BundleError, ParamsError
-from reelflow.files import sha256_text, write_text
+from reelflow.files import sha256_text
+from reelflow.objectstore.content import content_file
 from reelflow.objectstore.interface import ObjectStore, Stored
 from reelflow.objectstore.open import store_at
 from reelflow.progress import emit
@@ -83,9 +84,7 @@ class FleetStore:
         return {device: sorted(days, key=lambda one: one.day) for device, days in sorted(found.items())}
 
     def _put(self, name: str, document: Document) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "document.json")
-            write_text(path, document.to_json())
+        with content_file(document.to_json().encode()) as path:
             self._store.replace(name, path)
 
     def _read(self, part: str, kind: type[Kind]) -> Iterator[tuple[Stored, Kind]]:

@@ -28,8 +28,8 @@ def promote(
     force: Annotated[bool, typer.Option("--force", help="Overrule gates; needs --reason.")] = False,
 ) -> None:
     """Make a version champion, if it passes its gates."""
-    from pipelines.channel.registered import registered_version
     from pipelines.promotion.promote import promote as promote_version
+    from pipelines.registered import registered_version
     from reelflow.settings import Settings
     from reelflow.tracking.versions import Versions
 
@@ -84,7 +84,7 @@ def history(
 
 
 def _model(model: str) -> str:
-    from pipelines.channel.registered import registered_model
+    from pipelines.registered import registered_model
     from reelflow.settings import Settings
     from reelflow.tracking.versions import Versions
 

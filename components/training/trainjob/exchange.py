@@ -14,6 +14,7 @@ from components.training.job import TrainingJob
 from components.training.workers.events import error_of
 from reelflow.errors import BundleError, ReelflowError
 from reelflow.files import write_text
+from reelflow.objectstore.content import content_file
 from reelflow.objectstore.interface import ObjectStore
 
 INPUTS = ("dataset", "features", "teachers", "inflate")
@@ -61,9 +62,8 @@ class Exchange:
 
     def put_error(self, rank: int, error: ReelflowError) -> None:
         """Store why a worker gives up."""
-        with TemporaryDirectory() as folder:
-            path = Path(folder, "ended.json")
-            path.write_text(json.dumps({"error": type(error).__name__, "message": str(error)}))
+        told = json.dumps({"error": type(error).__name__, "message": str(error)})
+        with content_file(told.encode()) as path:
             self._store.put_new(f"{self._prefix}/ended-{rank}.json", path)
 
     def errors(self) -> list[ReelflowError]:

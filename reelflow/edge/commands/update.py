@@ -1,7 +1,6 @@
 """`reelflow update`."""
 
 import json
-import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reelflow.commandline import printable, tell
+from reelflow.commandline import printable, seconds_of, tell
 from reelflow.edge.commands.options import AsJson
 from reelflow.errors import BundleError, ParamsError
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from reelflow.edge.update.agent.agent import Channel, DeviceAgent, DeviceOptions, Outcome
 
 MACHINE_ID = Path("/etc/machine-id")
-DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 SHOWN = 12
 ID_LENGTH = 32
 
@@ -164,17 +161,6 @@ def rollback(
     """Go back to the bundle before, and do not try this one again."""
     given: UpdateOptions = context.obj
     given.show(given.agent.rollback(reason))
-
-
-def seconds_of(text: str, option: str) -> float:
-    """A duration such as 90s, 15m, 6h or 1d, in seconds.
-
-    Raises:
-        ParamsError: it is none.
-    """
-    if not (found := DURATION.fullmatch(text)) or not float(found[1]):
-        raise ParamsError(f"{option} {printable(text)}: expected a time above 0, as 90s, 15m, 6h or 1d")
-    return float(found[1]) * SECONDS[found[2]]
 
 
 def _follow(given: UpdateOptions, every_s: float | None) -> None:

@@ -20,6 +20,13 @@ LONGEST_GAP_S = 60.0
 class HealthFile:
     """The file `health.json` of one watcher: a `reelflow.edge.sinks.interface.Sink`."""
 
+    _bundle: str
+    _starts: int
+    _why: str
+    _answering_s: float
+    _answered_s: float | None
+    _written_s: float
+
     def __init__(self, folder: Path, bundle: str) -> None:
         """Count one more start with a bundle, before it is loaded.
 
@@ -35,11 +42,9 @@ class HealthFile:
         with suppress(BundleError):
             before = WatcherHealth.read(self._path)
             starts += before.starts if before.bundle == bundle else 0
-        self._bundle, self._starts, self._why = bundle, starts, ""
-        self._answering_s, self._written_s = 0.0, 0.0
-        self._answered_s: float | None = None
         self._counts: DayCounts | None = None
         self._dropped = 0
+        self._begin(bundle, starts)
         self._write()
 
     def follow(self, loaded: Callable[[], tuple[str, str]]) -> None:

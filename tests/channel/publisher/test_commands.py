@@ -1,55 +1,20 @@
 """`python -m pipelines channel`, from the first key to a device."""
 
-import json
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
 from pipelines.__main__ import app
 from pipelines.channel import metadata
 from pipelines.channel.keys import new_key
-from reelflow.errors import ReelflowError
 from reelflow.settings import Settings
 from reelflow.tracking.registry import MlflowRegistry
 from tests.bundles import renamed_bundle
+from tests.channel.desk import ROLES, Desk
 from tests.channel.fleet import Device
-
-ROLES = ("root", "targets", "snapshot", "timestamp")
-
-
-class Desk:
-    """A publisher's command line, with its files in a folder."""
-
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        self.keys, self.root, self.channel = folder / "keys", folder / "root.json", folder / "channel"
-        patch.setenv("REELFLOW_CHANNEL", str(self.channel))
-        patch.setenv("REELFLOW_CHANNEL_ROOT", str(self.root))
-        patch.setenv("COLUMNS", "200")
-
-    def options(self, *roles: str) -> list[str]:
-        return [f"--key={role}=file:{self.keys / role}.pem" for role in roles or ROLES]
-
-    def run(self, *arguments: object) -> Result:
-        return CliRunner().invoke(app, ["channel", *map(str, arguments)])
-
-    def done(self, *arguments: object) -> str:
-        result = self.run(*arguments)
-        assert result.exit_code == 0, (result.output, result.exception)
-        return result.output
-
-    def error(self, *arguments: object) -> ReelflowError:
-        failed = self.run(*arguments).exception
-        assert isinstance(failed, ReelflowError), failed
-        return failed
-
-    def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.run("status", "--json").output)
-        return found
 
 
 @pytest.fixture

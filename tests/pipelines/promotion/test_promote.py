@@ -12,8 +12,7 @@ from reelflow.contracts import Gate
 from reelflow.errors import PromotionError
 from reelflow.tracking.promotion.gates import GateRecord
 from reelflow.tracking.promotion.moves import Promotions
-from tests.fake_registry import MemoryRegistry
-from tests.fake_reports import bundle_report
+from tests.fake_registry import registered_versions
 
 MODEL = "m"
 GOOD = Gate(name="min_accuracy", found=0.9, limit=0.5, passed=True)
@@ -23,12 +22,7 @@ BAD = Gate(name="min_accuracy", found=0.4, limit=0.5, passed=False)
 @pytest.fixture
 def promotions(tmp_path: Path) -> Promotions:
     """Version 1 without kept gates, 2 compared with none, 3 with version 2, 4 worse than version 2."""
-    registry = MemoryRegistry()
-    for number in range(1, 5):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        bundle_report(metrics={"accuracy": number / 10}).save(folder)
-        registry.register(folder, model_name=MODEL, tags={"data_hash": "d", "code_commit": "c"})
+    registry = registered_versions(tmp_path, MODEL, 4)
     for version, against, gate in ((2, None, GOOD), (3, 2, GOOD), (4, 2, BAD)):
         registry.set_tags(MODEL, version, GateRecord(against=against, gates=(gate,)).tags())
     return Promotions(registry, MODEL, "test")

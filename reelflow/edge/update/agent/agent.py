@@ -134,8 +134,7 @@ class DeviceAgent:
             if offered.action != "available" or not offered.bundle:
                 return offered
             if state.trial and offered.bundle == state.current:  # the rollout was stopped
-                self._go_back(state, "")
-                self.state.trusting(state.trial.bundle).save(self._folder)
+                self._return_to(state.rolled_back())
                 return Outcome("withdrawn", state.trial.bundle, "the channel asks for the bundle before")
             return self._take(state, channel, offered.bundle, rollout.number)
 
@@ -230,10 +229,12 @@ class DeviceAgent:
 
     def _go_back(self, state: AgentState, reason: str) -> Outcome:
         left = state.intended
-        back = state.rolled_back(reason)
-        back.save(self._folder)
-        self._follow(back)
+        self._return_to(state.refusing(left, reason).rolled_back() if left else state)
         return Outcome("rolled back", left, reason)
+
+    def _return_to(self, state: AgentState) -> None:
+        state.save(self._folder)
+        self._follow(state)
 
     def _settle(self) -> AgentState:
         state = self.state
@@ -250,7 +251,7 @@ class DeviceAgent:
     def _follow(self, state: AgentState) -> AgentState:
         """Have the link lead to the intended bundle; to the one before if that is damaged."""
         while state.intended and not self.bundles.is_whole(state.intended):
-            state = state.rolled_back("").trusting(state.intended)  # to be fetched again
+            state = state.rolled_back()  # the damaged one is not refused: it is fetched again
             state.save(self._folder)
         if state.intended and self.bundles.linked != state.intended:
             self.bundles.switch(state.intended)

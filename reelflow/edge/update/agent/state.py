@@ -72,14 +72,11 @@ class AgentState(Document):
         made = {"current": self.trial.bundle, "previous": self.current, "trial": None}
         return self.model_copy(update=made)
 
-    def rolled_back(self, reason: str) -> Self:
-        """With the bundle before the intended one, which is not tried again."""
+    def rolled_back(self) -> Self:
+        """With the bundle before the intended one."""
         if self.trial:
-            return self.refusing(self.trial.bundle, reason).model_copy(update={"trial": None})
-        if not self.current:
-            return self
-        before = {"current": self.previous, "previous": None}
-        return self.refusing(self.current, reason).model_copy(update=before)
+            return self.model_copy(update={"trial": None})
+        return self.model_copy(update={"current": self.previous, "previous": None})
 
     def refusing(self, bundle: str, reason: str) -> Self:
         """With one more bundle that is not tried again."""

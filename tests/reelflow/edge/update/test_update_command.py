@@ -1,7 +1,6 @@
 """`reelflow update` as a device runs it: a real channel, a real watcher, a real camera."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,30 +14,26 @@ import pytest
 from reelflow.contracts import Sampling
 from reelflow.edge.bundle import open_bundle
 from tests.bundles import FRAMES, WINDOW_S, renamed_bundle, write_small_bundle
+from tests.channel.desk import Desk
 from tests.device_bundles import bundle_id, spoilt_bundle
 from tests.reelflow.edge.camera.http_camera import HttpCamera, http_camera, steady, wait_for
-from tests.workplace import ROOT
 
 REELFLOW = (sys.executable, "-c", "from reelflow.cli import main; main()")
-ROLES = ("targets", "snapshot", "timestamp")
 
 
 class Field:
     """A channel on one side, a device on the other."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.device, self.health = folder, folder / "device", folder / "health"
-        self._channel = ["--channel", str(folder / "channel"), "--root", str(folder / "root.json")]
-        self._pipelines("channel", "init", *self._channel, "--new-keys", str(folder / "keys"))
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.device, self.health = folder / "device", folder / "health"
+        self._desk = Desk(folder, patch)
+        self.publish = self._desk.publish
+        self._desk.done("init", "--new-keys", self._desk.keys)
         (self.device / "channel").mkdir(parents=True)
-        (self.device / "channel" / "root.json").write_bytes((folder / "root.json").read_bytes())
-
-    def publish(self, bundle: Path) -> None:
-        keys = [f"--key={role}=file:{self.folder / 'keys' / role}.pem" for role in ROLES]
-        self._pipelines("channel", "publish", *self._channel, *keys, "--bundle", str(bundle))
+        (self.device / "channel" / "root.json").write_bytes(self._desk.root.read_bytes())
 
     def update(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        common = ["--state", str(self.device), "--channel", str(self.folder / "channel"), "--device", "one"]
+        common = ["--state", str(self.device), "--channel", str(self._desk.channel), "--device", "one"]
         command = [*REELFLOW, "update", *common, "--health", str(self.health), "--json", *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=200)
 
@@ -56,18 +51,14 @@ class Field:
     def in_use(self) -> str:
         return open_bundle(self.device / "current").report.name
 
-    def _pipelines(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "pipelines", *arguments]
-        subprocess.run(command, cwd=ROOT, env=os.environ, check=True, capture_output=True, timeout=200)
-
 
 def actions(done: "subprocess.CompletedProcess[str]") -> list[str]:
     return [json.loads(line)["action"] for line in done.stdout.splitlines()]
 
 
 @pytest.fixture
-def field(tmp_path: Path) -> Field:
-    return Field(tmp_path)
+def field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Field:
+    return Field(tmp_path, monkeypatch)
 
 
 @pytest.fixture

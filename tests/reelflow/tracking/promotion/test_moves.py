@@ -7,22 +7,14 @@ import pytest
 from reelflow.errors import ChampionMovedError, PromotionError
 from reelflow.tracking.journal.chain import ENTRY, key_of
 from reelflow.tracking.promotion.moves import Grounds, Promotions
-from tests.fake_registry import MemoryRegistry
-from tests.fake_reports import bundle_report
+from tests.fake_registry import MemoryRegistry, registered_versions
 
 MODEL = "m"
 
 
 @pytest.fixture
 def registry(tmp_path: Path) -> MemoryRegistry:
-    made = MemoryRegistry()
-    for number in range(1, 5):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        bundle_report(metrics={"accuracy": number / 10}).save(folder)
-        tags = {"data_hash": f"data {number}", "code_commit": f"commit {number}"}
-        made.register(folder, model_name=MODEL, tags=tags)
-    return made
+    return registered_versions(tmp_path, MODEL, 4)
 
 
 @pytest.fixture

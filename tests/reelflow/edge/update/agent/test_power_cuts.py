@@ -12,13 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from pipelines.__main__ import app
 from reelflow.edge.bundle import open_bundle
 from reelflow.edge.update.agent import agent as agent_module
 from reelflow.edge.update.agent.agent import DeviceAgent, DeviceOptions
 from reelflow.edge.update.channel.client import ChannelClient
+from tests.channel.desk import Desk
 from tests.device_bundles import named_bundles
 from tests.power_cut.disk import Disk
 from tests.power_cut.operations import Operation, legal_losses
@@ -50,21 +49,19 @@ assert outcome.action in ("on trial", "confirmed", "rolled back"), outcome
 class Recorded:
     """A device before an update from a real channel, and what the update does to its folder."""
 
-    def __init__(self, small: Path, folder: Path) -> None:
-        self._folder, self._channel = folder, folder / "channel"
+    def __init__(self, small: Path, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        desk = Desk(folder, patch)
+        self._folder, self._channel = folder, desk.channel
         self.device = folder / "device"
         bundles = folder / "bundles"
         bundles.mkdir()
         self.ids = named_bundles(small, bundles, "one", "two")
-        root, keys = folder / "root.json", folder / "keys"
-        common = ["--channel", str(self._channel), "--root", str(root)]
-        channel_command("init", *common, "--new-keys", str(keys))
-        signing = [f"--key={role}=file:{keys / role}.pem" for role in ("targets", "snapshot", "timestamp")]
+        desk.done("init", "--new-keys", desk.keys)
         for name in ("one", "two"):
-            channel_command("publish", *common, *signing, "--bundle", str(bundles / self.ids[name]))
+            desk.publish(bundles / self.ids[name])
             if name == "one":
                 (self.device / "channel").mkdir(parents=True)
-                shutil.copy(root, self.device / "channel" / "root.json")
+                shutil.copy(desk.root, self.device / "channel" / "root.json")
                 agent = DeviceAgent(self.device, OPTIONS)
                 agent.apply(self.channel_of(self.device))
                 agent.confirm()
@@ -83,16 +80,11 @@ class Recorded:
         return [sys.executable, "-B", str(script), *map(str, (self.device, self._channel, verb))]
 
 
-def channel_command(*arguments: str) -> None:
-    done = CliRunner().invoke(app, ["channel", *arguments])
-    assert done.exit_code == 0, done.output
-
-
 @pytest.fixture
-def recorded(small_bundle: Path, tmp_path: Path) -> Recorded:
+def recorded(small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorded:
     if shutil.which("strace") is None:
         pytest.skip("no strace (apt-get install strace)")
-    return Recorded(small_bundle, tmp_path)
+    return Recorded(small_bundle, tmp_path, monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The registered version that `channel publish` means."""
+"""The registered version that a command line means."""
 
 from reelflow.errors import ParamsError, some_of
 from reelflow.tracking.versions import Version, Versions
