@@ -5,6 +5,7 @@ PyAV holds the interpreter's lock while it decodes, so threads would gain nothin
 
 import sys
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.process import BaseProcess
@@ -20,6 +21,8 @@ from reelflow.workers.lookahead import AHEAD, ahead
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+LOOK_EVERY_S = 1.0
+"""How often a pool that owes an outcome is asked whether it still works."""
 
 
 def in_processes(
@@ -53,6 +56,7 @@ def in_processes(
 
     try:
         for future in ahead(submit, items, workers * AHEAD):
+            _await(future, pool)
             yield _outcome(future, timeout_s)
     except BrokenProcessPool as error:
         raise StepError(
@@ -81,6 +85,13 @@ class _Process(ForkServerProcess):
 
 class _Context(ForkServerContext):
     Process = _Process
+
+
+def _await(future: "ProcessFuture[Result]", pool: ProcessPool) -> None:
+    """Wait for an outcome; a task that reaches a pool in the moment it breaks gets none (pebble 5.2.3)."""
+    while not wait([future], timeout=LOOK_EVERY_S).done:
+        if not pool.active:
+            raise BrokenProcessPool("they have been ended")
 
 
 def _outcome(future: "ProcessFuture[Result]", timeout_s: float) -> Result | ClipError:

@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import psutil
 import pytest
+from pebble.pool.process import PoolManager
 
 from reelflow.errors import ClipError, StepError, StorageError
 from reelflow.workers.processes import AHEAD, in_processes
@@ -75,5 +77,22 @@ def test_processes_that_were_ended_while_idle_are_told_in_one_line():
     for process in psutil.Process().children(recursive=True):
         if "multiprocessing.forkserver" in " ".join(process.cmdline()):
             process.kill()
+    with pytest.raises(StepError, match="started or kept"):
+        list(found)
+
+
+def test_a_task_that_reaches_the_pool_as_it_breaks_is_not_awaited_for_ever(monkeypatch):
+    """Continuous integration once waited for it until the test's own time limit."""
+
+    def schedule_once_broken(manager, task):
+        if task.id:
+            while manager.task_manager.tasks:  # the others are done: no abort reaches this one
+                time.sleep(0.01)
+            manager.handle_broken_pool(BrokenProcessPool("All workers expired"))
+        schedule(manager, task)
+
+    schedule = PoolManager.schedule
+    monkeypatch.setattr(PoolManager, "schedule", schedule_once_broken)
+    found = in_processes(work, ["a", "b"], timeout_s=20)
     with pytest.raises(StepError, match="started or kept"):
         list(found)
