@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
-from reelflow.errors import ReelflowError
+from reelflow.errors import ReelflowError, TrackingError
 from reelflow.settings import Settings
 from reelflow.tracking.promotion.moves import Grounds, Promotions
 from reelflow.tracking.registry import MlflowRegistry
@@ -23,20 +23,31 @@ def processes() -> ForkServerContext:
     return context
 
 
-def promote(uri: str, version: int) -> str:
-    """Promote a version as a command does; returns `moved`, or the error."""
+def promote(uri: str, version: int, judged_all: Callable[[], object] = lambda: None) -> str:
+    """Promote a version as a command does; returns `moved`, or the error.
+
+    Args:
+        uri: of MLflow.
+        version: of the model.
+        judged_all: called between the judgement and the move.
+    """
     promotions = Promotions(MlflowRegistry(Settings(tracking_uri=uri)), MODEL, f"test of {version}")
     try:
-        promotions.move(version, "promote", Grounds(), promotions.settled())
+        judged = promotions.settled()
+        judged_all()
+        promotions.move(version, "promote", Grounds(), judged)
     except ReelflowError as error:
-        return type(error).__name__
+        return type(error).__name__ + (f": {error}" if type(error) is TrackingError else "")
     return "moved"
 
 
-def promote_together(uri: str, version: int, start: Any, answers: Any) -> None:
-    """Wait for the others, promote, and answer."""
-    start.wait()
-    answers.put((version, promote(uri, version)))
+def promote_together(uri: str, version: int, start: Any, answers: Any, *, contested: bool) -> None:
+    """Wait for the others, promote, and answer; `contested`: wait when all have judged."""
+    if contested:
+        answers.put((version, promote(uri, version, start.wait)))
+    else:
+        start.wait()
+        answers.put((version, promote(uri, version)))
 
 
 def die_at_write(uri: str, version: int, point: int) -> None:
@@ -61,12 +72,21 @@ def die_at_write(uri: str, version: int, point: int) -> None:
     promotions.move(version, "promote", Grounds(), promotions.settled())
 
 
-def race(uri: str, versions: Sequence[int]) -> Mapping[int, str]:
-    """Promote versions at the same time, each in a process of its own."""
+def race(uri: str, versions: Sequence[int], *, contested: bool) -> Mapping[int, str]:
+    """Promote versions at the same time, each in a process of its own.
+
+    Args:
+        uri: of MLflow.
+        versions: of the model.
+        contested: all have judged by the same journal before the first moves.
+    """
     context = processes()
     start, answers = context.Barrier(len(versions)), context.Queue()
     running = [
-        context.Process(target=promote_together, args=(uri, version, start, answers)) for version in versions
+        context.Process(
+            target=promote_together, args=(uri, version, start, answers), kwargs={"contested": contested}
+        )
+        for version in versions
     ]
     for process in running:
         process.start()

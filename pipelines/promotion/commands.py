@@ -70,17 +70,19 @@ def history(
     from reelflow.errors import PromotionError
 
     name = _model(model)
-    journal = _promotions(name, "history").read()
+    promotions = _promotions(name, "history")
+    journal = promotions.read()
+    astray = promotions.astray(journal)
+    problems = [*filter(None, (journal.trouble, astray)), *(one.what for one in journal.problems)]
     if as_json:
         entries = [entry.model_dump(mode="json") for entry in journal.entries]
-        problems = [problem.what for problem in journal.problems]
         typer.echo(json.dumps({"model": name, "entries": entries, "problems": problems}, indent=2))
     elif journal.entries:
         wide_console().print(entry_table(journal.entries))
     else:
         wide_console().print(f"{name} has no journal yet: nothing has moved its champion", markup=False)
-    if problems := [*([journal.trouble] if journal.trouble else []), *(one.what for one in journal.problems)]:
-        raise PromotionError(f"the journal of {name} is not as it was written: {'; '.join(problems)}")
+    if problems:
+        raise PromotionError(f"{name}: {'; '.join(problems)}")
 
 
 def _model(model: str) -> str:

@@ -18,7 +18,7 @@ def entry_table(entries: Iterable[JournalEntry]) -> Table:
             f"{entry.number}",
             entry.at,
             entry.who or "unknown",
-            f"{entry.action}{' (forced)' if entry.forced else ''}",
+            _what(entry),
             f"{entry.champion_before or 'none'} to {entry.champion or 'none'}",
             _gates(entry.gates),
             entry.reason,
@@ -35,6 +35,11 @@ def told_entry(entry: JournalEntry) -> str:
         return "held: nothing moves the champion" if entry.held else "released"
     before = f"version {entry.champion_before}" if entry.champion_before else "none"
     return f"champion is version {entry.champion}, before it {before} (entry {entry.number})"
+
+
+def _what(entry: JournalEntry) -> str:
+    broken = f", accepts that the chain is broken at {', '.join(map(str, entry.accepted))}"
+    return f"{entry.action}{' (forced)' if entry.forced else ''}{broken if entry.accepted else ''}"
 
 
 def _gates(gates: Iterable[GateRow]) -> str:

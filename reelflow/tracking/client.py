@@ -24,12 +24,14 @@ from reelflow.tracking.sqlite import SQLITE, migrate, sqlite_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
 
 FULL_DISK = ("database or disk is full", os.strerror(errno.ENOSPC))
 STATEMENT = "\n[SQL:"  # what follows the reason in sqlalchemy's errors
 REACH_TIMEOUT_S = 5
 SERVER = ("http://", "https://")
 PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "ABORTED")
+EXISTS = "RESOURCE_ALREADY_EXISTS"
 TOO_MANY, SERVERS_FAULT = 429, 500  # HTTP status
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -37,6 +39,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 PLACE = "name another place for MLflow in MLFLOW_TRACKING_URI"
 ADVICE = "correct MLFLOW_TRACKING_URI, or unset it to use a sqlite file in the working folder"
@@ -157,15 +160,24 @@ def _check_reachable(uri: str) -> None:
 
 
 def _experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        location = None
-        if uri.startswith(SQLITE):
-            location = f"{artifact_root(sqlite_file(uri))}/{quote(name)}"
-        return str(client.create_experiment(name, artifact_location=location))
+    found = client.get_experiment_by_name(name) or _created(client, uri, name)
     if found.lifecycle_stage == "deleted":
         raise TrackingError(
             f"the MLflow experiment {name!r} was deleted: restore it with `mlflow experiments restore "
             f"--experiment-id {found.experiment_id}`, or set MLFLOW_EXPERIMENT_NAME to another name"
         )
     return str(found.experiment_id)
+
+
+def _created(client: "MlflowClient", uri: str, name: str) -> "Experiment":
+    """A new experiment; the one that another process has made meanwhile, if a server says so."""
+    from mlflow.exceptions import MlflowException
+
+    location = f"{artifact_root(sqlite_file(uri))}/{quote(name)}" if uri.startswith(SQLITE) else None
+    try:
+        return client.get_experiment(client.create_experiment(name, artifact_location=location))
+    except MlflowException as error:
+        found = client.get_experiment_by_name(name) if error.error_code == EXISTS else None
+        if found is None:
+            raise
+        return found

@@ -14,7 +14,7 @@ from reelflow.contracts import Gate
 from reelflow.errors import ChampionMovedError, PromotionError
 from reelflow.progress import emit
 from reelflow.tracking.journal.chain import DONE, ENTRY, Journal, key_of, read_chain
-from reelflow.tracking.journal.entry import JournalEntry, hash_of, now, rows_of, user_name
+from reelflow.tracking.journal.entry import MAX_REASON_CHARS, JournalEntry, hash_of, now, rows_of, user_name
 from reelflow.tracking.promotion.gates import CODE_TAG
 from reelflow.tracking.registry import Registry
 
@@ -61,6 +61,15 @@ class Promotions:
         """The journal, as it is."""
         return read_chain(self.registry.journals.read(self.model_name))
 
+    def astray(self, journal: Journal) -> str:
+        """How the aliases differ from the newest entry, in plain words; empty if they do not."""
+        if journal.last is None:
+            return ""
+        found, wanted = self._found(), self._wanted(journal)
+        if journal.last.number not in journal.followed:
+            return f"the aliases do not follow entry {journal.last.number} yet: a command runs, or was killed"
+        return "" if self._agree(found, wanted) else _astray(found, wanted)
+
     def settled(self) -> Journal:
         """The journal, after the aliases have followed it.
 
@@ -102,8 +111,10 @@ class Promotions:
 
         Raises:
             ChampionMovedError: another process was faster.
-            PromotionError: it is so already.
+            PromotionError: it is so already, or no reason is given.
         """
+        if not reason.strip():
+            raise PromotionError("the journal keeps why a model is held or released: give --reason")
         journal = self.settled()
         if bool(journal.hold) is held:
             by = f", by {journal.hold.who}: {journal.hold.reason}" if journal.hold else ""
@@ -112,6 +123,10 @@ class Promotions:
         return self._write(journal, action, Grounds(reason=reason), {"held": held})
 
     def _write(self, judged: Journal, action: str, grounds: Grounds, changes: Mapping[str, Any]) -> Journal:
+        if len(grounds.reason) > MAX_REASON_CHARS:
+            raise PromotionError(
+                f"the reason has {len(grounds.reason)} characters, and the journal keeps {MAX_REASON_CHARS}"
+            )
         with self.registry.journals.alone():
             accepted = tuple(found.number for found in judged.problems) if grounds.accept else ()
             told = {"reason": grounds.reason, "forced": grounds.forced, "accepted": accepted}
@@ -164,14 +179,7 @@ class Promotions:
 
     def _restore(self, journal: Journal, found: Aliases, wanted: Aliases) -> None:
         """Write down that an alias was moved without an entry; that entry sets it back."""
-        moved = [
-            f"{alias} pointed to {f'version {found[alias]}' if found[alias] else 'nothing'}"
-            for alias in wanted
-            if found[alias] != wanted[alias]
-        ]
-        reason = (
-            f"{' and '.join(moved)} without an entry: moved on MLflow's page, or by a command that was killed"
-        )
+        reason = _astray(found, wanted)
         emit("notice", message=f"{self.model_name}: {reason}; it is set back")
         self._try_append(journal, "restore", {"reason": reason, "champion_before": found[CHAMPION]})
 
@@ -229,3 +237,14 @@ class Promotions:
             return {}
         tags = self.registry.tags(self.model_name, champion)
         return {"code": tags.get(CODE_TAG, ""), "data": tags.get("data_hash", "")}
+
+
+def _astray(found: Aliases, wanted: Aliases) -> str:
+    moved = [
+        f"{alias} points to {f'version {found[alias]}' if found[alias] else 'nothing'}, the journal says "
+        f"{f'version {wanted[alias]}' if wanted[alias] else 'nothing'}"
+        for alias in wanted
+        if found[alias] != wanted[alias]
+    ]
+    how = "moved without an entry, on MLflow's page or by a command that was killed"
+    return f"{' and '.join(moved)}: {how}"

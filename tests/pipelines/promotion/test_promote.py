@@ -80,7 +80,7 @@ def test_a_held_model_is_not_moved_until_it_is_released(promotions: Promotions) 
     ):
         with pytest.raises(PromotionError, match=r"give --reason|is held by .*: an audit"):
             move()
-    promotions.hold("", held=False)
+    promotions.hold("it is over", held=False)
     assert promote(promotions, 3, reason="", force=False).champion == 3
 
 

@@ -70,11 +70,13 @@ def test_what_was_judged_by_an_older_state_does_not_move(promotions, registry):
 
 def test_an_alias_that_was_moved_by_hand_is_set_back_and_that_is_an_entry(promotions, registry):
     promote(promotions, 1, 2)
+    assert promotions.astray(promotions.read()) == ""
     registry.set_alias(MODEL, "champion", 4)
+    assert promotions.astray(promotions.read()).startswith("champion points to version 4, the journal says")
     last = promotions.settled().last
     assert aliases(registry) == (2, 1)
     assert (last.action, last.champion_before, last.champion) == ("restore", 4, 2)
-    assert last.reason.startswith("champion pointed to version 4 without an entry: moved on MLflow's page")
+    assert last.reason.startswith("champion points to version 4, the journal says version 2: moved without")
     assert promotions.settled().newest == 3, "once"
 
 
@@ -108,7 +110,11 @@ def test_hold_and_release_are_entries_and_neither_is_done_twice(promotions):
         promotions.hold("again", held=True)
     assert promotions.hold("the fair is over", held=False).hold is None
     with pytest.raises(PromotionError, match="m is not held already"):
-        promotions.hold("", held=False)
+        promotions.hold("again", held=False)
+    with pytest.raises(PromotionError, match="give --reason"):
+        promotions.hold(" ", held=True)
+    with pytest.raises(PromotionError, match="the reason has 1001 characters, and the journal keeps 1000"):
+        promote(promotions, 3, reason="x" * 1001)
 
 
 def test_a_broken_journal_moves_nothing_until_somebody_accepts_it(promotions, registry):

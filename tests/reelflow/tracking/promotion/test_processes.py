@@ -1,18 +1,26 @@
 """Real processes on a real MLflow: promotions at once, and a kill before each write."""
 
+import os
 import shutil
+import signal
 import sqlite3
-from collections.abc import Callable
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from reelflow.errors import TrackingError
 from reelflow.settings import Settings
 from reelflow.tracking.journal.chain import Journal
 from reelflow.tracking.promotion.moves import Promotions
 from reelflow.tracking.registry import MlflowRegistry
 from tests.fake_reports import bundle_report
 from tests.promoting import MODEL, die_at_write, processes, promote, race
+from tests.s3_server import free_port
 
 VERSIONS = 4
 
@@ -78,19 +86,62 @@ def test_a_deleted_run_of_the_journal_is_told(copied):
     assert promote(uri, 2) == "PromotionError"
 
 
+def check_whole(uri: str, answers: Mapping[int, str]) -> list[int]:
+    """Every move is one entry, and the aliases are those of the last; returns what was moved."""
+    assert set(answers.values()) <= {"moved", "ChampionMovedError"}
+    moved = [version for version, answer in answers.items() if answer == "moved"]
+    journal, champion, previous = state(uri)
+    assert journal.problems == ()
+    assert sorted(entry.champion for entry in journal.entries) == sorted(moved), answers
+    assert (champion, previous) == (journal.last.champion, journal.last.previous)
+    chain = [None, *(entry.champion for entry in journal.entries)]
+    assert [entry.champion_before for entry in journal.entries] == chain[:-1]
+    return moved
+
+
 @pytest.mark.slow
 def test_of_promotions_at_once_every_one_is_whole(copied):
-    for _ in range(5):
+    for _ in range(3):
         uri = copied()
-        answers = race(uri, range(1, VERSIONS + 1))
-        assert set(answers.values()) <= {"moved", "ChampionMovedError"}
-        moved = [version for version, answer in answers.items() if answer == "moved"]
-        journal, champion, previous = state(uri)
-        assert journal.problems == ()
-        assert sorted(entry.champion for entry in journal.entries) == sorted(moved), answers
-        assert (champion, previous) == (journal.last.champion, journal.last.previous)
-        chain = [None, *(entry.champion for entry in journal.entries)]
-        assert [entry.champion_before for entry in journal.entries] == chain[:-1]
+        assert check_whole(uri, race(uri, range(1, VERSIONS + 1), contested=False))
+
+
+@pytest.mark.slow
+def test_of_those_that_judged_by_the_same_state_one_moves(copied):
+    for _ in range(3):
+        uri = copied()
+        moved = check_whole(uri, race(uri, range(1, VERSIONS + 1), contested=True))
+        assert len(moved) == 1
+
+
+@pytest.fixture
+def server(registered: Path, tmp_path: Path) -> Iterator[str]:
+    """A server of MLflow with several workers: no lock of a file, no compare-and-set but the journal's."""
+    port, file = free_port(), shutil.copy(registered, tmp_path / "server.db")
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{file}", "--workers", "2"]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        for _ in range(120):
+            with suppress(TrackingError):
+                state(f"http://127.0.0.1:{port}")
+                break
+            time.sleep(1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+@pytest.mark.slow
+def test_on_a_server_one_moves_too(server):
+    assert len(check_whole(server, race(server, range(1, VERSIONS + 1), contested=True))) == 1
+
+
+@pytest.mark.slow
+def test_on_a_server_promotions_at_once_are_whole_after_the_last(server):
+    assert check_whole(server, race(server, range(1, VERSIONS + 1), contested=False))
 
 
 @pytest.mark.slow
