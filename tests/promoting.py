@@ -9,11 +9,14 @@ from typing import Any
 
 from reelflow.errors import ReelflowError, TrackingError
 from reelflow.settings import Settings
+from reelflow.tracking.client import connect
+from reelflow.tracking.journal.chain import Journal
 from reelflow.tracking.promotion.moves import Grounds, Promotions
 from reelflow.tracking.registry import MlflowRegistry
 
 WRITES = ("add", "set_head", "set_alias")
 MODEL = "raced"
+VERSIONS = 4
 
 
 def processes() -> ForkServerContext:
@@ -94,3 +97,39 @@ def race(uri: str, versions: Sequence[int], *, contested: bool) -> Mapping[int, 
     for process in running:
         process.join()
     return found
+
+
+def register_versions(uri: str) -> None:
+    """Register versions 1 to 4 of a model without files, and make none of them champion."""
+    client, experiment = connect(Settings(tracking_uri=uri))
+    client.create_registered_model(MODEL)
+    for number in range(1, VERSIONS + 1):
+        run = client.create_run(experiment).info
+        tags = {"data_hash": f"data {number}"}
+        client.create_model_version(MODEL, run.artifact_uri, run_id=run.run_id, tags=tags)
+
+
+def state(uri: str) -> tuple[Journal, int | None, int | None]:
+    """The journal and the aliases, without mending anything."""
+    registry = MlflowRegistry(Settings(tracking_uri=uri))
+    aliases = (registry.alias(MODEL, alias) for alias in ("champion", "previous"))
+    return (Promotions(registry, MODEL, "test").read(), *aliases)
+
+
+def check_whole(uri: str, answers: Mapping[int, str], before: int = 0) -> list[int]:
+    """Every move is one entry, and the aliases are those of the last; returns what was moved.
+
+    Args:
+        uri: of MLflow.
+        answers: of `race`.
+        before: entries from before it.
+    """
+    assert set(answers.values()) <= {"moved", "ChampionMovedError"}
+    moved = [version for version, answer in answers.items() if answer == "moved"]
+    journal, champion, previous = state(uri)
+    assert journal.problems == ()
+    assert sorted(entry.champion for entry in journal.entries[before:]) == sorted(moved), answers
+    assert (champion, previous) == (journal.last.champion, journal.last.previous)
+    chain = [None, *(entry.champion for entry in journal.entries)]
+    assert [entry.champion_before for entry in journal.entries] == chain[:-1]
+    return moved

@@ -19,8 +19,15 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from reelflow.contracts import Gate
+from reelflow.settings import Settings
+from reelflow.tracking.journal.entry import MAX_REASON_CHARS
+from reelflow.tracking.promotion.gates import GateRecord
+from reelflow.tracking.promotion.moves import Grounds, Promotions
+from reelflow.tracking.registry import MlflowRegistry
 from tests.infra.kubernetes.kubelet import Kubelet
 from tests.infra.kubernetes.manifests import Object, one
+from tests.promoting import MODEL, VERSIONS, check_whole, race, register_versions
 from tests.s3_server import free_port
 
 pytestmark = pytest.mark.cluster
@@ -105,6 +112,25 @@ def test_run_and_artifact_pass_through_the_server(server: str, kubelet: Kubelet,
     assert Path(fetched).read_text() == "42"
     kept = list(Path(kubelet.places["/data"]).glob(f"mlflow/artifacts/**/{run.run_id}/**/report.txt"))
     assert [path.read_text() for path in kept] == ["42"]
+
+
+def test_promotions_at_once_are_whole_on_postgresql(server: str) -> None:
+    """Its columns have limits that sqlite has not."""
+    register_versions(server)
+    versions = range(1, VERSIONS + 1)
+    assert len(check_whole(server, race(server, versions, contested=True))) == 1
+    assert check_whole(server, race(server, versions, contested=False), before=1)
+    promotions = Promotions(MlflowRegistry(Settings(tracking_uri=server)), MODEL, "test")
+    gates = tuple(
+        Gate(name=f"max_of_something_{place}", found=0.123456789, limit=0.5, passed=True, why="x" * 200)
+        for place in range(24)
+    )
+    promotions.registry.set_tags(MODEL, 1, GateRecord(against=2, gates=gates).tags())
+    assert GateRecord.of_tags(promotions.registry.tags(MODEL, 1)).gates == gates
+    grounds = Grounds(gates=gates, reason="\u00e9" * MAX_REASON_CHARS)
+    journal = promotions.settled()
+    version = next(one for one in versions if one != journal.last.champion)
+    assert promotions.move(version, "promote", grounds, journal).problems == ()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,14 +15,20 @@ import pytest
 
 from reelflow.errors import TrackingError
 from reelflow.settings import Settings
-from reelflow.tracking.journal.chain import Journal
 from reelflow.tracking.promotion.moves import Promotions
 from reelflow.tracking.registry import MlflowRegistry
-from tests.fake_reports import bundle_report
-from tests.promoting import MODEL, die_at_write, processes, promote, race
+from tests.promoting import (
+    MODEL,
+    VERSIONS,
+    check_whole,
+    die_at_write,
+    processes,
+    promote,
+    race,
+    register_versions,
+    state,
+)
 from tests.s3_server import free_port
-
-VERSIONS = 4
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +36,7 @@ def registered(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -
     """A database with four versions, and no champion."""
     folder = tmp_path_factory.mktemp("registered")
     file = Path(shutil.copy(empty_database, folder / "mlflow.db"))
-    registry = MlflowRegistry(Settings(tracking_uri=f"sqlite:///{file}", run_name="four versions"))
-    for number in range(1, VERSIONS + 1):
-        made = folder / f"bundle-{number}"
-        made.mkdir()
-        bundle_report(metrics={"accuracy": number / 10}).save(made)
-        registry.register(made, model_name=MODEL, tags={"data_hash": f"data {number}"})
+    register_versions(f"sqlite:///{file}")
     return file
 
 
@@ -44,13 +45,6 @@ def copied(registered: Path, tmp_path: Path) -> Callable[[], str]:
     """The URI of a new copy of it."""
     count = iter(range(1000))
     return lambda: f"sqlite:///{shutil.copy(registered, tmp_path / f'{next(count)}.db')}"
-
-
-def state(uri: str) -> tuple[Journal, int | None, int | None]:
-    """The journal and the aliases, without mending anything."""
-    registry = MlflowRegistry(Settings(tracking_uri=uri))
-    aliases = (registry.alias(MODEL, alias) for alias in ("champion", "previous"))
-    return (Promotions(registry, MODEL, "test").read(), *aliases)
 
 
 def test_mlflow_keeps_what_is_written_once(copied):
@@ -84,19 +78,6 @@ def test_a_deleted_run_of_the_journal_is_told(copied):
     registry._client.delete_run(run_id)
     assert f"mlflow runs restore --run-id {run_id}" in state(uri)[0].trouble
     assert promote(uri, 2) == "PromotionError"
-
-
-def check_whole(uri: str, answers: Mapping[int, str]) -> list[int]:
-    """Every move is one entry, and the aliases are those of the last; returns what was moved."""
-    assert set(answers.values()) <= {"moved", "ChampionMovedError"}
-    moved = [version for version, answer in answers.items() if answer == "moved"]
-    journal, champion, previous = state(uri)
-    assert journal.problems == ()
-    assert sorted(entry.champion for entry in journal.entries) == sorted(moved), answers
-    assert (champion, previous) == (journal.last.champion, journal.last.previous)
-    chain = [None, *(entry.champion for entry in journal.entries)]
-    assert [entry.champion_before for entry in journal.entries] == chain[:-1]
-    return moved
 
 
 @pytest.mark.slow
