@@ -83,10 +83,13 @@ def jpegs_of(clip: Path) -> list[bytes]:
     return found
 
 
-def playing(pictures: list[bytes], frozen: Event) -> Sending:
-    """Plays over and over; once frozen it holds the connection."""
+def playing(pictures: list[bytes], frozen: Event, back: Event | None = None) -> Sending:
+    """Plays over and over, once it is back; once frozen it holds the connection."""
 
     def send(camera: HttpCamera, write: Callable[[bytes], object]) -> None:
+        while back and not back.is_set():
+            if camera.stop.wait(1 / FPS):
+                return
         while True:
             for picture in pictures:
                 if frozen.is_set():

@@ -101,17 +101,18 @@ def marked_as_away(page: BrowserPage, service: Service) -> None:
 
 
 def test_the_page_shows_a_camera_until_it_freezes_and_when_it_is_back(bundle, clip, page):
-    pictures, frozen = jpegs_of(clip), Event()
+    pictures, frozen, back = jpegs_of(clip), Event(), Event()
     with av.open(str(clip)) as container:
         size = container.streams.video[0].width, container.streams.video[0].height
         colour = next(container.decode(video=0)).to_ndarray(format="rgb24").mean(axis=(0, 1))
-    steps = playing(pictures, frozen), playing(pictures, Event())
+    steps = playing(pictures, frozen), playing(pictures, Event(), back)
     with http_camera(*steps) as camera, served(bundle, camera.address, *QUICK) as service:
         page.open(service.url)
         shown_live(page, size)
         assert page.value(MEAN_COLOUR) == pytest.approx(list(colour), abs=25)
         frozen.set()
         marked_as_stale(page)
+        back.set()
         shown_live(page, size)
         marked_as_away(page, service)
 
