@@ -25,7 +25,7 @@ LOCK = ".lock"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 Action = Literal[
-    "none", "available", "refused", "on trial", "waiting", "confirmed", "rolled back", "withdrawn"
+    "unchanged", "available", "refused", "on trial", "waiting", "confirmed", "rolled back", "withdrawn"
 ]
 
 
@@ -143,7 +143,7 @@ class DeviceAgent:
         with self._alone():
             state = self._settle()
             if not state.trial:
-                return Outcome("none", state.current, "no bundle is on trial")
+                return Outcome("unchanged", state.current, "no bundle is on trial")
             return self._confirm(state)
 
     def rollback(self, reason: str) -> Outcome:
@@ -174,7 +174,7 @@ class DeviceAgent:
             state = self.state
             trial = state.trial
             if trial is None:
-                return Outcome("none", state.current)
+                return Outcome("unchanged", state.current)
             watchers, options = read_health(self._options.health).values(), self._options
             sign = sign_of(trial.bundle, watchers, options.well_after_s, options.most_starts)
             if sign == "well":
@@ -193,7 +193,7 @@ class DeviceAgent:
     def _offered(self, state: AgentState, rollout: Rollout) -> Outcome:
         bundle = wanted(rollout, self._options.device, self._options.group)
         if bundle is None or bundle == state.intended:
-            return Outcome("on trial" if state.trial else "none", state.intended)
+            return Outcome("on trial" if state.trial else "unchanged", state.intended)
         if (why := state.why_refused(bundle)) is not None:
             return Outcome("refused", bundle, why)
         return Outcome("available", bundle)

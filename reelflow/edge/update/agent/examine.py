@@ -6,6 +6,8 @@ from pathlib import Path
 
 from reelflow.errors import ReelflowError
 
+MIB = 1024 * 1024
+
 
 def main() -> None:
     """Limit this process, then test the bundle."""
@@ -18,7 +20,9 @@ def main() -> None:
     except ReelflowError as error:
         sys.exit(str(error))
     except MemoryError:
-        sys.exit(f"it wants more than {memory_bytes / 1e6:.0f} MB of memory")
+        sys.exit(f"it wants more than {memory_bytes / MIB:.0f} MB of memory")
+    except (ImportError, OSError) as error:  # what libraries say that are not given memory
+        sys.exit(f"within {memory_bytes / MIB:.0f} MB of memory: {error}")
 
 
 def _test(bundle: Path) -> None:

@@ -84,7 +84,7 @@ class Follower:
             outcome = self._agent.look(now_s - looked_s)
             looked_s = now_s
             if outcome.action != "waiting":
-                if outcome.action != "none":
+                if outcome.action != "unchanged":
                     self._say(outcome)
                 return outcome
             self._wait(self._look_every_s)

@@ -64,7 +64,7 @@ def test_a_new_bundle_is_on_trial_until_a_watcher_has_been_well_with_it(workshop
     assert workshop.agent.look(10).action == "confirmed"
     state = workshop.agent.state
     assert (state.current, state.previous, state.trial) == (two, workshop.ids["one"], None)
-    assert workshop.agent.apply(workshop.channel).action == "none"
+    assert workshop.agent.apply(workshop.channel).action == "unchanged"
 
 
 def test_only_files_that_differ_are_fetched(workshop: Workshop) -> None:
@@ -172,7 +172,7 @@ def test_a_confirmed_bundle_of_a_stopped_rollout_goes_the_same_way_back(workshop
 def test_a_paused_rollout_changes_nothing(workshop: Workshop) -> None:
     workshop.install("one")
     workshop.channel.publish(workshop.ids["two"], workshop.ids["one"], state="paused")
-    assert workshop.agent.apply(workshop.channel).action == "none"
+    assert workshop.agent.apply(workshop.channel).action == "unchanged"
     assert workshop.in_use == "one"
 
 

@@ -1,6 +1,7 @@
 """The self-test of a bundle in a process of its own: whatever the bundle does, this process goes on."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -86,4 +87,14 @@ def test_a_bundle_that_crashes_its_process_is_refused(
     (tmp_path / "sitecustomize.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(BundleError, match="its self-test is ended by SIGSEGV"):
+        examine_apart(small_bundle, SelfTestLimits())
+
+
+def test_a_library_that_is_given_no_memory_is_told_with_the_limit(
+    small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = "libx.so: failed to map segment from shared object"
+    (tmp_path / "av.py").write_text(f"raise ImportError({why!r})\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    with pytest.raises(BundleError, match=f"its self-test fails: within 512 MB of memory: {why}"):
         examine_apart(small_bundle, SelfTestLimits())
