@@ -273,6 +273,10 @@ class ReleaseParams(Section):
     min_video_parity: Fraction = Field(
         default=0.0, description="clips of the parity check that were decoded from their videos"
     )
+    max_frame_ms: float | None = Field(
+        default=None, gt=0, description="resize, backbone and head, as reelflow benchmark measures; null: any"
+    )
+    max_memory_mb: float | None = Field(default=None, gt=0, description="likewise; null: any")
     architectures: tuple[Architecture, ...] = Field(
         default=(), description="that must give the same answers as this machine"
     )

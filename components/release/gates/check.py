@@ -6,6 +6,7 @@ from typing import get_args
 
 from components.release.gates.architectures import architecture_gates
 from components.release.gates.chance import above_chance
+from components.release.gates.speed import speed_gates
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import BundleReport, Gate, Interval
 from reelflow.params import Architecture, ReleaseParams
@@ -21,6 +22,8 @@ MEANINGS = {
     "max_size_mb": "size of the bundle",
     "max_calibration_error": "expected calibration error",
     "min_video_parity": "share of the parity check's clips that were decoded from their videos",
+    "max_frame_ms": "time of a frame on the machine that releases",
+    "max_memory_mb": "memory on the machine that releases",
     BETTER: "lead over the champion beyond noise (equal and smaller is enough)",
     CLASS_FALL: "largest loss of recall of a class against the champion",
     "require_above_baselines": "lowest lead over a shortcut baseline beyond noise",
@@ -62,7 +65,7 @@ def check_gates(
     }
     gates = [_gate(name, round(value, 9), getattr(params, name)) for name, value in found.items()]
     elsewhere = architecture_gates(params.architectures, folder, videos, proofs)
-    return (*gates, *_leads(params, chosen), *elsewhere)
+    return (*gates, *_leads(params, chosen), *speed_gates(params, folder), *elsewhere)
 
 
 def _accuracy(bundle: BundleReport, chosen: Candidate) -> float:
@@ -79,7 +82,12 @@ def amount(gate: Gate, value: float | None) -> str:
     """The value of a gate with its unit."""
     if value is None:
         return f"not measured: {gate.why}"
-    units = {"max_size_mb": f"{value:.3g} MB", "min_class_clips": f"{value:.0f} test clips"}
+    units = {
+        "max_size_mb": f"{value:.3g} MB",
+        "max_frame_ms": f"{value:.3g} ms",
+        "max_memory_mb": f"{value:.4g} MB",
+        "min_class_clips": f"{value:.0f} test clips",
+    }
     return units.get(gate.name, f"{100 * value:.4g} %")
 
 
