@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from reelflow.contracts import Sampling
 from reelflow.edge.bundle import open_bundle
+from reelflow.edge.update.agent.state import STATE, AgentState
 from tests.bundles import FRAMES, WINDOW_S, renamed_bundle, write_small_bundle
 from tests.channel.desk import Desk
 from tests.device_bundles import bundle_id, spoilt_bundle
@@ -110,6 +112,30 @@ def test_a_bundle_that_fails_its_self_test_is_refused_with_its_reason(
     status = json.loads(field.update("status").stdout)
     assert [refused["bundle"] for refused in status["refused"]] == [spoilt]
     assert status["trial"] is None
+
+
+def test_agents_that_run_at_once_take_a_bundle_once(field: Field, one: Path, tmp_path: Path) -> None:
+    """A timer and a person, or a service that was started twice."""
+    field.publish(one)
+    field.update("apply")
+    field.update("confirm")
+    field.publish(renamed_bundle(one, tmp_path / "two", "two"))
+    with ThreadPoolExecutor(4) as people:
+        found = list(people.map(lambda verb: field.update(verb), ["apply", "apply", "apply", "status"]))
+    assert [done.returncode for done in found] == [0] * 4, [done.stderr for done in found]
+    assert [actions(done) for done in found[:3]] == [["on trial"]] * 3
+    state = AgentState.read(field.device / STATE)
+    assert state.trial is not None
+    assert state.trial.bundle == bundle_id(tmp_path / "two")
+    assert state.refused == ()
+    assert field.in_use == "two"
+    with ThreadPoolExecutor(4) as people:
+        found = list(people.map(lambda verb: field.update(verb), ["confirm", "rollback", "confirm", "apply"]))
+    assert {done.returncode for done in found} <= {0, 5}, [done.stderr for done in found]
+    state = AgentState.read(field.device / STATE)
+    assert state.trial is None
+    assert {state.current, *(refused.bundle for refused in state.refused)} >= {bundle_id(tmp_path / "two")}
+    assert (field.in_use == "two") == (not state.refused)
 
 
 def test_what_cannot_be_done_is_said_with_what_to_do(field: Field) -> None:
