@@ -58,6 +58,11 @@ class UpdateOptions:
             reason = f": {printable(outcome.reason)}" if outcome.reason else ""
             typer.echo(f"{outcome.action}{about}{reason}")
 
+    def done(self, outcome: "Outcome") -> None:
+        """Show what has come of a step, and tell the fleet."""
+        self.show(outcome)
+        self.report()
+
 
 @update.callback()
 def main(
@@ -126,7 +131,7 @@ def apply(
 ) -> None:
     """Fetch, verify and self-test what the channel asks for, and put it on trial."""
     given: UpdateOptions = context.obj
-    given.show(outcome := given.agent.apply(given.opened, again=again))
+    given.done(outcome := given.agent.apply(given.opened, again=again))
     _check(outcome)
 
 
@@ -150,7 +155,7 @@ def status(context: typer.Context) -> None:
 def confirm(context: typer.Context) -> None:
     """Keep the bundle that is on trial, without waiting for watchers."""
     given: UpdateOptions = context.obj
-    given.show(given.agent.confirm())
+    given.done(given.agent.confirm())
 
 
 @update.command()
@@ -160,7 +165,7 @@ def rollback(
 ) -> None:
     """Go back to the bundle before, and do not try this one again."""
     given: UpdateOptions = context.obj
-    given.show(given.agent.rollback(reason))
+    given.done(given.agent.rollback(reason))
 
 
 def _follow(given: UpdateOptions, every_s: float | None) -> None:

@@ -14,11 +14,13 @@ import pytest
 
 from reelflow.contracts import Sampling
 from reelflow.edge.bundle import open_bundle
+from reelflow.edge.update.agent.report import DeviceReport
 from reelflow.edge.update.agent.state import STATE, AgentState
 from tests.bundles import FRAMES, WINDOW_S, renamed_bundle, write_small_bundle
 from tests.channel.desk import Desk
 from tests.device_bundles import bundle_id, spoilt_bundle
 from tests.reelflow.edge.camera.http_camera import HttpCamera, http_camera, steady, wait_for
+from tests.webhook_server import serving
 
 REELFLOW = (sys.executable, "-c", "from reelflow.cli import main; main()")
 
@@ -67,6 +69,20 @@ def field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Field:
 def one(tmp_path: Path) -> Path:
     write_small_bundle(tmp_path / "one", sampling=Sampling(frames=FRAMES, clip_s=WINDOW_S))
     return tmp_path / "one"
+
+
+def test_what_is_done_by_hand_is_told_to_the_fleet(field: Field, one: Path, tmp_path: Path) -> None:
+    field.publish(one)
+    field.update("apply")
+    field.update("confirm")
+    field.publish(two := renamed_bundle(one, tmp_path / "two", "two"))
+    with serving() as fleet:
+        for verb in ("check", "apply", "status", "confirm", "rollback"):
+            assert field.update("--report", fleet.address, verb).returncode == 0
+    reports = [DeviceReport.model_validate_json(body) for body in fleet.taken]
+    told = [(one.current, one.trial, [refused.bundle for refused in one.refused]) for one in reports]
+    first, second = bundle_id(one), bundle_id(two)
+    assert told == [(first, second, []), (second, None, []), (first, None, [second])]
 
 
 @pytest.mark.slow
