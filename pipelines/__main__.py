@@ -14,6 +14,7 @@ from pipelines.console import wide_console
 from pipelines.data.commands import commands as data_commands
 from pipelines.drift.commands import commands as drift_commands
 from pipelines.fleet.commands import commands as fleet_commands
+from pipelines.inbox.commands import commands as inbox_commands
 from pipelines.overrides import absolute_path, absolute_source, names_in, override, with_model_name
 from pipelines.promotion.commands import commands as promotion_commands
 from pipelines.studies.commands import commands as study_commands
@@ -27,6 +28,7 @@ app.add_typer(study_commands)
 app.add_typer(data_commands, name="data")
 app.add_typer(fleet_commands, name="fleet")
 app.add_typer(drift_commands)
+app.add_typer(inbox_commands, name="inbox")
 app.add_typer(promotion_commands)
 app.add_typer(channel_commands, name="channel")
 

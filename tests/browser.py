@@ -75,6 +75,17 @@ class BrowserPage:
         """Write a picture of the page."""
         path.write_bytes(base64.b64decode(self._ask("Page.captureScreenshot")["data"]))
 
+    def press(self, *keys: str) -> None:
+        """Press keys, one after another."""
+        for key in keys:
+            text = {"text": key} if len(key) == 1 else {}
+            self._ask("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
+            self._ask("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+    def save_downloads_to(self, folder: Path) -> None:
+        """Keep what pages let a person download."""
+        self._ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+
     def close(self) -> None:
         """End."""
         self._socket.close()

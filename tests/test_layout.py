@@ -36,6 +36,7 @@ READ_SETTINGS = {
     "pipelines/data/commands.py",
     "pipelines/drift/commands.py",
     "pipelines/fleet/commands.py",
+    "pipelines/inbox/commands.py",
     "pipelines/promotion/commands.py",
     "pipelines/studies/commands.py",
 }
@@ -45,6 +46,7 @@ USE_ENVIRONMENT = {
     "pipelines/channel/keys.py",  # private keys and their passphrase
     "components/training/trainjob/pod.py",  # TF_CONFIG; Kubernetes's number of the pod
     "components/training/workers/local.py",  # TF_CONFIG, and the threads and the GPU of a worker
+    "pipelines/inbox/dvc.py",  # turns DVC's analytics off
     "pipelines/local/docker.py",  # passes on what libraries read
     "pipelines/local/runners.py",  # adds to PYTHONPATH
     "pipelines/local/temporary.py",  # TMPDIR, for libraries and processes

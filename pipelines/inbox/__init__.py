@@ -1,0 +1,1 @@
+"""Uncertain clips of devices: into a labelling sheet, and back into the clips."""

@@ -1,0 +1,182 @@
+"""A labelling sheet: a folder with clips, `sheet.json`, `labels.csv` for people, and a page to pick labels.
+
+`sheet.json` says what the clips are; of `labels.csv`, which people edit, only the clip's name and its label
+count.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from reelflow.contracts import Rejected, Sha256
+from reelflow.documents import Document
+from reelflow.errors import DataError
+from reelflow.files import write_text
+
+SHEET, LABELS, PAGE, CLIPS, STRIPS = "sheet.json", "labels.csv", "index.html", "clips", "strips"
+UNUSABLE = "unusable"
+COLUMNS = ("clip", "label", "best_guess", "score", "camera", "began_at", "duration_s")
+DELIMITERS = ",;\t"
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets compute what begins so
+MOST_BYTES = 16_000_000
+
+
+class SheetClip(Document):
+    """A clip of a sheet.
+
+    Attributes:
+        name: of its file in the sheet.
+        origin: its name in the inbox.
+        identity: of the content there, as the inbox knows it.
+        camera: as its note says, or its name.
+        score: of the best guess; null where no note tells.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=250)
+    origin: str
+    identity: str
+    sha256: Sha256
+    duration_s: float
+    camera: str = ""
+    began_at: str = ""
+    best_guess: str = ""
+    score: float | None = None
+
+
+class Sheet(Document):
+    """`sheet.json`.
+
+    Attributes:
+        labels: that people choose from.
+        clips: in the order in which they are shown.
+        rejected: what lies in the inbox and is no clip, with reasons.
+        passed: identities of what is not looked at again: the rejected, and second copies.
+    """
+
+    labels: tuple[str, ...]
+    clips: tuple[SheetClip, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    passed: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, folder: Path) -> "Sheet":
+        """The sheet of a folder.
+
+        Raises:
+            DataError: there is none.
+            BundleError: it is damaged.
+        """
+        if not (folder / SHEET).is_file():
+            raise DataError(
+                f"{folder} is not a sheet: python -m pipelines inbox sheet INBOX {folder} makes one"
+            )
+        return cls.read(folder / SHEET)
+
+
+def write_labels(folder: Path, sheet: Sheet, given: Mapping[str, str]) -> None:
+    """Write `labels.csv`.
+
+    Args:
+        folder: of the sheet.
+        sheet: its clips.
+        given: labels, by the name of the clip.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for clip in sheet.clips:
+        score = "" if clip.score is None else f"{clip.score:.3f}"
+        label = given.get(clip.name, "")
+        facts = (clip.best_guess, score, clip.camera, clip.began_at, f"{clip.duration_s:.1f}")
+        writer.writerow([clip.name, label, *map(_harmless, facts)])
+    write_text(folder / LABELS, text.getvalue())
+
+
+def read_labels(path: Path, sheet: Sheet) -> dict[str, str]:
+    """The labels that people have given, by the name of the clip; `unusable` is one of them.
+
+    Args:
+        path: of the CSV file, as the page or a spreadsheet has written it.
+        sheet: what it belongs to.
+
+    Raises:
+        DataError: it is not such a file; the message names the line.
+    """
+    rows = _rows(path)
+    header = [name.strip().lower() for name in rows[0][1]] if rows else []
+    if any(header.count(column) != 1 for column in ("clip", "label")):
+        found_columns = ", ".join(header) or "of an empty file"
+        raise DataError(f"{path} has the columns {found_columns}: expected clip and label, once each")
+    names, allowed = {clip.name for clip in sheet.clips}, {*sheet.labels, UNUSABLE}
+    found: dict[str, str] = {}
+    for line, values in rows[1:]:
+        row = dict(zip(header, values, strict=False))
+        clip, label = row.get("clip", "").strip(), row.get("label", "").strip()
+        where = f"{path}, line {line}"
+        if clip not in names:
+            raise DataError(f"{where}: {clip!r} is no clip of this sheet: leave the column clip as it was")
+        if label and label not in allowed:
+            raise DataError(
+                f"{where}: the label {label!r} is none of {', '.join(sorted(allowed))}: correct it"
+            )
+        if found.setdefault(clip, label) != label:
+            raise DataError(f"{where}: {clip} has two labels, {found[clip]!r} and {label!r}: leave one")
+    return {clip: label for clip, label in found.items() if label}
+
+
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    """The rows that are not empty, with their line numbers."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise DataError(f"{path} has {path.stat().st_size} bytes, expected at most {MOST_BYTES}")
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing: save the labels there") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8: save it as CSV in UTF-8") from error
+    first = text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count))
+    try:
+        return [(reader.line_num, row) for row in reader if any(value.strip() for value in row)]
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: {error}; save it as CSV") from error
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULAS) else text
+
+
+def labels_of(clips: Path | None, given: str) -> tuple[str, ...]:
+    """The labels that people choose from.
+
+    Args:
+        clips: a folder with one folder per class.
+        given: labels, separated by commas, besides.
+
+    Raises:
+        DataError: there are fewer than two, or one has a meaning of its own.
+    """
+    folders = (
+        sorted(one.name for one in clips.iterdir() if _is_class(one)) if clips and clips.is_dir() else []
+    )
+    found: Sequence[str] = [*folders, *filter(None, (label.strip() for label in given.split(",")))]
+    labels = tuple(dict.fromkeys(found))
+    if len(labels) < 2:
+        raise DataError(
+            f"labels: found {', '.join(labels) or 'none'}, expected two or more: --clips with a folder per "
+            "class, or --labels a,b"
+        )
+    if wrong := [
+        one for one in labels if one == UNUSABLE or one in (".", "..") or set(one) & set("/\\\0\n\r")
+    ]:
+        raise DataError(f"the label {wrong[0]!r} cannot be one: it is reserved, or no name of a folder")
+    return labels
+
+
+def _is_class(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")

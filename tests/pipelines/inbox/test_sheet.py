@@ -1,0 +1,251 @@
+"""Clips of devices come into a sheet: the uncertain first, the bad ones with their reason, labels kept."""
+
+import csv
+import io
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.inbox.gather import MOST_NOTE_BYTES, WaitingClip
+from pipelines.inbox.sheet import Sheet, SheetClip, read_labels, write_labels
+from reelflow.errors import DataError
+from tests.pipelines.inbox.labelling import ID, Labelling
+from tests.s3_server import BUCKET, SERVERS
+
+
+def names(work: Labelling) -> list[str]:
+    return [clip.name for clip in work.sheet.clips]
+
+
+def test_the_least_certain_clips_of_every_camera_come_first(work: Labelling) -> None:
+    work.fill()
+    work.keep(f"barn_20261127_100000_{ID}.mp4", None, frames=9)
+    told = work.make()
+    assert "4 new clips, 4 in the sheet, 0 with a label, 0 left out" in told
+    assert [name[:15] for name in names(work)] == [
+        "door_20261127_1",
+        "gate_20261127_1",
+        "barn_20261127_1",
+        "door_20261127_1",
+    ]
+    scores = [clip.score for clip in work.sheet.clips]
+    assert scores == [0.3, 0.45, None, 0.5]
+    assert work.sheet.labels == ("fall", "walk")
+    rows = list(csv.DictReader(io.StringIO(work.csv.read_text())))
+    assert [row["best_guess"] for row in rows] == ["walk", "walk", "", "walk"]
+    assert rows[0]["began_at"].startswith("2026-11-27T10:00")
+    page = (work.folder / "index.html").read_text()
+    assert page.count("door_20261127") == 2
+    assert "https://" not in page
+    assert "http://" not in page
+
+
+def test_a_grown_inbox_adds_clips_and_keeps_labels(work: Labelling) -> None:
+    work.fill()
+    work.make()
+    work.label(gate="fall")
+    work.keep(f"shed_20261127_100000_{ID}.mp4", 0.1, frames=9)
+    assert "1 new clips, 4 in the sheet, 1 with a label" in work.make()
+    assert read_labels(work.csv, work.sheet) == {f"gate_20261127_100000_{ID}.mp4": "fall"}
+    assert "0 new clips, 4 in the sheet, 1 with a label" in work.make()
+
+
+def test_no_more_than_asked_for_are_added(work: Labelling) -> None:
+    work.fill()
+    assert "2 new clips" in (told := work.make("--most", 2))
+    assert "1 more are in the inbox" in told
+    assert "1 new clips, 3 in the sheet" in work.make("--most", 2)
+
+
+def test_the_same_clip_of_two_places_comes_once(work: Labelling) -> None:
+    work.keep(f"one/door_20261127_100000_{ID}.mp4")
+    work.keep(f"two/door_20261127_100000_{ID}.mp4")
+    assert "1 new clips" in work.make()
+    assert "0 new clips" in work.make()
+
+
+def test_clips_of_one_name_are_told_apart(work: Labelling) -> None:
+    work.keep("one/door.mp4", frames=8)
+    work.keep("two/door.mp4", frames=9)
+    work.make()
+    assert sorted(names(work))[1] == "door.mp4"
+    assert sorted(names(work))[0].startswith("door-")
+
+
+def test_bad_clips_are_left_out_with_their_reason_and_stop_nothing(work: Labelling, tmp_path: Path) -> None:
+    good = work.keep(f"door_20261127_100000_{ID}.mp4")
+    (work.inbox / "empty.mp4").touch()
+    (work.inbox / "cut.mp4").write_bytes(good.read_bytes()[:300])
+    (work.inbox / "page.mp4").write_text("<!doctype html><p>Sign in")
+    (work.inbox / "half.mp4.part").write_bytes(b"half")
+    os.truncate(work.keep("large.mp4", frames=9), 600_000_000)
+    secret = tmp_path / "secret.mp4"
+    secret.write_bytes(work.keep("own.mp4", frames=13).read_bytes())
+    (work.inbox / "link.mp4").symlink_to(secret)
+    os.mkfifo(work.inbox / "pipe.mp4")
+    told = work.make()
+    assert "2 new clips" in told
+    reasons = {one.path: one.reason for one in work.sheet.rejected}
+    assert reasons.keys() == {"empty.mp4", "cut.mp4", "page.mp4", "half.mp4.part", "large.mp4"}
+    assert "it is empty" in reasons["empty.mp4"]
+    assert "it is a web page" in reasons["page.mp4"]
+    assert "600 MB" in reasons["large.mp4"]
+    assert "left out: cut.mp4: " in told
+    assert "0 left out" in work.make(), "nothing bad is looked at again"
+
+
+@pytest.mark.parametrize(
+    "note",
+    [b"{", b"[]", b'{"camera": 1}', b"\xff\xfe", b" " * (MOST_NOTE_BYTES + 1), b'{"score": 1e999}'],
+    ids=["cut", "list", "wrong", "bytes", "huge", "infinite"],
+)
+def test_a_clip_with_a_bad_note_comes_without_it(work: Labelling, note: bytes) -> None:
+    clip = work.keep(f"door_20261127_100000_{ID}.mp4")
+    clip.with_suffix(".json").write_bytes(note)
+    work.make()
+    (found,) = work.sheet.clips
+    assert (found.camera, found.score, found.best_guess) == ("door", None, "")
+
+
+def test_what_a_device_writes_becomes_no_markup_and_no_formula(work: Labelling) -> None:
+    evil = "</script><script>alert(1)</script>"
+    work.keep(f"door_20261127_100000_{ID}.mp4", camera=evil, best_guess='=HYPERLINK("x")')
+    work.make()
+    assert evil not in (work.folder / "index.html").read_text()
+    (row,) = csv.DictReader(io.StringIO(work.csv.read_text()))
+    assert row["best_guess"] == '\'=HYPERLINK("x")'
+    assert row["camera"] == evil
+
+
+def test_a_sheet_takes_no_folder_with_other_files(work: Labelling) -> None:
+    work.folder.mkdir()
+    (work.folder / "thesis.txt").write_text("mine")
+    failed = work.error("sheet", work.inbox, work.folder, "--clips", work.clips)
+    assert "holds files and is no sheet" in str(failed)
+
+
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+@pytest.mark.parametrize("server", SERVERS)
+def test_an_inbox_in_s3(
+    server: str,
+    work: Labelling,
+    s3_servers: Callable[[str], str],
+    s3_credentials: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    endpoint = s3_servers(server)
+    monkeypatch.setenv("REELFLOW_S3_ENDPOINT", endpoint)
+    work.fill()
+    bucket = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+    for path in work.inbox.iterdir():
+        bucket.upload_file(str(path), BUCKET, f"inbox/{path.name}")
+    bucket.put_object(Bucket=BUCKET, Key="inbox/cut.mp4", Body=b"cut")
+    address = f"s3://{BUCKET}/inbox"
+    told = work.done("sheet", address, work.folder, "--clips", work.clips)
+    assert "3 new clips, 3 in the sheet, 0 with a label, 1 left out" in told
+    assert [clip.score for clip in work.sheet.clips] == [0.3, 0.45, 0.5]
+    assert "0 new clips" in work.done("sheet", address, work.folder, "--clips", work.clips)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "found none, expected two or more"),
+        (("--labels", "fall"), "found fall, expected two or more"),
+        (("--labels", "fall,unusable"), "'unusable' cannot be one"),
+        (("--labels", "fall,../walk"), "'../walk' cannot be one"),
+    ],
+)
+def test_labels_must_be_such(work: Labelling, options: tuple[str, ...], told: str) -> None:
+    failed = work.error("sheet", work.inbox, work.folder, *options)
+    assert told in str(failed)
+    assert failed.exit_code == 3
+
+
+def test_there_must_be_an_inbox(work: Labelling) -> None:
+    failed = work.error("sheet", work.inbox / "absent", work.folder, "--labels", "a,b")
+    assert "is not a folder: name where devices' clips are" in str(failed)
+
+
+def test_a_killed_call_is_made_good_by_the_next(work: Labelling, monkeypatch: pytest.MonkeyPatch) -> None:
+    work.fill()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.inbox.build.write_page", killed)
+        work.run("sheet", work.inbox, work.folder, "--clips", work.clips)
+    assert not (work.folder / "index.html").exists()
+    assert "0 new clips, 3 in the sheet" in work.make()
+    assert (work.folder / "index.html").is_file()
+    assert not [path for path in work.folder.iterdir() if path.name.startswith(".new-")]
+    assert stat.S_ISREG((work.folder / "clips" / names(work)[0]).lstat().st_mode)
+
+
+SHEETS = st.lists(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True), unique=True, max_size=8)
+LABELS = st.lists(
+    st.text(st.characters(exclude_characters="/\\\0\n\r", exclude_categories=("Cs",)), min_size=1)
+    .map(str.strip)
+    .filter(lambda text: text and text not in (".", "..", "unusable")),
+    unique=True,
+    min_size=2,
+    max_size=4,
+)
+
+
+@given(SHEETS, LABELS, st.randoms(use_true_random=False), st.sampled_from(["utf-8", "utf-8-sig"]))
+def test_labels_are_read_as_they_were_written(tmp_path_factory, clips, labels, chance, encoding):
+    folder = tmp_path_factory.mktemp("sheet")
+    made = [
+        SheetClip(name=name, origin=name, identity=name, sha256="0" * 64, duration_s=1.0, camera="=1+1")
+        for name in clips
+    ]
+    sheet = Sheet(labels=tuple(labels), clips=tuple(made))
+    given_labels = {name: chance.choice([*labels, "unusable"]) for name in clips if chance.random() < 0.7}
+    write_labels(folder, sheet, given_labels)
+    path = folder / "labels.csv"
+    path.write_bytes(path.read_text().encode(encoding))
+    assert read_labels(path, sheet) == given_labels
+
+
+@given(st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=300))
+def test_any_name_of_a_device_becomes_one_that_every_system_takes(name):
+    safe = WaitingClip(origin=f"a/{name}", identity="", note=None).safe_name
+    SheetClip(name=safe, origin=name, identity="", sha256="0" * 64, duration_s=1.0)
+    assert len(safe) <= 200
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "has the columns of an empty file"),
+        ("clip;label\nx.mp4;fall\n", "line 2: 'x.mp4' is no clip of this sheet"),
+        ("clip,label\na.mp4,run\n", "line 2: the label 'run' is none of fall, unusable, walk"),
+        ("clip,label\na.mp4,fall\na.mp4,walk\n", "line 3: a.mp4 has two labels"),
+        ("clip,tag\na.mp4,fall\n", "has the columns clip, tag: expected clip and label"),
+        ("clip,label,label\na.mp4,fall,walk\n", "expected clip and label, once each"),
+    ],
+)
+def test_wrong_labels_are_told_with_their_line(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(text)
+    clip = SheetClip(name="a.mp4", origin="a", identity="", sha256="0" * 64, duration_s=1.0)
+    with pytest.raises(DataError) as failed:
+        read_labels(path, Sheet(labels=("fall", "walk"), clips=(clip,)))
+    assert told in str(failed.value)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_files_of_spreadsheets_are_read(tmp_path: Path, delimiter: str) -> None:
+    path = tmp_path / "labels.csv"
+    text = f"\ufeffLabel{delimiter}Clip\r\n fall {delimiter}a.mp4\r\n{delimiter}\r\n"
+    path.write_bytes(text.encode())
+    clip = SheetClip(name="a.mp4", origin="a", identity="", sha256="0" * 64, duration_s=1.0)
+    assert read_labels(path, Sheet(labels=("fall", "walk"), clips=(clip,))) == {"a.mp4": "fall"}
