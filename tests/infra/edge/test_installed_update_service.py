@@ -1,0 +1,138 @@
+"""The update service under the systemd of a Debian: it follows a channel, and cameras follow it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reelflow.contracts import Sampling
+from tests.bundles import FRAMES, WINDOW_S, renamed_bundle, write_small_bundle
+from tests.channel.desk import Desk
+from tests.channel.file_server import file_server
+from tests.device_bundles import bundle_id, spoilt_bundle
+from tests.infra.edge.device import SYSTEMD, Device, device
+from tests.reelflow.edge.camera.http_camera import HttpCamera, http_camera, steady, wait_for
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
+
+UPDATE, WATCH = "reelflow-update", "reelflow-watch@door"
+STATE = "/var/lib/reelflow-bundles"
+FOR_A_TEST = "[Service]\nPrivateUsers=no\n"  # a container gives its services no user namespace
+OPTIONS = "--group lab --every 5s --well-after 5s --give-up 20s --device lab-1"
+
+
+@pytest.fixture(scope="module")
+def camera() -> Iterator[HttpCamera]:
+    with http_camera(steady()) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bundle: Path = tmp_path_factory.mktemp("bundle") / "one"
+    write_small_bundle(bundle, sampling=Sampling(frames=FRAMES, clip_s=WINDOW_S))
+    return bundle
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, one: Path) -> Iterator[Desk]:
+    """A channel with a first bundle."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = Desk(tmp_path_factory.mktemp("desk"), patch)
+        found.done("init", "--new-keys", found.keys)
+        found.publish(one)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def installed(desk: Desk, camera: HttpCamera) -> Iterator[Device]:
+    """A device with reelflow, the channel's root, and a camera that takes what the channel says."""
+    with (
+        file_server(desk.channel) as address,
+        device("amd64", *SYSTEMD, command=("/sbin/init",)) as found,
+    ):
+        wait_for(lambda: found.run("systemctl", "is-system-running").stdout.strip() == "running", 60)
+        found.out("/root/dist/install.sh", timeout_s=900)
+        for unit in (f"{UPDATE}.service.d", "reelflow-watch@.service.d"):
+            found.out("mkdir", "-p", f"/etc/systemd/system/{unit}")
+            found.write(f"/etc/systemd/system/{unit}/test.conf", FOR_A_TEST)
+        found.copy(desk.root, "/root/root.json")
+        found.out("install", "-D", "--mode=0644", "/root/root.json", f"{STATE}/channel/root.json")
+        found.write("/etc/reelflow/update.env", f"CHANNEL={address}\nOPTIONS={OPTIONS}\n")
+        camera_options = "OPTIONS=--hop 0.6 --least 0 --on 0.01\n"
+        found.write(
+            "/etc/reelflow/door.env", f"BUNDLE={STATE}/current\nSOURCE={camera.address}\n{camera_options}"
+        )
+        found.out("systemctl", "daemon-reload")
+        yield found
+
+
+def told(found: Device) -> list[tuple[str, str]]:
+    """What the agent has said, over all its starts: action and bundle."""
+    journal = found.out("journalctl", "--output=cat", f"--unit={UPDATE}").splitlines()
+    lines = [json.loads(line) for line in journal if line.startswith("{")]
+    return [(line["action"], line["bundle"]) for line in lines]
+
+
+def current(found: Device) -> str:
+    return Path(found.out("readlink", f"{STATE}/current").strip()).name
+
+
+def test_a_device_follows_its_channel(installed: Device, desk: Desk, one: Path, tmp_path: Path) -> None:
+    first = bundle_id(one)
+    installed.out("systemctl", "start", UPDATE)
+    wait_for(lambda: ("on trial", first) in told(installed), 120)
+    installed.out("systemctl", "start", WATCH)
+    wait_for(lambda: ("confirmed", first) in told(installed), 120)
+    shown = installed.out("systemctl", "show", "--value", "--property=StatusText", UPDATE)
+    assert first[:12] in shown
+    two = renamed_bundle(one, tmp_path / "two", "two")
+    desk.publish(two)
+    wait_for(lambda: ("confirmed", bundle_id(two)) in told(installed), 120)
+    assert current(installed) == bundle_id(two)
+    health = json.loads(installed.out("cat", "/run/reelflow/door/health.json"))
+    assert health["bundle"] == bundle_id(two), "the running camera has taken it"
+    spoilt = spoilt_bundle(two, tmp_path)
+    desk.publish(tmp_path / spoilt)
+    wait_for(lambda: ("refused", spoilt) in told(installed), 120)
+    assert current(installed) == bundle_id(two)
+    installed.out("systemctl", "stop", WATCH)
+    three = renamed_bundle(one, tmp_path / "three", "three")
+    desk.publish(three)
+    wait_for(lambda: ("rolled back", bundle_id(three)) in told(installed), 180)
+    assert current(installed) == bundle_id(two)
+    installed.out("systemctl", "start", WATCH)
+    wait_for(lambda: installed.run("systemctl", "is-active", WATCH).stdout.strip() == "active", 60)
+
+
+def test_a_killed_agent_is_started_again_and_goes_on(installed: Device) -> None:
+    installed.out("systemctl", "start", UPDATE)
+    before = installed.out("systemctl", "show", "--value", "--property=MainPID", UPDATE).strip()
+    installed.out(
+        "sh",
+        "-c",
+        "mkdir -p /etc/systemd/system/reelflow-update.service.d && printf '[Service]\\n"
+        "RestartSec=1\\n' >/etc/systemd/system/reelflow-update.service.d/quick.conf",
+    )
+    installed.out("systemctl", "daemon-reload")
+    installed.out("kill", "-KILL", before)
+    wait_for(
+        lambda: (
+            installed.out("systemctl", "show", "--value", "--property=MainPID", UPDATE).strip()
+            not in (before, "0")
+        ),
+        60,
+    )
+    assert current(installed) != ""
+
+
+def test_the_agent_may_write_nothing_but_its_state(installed: Device) -> None:
+    pid = installed.out("systemctl", "show", "--value", "--property=MainPID", UPDATE).strip()
+    status = installed.out("cat", f"/proc/{pid}/status")
+    user = next(line.split()[1] for line in status.splitlines() if line.startswith("Uid:"))
+    assert user != "0"
+    mounts = installed.out("cat", f"/proc/{pid}/mounts").splitlines()
+    writable = {line.split()[1] for line in mounts if "rw" in line.split()[3].split(",")}
+    assert STATE in writable
+    assert "/" not in writable
