@@ -9,7 +9,7 @@ import pytest
 from reelflow.contracts import Sampling
 from tests.bundles import FRAMES, WINDOW_S, renamed_bundle, write_small_bundle
 from tests.channel.desk import Desk
-from tests.channel.file_server import file_server
+from tests.channel.file_server import serving
 from tests.device_bundles import bundle_id, spoilt_bundle
 from tests.infra.edge.device import SYSTEMD, Device, device
 from tests.reelflow.edge.camera.http_camera import HttpCamera, http_camera, steady, wait_for
@@ -49,7 +49,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, one: Path) -> Iterator[Desk]:
 def installed(desk: Desk, camera: HttpCamera) -> Iterator[Device]:
     """A device with reelflow, the channel's root, and a camera that takes what the channel says."""
     with (
-        file_server(desk.channel) as address,
+        serving(desk.channel) as server,
         device("amd64", *SYSTEMD, command=("/sbin/init",)) as found,
     ):
         wait_for(lambda: found.run("systemctl", "is-system-running").stdout.strip() == "running", 60)
@@ -59,7 +59,7 @@ def installed(desk: Desk, camera: HttpCamera) -> Iterator[Device]:
             found.write(f"/etc/systemd/system/{unit}/test.conf", FOR_A_TEST)
         found.copy(desk.root, "/root/root.json")
         found.out("install", "-D", "--mode=0644", "/root/root.json", f"{STATE}/channel/root.json")
-        found.write("/etc/reelflow/update.env", f"CHANNEL={address}\nOPTIONS={OPTIONS}\n")
+        found.write("/etc/reelflow/update.env", f"CHANNEL={server.address}\nOPTIONS={OPTIONS}\n")
         camera_options = "OPTIONS=--hop 0.6 --least 0 --on 0.01\n"
         found.write(
             "/etc/reelflow/door.env", f"BUNDLE={STATE}/current\nSOURCE={camera.address}\n{camera_options}"
