@@ -1,5 +1,6 @@
 """Whether watchers are well with a bundle: what each writes, and what the agent makes of it."""
 
+import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -53,6 +54,11 @@ def read_health(folder: Path) -> dict[str, WatcherHealth]:
         with suppress(BundleError):
             found[path.parent.name] = WatcherHealth.read(path)
     return found
+
+
+def unreadable(folder: Path) -> list[str]:
+    """The cameras whose `health.json` this user may not read."""
+    return [path.parent.name for path in sorted(folder.glob(f"*/{HEALTH}")) if not os.access(path, os.R_OK)]
 
 
 def sign_of(bundle: str, watchers: Iterable[WatcherHealth], well_after_s: float, most_starts: int) -> Sign:

@@ -9,12 +9,13 @@ from reelflow.edge.events.model import Message, WindowAnswer
 from reelflow.edge.health.counts import DAY_LENGTH, DayCounts, counts_path
 from reelflow.edge.health.document import HEALTH, WatcherHealth, uptime_s
 from reelflow.errors import BundleError, StorageError
-from reelflow.files import write_text
+from reelflow.files import atomic
 
 EVERY_S = 5.0
 WELL_S = 60.0
 """With answers for so long, a watcher has not failed to start."""
 LONGEST_GAP_S = 60.0
+READABLE = 0o644  # the agent is another user, and services have a umask that hides files
 
 
 class HealthFile:
@@ -120,7 +121,9 @@ class HealthFile:
 
     def _put(self, path: Path, told: WatcherHealth | DayCounts) -> None:
         try:
-            write_text(path, told.to_json())
+            with atomic(path) as partial:
+                partial.write_text(told.to_json(), encoding="utf-8")
+                partial.chmod(READABLE)
         except StorageError as error:
             self.failures += 1
             self.problem = str(error)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from reelflow.durable.replace import remove
-from reelflow.edge.health.document import read_health, sign_of
+from reelflow.edge.health.document import read_health, sign_of, unreadable
 from reelflow.edge.update.agent.isolated import SelfTestLimits, examine_apart
 from reelflow.edge.update.agent.state import AgentState, BundleTrial
 from reelflow.edge.update.agent.versions import InstalledBundles
@@ -186,9 +186,16 @@ class DeviceAgent:
             if sign == "silent":
                 waited_s = trial.waited_s + since_s
                 if waited_s > options.give_up_s:
-                    return self._go_back(state, f"no watcher has run with it for {waited_s:.0f} s")
+                    return self._go_back(
+                        state, f"no watcher has run with it for {waited_s:.0f} s{self._unread()}"
+                    )
                 state.tried(trial.model_copy(update={"waited_s": waited_s})).save(self._folder)
             return Outcome("waiting", trial.bundle, sign)
+
+    def _unread(self) -> str:
+        """What this user may not read of what watchers say."""
+        found = unreadable(self._options.health)
+        return f"; what {', '.join(found)} tells below {self._options.health} cannot be read" if found else ""
 
     def _offered(self, state: AgentState, rollout: Rollout) -> Outcome:
         bundle = wanted(rollout, self._options.device, self._options.group)

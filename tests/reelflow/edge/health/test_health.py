@@ -1,5 +1,7 @@
 """What watchers say of a bundle, and what is made of it."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from reelflow.edge.health import writer
 from reelflow.edge.health.document import HEALTH, WatcherHealth, read_health, sign_of, uptime_s
 from reelflow.edge.health.writer import HealthFile
 from tests.device_bundles import write_health
+from tests.permissions import run_bound_by_rights
 
 
 def said(folder: Path) -> WatcherHealth:
@@ -45,6 +48,30 @@ def test_every_start_with_a_bundle_counts_until_it_is_well(tmp_path: Path, clock
         clock[0] += 5
     assert said(tmp_path).answering_s == 60
     assert said(tmp_path).starts == 0
+
+
+def test_another_user_may_read_it_whatever_the_service_hides(tmp_path: Path, clock: list[float]) -> None:
+    """The unit has `UMask=0077`, and the agent is another user than the watcher."""
+    before = os.umask(0o077)
+    try:
+        health = HealthFile(tmp_path, "new")
+        health.send(ANSWER)
+        health.close(1)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o644}
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_this_user_may_not_read_is_named(tmp_path: Path) -> None:
+    for camera in ("door", "gate"):
+        HealthFile(tmp_path / camera, "new")
+    (tmp_path / "gate" / "health.json").chmod(0)
+    code = "import pathlib; from reelflow.edge.health.document import unreadable; "
+    done = run_bound_by_rights(
+        sys.executable, "-c", f"{code}print(unreadable(pathlib.Path({str(tmp_path)!r})))"
+    )
+    assert done.stdout.strip() == "['gate']", done.stderr
 
 
 def test_another_bundle_is_counted_anew(tmp_path: Path, clock: list[float]) -> None:
