@@ -75,8 +75,8 @@ images: $(VENV)/dev build/scan/ready ## Build, test and scan the images that PAR
 wheel: $(VENV)/dev ## Build what a device installs into dist/: copy it there, and run its install.sh
 	rm -rf dist build/lib build/bdist.*
 	SOURCE_DATE_EPOCH=315532800 $(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
-	cp infra/edge/install.sh infra/edge/*.service requirements/edge.txt dist/
-	cd dist && sha256sum *.whl edge.txt *.service >SHA256SUMS
+	cp infra/edge/install.sh infra/edge/*.service infra/edge/*.timer infra/edge/*.conf requirements/edge.txt dist/
+	cd dist && sha256sum *.whl edge.txt *.service *.timer *.conf >SHA256SUMS
 
 edge-image: wheel ## Build the image of the device's command: ARCH=aarch64|x86_64 BASE=IMAGE@sha256:... PUSH=registry/prefix LOAD=kind|k3s|containerd
 	docker info >/dev/null 2>&1 || infra/images/engine.sh

@@ -10,7 +10,9 @@ versions=/opt/reelflow-versions
 units=/etc/systemd/system
 watch_unit=reelflow-watch@.service
 update_unit=reelflow-update.service
+update_timer=reelflow-update.timer
 update_user=reelflow-update
+folders=/etc/tmpfiles.d/reelflow.conf
 
 fail() { echo "error: $*" >&2; exit 1; }
 systemd_runs() { [[ -d /run/systemd/system ]]; }  # sd_booted(3)
@@ -20,9 +22,9 @@ watching() { systemctl list-units --plain --no-legend --state=active 'reelflow-w
 if [[ ${1:-} == --uninstall ]]; then
   if systemd_runs; then
     watching | xargs -r systemctl disable --now
-    if [[ -e $units/$update_unit ]]; then systemctl disable --now "$update_unit"; fi
+    if [[ -e $units/$update_unit ]]; then systemctl disable --now "$update_timer" "$update_unit"; fi
   fi
-  rm -rf "$link" "$versions" "${units:?}/$watch_unit" "${units:?}/$update_unit" /usr/local/bin/reelflow
+  rm -rf "$link" "$versions" "${units:?}/$watch_unit" "${units:?}/$update_unit" "${units:?}/$update_timer" "$folders" /usr/local/bin/reelflow
   if systemd_runs; then systemctl daemon-reload; fi
   echo "reelflow is removed; /etc/reelflow, /var/lib/private/reelflow and /var/lib/reelflow-bundles are left"
   exit 0
@@ -54,8 +56,11 @@ ln -sfn "$link/bin/reelflow" /usr/local/bin/reelflow
 install -d -m 0700 /etc/reelflow
 install -D -m 0644 "$here/$watch_unit" "$units/$watch_unit"
 install -D -m 0644 "$here/$update_unit" "$units/$update_unit"
+install -D -m 0644 "$here/$update_timer" "$units/$update_timer"
+install -D -m 0644 "$here/reelflow.conf" "$folders"
 id "$update_user" >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin "$update_user"
 if systemd_runs; then
+  systemd-tmpfiles --create "$folders"
   systemctl daemon-reload
   watching | xargs -r systemctl restart
   systemctl try-restart "$update_unit"

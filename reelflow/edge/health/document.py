@@ -58,7 +58,17 @@ def read_health(folder: Path) -> dict[str, WatcherHealth]:
 
 def unreadable(folder: Path) -> list[str]:
     """The cameras whose `health.json` this user may not read."""
-    return [path.parent.name for path in sorted(folder.glob(f"*/{HEALTH}")) if not os.access(path, os.R_OK)]
+    return [entry.name for entry in sorted(folder.glob("*")) if _is_hidden(entry / HEALTH)]
+
+
+def _is_hidden(path: Path) -> bool:
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return not os.access(path, os.R_OK)
 
 
 def sign_of(bundle: str, watchers: Iterable[WatcherHealth], well_after_s: float, most_starts: int) -> Sign:

@@ -17,8 +17,9 @@ from tests.reelflow.edge.camera.http_camera import HttpCamera, http_camera, stea
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
 
 UPDATE, WATCH = "reelflow-update", "reelflow-watch@door"
+TIMER = Path("infra/edge/reelflow-update.timer")
 STATE = "/var/lib/reelflow-bundles"
-FOR_A_TEST = "[Service]\nPrivateUsers=no\n"  # a container gives its services no user namespace
+FOR_A_TEST = "[Service]\nPrivateUsers=no\nRestartSec=1\n"  # a container gives its services no user namespace
 OPTIONS = "--group lab --every 5s --well-after 5s --give-up 20s --device lab-1"
 
 
@@ -79,14 +80,17 @@ def current(found: Device) -> str:
     return Path(found.out("readlink", f"{STATE}/current").strip()).name
 
 
+def property_of(found: Device, name: str) -> str:
+    return found.out("systemctl", "show", "--value", f"--property={name}", UPDATE).strip()
+
+
 def test_a_device_follows_its_channel(installed: Device, desk: Desk, one: Path, tmp_path: Path) -> None:
     first = bundle_id(one)
     installed.out("systemctl", "start", UPDATE)
     wait_for(lambda: ("on trial", first) in told(installed), 120)
     installed.out("systemctl", "start", WATCH)
     wait_for(lambda: ("confirmed", first) in told(installed), 120)
-    shown = installed.out("systemctl", "show", "--value", "--property=StatusText", UPDATE)
-    assert first[:12] in shown
+    assert first[:12] in property_of(installed, "StatusText")
     two = renamed_bundle(one, tmp_path / "two", "two")
     desk.publish(two)
     wait_for(lambda: ("confirmed", bundle_id(two)) in told(installed), 120)
@@ -108,27 +112,15 @@ def test_a_device_follows_its_channel(installed: Device, desk: Desk, one: Path, 
 
 def test_a_killed_agent_is_started_again_and_goes_on(installed: Device) -> None:
     installed.out("systemctl", "start", UPDATE)
-    before = installed.out("systemctl", "show", "--value", "--property=MainPID", UPDATE).strip()
-    installed.out(
-        "sh",
-        "-c",
-        "mkdir -p /etc/systemd/system/reelflow-update.service.d && printf '[Service]\\n"
-        "RestartSec=1\\n' >/etc/systemd/system/reelflow-update.service.d/quick.conf",
-    )
-    installed.out("systemctl", "daemon-reload")
-    installed.out("kill", "-KILL", before)
-    wait_for(
-        lambda: (
-            installed.out("systemctl", "show", "--value", "--property=MainPID", UPDATE).strip()
-            not in (before, "0")
-        ),
-        60,
-    )
+    before = property_of(installed, "MainPID")
+    installed.out("systemctl", "kill", "--signal=KILL", UPDATE)
+    wait_for(lambda: property_of(installed, "MainPID") not in (before, "0"), 60)
     assert current(installed) != ""
 
 
 def test_the_agent_may_write_nothing_but_its_state(installed: Device) -> None:
-    pid = installed.out("systemctl", "show", "--value", "--property=MainPID", UPDATE).strip()
+    installed.out("systemctl", "start", UPDATE)
+    pid = property_of(installed, "MainPID")
     status = installed.out("cat", f"/proc/{pid}/status")
     user = next(line.split()[1] for line in status.splitlines() if line.startswith("Uid:"))
     assert user != "0"
@@ -136,3 +128,21 @@ def test_the_agent_may_write_nothing_but_its_state(installed: Device) -> None:
     writable = {line.split()[1] for line in mounts if "rw" in line.split()[3].split(",")}
     assert STATE in writable
     assert "/" not in writable
+
+
+def test_a_timer_takes_its_place(installed: Device) -> None:
+    installed.out("systemctl", "disable", "--now", UPDATE)
+    comments = [line[4:] for line in TIMER.read_text().splitlines() if line.startswith("#   ")]
+    drop_in = f"/etc/systemd/system/{UPDATE}.service.d/timer.conf"
+    installed.write(drop_in, "\n".join(comments) + "\n")
+    options = OPTIONS.replace("--every 5s ", "")
+    installed.out("sed", "-i", f"s/^OPTIONS=.*/OPTIONS={options}/", "/etc/reelflow/update.env")
+    quick = "[Timer]\nOnBootSec=\nOnActiveSec=1s\nRandomizedDelaySec=0\n"
+    installed.out("mkdir", "-p", f"/etc/systemd/system/{UPDATE}.timer.d")
+    installed.write(f"/etc/systemd/system/{UPDATE}.timer.d/test.conf", quick)
+    installed.out("systemctl", "daemon-reload")
+    before = len(told(installed))
+    installed.out("systemctl", "enable", "--now", f"{UPDATE}.timer")
+    wait_for(lambda: len(told(installed)) > before, 60)
+    wait_for(lambda: property_of(installed, "ActiveState") in ("inactive", "failed"), 60)
+    assert property_of(installed, "Type") == "oneshot"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 WATCH, UPDATE = Path("infra/edge/reelflow-watch@.service"), Path("infra/edge/reelflow-update.service")
+TIMER = Path("infra/edge/reelflow-update.timer")
 MOST_EXPOSED = 2.0  # of `systemd-analyze security`, 10 being the worst
 
 pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze")
@@ -29,6 +30,14 @@ def analyze(*arguments: object) -> "subprocess.CompletedProcess[str]":
 
 def test_systemd_takes_the_unit(unit):
     done = analyze("verify", unit)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_systemd_takes_the_timer(tmp_path):
+    for path in (TIMER, UPDATE):
+        text = path.read_text().replace("/opt/reelflow/bin/reelflow", "/bin/true")
+        (tmp_path / path.name).write_text(text)
+    done = analyze("verify", tmp_path / TIMER.name)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -64,14 +64,16 @@ def test_another_user_may_read_it_whatever_the_service_hides(tmp_path: Path, clo
 
 
 def test_what_this_user_may_not_read_is_named(tmp_path: Path) -> None:
-    for camera in ("door", "gate"):
+    for camera in ("door", "gate", "private/shed"):
         HealthFile(tmp_path / camera, "new")
     (tmp_path / "gate" / "health.json").chmod(0)
+    (tmp_path / "shed").symlink_to("private/shed")  # as systemd does for dynamic users
+    (tmp_path / "private").chmod(0)
     code = "import pathlib; from reelflow.edge.health.document import unreadable; "
     done = run_bound_by_rights(
         sys.executable, "-c", f"{code}print(unreadable(pathlib.Path({str(tmp_path)!r})))"
     )
-    assert done.stdout.strip() == "['gate']", done.stderr
+    assert done.stdout.strip() == "['gate', 'private', 'shed']", done.stderr
 
 
 def test_another_bundle_is_counted_anew(tmp_path: Path, clock: list[float]) -> None:
