@@ -45,6 +45,7 @@ test-slow test-browser test-cluster test-s3: test-%: $(VENV)/dev ## Run the test
 	$(if $(filter slow,$*),/usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null || { apt-get update && apt-get install -y --no-install-recommends python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad; })
 	$(if $(filter slow,$*),ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || { apt-get update && apt-get install -y --no-install-recommends libfaketime; })
 	$(if $(filter slow,$*),command -v strace >/dev/null || { apt-get update && apt-get install -y --no-install-recommends strace; })
+	$(if $(filter slow,$*),command -v mender >/dev/null || ! apt-cache show mender-client >/dev/null 2>&1 || apt-get install -y --no-install-recommends mender-client mender-artifact)
 	$(if $(filter slow,$*),command -v ffprobe >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ffmpeg; })
 	$(PYTEST) -m '$*$(if $(filter-out slow,$*), and not slow)' $(if $(filter slow,$*),-n 2 --dist loadgroup)
 
@@ -75,8 +76,8 @@ images: $(VENV)/dev build/scan/ready ## Build, test and scan the images that PAR
 wheel: $(VENV)/dev ## Build what a device installs into dist/: copy it there, and run its install.sh
 	rm -rf dist build/lib build/bdist.*
 	SOURCE_DATE_EPOCH=315532800 $(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
-	cp infra/edge/install.sh infra/edge/*.service infra/edge/*.timer infra/edge/*.conf requirements/edge.txt dist/
-	cd dist && sha256sum *.whl edge.txt *.service *.timer *.conf >SHA256SUMS
+	cp infra/edge/install.sh infra/edge/*.service infra/edge/*.timer infra/edge/*.conf infra/edge/mender/reelflow-bundle requirements/edge.txt dist/
+	cd dist && sha256sum *.whl edge.txt *.service *.timer *.conf reelflow-bundle >SHA256SUMS
 
 edge-image: wheel ## Build the image of the device's command: ARCH=aarch64|x86_64 BASE=IMAGE@sha256:... PUSH=registry/prefix LOAD=kind|k3s|containerd
 	docker info >/dev/null 2>&1 || infra/images/engine.sh

@@ -16,12 +16,17 @@ from reelflow.errors import BundleError, ParamsError
 
 if TYPE_CHECKING:
     from reelflow.edge.update.agent.agent import Channel, DeviceAgent, DeviceOptions, Outcome
+    from reelflow.edge.update.agent.follow import Follower
 
 MACHINE_ID = Path("/etc/machine-id")
 SHOWN = 12
 ID_LENGTH = 32
 
 update = typer.Typer(invoke_without_command=True, no_args_is_help=False)
+
+
+ARCHIVE = typer.Option(help="A tar file with a bundle, which another updater has verified: no channel.")
+Archive = Annotated[Path | None, ARCHIVE]
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,17 @@ class UpdateOptions:
         if not self.channel:
             raise ParamsError("no channel is named: --channel ADDRESS, a folder or an http(s):// address")
         return ChannelClient(self.state / "channel", given(self.channel))
+
+    def channel_or(self, archive: Path | None) -> "Channel":
+        """The bundle of an archive; else the channel.
+
+        Raises:
+            BundleError: the archive holds no bundle.
+            ParamsError: neither is named.
+        """
+        from reelflow.edge.update.agent.archive import ArchiveChannel
+
+        return ArchiveChannel(archive) if archive else self.opened
 
     def show(self, outcome: "Outcome") -> None:
         """Show what has come of a step."""
@@ -128,11 +144,26 @@ def check(context: typer.Context) -> None:
 def apply(
     context: typer.Context,
     again: Annotated[bool, typer.Option("--again", help="Try a bundle that was refused.")] = False,
+    archive: Archive = None,
 ) -> None:
     """Fetch, verify and self-test what the channel asks for, and put it on trial."""
     given: UpdateOptions = context.obj
-    given.done(outcome := given.agent.apply(given.opened, again=again))
+    given.done(outcome := given.agent.apply(given.channel_or(archive), again=again))
     _check(outcome)
+
+
+@update.command()
+def wait(context: typer.Context, archive: Annotated[Path, ARCHIVE]) -> None:
+    """Wait until watchers have confirmed the bundle of an archive, or have it left."""
+    from reelflow.edge.update.agent.archive import ArchiveChannel
+
+    given: UpdateOptions = context.obj
+    channel = ArchiveChannel(archive)
+    follower = _follower(given, channel)
+    with _ended_by_signals(follower.stop):
+        _check(follower.wait())
+    if (state := given.agent.state).trial or state.current != channel.bundle:
+        raise BundleError(f"the bundle {channel.bundle[:SHOWN]} is not in use: this device runs another one")
 
 
 @update.command()
@@ -162,18 +193,27 @@ def confirm(context: typer.Context) -> None:
 def rollback(
     context: typer.Context,
     reason: Annotated[str, typer.Option(help="Why; it is kept with the bundle.")] = "rolled back by hand",
+    archive: Archive = None,
 ) -> None:
-    """Go back to the bundle before, and do not try this one again."""
+    """Go back to the bundle before, and do not try this one again.
+
+    With --archive, only if this device runs that bundle, which may be tried again.
+    """
     given: UpdateOptions = context.obj
-    given.done(given.agent.rollback(reason))
+    if archive:
+        given.done(given.agent.leave(given.channel_or(archive).refresh().bundle, reason))
+    else:
+        given.done(given.agent.rollback(reason))
+
+
+def _follower(given: UpdateOptions, channel: "Channel") -> "Follower":
+    from reelflow.edge.update.agent.follow import Follower
+
+    return Follower(given.agent, channel, given.show, lambda error: tell(f"error: {error}"), given.report)
 
 
 def _follow(given: UpdateOptions, every_s: float | None) -> None:
-    from reelflow.edge.update.agent.follow import Follower
-
-    follower = Follower(
-        given.agent, given.opened, given.show, lambda error: tell(f"error: {error}"), given.report
-    )
+    follower = _follower(given, given.opened)
     with _ended_by_signals(follower.stop):
         if every_s is None:
             _check(follower.once())

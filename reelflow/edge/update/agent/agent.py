@@ -159,6 +159,15 @@ class DeviceAgent:
                 raise BundleError("there is no bundle to go back to: this is the first one of this device")
             return self._go_back(state, reason)
 
+    def leave(self, bundle: str, reason: str) -> Outcome:
+        """Go back from a bundle if this device runs it, and else change nothing; it may be tried again."""
+        with self._alone():
+            state = self._settle()
+            if state.intended != bundle or (state.trial is None and state.previous is None):
+                return Outcome("unchanged", state.intended)
+            self._return_to(state.rolled_back())
+            return Outcome("rolled back", bundle, reason)
+
     def settle(self) -> AgentState:
         """Make good what a power cut has left; to be called before watchers start."""
         with self._alone():

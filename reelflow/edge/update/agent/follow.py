@@ -64,6 +64,12 @@ class Follower:
         with self._served():
             return self._followed(self._agent.apply(self._channel))
 
+    def wait(self) -> Outcome:
+        """Look at the bundle on trial until it is confirmed or left; do nothing without one."""
+        with self._served():
+            self._tell_settled()
+            return self._stay()
+
     def _round(self) -> None:
         try:
             self._followed(self._agent.apply(self._channel))
