@@ -105,7 +105,7 @@ lock: $(VENV)/dev ## Renew the hashed requirement files
 		$(COMPILE_IMAGE) $$left_out $$file -o requirements/images/$$name.txt; \
 	done
 	$(COMPILE_IMAGE) --no-deps infra/images/kfp.in -o requirements/images/kfp.txt
-	$(COMPILE_IMAGE) infra/images/mlflow.in -o requirements/images/mlflow.txt
+	for name in mlflow channel; do $(COMPILE_IMAGE) infra/images/$$name.in -o requirements/images/$$name.txt; done
 
 clean: ## Remove what runs and builds leave; keeps .venv and MLflow
 	rm -rf out artifacts build dist .reelflow *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

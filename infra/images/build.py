@@ -17,6 +17,7 @@ from infra.images.commands import run
 from infra.images.content import content_tag, key
 from infra.images.context import (
     BUILD,
+    CHANNEL,
     CONTAINERFILE,
     HARDENED,
     HERE,
@@ -124,7 +125,7 @@ def _build(name: str, source: Source, view: ImagesView) -> str:
     context = gather(name)
     view.stage(name, "build")
     unchecked = reference + engine.UNCHECKED
-    target = "server" if name == SERVER else "runtime"
+    target = {SERVER: "server", CHANNEL: "channel"}.get(name, "runtime")
     labels = [f"--label={label}={value}" for label, value in source.labels(name).items()]
     arguments = [f"--build-arg=STEP={step_of(name)}", *labels, *_bytecode(own), f"--target={target}"]
     engine.build(context, CONTAINERFILE, parent, unchecked, *arguments)
@@ -178,9 +179,12 @@ def _check(name: str, reference: str, view: ImagesView) -> None:
 
 
 def _test(name: str, reference: str) -> None:
-    """Check that the step starts, and that KFP can run a component, as the user of the image."""
+    """Check that the step or the command starts, and that KFP can run a component, as the image's user."""
     step = step_of(name)
     command = ["docker", "run", "--rm", "--interactive", "--network=none", reference]
+    if name == CHANNEL:
+        run([*command, "python", "-m", "pipelines.channel", "refresh", "--help"], f"{name}'s command line")
+        return
     run([*command, "python", "-m", f"components.{step}", "--help"], f"{name}'s command line")
     check = (HERE / "check.py").read_text(encoding="utf-8")
     run([*command, "python", "-", step], f"{name}'s test", check)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infra.images.context import (
+    CHANNEL,
     CONTAINERFILE,
     HARDENED,
     HERE,
@@ -45,6 +46,9 @@ def key(*texts: str) -> str:
 def shipped(name: str) -> Iterator[Path]:
     """The source files of the project that are in an image."""
     if name == SERVER:
+        return
+    if name == CHANNEL:
+        yield from filter(Path.is_file, (*_below(ROOT / "reelflow"), *_below(ROOT / "pipelines")))
         return
     components = ROOT / "components"
     for path in (*components.glob("*.py"), *_below(ROOT / "reelflow"), *_below(components / step_of(name))):

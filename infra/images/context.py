@@ -20,7 +20,9 @@ HERE = Path(__file__).parent
 BUILD = ROOT / "build"
 LOCKS = ROOT / "requirements" / "images"
 RUNTIME_LOCK = LOCKS / "kfp.txt"
-SERVER = "mlflow"
+SERVER, CHANNEL = "mlflow", "channel"
+NO_STEPS = (SERVER, CHANNEL)
+"""Images that run no step, and need nothing of KFP."""
 ON_REQUEST = ("training-gpu",)
 NAMES = tuple(sorted(path.stem for path in LOCKS.glob("*.txt") if path != RUNTIME_LOCK))
 OPTIONS = ("--no-deps", "--require-hashes", "--only-binary=:all:")
@@ -39,7 +41,7 @@ Requirements = frozenset[str]
 def locks(name: str) -> tuple[Path, ...]:
     """The hashed requirement files of an image."""
     lock = LOCKS / f"{name}.txt"
-    return (lock,) if name == SERVER else (lock, RUNTIME_LOCK)
+    return (lock,) if name in NO_STEPS else (lock, RUNTIME_LOCK)
 
 
 @cache
@@ -52,7 +54,7 @@ def requirements(name: str) -> Requirements:
 
 def layers(name: str) -> dict[str, Requirements]:
     """The requirements of an image by layer: those that it shares, in their order, and its own."""
-    steps = [requirements(step) for step in NAMES if step not in (SERVER, *ON_REQUEST)]
+    steps = [requirements(step) for step in NAMES if step not in (*NO_STEPS, *ON_REQUEST)]
     common = frozenset.intersection(*steps)
     tensorflow = frozenset.intersection(*(step for step in steps if has(step, "tensorflow-cpu"))) - common
     rest = requirements(name)
@@ -97,7 +99,7 @@ def gather(name: str) -> Path:
         ReelflowError: a package is not available.
     """
     context = gather_packages(name, layers(name)["own"])
-    for package in ("reelflow", "components"):
+    for package in ("reelflow", "pipelines" if name == CHANNEL else "components"):
         shutil.copytree(ROOT / package, context / package, ignore=shutil.ignore_patterns(*NOT_SHIPPED))
     return context
 

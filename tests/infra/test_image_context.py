@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 from infra.images import context
-from infra.images.context import NAMES, gather_packages, has, layers, requirements
+from infra.images.context import NAMES, NO_STEPS, gather_packages, has, layers, requirements
 
 WITH_TENSORFLOW = ("conversion", "features-float", "training")
 SCRIPT = "small = small:main\n"
@@ -43,10 +43,10 @@ def test_tensorflow_is_in_a_layer_that_images_share(name: str) -> None:
 
 
 def test_images_share_what_every_step_needs() -> None:
-    shared = {frozenset(layers(name)["common"]) for name in NAMES if name != "mlflow"}
+    shared = {frozenset(layers(name)["common"]) for name in NAMES if name not in NO_STEPS}
     (common,) = shared
     assert all(has(common, package) for package in ("kfp", "mlflow-skinny", "numpy", "pyarrow"))
-    assert "common" not in layers("mlflow")
+    assert not any("common" in layers(name) for name in NO_STEPS)
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.images.context import LOCKS, NAMES, locks, step_of
+from infra.images.context import LOCKS, NAMES, NO_STEPS, locks, step_of
 from infra.images.scan import LABELS, config_problems, file_problems, licence_problems, licences_of
 from tests.workplace import ROOT
 
-STEPS = [name for name in NAMES if name != "mlflow"]
+STEPS = [name for name in NAMES if name not in NO_STEPS]
 KEY = "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEpAIBAAKCAQEAs1Zq" * 8 + "\n-----END RSA PRIVATE KEY-----\n"
 DISTRIBUTIONS = {"PIL": "pillow", "mlflow": "mlflow-skinny", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 FOLDS = {"scikit-learn"}  # protocols cut folds with it, which these steps never ask for
@@ -177,9 +177,9 @@ def imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def reached(step: str) -> set[str]:
-    """Top-level modules that the code of a step can reach; files of the project are followed."""
-    todo = [ROOT / "components" / step / path.name for path in (ROOT / "components" / step).glob("*.py")]
+def reached(folder: Path) -> set[str]:
+    """Top-level modules that the code of a folder can reach; files of the project are followed."""
+    todo = list(folder.glob("*.py"))
     seen: set[Path] = set()
     found: set[str] = set()
     while todo:
@@ -195,7 +195,10 @@ def reached(step: str) -> set[str]:
 
 @pytest.mark.parametrize("name", STEPS)
 def test_lock_has_what_the_step_imports(name: str) -> None:
-    needed = {DISTRIBUTIONS.get(module, module.replace("_", "-")) for module in reached(step_of(name))}
+    needed = {
+        DISTRIBUTIONS.get(module, module.replace("_", "-"))
+        for module in reached(ROOT / "components" / step_of(name))
+    }
     here = {package.removesuffix("-cpu") for package in pinned(LOCKS / f"{name}.txt")}
     assert needed - here == NOT_NEEDED.get(name, set())
 
@@ -203,7 +206,7 @@ def test_lock_has_what_the_step_imports(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["no-such"], "no image is called no-such; there are baselines, conversion"),
+        (["no-such"], "no image is called no-such; there are baselines, channel, conversion"),
         (["frames", "--base", "python:3.11-slim"], "name it by digest"),
     ],
 )

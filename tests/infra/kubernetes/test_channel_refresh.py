@@ -7,7 +7,7 @@ import pytest
 from typer.main import get_command
 
 import reelflow
-from pipelines.__main__ import app
+from pipelines.channel.commands import commands
 from tests.infra.kubernetes.manifests import OVERLAYS, Object, one, pods, with_component
 from tests.infra.kubernetes.policies import EVERYWHERE, Policy, missing_references
 from tests.infra.kubernetes.test_overlays import VERSIONS
@@ -34,8 +34,8 @@ def test_objects_are_valid(version: str, refreshed: list[Object]) -> None:
 def test_the_command_exists_and_takes_these_options(refreshed: list[Object]) -> None:
     (pod,) = pods([one(refreshed, "CronJob/channel-refresh")])
     (container,) = pod.spec["containers"]
-    assert container["command"] == ["python", "-m", "pipelines", "channel", "refresh"]
-    channel = get_command(app).commands["channel"]  # type: ignore[attr-defined]
+    assert container["command"] == ["python", "-m", "pipelines.channel", "refresh"]
+    channel = get_command(commands)
     context = channel.commands["refresh"].make_context("refresh", ["--channel=x", *container["args"]])
     assert context.params["root"] == Path("/keys/channel-root.json")
     assert [key.partition("=")[0] for key in context.params["key"]] == ["timestamp", "snapshot"]
