@@ -4,7 +4,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MACHINE_ID = Path("/etc/machine-id")
 SHOWN = 12
 ID_LENGTH = 32
+LEAST_RATE_KB = 2  # slower answers look like an attack: Limits.least_bytes_per_s
 
 update = typer.Typer(invoke_without_command=True, no_args_is_help=False)
 
@@ -37,6 +38,7 @@ class UpdateOptions:
     channel: str
     agent: "DeviceAgent"
     as_json: bool
+    rate_kb: int
     report: Callable[[], None]
 
     @property
@@ -46,12 +48,17 @@ class UpdateOptions:
         Raises:
             ParamsError: none is named.
         """
+        from reelflow.edge.update.channel.answers import LIMITS
         from reelflow.edge.update.channel.client import ChannelClient
+        from reelflow.edge.update.channel.transport import Transport
         from reelflow.edge.watch.service import given
 
         if not self.channel:
             raise ParamsError("no channel is named: --channel ADDRESS, a folder or an http(s):// address")
-        return ChannelClient(self.state / "channel", given(self.channel))
+        limits = replace(LIMITS, most_bytes_per_s=1000 * self.rate_kb)
+        return ChannelClient(
+            self.state / "channel", given(self.channel), lambda place: Transport(place, limits)
+        )
 
     def channel_or(self, archive: Path | None) -> "Channel":
         """The bundle of an archive; else the channel.
@@ -104,6 +111,9 @@ def main(
     test_seconds: Annotated[float, typer.Option(min=1, max=86400, help="For a bundle's self-test.")] = 300.0,
     test_mb: Annotated[int, typer.Option(min=64, max=65536, help="Memory for a bundle's self-test.")] = 512,
     every: Annotated[str, typer.Option(help="Follow the channel for good, as 15m; else one round.")] = "",
+    rate_kb: Annotated[
+        int, typer.Option(min=0, help="Kilobytes a second that a download may take; 0: any.")
+    ] = 0,
     report: Annotated[str, typer.Option(help="Tell the fleet: http(s)://HOST/PATH or env:NAME.")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -115,6 +125,10 @@ def main(
     from reelflow.edge.update.agent.agent import DeviceAgent, DeviceOptions
     from reelflow.edge.update.agent.isolated import SelfTestLimits
 
+    if 0 < rate_kb < LEAST_RATE_KB:
+        raise ParamsError(
+            f"--rate-kb {rate_kb} is too slow to end: name {LEAST_RATE_KB} or more, or 0 for any"
+        )
     options = DeviceOptions(
         device=device or _machine(),
         group=group,
@@ -125,7 +139,7 @@ def main(
         limits=SelfTestLimits(test_seconds, test_mb * 1024 * 1024),
     )
     agent = DeviceAgent(state, options)
-    given = UpdateOptions(state, channel, agent, as_json, _reporter(report, agent, options))
+    given = UpdateOptions(state, channel, agent, as_json, rate_kb, _reporter(report, agent, options))
     context.obj = given
     if context.invoked_subcommand is None:
         _follow(given, seconds_of(every, "--every") if every else None)

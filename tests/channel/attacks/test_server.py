@@ -4,6 +4,9 @@ import time
 
 import pytest
 
+from reelflow.edge.update.channel.answers import Limits
+from reelflow.edge.update.channel.place import parse_place
+from reelflow.edge.update.channel.transport import Transport
 from reelflow.errors import ChannelError
 from reelflow.files import sha256_file
 from tests.channel.file_server import serving
@@ -171,3 +174,15 @@ def test_an_update_fetches_only_what_has_changed(server, offered, device, first,
     device.update(running)
     fetched = [path for path, _ in server.requests if "/files/" in path]
     assert len(fetched) == 2  # bundle.json and SHA256SUMS
+
+
+def test_a_download_keeps_to_its_rate(tmp_path):
+    """A device on a metered or shared line."""
+    content = b"x" * 300_000
+    (tmp_path / "large").write_bytes(content)
+    begun_s = time.monotonic()
+    with serving(tmp_path) as server, (tmp_path / "taken").open("w+b") as file:
+        transport = Transport(parse_place(server.address), Limits(most_bytes_per_s=200_000))
+        transport.receive(f"{server.address}/large", file, len(content))
+    assert time.monotonic() - begun_s >= 1.4
+    assert (tmp_path / "taken").read_bytes() == content

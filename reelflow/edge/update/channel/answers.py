@@ -35,6 +35,7 @@ class Limits:
         longest_wait_s: bound of all waits.
         timeout_s: without a byte; and for the start of an answer, until the least rate counts.
         least_bytes_per_s: a slower answer is ended.
+        most_bytes_per_s: that a download takes, over its time; 0: any.
         redirects: that are followed.
     """
 
@@ -43,6 +44,7 @@ class Limits:
     longest_wait_s: float = 30
     timeout_s: float = 20
     least_bytes_per_s: float = 1000
+    most_bytes_per_s: float = 0
     redirects: int = 3
 
 

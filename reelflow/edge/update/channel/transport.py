@@ -62,7 +62,7 @@ class Transport:
         self._sleep(random.uniform(bound_s / 2, bound_s))  # noqa: S311
 
     def _attempt(self, url: str, file: BinaryIO, most_bytes: int, start: int) -> None:
-        limits = self._limits
+        limits, begun_s, received = self._limits, time.monotonic(), 0
         with RateWatch(limits.timeout_s, limits.least_bytes_per_s) as watch:
             with self._opened(url, start, watch) as (begin, chunks):
                 file.seek(begin)
@@ -72,9 +72,17 @@ class Transport:
                     if file.tell() + len(chunk) > most_bytes:
                         raise TooLongError(f"more than the {most_bytes} bytes came that it may have")
                     file.write(chunk)
+                    received += len(chunk)
+                    self._keep_to_rate(received, time.monotonic() - begun_s)
                 file.flush()
             if watch.ended:  # an answer without a length ends as if it were whole
                 raise BrokenError(f"too slow: {watch.told}")
+
+    def _keep_to_rate(self, received: int, passed_s: float) -> None:
+        """Wait while more bytes have come than the time allows; the server waits too (TCP's flow control)."""
+        most = self._limits.most_bytes_per_s
+        if most and (ahead_s := received / most - passed_s) > 0:
+            self._sleep(ahead_s)
 
     def _opened(
         self, url: str, start: int, watch: RateWatch
