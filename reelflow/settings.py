@@ -44,6 +44,7 @@ class Settings(BaseSettings):
         kfp_token: `REELFLOW_KFP_TOKEN`; a bearer token for it.
         kfp_token_file: `REELFLOW_KFP_TOKEN_FILE`; a file with that token, read for each request, as
             Kubernetes mounts a service account's.
+        spool: `REELFLOW_SPOOL`; where what MLflow has not got yet waits.
         patience_s: `REELFLOW_PATIENCE_S`; how long a step tries again what fails because a server is away.
         trainjob: `REELFLOW_TRAINJOB`; on a cluster, the pods of `training.workers`, as JSON.
         pod_name: `REELFLOW_POD_NAME`; the pod of this task.
@@ -77,6 +78,9 @@ class Settings(BaseSettings):
     kfp_host: str | None = Field(default=None, validation_alias="REELFLOW_KFP_HOST")
     kfp_token: SecretStr | None = Field(default=None, validation_alias="REELFLOW_KFP_TOKEN")
     kfp_token_file: Path | None = Field(default=None, validation_alias="REELFLOW_KFP_TOKEN_FILE")
+    spool: Path = Field(
+        default_factory=lambda: Path.cwd() / ".reelflow" / "spool", validation_alias="REELFLOW_SPOOL"
+    )
     patience_s: float = Field(default=0, ge=0, validation_alias="REELFLOW_PATIENCE_S")
     trainjob: str = Field(default="", validation_alias="REELFLOW_TRAINJOB")
     pod_name: str = Field(default="", validation_alias="REELFLOW_POD_NAME")

@@ -42,6 +42,11 @@ ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 PLACE = "name another place for MLflow in MLFLOW_TRACKING_URI"
+UNTRUSTED = ("CERTIFICATE", "invalid path")  # in errors of ssl, and of requests for a file that is not there
+TLS_ADVICE = (
+    "name its certificate in MLFLOW_TRACKING_SERVER_CERT_PATH, and yours in MLFLOW_TRACKING_CLIENT_CERT_PATH if "
+    "it asks for one"
+)
 ADVICE = "correct MLFLOW_TRACKING_URI, or unset it to use a sqlite file in the working folder"
 
 
@@ -59,9 +64,9 @@ def _connect(uri: str, experiment: str) -> "tuple[MlflowClient, str]":
     _check_form(uri)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if uri.startswith(SERVER):
-        _check_reachable(uri)
     with tracking_errors(uri):
+        if uri.startswith(SERVER):
+            _check_reachable(uri)
         from mlflow import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -101,7 +106,7 @@ def tracking_errors(uri: str) -> Iterator[None]:
         raise
     except Exception as error:  # MLflow lets errors of requests, sqlalchemy, alembic and boto3 through
         message = without_credentials(str(error).split(STATEMENT)[0].strip() or type(error).__name__)
-        if _is_full_disk(error):
+        if _is_full_disk(error) and not uri.startswith(SERVER):
             where = f"{without_credentials(uri)}, or {tempfile.gettempdir()} on the way"
             raise StorageError(f"cannot write {where}: {DISK_ADVICE[errno.ENOSPC]}") from None
         refused = TrackingError(f"MLflow at {without_credentials(uri)}: {message}")
@@ -146,16 +151,32 @@ def _check_form(uri: str) -> None:
     )
 
 
-def _check_reachable(uri: str) -> None:
-    """Send one quick request; any answer is accepted."""
-    import requests
-
+def is_reachable(settings: Settings) -> bool:
+    """Whether a server answers one quick request; a file always does."""
+    if not settings.tracking_uri.startswith(SERVER):
+        return True
     try:
-        requests.get(f"{uri.rstrip('/')}/health", timeout=REACH_TIMEOUT_S)
-    except requests.RequestException as error:
+        _check_reachable(settings.tracking_uri)
+    except TrackingError:
+        return False
+    return True
+
+
+def _check_reachable(uri: str) -> None:
+    """Send one quick request with MLflow's own credentials and certificates; any answer is accepted."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking._tracking_service.utils import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    creds = get_default_host_creds(uri)
+    try:
+        http_request(creds, "/health", "GET", max_retries=0, timeout=REACH_TIMEOUT_S, raise_on_status=False)
+    except MlflowException as error:
         reason = without_credentials(str(error))
-        away = TrackingError(f"no MLflow server answers at {without_credentials(uri)}: {reason}; {ADVICE}")
-        away.may_pass = True
+        untrusted = any(word in reason for word in UNTRUSTED)
+        advice = TLS_ADVICE if untrusted else ADVICE
+        away = TrackingError(f"no MLflow server answers at {without_credentials(uri)}: {reason}; {advice}")
+        away.may_pass = not untrusted
         raise away from None
 
 

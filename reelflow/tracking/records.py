@@ -71,9 +71,18 @@ def record_failure(settings: Settings, task: str, message: str) -> None:
     """Tag a named run with its failure; errors of MLflow are ignored, the failure is reported anyway."""
     if settings.run_name:
         with suppress(ReelflowError):
-            tracker = Tracker(settings)
-            reason = f"{task}: {message}"[:MAX_TAG_CHARS]
-            tracker.log(tracker.parent(settings.run_name), tags={FAILURE_TAG: reason})
+            tag_failure(settings, task, message)
+
+
+def tag_failure(settings: Settings, task: str, message: str) -> None:
+    """Tag a named run with its failure.
+
+    Raises:
+        TrackingError: MLflow refuses, or is not reachable.
+    """
+    tracker = Tracker(settings)
+    reason = f"{task}: {message}"[:MAX_TAG_CHARS]
+    tracker.log(tracker.parent(settings.run_name), tags={FAILURE_TAG: reason})
 
 
 def forget_failure(settings: Settings, task: str = "") -> None:

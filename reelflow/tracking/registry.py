@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -19,7 +20,7 @@ from reelflow.contracts import BundleReport, EvaluationReport
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file
 from reelflow.settings import Settings
-from reelflow.tracking.client import connect, exclusive, tracking_errors
+from reelflow.tracking.client import EXISTS, connect, exclusive, tracking_errors
 from reelflow.tracking.journal.entry import user_name
 from reelflow.tracking.journal.run import JournalRun
 from reelflow.tracking.journal.store import JournalStore
@@ -28,6 +29,7 @@ from reelflow.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
 
 SHA_TAG = "bundle_sha256"
@@ -35,6 +37,7 @@ EVALUATION_TAG = "evaluation_sha256"  # only of versions that came with their ev
 LINEAGE_TAG = "lineage_sha256"  # only of versions whose lineage was recorded
 USER_TAG = "released_by"
 EVALUATION = "evaluation"
+READY = "READY"
 EVALUATION_FILES = (EvaluationReport.file_name, SCORES)
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such model; no such alias
 PACKAGE = Path(__file__).parent.parent
@@ -222,17 +225,56 @@ class MlflowRegistry:
         return tracker.child(tracker.parent(run_name(self._settings, report)), report.name)
 
     def _create(self, model: Path, run_id: str, model_name: str, tags: dict[str, str]) -> int:
-        logged = self._client.create_logged_model(
-            connect(self._settings)[1], name=model_name, source_run_id=run_id
-        )
-        self._client.log_model_artifacts(logged.model_id, str(model))
-        self._client.finalize_logged_model(logged.model_id, "READY")
-        if not self._client.search_registered_models(f"name = '{model_name}'"):
-            self._client.create_registered_model(model_name)
-        created = self._client.create_model_version(
+        logged = self._logged(model_name, run_id, tags[SHA_TAG])
+        if logged.status != READY:
+            self._client.log_model_artifacts(logged.model_id, str(model))
+            self._client.finalize_logged_model(logged.model_id, READY)
+        self._name(model_name)
+        self._client.create_model_version(
             model_name, logged.artifact_location, run_id=run_id, tags=tags, model_id=logged.model_id
         )
-        return int(created.version)
+        return self._only_version(model_name, tags[SHA_TAG])
+
+    def _logged(self, model_name: str, run_id: str, sha256: str) -> "LoggedModel":
+        """The logged model of a bundle; what a killed process has begun is gone on with."""
+        experiment = connect(self._settings)[1]
+        query = f"name = '{model_name}' AND source_run_id = '{run_id}' AND tags.{SHA_TAG} = '{sha256}'"
+
+        def search() -> "list[LoggedModel]":
+            found = self._client.search_logged_models([experiment], query)
+            return sorted(found, key=lambda one: (one.status != READY, one.model_id))
+
+        if not (found := search()):
+            self._client.create_logged_model(
+                experiment, name=model_name, source_run_id=run_id, tags={SHA_TAG: sha256}
+            )
+            found = search()
+        for twin in found[1:]:  # MLflow repeats a request whose answer is lost
+            self._client.delete_logged_model(twin.model_id)
+        return found[0]
+
+    def _name(self, model_name: str) -> None:
+        """Make a registered model of this name, unless there is one."""
+        from mlflow.exceptions import MlflowException
+
+        if self._client.search_registered_models(f"name = '{model_name}'"):
+            return
+        try:
+            self._client.create_registered_model(model_name)
+        except MlflowException as error:
+            if error.error_code != EXISTS:
+                raise
+
+    def _only_version(self, model_name: str, sha256: str) -> int:
+        """The version of a bundle; those that a repeated request has made beside it are removed."""
+        from mlflow.exceptions import MlflowException
+
+        found = self._client.search_model_versions(f"name = '{model_name}' and tag.{SHA_TAG} = '{sha256}'")
+        first, *others = sorted(int(one.version) for one in found)
+        for number in others:
+            with suppress(MlflowException):  # another process is faster
+                self._client.delete_model_version(model_name, str(number))
+        return first
 
 
 def _save_model(bundle: Path, folder: Path) -> None:

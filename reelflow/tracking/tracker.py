@@ -5,7 +5,7 @@ parameters never change: logging them again is fine, other values make a new run
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ RUN_TAG = "reelflow.run"
 PARENT_TAG = "mlflow.parentRunId"
 PROBE = "reelflow-probe"
 BATCH = 100
+METRICS = 1000  # MAX_METRICS_PER_BATCH of mlflow.utils.validation
 MAX_VALUE_CHARS = 5000
 MAX_RUNS = 1000
 
@@ -79,10 +80,22 @@ class Tracker:
                 points = list(_points(metrics or {}, curves or {}, start_ms))
                 for values in _batches([Param(*item) for item in (params or {}).items()]):
                     self._client.log_batch(run_id, params=values)
-                for values in _batches(points):
+                for values in _batches(points, METRICS):
                     self._client.log_batch(run_id, metrics=values)
                 for values in _batches([RunTag(*item) for item in (tags or {}).items()]):
                     self._client.log_batch(run_id, tags=values)
+
+    def log_points(self, run_id: str, points: Iterable[tuple[str, int, float]]) -> None:
+        """Log points of curves.
+
+        Args:
+            run_id: of `parent` or `child`.
+            points: name of the metric, epoch from 1, and value.
+        """
+        with tracking_errors(self._uri), exclusive(self._uri):
+            start_ms = self._client.get_run(run_id).info.start_time
+            for values in _batches([_point(*one, start_ms) for one in points], METRICS):
+                self._client.log_batch(run_id, metrics=values)
 
     def check_writable(self, run_id: str) -> None:
         """Write what the end of a run writes: an artifact and, on a server, a model.
@@ -96,8 +109,10 @@ class Tracker:
             if self._uri.startswith(SQLITE):
                 return
             try:
-                model = self._client.create_logged_model(self._experiment, PROBE, source_run_id=run_id)
-                self._client.delete_logged_model(model.model_id)
+                self._client.create_logged_model(self._experiment, PROBE, source_run_id=run_id)
+                query = f"name = '{PROBE}' AND source_run_id = '{run_id}'"
+                for model in self._client.search_logged_models([self._experiment], query):
+                    self._client.delete_logged_model(model.model_id)
             except MlflowException as error:
                 raise TrackingError(
                     f"MLflow at {without_credentials(self._uri)} keeps no models ({error}): "
@@ -151,10 +166,29 @@ class Tracker:
                 same = all(run.data.params.get(key, value) == value for key, value in params.items())
                 if run.info.run_name == name and same:
                     return str(run.info.run_id)
-            run_id = str(self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id)
+            run_id = self._create(name, tags)
             for values in _batches([Param(*item) for item in params.items()]):
                 self._client.log_batch(run_id, params=values)
             return run_id
+
+    def _create(self, name: str, tags: dict[str, str]) -> str:
+        """A new run. MLflow repeats a request whose answer is lost: the runs that this made twice are removed.
+
+        `http_request` (mlflow.utils.rest_utils) retries every method, and each of its tries has the same tags
+        and the same start, which the client sets. All who see them keep the same one.
+        """
+        info = self._client.create_run(self._experiment, tags=tags, run_name=name).info
+        if self._uri.startswith(SQLITE):
+            return str(info.run_id)
+        twins = [
+            str(run.info.run_id)
+            for run in self._search(tags)
+            if (run.info.run_name, run.info.start_time) == (name, info.start_time)
+        ]
+        kept, *others = sorted(twins or [str(info.run_id)])
+        for other in others:
+            self._client.delete_run(other)
+        return kept
 
     def _search(self, tags: Mapping[str, str]) -> "list[Run]":
         """Runs with these tags, newest first."""
@@ -185,12 +219,18 @@ def _points(
         yield Metric(name, value, start_ms, 0)
     for name, values in curves.items():
         for epoch, value in enumerate(values, start=1):
-            yield Metric(name, value, start_ms + epoch, epoch)
+            yield _point(name, epoch, value, start_ms)
 
 
-def _batches(items: Sequence[Any]) -> Iterator[list[Any]]:
+def _point(name: str, epoch: int, value: float, start_ms: int) -> "Metric":
+    from mlflow.entities import Metric
+
+    return Metric(name, value, start_ms + epoch, epoch)
+
+
+def _batches(items: Sequence[Any], size: int = BATCH) -> Iterator[list[Any]]:
     rest = iter(items)
-    while batch := list(islice(rest, BATCH)):
+    while batch := list(islice(rest, size)):
         yield batch
 
 

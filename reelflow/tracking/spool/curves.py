@@ -1,0 +1,97 @@
+"""Curves of trainings, sent to MLflow while they run.
+
+A point is what a training first told of an epoch. An epoch that is trained again after a kill gives the same
+figures, except the seconds it took: it is not sent again. Times of points are relative to the start of their
+run, so that a point that is sent twice is one: it is the primary key of MLflow's table of metrics
+(`SqlMetric` in mlflow.store.tracking.dbmodels.models).
+"""
+
+import re
+from collections.abc import Mapping
+from threading import Lock
+from typing import Any
+
+from reelflow.settings import Settings
+from reelflow.tracking.tracker import Tracker
+
+TASK = "training "
+WHOLE = "holdout"  # the fold whose curve is that of the training
+FIGURES = (
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "learning_rate",
+    "seconds",
+)
+Point = tuple[str, int, float]
+
+
+class Curves:
+    """The curves of a run's trainings.
+
+    Args:
+        settings: with the name of the run.
+        task: that tells the events, where they do not name it themselves.
+    """
+
+    def __init__(self, settings: Settings, task: str = "") -> None:
+        self._settings, self._task = settings, task
+        self._told: set[tuple[str, str, int]] = set()
+        self._due: dict[str, list[Point]] = {}
+        self._runs: dict[str, str] = {}
+        self._lock = Lock()
+
+    @property
+    def are_due(self) -> bool:
+        """Whether points wait."""
+        return bool(self._due)
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        """Take note of an event of a step."""
+        if event["kind"] == "started":
+            self._task = event["task"]
+        if event["kind"] != "epoch" or not self._task.startswith(TASK):
+            return
+        place = (self._task, event["fold"], event["epoch"])
+        if place in self._told:
+            return
+        self._told.add(place)
+        points = [
+            (metric_name(event["fold"], name), event["epoch"], event[name])
+            for name in FIGURES
+            if name in event
+        ]
+        with self._lock:
+            self._due.setdefault(self._task.removeprefix(TASK), []).extend(points)
+
+    def send(self) -> None:
+        """Send the points that wait; they go on waiting if that fails.
+
+        Raises:
+            TrackingError: MLflow refuses, or is not reachable.
+        """
+        with self._lock:
+            due = {classifier: list(points) for classifier, points in self._due.items()}
+        for classifier, points in due.items():
+            self._tracker().log_points(self._run(classifier), points)
+            with self._lock:
+                del self._due[classifier][: len(points)]
+                if not self._due[classifier]:
+                    del self._due[classifier]
+
+    def _tracker(self) -> Tracker:
+        return Tracker(self._settings)
+
+    def _run(self, classifier: str) -> str:
+        if classifier not in self._runs:
+            tracker = self._tracker()
+            self._runs[classifier] = tracker.child(tracker.parent(self._settings.run_name), classifier)
+        return self._runs[classifier]
+
+
+def metric_name(fold: str, figure: str) -> str:
+    """Of a curve in MLflow: that of the training, or of one of its folds."""
+    if fold == WHOLE:
+        return f"training.curve.{figure}"
+    return f"training.{re.sub(r'[^a-zA-Z0-9_. -]', '_', fold)}.{figure}"

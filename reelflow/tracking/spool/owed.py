@@ -1,0 +1,146 @@
+"""A document for each run of which something is not in MLflow yet.
+
+It names the folders of finished steps, which hold everything: recording one again changes nothing, so that
+a document may be sent twice, and a process that is killed while it sends one does no harm.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field
+
+from reelflow.documents import Document
+from reelflow.errors import ReelflowError
+from reelflow.files import locked, write_text
+from reelflow.settings import Settings
+from reelflow.tracking.client import without_credentials
+
+UNNAMED = "steps"
+SEEN = "seen.json"
+Status = Literal["", "FINISHED", "FAILED"]
+
+
+class OwedRelease(Document):
+    """A bundle that is not registered.
+
+    Attributes:
+        out: folder of the run; its steps' outputs are in `work` below it.
+        params: of the release step.
+    """
+
+    out: Path
+    params: dict[str, Any]
+
+
+class Owed(Document):
+    """What MLflow has not got yet of a run.
+
+    Attributes:
+        run: its name; empty for steps that were run one by one.
+        server: MLflow's address, without credentials.
+        experiment: in MLflow.
+        since: when this began, in seconds since 1970.
+        folders: of finished steps, in the order in which they finished.
+        curves: the file of events that has the curves of trainings.
+        release: the bundle to register.
+        failure: task and message of what ended the run.
+        status: how the run has ended.
+    """
+
+    run: str
+    server: str
+    experiment: str
+    since: float = Field(default_factory=time.time)
+    folders: tuple[Path, ...] = ()
+    curves: Path | None = None
+    release: OwedRelease | None = None
+    failure: tuple[str, str] | None = None
+    status: Status = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Nothing yet, of the run that these settings name."""
+        server = without_credentials(settings.tracking_uri)
+        return cls(run=settings.run_name, server=server, experiment=settings.experiment)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether MLflow has everything."""
+        return not (self.folders or self.curves or self.release or self.failure or self.status)
+
+    def but(self, **changes: object) -> Self:
+        """The same with some values changed."""
+        return self.model_copy(update=changes)
+
+    def settings(self, settings: Settings) -> Settings:
+        """Settings of this run, with the credentials and the address of `settings`."""
+        return settings.model_copy(update={"run_name": self.run, "experiment": self.experiment})
+
+
+class Seen(Document):
+    """Addresses at which MLflow has answered, without credentials."""
+
+    servers: tuple[str, ...] = ()
+
+
+class Spool:
+    """The folder of these documents."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def all(self) -> Iterator[Owed]:
+        """What is owed, the oldest run first."""
+        found = []
+        for path in self.folder.glob("*.owed.json"):
+            with suppress(ReelflowError):  # another process has sent it meanwhile
+                found.append(Owed.read(path))
+        yield from sorted(found, key=lambda owed: (owed.since, owed.run))
+
+    def of(self, settings: Settings) -> Owed:
+        """What is owed of the run that the settings name."""
+        path = self._path(settings.run_name)
+        return Owed.read(path) if path.exists() else Owed.of(settings)
+
+    def keep(self, owed: Owed) -> None:
+        """Write what is owed of a run; nothing is left of one that MLflow has got.
+
+        Raises:
+            StorageError: the disk is full or read-only.
+        """
+        path = self._path(owed.run)
+        if owed.is_empty:
+            path.unlink(missing_ok=True)
+        elif not path.exists() or Owed.read(path) != owed:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, owed.to_json())
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let no other process replay at the same time."""
+        with locked(self.folder / ".lock", "another replay of what MLflow has not got"):
+            yield
+
+    def knows(self, settings: Settings) -> bool:
+        """Whether MLflow has answered at this address before."""
+        return without_credentials(settings.tracking_uri) in self._seen().servers
+
+    def remember(self, settings: Settings) -> None:
+        """MLflow has answered at this address."""
+        server, seen = without_credentials(settings.tracking_uri), self._seen()
+        if server not in seen.servers:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_text(self.folder / SEEN, Seen(servers=(*seen.servers, server)).to_json())
+
+    def _seen(self) -> Seen:
+        with suppress(ReelflowError):
+            return Seen.read(self.folder / SEEN)
+        return Seen()
+
+    def _path(self, run: str) -> Path:
+        name = re.sub(r"[^\w.-]", "_", run) or UNNAMED
+        return self.folder / f"{name}.owed.json"
