@@ -18,6 +18,7 @@ from pipelines.inbox.commands import commands as inbox_commands
 from pipelines.overrides import absolute_path, absolute_source, names_in, override, with_model_name
 from pipelines.promotion.commands import commands as promotion_commands
 from pipelines.studies.commands import commands as study_commands
+from pipelines.track.commands import commands as track_commands
 from reelflow.commandline import run_command
 from reelflow.params import LabelFolder, load_params
 from reelflow.settings import Settings
@@ -31,6 +32,7 @@ app.add_typer(drift_commands)
 app.add_typer(inbox_commands, name="inbox")
 app.add_typer(promotion_commands)
 app.add_typer(channel_commands, name="channel")
+app.add_typer(track_commands, name="track")
 
 ParamsFile = Annotated[Path, typer.Option(help="The params file.")]
 

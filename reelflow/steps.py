@@ -42,6 +42,9 @@ from reelflow.provenance.step import GIVEN, PROVENANCE, Provenance, describe_ste
 from reelflow.settings import Settings
 from reelflow.tracking.records import forget_failure, is_part, record_failure, record_folder, record_inputs
 from reelflow.tracking.registry import MlflowRegistry
+from reelflow.tracking.spool.curves import TASK
+from reelflow.tracking.spool.live import live_curves
+from reelflow.tracking.spool.owed import TrackingSpool
 from reelflow.tracking.transfers import Transfer, record_transfer
 from reelflow.workers.cpus import bound_thread_pools
 from reelflow.workers.patience import patiently
@@ -82,7 +85,7 @@ def perform(
     bound_thread_pools()
     step = run.__module__.split(".")[1]
     task = settings.task or " ".join(filter(None, [step, *(options or {}).values()]))
-    with watched_by(EventFile(settings.events) if settings.events else Line()):
+    with watched_by(EventFile(settings.events) if settings.events else Line()), _curves_of(settings, task):
         emit("started", task=task)
         started, meter = time.perf_counter(), TransferMeter()
         try:
@@ -187,7 +190,8 @@ def _record(
 ) -> None:
     """Record a step; in a named run also its input steps, which a cache may have answered.
 
-    In a named run finished work does not fail because MLflow is away: the steps that read it record it.
+    Finished work does not fail because MLflow is away: in a named run the steps that read it record it, and
+    their outputs are where they look for it; a step by itself is recorded by a replay.
     """
     made = [path.resolve() for name, path in inputs.items() if name not in GIVEN]
     before = made if settings.run_name else []
@@ -202,9 +206,21 @@ def _record(
     try:
         patiently(write, settings.patience_s)
     except TrackingError as error:
-        if is_last or not settings.run_name:
+        if settings.run_name and is_last:
             raise
-        emit("notice", message=f"{error}; {task} is finished, and the tasks that read it record it")
+        how = "the tasks that read it record it"
+        if not settings.run_name:
+            how = "python -m pipelines track replay records it when MLflow answers"
+            spool = TrackingSpool(settings.spool)
+            spool.keep(spool.of(settings).with_folder(folder.absolute()))
+        emit("notice", message=f"{error}; {task} is finished, and {how}")
+
+
+def _curves_of(settings: Settings, task: str) -> AbstractContextManager[None]:
+    """Send the curves of a training of a named run, if no other process does."""
+    if settings.events or not settings.run_name or not task.startswith(TASK):
+        return nullcontext()
+    return live_curves(settings, task)
 
 
 def _report_type(run: Callable[..., ReportT]) -> type[ReportT]:

@@ -1,7 +1,6 @@
 """The driver for one machine: kfp's local runners, watched, recorded in MLflow, resumable."""
 
 import contextlib
-import json
 import logging
 import re
 import secrets
@@ -17,6 +16,9 @@ import psutil
 from rich.console import Console
 
 from components.dataset.lists.inputs import list_inputs
+from pipelines.local.recording import open_tracking, problem_of, whole_but_unregistered
+from pipelines.local.replay import REPLAY, replay_before_a_run
+from pipelines.local.results import STATE, RunState, deliver, read_events
 from pipelines.local.run_folder import LOCK, alone_in
 from pipelines.local.runners import Runner, Steps, open_steps
 from pipelines.local.source import check_source
@@ -26,18 +28,15 @@ from pipelines.training import build, task_names
 from reelflow.backbones.registry import check_backbones
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import BundleReport, Summary
-from reelflow.documents import Document
-from reelflow.durable.replace import replace_folder
 from reelflow.errors import (
     ParamsError,
     ReelflowError,
     StepError,
     StorageError,
-    TrackingError,
     WeightsError,
     disk_errors,
 )
-from reelflow.files import check_space, exists, fingerprint, sha256_text, write_text
+from reelflow.files import check_space, exists, fingerprint, sha256_text
 from reelflow.nets.candidates import candidates
 from reelflow.nets.heads import check_heads
 from reelflow.nets.video.design import check_inflation, inflation_input
@@ -47,27 +46,13 @@ from reelflow.provenance.code import code_hash
 from reelflow.settings import Settings
 from reelflow.sources.fetch import data_version
 from reelflow.steps import where_it_exists
-from reelflow.tracking.records import (
-    finish_run,
-    forget_failure,
-    prepare,
-    record_failure,
-    record_folder,
-)
+from reelflow.tracking.spool.recorder import RunRecorder
 from reelflow.tracking.teachers import check_teachers, teacher_version
 from reelflow.video.views import check_views
 
 POLL_S = 0.1
 WRITTEN = ("bundle", "report.html", "run.json", "summary.json", "work")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")  # of kfp's messages
-
-
-class RunState(Document):
-    """`run.json`: the run of a folder, and whether it has succeeded."""
-
-    name: str
-    fingerprint: str
-    finished: bool = False
 
 
 def run_local(
@@ -83,23 +68,25 @@ def run_local(
     _check(params)
     out = out.absolute()
     _check_folders(params, out)
+    replay_before_a_run(settings, console)
     with alone_in(out, console), own_temporary():
         state = _state(params, out, settings)
         if state.finished and (summary := _finished_summary(out)):
             console.print("nothing has changed since this run: its results are up to date", style="dim")
             return summary
         started = time.perf_counter()
-        write_text(out / "run.json", state.to_json())
+        state.save(out)
         settings = _of_run(settings, state, out)
-        prepare(settings)
+        reached = open_tracking(settings, console)
         with open_steps(runner, params, out, settings) as steps:
-            problem = _run_pipeline(params, out, console, steps)
-        summary = _deliver(out, settings, started)
+            recorder = RunRecorder(steps.settings, settings, reached=reached)
+            problem = _run_pipeline(params, out, console, steps, recorder)
+        summary = deliver(out, settings.events, started)
         if problem:
-            told = f"report and bundle are in {out}; run the same command again to register the bundle"
+            told = f"report and bundle are in {out}; when MLflow answers, run {REPLAY}, or the same command"
             console.print(told, markup=False, highlight=False, soft_wrap=True)
             raise problem
-        write_text(out / "run.json", state.model_copy(update={"finished": True}).to_json())
+        state.model_copy(update={"finished": True}).save(out)
         return summary
 
 
@@ -158,7 +145,7 @@ def _state(params: Params, out: Path, settings: Settings) -> RunState:
     files.append(data_version(params.dataset.source, settings))
     mark = sha256_text("\n".join([params.model_dump_json(), code_hash(*STEPS), *files]))
     with contextlib.suppress(ReelflowError):
-        found = RunState.read(out / "run.json")
+        found = RunState.read(out / STATE)
         if found.fingerprint == mark:
             return found
     with disk_errors(out):
@@ -182,42 +169,36 @@ def _of_run(settings: Settings, state: RunState, out: Path) -> Settings:
     return settings.model_copy(update=own)
 
 
-def _run_pipeline(params: Params, out: Path, console: Console, steps: Steps) -> ReelflowError | None:
+def _run_pipeline(
+    params: Params, out: Path, console: Console, steps: Steps, recorder: RunRecorder
+) -> ReelflowError | None:
     """Run all steps; returns a problem of MLflow beside which the results are whole."""
     settings = steps.settings
     log_path = out / "work" / "logs" / f"{settings.run_name}.log"
     with (
         _open_log(log_path) as log,
         ThreadPoolExecutor(1) as kfp_thread,
-        ThreadPoolExecutor(1) as recorder,
+        ThreadPoolExecutor(1) as recording,
         _no_orphans(),
         open_view(task_names(params), console) as view,
     ):
         position = settings.events.stat().st_size if settings.events and settings.events.exists() else 0
         running = kfp_thread.submit(_run_kfp, params, out, steps, log)
-        failure, records = _watch(running, settings, position, view, recorder)
-    if failure or (error := running.exception()):
-        reason = failure or {"task": "a step", "message": COLORS.sub("", str(error))}
-        record_failure(settings, reason["task"], reason["message"])
-        with contextlib.suppress(ReelflowError):  # report the failure of the step, not this one
-            finish_run(settings, "FAILED")
-        if failure is None:
-            check_space(out)
-            told = reason["message"]
-            raise StepError(f"a step exited without an error message ({told}); its output is in {log_path}")
-        problem = StepError(f"{failure['task']}: {failure['message']}")
-        problem.exit_code = failure["exit_code"]
-        if "folder" in failure:
-            return problem
-        raise problem
-    try:
-        for record in records:
-            record.result()
-        forget_failure(settings)
-        finish_run(settings, "FINISHED")
-    except TrackingError as refused:
-        return refused
-    return None
+        failure, records = _watch(running, settings, position, view, recorder, recording)
+    for record in records:
+        record.result()
+    if failure is None and running.exception() is None:
+        recorder.end("FINISHED")
+        return recorder.problem
+    reason = failure or {"task": "a step", "message": COLORS.sub("", str(running.exception()))}
+    told = (reason["task"], reason["message"])
+    if "folder" in reason:
+        return whole_but_unregistered(reason, recorder, params, out, settings)
+    recorder.end("FAILED", told)
+    if failure is None:
+        check_space(out)
+        raise StepError(f"a step exited without an error message ({told[1]}); its output is in {log_path}")
+    raise problem_of(reason)
 
 
 @contextlib.contextmanager
@@ -245,7 +226,12 @@ def _run_kfp(params: Params, out: Path, steps: Steps, log: IO[str]) -> None:
 
 
 def _watch(
-    running: Future[None], settings: Settings, position: int, view: View, recorder: ThreadPoolExecutor
+    running: Future[None],
+    settings: Settings,
+    position: int,
+    view: View,
+    recorder: RunRecorder,
+    recording: ThreadPoolExecutor,
 ) -> tuple[Event | None, list[Future[None]]]:
     """Show and record until the pipeline ends; returns the failure, if any, and the records."""
     failure: Event | None = None
@@ -253,30 +239,18 @@ def _watch(
     ended = False
     while not ended:
         ended = running.done()
-        events, position = _read_events(settings.events, position)
+        events, position = read_events(settings.events, position)
         for event in events:
             view.show(event)
+            recorder.event(event)
             if event["kind"] == "finished":
-                records.append(recorder.submit(record_folder, settings, Path(event["folder"])))
+                records.append(recording.submit(recorder.step, Path(event["folder"])))
             if event["kind"] == "failed":
                 failure = event
+        if recorder.curves_are_due and all(record.done() for record in records):
+            records.append(recording.submit(recorder.curves))
         time.sleep(POLL_S)
     return failure, records
-
-
-def _read_events(path: Path | None, position: int) -> tuple[list[Event], int]:
-    """The complete lines after `position`, and the position after them."""
-    if path is None or not path.exists():
-        return [], position
-    with path.open("rb") as file:
-        file.seek(position)
-        content = file.read()
-    whole = content[: content.rfind(b"\n") + 1]
-    events: list[Event] = []
-    for line in whole.splitlines():
-        with contextlib.suppress(ValueError):  # lines are truncated when the disk is full
-            events.append(json.loads(line))
-    return events, position + len(whole)
 
 
 @contextlib.contextmanager
@@ -289,26 +263,3 @@ def _no_orphans() -> Iterator[None]:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         raise
-
-
-def _deliver(out: Path, settings: Settings, started: float) -> Summary:
-    """Copy the results from the folders of the steps."""
-    done = {}
-    seconds: dict[str, float] = {}
-    events, _ = _read_events(settings.events, 0)
-    for event in events:
-        if event["kind"] in ("finished", "failed") and "folder" in event:
-            done[event["task"]] = Path(event["folder"])
-        if event["kind"] == "finished" and (not event["reused"] or event["task"] not in seconds):
-            seconds[event["task"]] = round(event["seconds"], 2)
-    release = done["release"]
-    with disk_errors(out):
-        partial = out / ".bundle.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(done["conversion"], partial)
-        replace_folder(partial, out / "bundle")
-        write_text(out / "report.html", (release / "report.html").read_text(encoding="utf-8"))
-    times = {"seconds": seconds, "wall_seconds": round(time.perf_counter() - started, 2)}
-    summary = Summary.read(release / "summary.json").model_copy(update=times)
-    write_text(out / "summary.json", summary.to_json())
-    return summary

@@ -44,8 +44,8 @@ ENVIRONMENT = {
 PLACE = "name another place for MLflow in MLFLOW_TRACKING_URI"
 UNTRUSTED = ("CERTIFICATE", "invalid path")  # in errors of ssl, and of requests for a file that is not there
 TLS_ADVICE = (
-    "name its certificate in MLFLOW_TRACKING_SERVER_CERT_PATH, and yours in MLFLOW_TRACKING_CLIENT_CERT_PATH if "
-    "it asks for one"
+    "name its certificate in MLFLOW_TRACKING_SERVER_CERT_PATH, and yours in "
+    "MLFLOW_TRACKING_CLIENT_CERT_PATH if it asks for one"
 )
 ADVICE = "correct MLFLOW_TRACKING_URI, or unset it to use a sqlite file in the working folder"
 

@@ -85,16 +85,24 @@ def begin(
         record_failure(settings, "check", str(error))
         raise
     mark = {MARK_TAG: sha256_text("\n".join([work, data, *filter(None, [own, *given, *listed])]))}
+    is_new, link = patiently(lambda: _started(settings, mark, always=always), settings.patience_s)
+    if not is_new:
+        return InputVersions("", "", ""), link
+    return InputVersions(data, own, sha256_text("\n".join(given)) if given else ""), link
+
+
+def _started(settings: Settings, mark: dict[str, str], *, always: bool) -> tuple[bool, str]:
+    """Whether there is something to do, and a link to this run, or to the one that has done it."""
     tracker = Tracker(settings)
     done = None if always else tracker.find(mark, "FINISHED")
     if done:
         tracker.log(done, tags={NOTHING_NEW + settings.run_name: DONE})
-        return InputVersions("", "", ""), tracker.link(done)
+        return False, tracker.link(done)
     run_id = tracker.parent(settings.run_name)
     tracker.check_writable(run_id)
     tracker.log(run_id, tags=mark)
     forget_failure(settings, "check")
-    return InputVersions(data, own, sha256_text("\n".join(given)) if given else ""), tracker.link(run_id)
+    return True, tracker.link(run_id)
 
 
 def _version(settings: Settings, source: str) -> str:

@@ -97,6 +97,11 @@ class Tracker:
             for values in _batches([_point(*one, start_ms) for one in points], METRICS):
                 self._client.log_batch(run_id, metrics=values)
 
+    def steps(self, run_id: str, metric: str) -> set[int]:
+        """The epochs of which a metric has a point."""
+        with tracking_errors(self._uri):
+            return {int(point.step) for point in self._client.get_metric_history(run_id, metric)}
+
     def check_writable(self, run_id: str) -> None:
         """Write what the end of a run writes: an artifact and, on a server, a model.
 
@@ -172,7 +177,7 @@ class Tracker:
             return run_id
 
     def _create(self, name: str, tags: dict[str, str]) -> str:
-        """A new run. MLflow repeats a request whose answer is lost: the runs that this made twice are removed.
+        """A new run; one that MLflow has made twice, by repeating a request, is removed.
 
         `http_request` (mlflow.utils.rest_utils) retries every method, and each of its tries has the same tags
         and the same start, which the client sets. All who see them keep the same one.

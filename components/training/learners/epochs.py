@@ -1,6 +1,7 @@
 """Trains by epochs; each depends only on the seed, the fold number and the epoch number."""
 
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +91,16 @@ class EpochLearner:
         history = state.history
         self._progress.tell(history.epochs, epochs)
         while history.epochs < epochs and not (is_validated and history.is_stalled(self._params.patience)):
+            started = time.perf_counter()
             figures = self._epoch(fold, state, checkpoints)
             history.rows.append(figures)
             state.running = Running()
             if is_validated and history.best_epoch == history.epochs:
                 state.best = self.network.get_weights()
             self._keep(state, checkpoints)
-            emit("epoch", head=self.network.name, fold=fold.name, epoch=history.epochs, **figures)
+            pace = {"learning_rate": self._step.learning_rate, "seconds": time.perf_counter() - started}
+            told = {"head": self.network.name, "fold": fold.name, "epoch": history.epochs}
+            emit("epoch", **told, **figures, **pace)
             self._progress.tell(history.epochs, epochs)
         self._progress.finish(history.epochs)
         if is_validated:

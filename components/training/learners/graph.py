@@ -73,6 +73,12 @@ class Stepper:
         signature = [_features(network), targets, tf.TensorSpec((), tf.float32)]
         self._graph = tf.function(step, input_signature=signature, autograph=False)
 
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step, by the schedule."""
+        inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)  # of a scaled loss
+        return float(inner.learning_rate)
+
     def __call__(
         self, features: NDArray[np.float32], targets: Scores, clips: int | None = None
     ) -> tuple[float, float]:

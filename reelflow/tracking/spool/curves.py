@@ -7,13 +7,14 @@ run, so that a point that is sent twice is one: it is the primary key of MLflow'
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
 from reelflow.settings import Settings
 from reelflow.tracking.tracker import Tracker
 
+KINDS = ("started", "epoch")  # of events
 TASK = "training "
 WHOLE = "holdout"  # the fold whose curve is that of the training
 FIGURES = (
@@ -40,6 +41,7 @@ class Curves:
         self._told: set[tuple[str, str, int]] = set()
         self._due: dict[str, list[Point]] = {}
         self._runs: dict[str, str] = {}
+        self._sent: dict[tuple[str, str], set[int]] = {}
         self._lock = Lock()
 
     @property
@@ -65,6 +67,11 @@ class Curves:
         with self._lock:
             self._due.setdefault(self._task.removeprefix(TASK), []).extend(points)
 
+    def add_all(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Take note of the events of an earlier process, or of a whole run."""
+        for event in events:
+            self.add(event)
+
     def send(self) -> None:
         """Send the points that wait; they go on waiting if that fails.
 
@@ -74,20 +81,24 @@ class Curves:
         with self._lock:
             due = {classifier: list(points) for classifier, points in self._due.items()}
         for classifier, points in due.items():
-            self._tracker().log_points(self._run(classifier), points)
+            self._send_of(classifier, points)
             with self._lock:
                 del self._due[classifier][: len(points)]
                 if not self._due[classifier]:
                     del self._due[classifier]
 
-    def _tracker(self) -> Tracker:
-        return Tracker(self._settings)
-
-    def _run(self, classifier: str) -> str:
+    def _send_of(self, classifier: str, points: Sequence[Point]) -> None:
+        """Send points of which MLflow has none for their epoch: an earlier process may have sent them."""
+        tracker = Tracker(self._settings)
         if classifier not in self._runs:
-            tracker = self._tracker()
             self._runs[classifier] = tracker.child(tracker.parent(self._settings.run_name), classifier)
-        return self._runs[classifier]
+        run_id = self._runs[classifier]
+        for metric in {metric for metric, _, _ in points}:
+            if (run_id, metric) not in self._sent:
+                self._sent[run_id, metric] = tracker.steps(run_id, metric)
+        tracker.log_points(run_id, [one for one in points if one[1] not in self._sent[run_id, one[0]]])
+        for metric, epoch, _ in points:
+            self._sent[run_id, metric].add(epoch)
 
 
 def metric_name(fold: str, figure: str) -> str:

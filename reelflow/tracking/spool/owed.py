@@ -28,12 +28,16 @@ class OwedRelease(Document):
     """A bundle that is not registered.
 
     Attributes:
-        out: folder of the run; its steps' outputs are in `work` below it.
+        out: folder of the run.
         params: of the release step.
+        inputs: folders of dataset, frames and bundle, by the release step's names of them.
+        evaluations: the folder of each candidate's.
     """
 
     out: Path
     params: dict[str, Any]
+    inputs: dict[str, Path]
+    evaluations: tuple[Path, ...]
 
 
 class Owed(Document):
@@ -45,7 +49,7 @@ class Owed(Document):
         experiment: in MLflow.
         since: when this began, in seconds since 1970.
         folders: of finished steps, in the order in which they finished.
-        curves: the file of events that has the curves of trainings.
+        curves: whether curves of trainings wait too.
         release: the bundle to register.
         failure: task and message of what ended the run.
         status: how the run has ended.
@@ -56,7 +60,7 @@ class Owed(Document):
     experiment: str
     since: float = Field(default_factory=time.time)
     folders: tuple[Path, ...] = ()
-    curves: Path | None = None
+    curves: bool = False
     release: OwedRelease | None = None
     failure: tuple[str, str] | None = None
     status: Status = ""
@@ -76,6 +80,10 @@ class Owed(Document):
         """The same with some values changed."""
         return self.model_copy(update=changes)
 
+    def with_folder(self, folder: Path) -> Self:
+        """With a step that has finished after the others."""
+        return self.but(folders=(*(one for one in self.folders if one != folder), folder))
+
     def settings(self, settings: Settings) -> Settings:
         """Settings of this run, with the credentials and the address of `settings`."""
         return settings.model_copy(update={"run_name": self.run, "experiment": self.experiment})
@@ -87,7 +95,7 @@ class Seen(Document):
     servers: tuple[str, ...] = ()
 
 
-class Spool:
+class TrackingSpool:
     """The folder of these documents."""
 
     def __init__(self, folder: Path) -> None:
@@ -106,18 +114,25 @@ class Spool:
         path = self._path(settings.run_name)
         return Owed.read(path) if path.exists() else Owed.of(settings)
 
-    def keep(self, owed: Owed) -> None:
-        """Write what is owed of a run; nothing is left of one that MLflow has got.
+    def keep(self, owed: Owed) -> Owed:
+        """Write what is owed of a run, and return it; nothing is left of one that MLflow has got.
 
         Raises:
             StorageError: the disk is full or read-only.
         """
         path = self._path(owed.run)
+        if not owed.curves:
+            self.curves_of(owed.run).unlink(missing_ok=True)
         if owed.is_empty:
             path.unlink(missing_ok=True)
         elif not path.exists() or Owed.read(path) != owed:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, owed.to_json())
+        return owed
+
+    def curves_of(self, run: str) -> Path:
+        """The file of the events that hold the curves of a run's trainings."""
+        return self._path(run, "curves.jsonl")
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -141,6 +156,6 @@ class Spool:
             return Seen.read(self.folder / SEEN)
         return Seen()
 
-    def _path(self, run: str) -> Path:
+    def _path(self, run: str, kind: str = "owed.json") -> Path:
         name = re.sub(r"[^\w.-]", "_", run) or UNNAMED
-        return self.folder / f"{name}.owed.json"
+        return self.folder / f"{name}.{kind}"

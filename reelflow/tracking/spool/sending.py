@@ -1,21 +1,30 @@
 """Sends what is owed of a run to MLflow, in order."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from reelflow.errors import BundleError
+from reelflow.files import write_text
 from reelflow.progress import emit
 from reelflow.settings import Settings
 from reelflow.tracking.records import finish_run, forget_failure, record_folder, tag_failure
-from reelflow.tracking.spool.curves import Curves
-from reelflow.tracking.spool.owed import Owed
+from reelflow.tracking.spool.curves import KINDS, Curves
+from reelflow.tracking.spool.owed import Owed, TrackingSpool
 
 
-def send(owed: Owed, settings: Settings, keep: Callable[[Owed], None]) -> Owed:
-    """Send all but the release; returns what is left, which `keep` gets after each part too.
+def send(owed: Owed, settings: Settings, spool: TrackingSpool) -> Owed:
+    """Send what is owed of a run; a bundle is not registered, and the end of its run waits for that.
+
+    Args:
+        owed: of the run.
+        settings: with MLflow's address.
+        spool: is told after each part.
+
+    Returns:
+        What is left.
 
     Raises:
         TrackingError: MLflow refuses, or is not reachable.
@@ -27,19 +36,15 @@ def send(owed: Owed, settings: Settings, keep: Callable[[Owed], None]) -> Owed:
             record_folder(own, folder)
         except BundleError as error:
             emit("notice", message=f"{folder} is not recorded in MLflow: {error}")
-        owed = owed.but(folders=tuple(rest))
-        keep(owed)
+        owed = spool.keep(owed.but(folders=tuple(rest)))
     if owed.curves:
         curves = Curves(own)
-        for event in read_events(owed.curves):
-            curves.add(event)
+        curves.add_all(read_events(spool.curves_of(owed.run)))
         curves.send()
-        owed = owed.but(curves=None)
-        keep(owed)
+        owed = spool.keep(owed.but(curves=False))
     if owed.release is None and owed.status:
         _end(owed, own)
-        owed = owed.but(failure=None, status="")
-        keep(owed)
+        owed = spool.keep(owed.but(failure=None, status=""))
     return owed
 
 
@@ -49,6 +54,17 @@ def _end(owed: Owed, settings: Settings) -> None:
     else:
         forget_failure(settings)
     finish_run(settings, owed.status)
+
+
+def copy_curves(events: Path, target: Path) -> None:
+    """Keep the events that curves are made of.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    lines = [json.dumps(event) for event in read_events(events) if event.get("kind") in KINDS]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_text(target, "\n".join(lines) + "\n")
 
 
 def read_events(path: Path) -> Iterator[dict[str, Any]]:

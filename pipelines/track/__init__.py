@@ -1,0 +1,1 @@
+"""`python -m pipelines track`: what MLflow has got of runs."""
