@@ -85,9 +85,10 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def store_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test finds the shards or clips of another one."""
+    """No test finds the shards, the clips or the spool of another one."""
     monkeypatch.setenv("REELFLOW_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("REELFLOW_CLIPS", str(tmp_path / "clips-cache"))
+    monkeypatch.setenv("REELFLOW_SPOOL", str(tmp_path / "spool"))
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ SOURCES = tuple(
 MAX_FILES = 12
 
 READ_SETTINGS = {
+    "pipelines/track/commands.py",
     "reelflow/steps.py",  # for command lines and KFP components, which all call `perform`
     "components/dataset/version.py",
     "components/training/trainjob/pod.py",

@@ -44,6 +44,7 @@ class Workplace:
             "MLFLOW_TRACKING_URI": self.tracking_uri,
             "TF_CPP_MIN_LOG_LEVEL": "2",
             "REELFLOW_STORE": str(self.folder / "store"),
+            "REELFLOW_SPOOL": str(self.folder / "spool"),
         }
 
     def command(self, *arguments: str | Path) -> list[str]:

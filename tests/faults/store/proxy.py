@@ -38,10 +38,10 @@ class Exchange(BaseHTTPRequestHandler):
 
     def serve(self) -> None:
         self.sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        fault = self.server.next_fault(kind_of(self.command, self.path))
+        fault = self.server.next_fault(self.server.kinds(self.command, self.path))
         (fault or pass_on)(self)
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = serve
+    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = serve
 
     def forward(self, sent: bytes | None = None) -> Answer:
         upstream = self._upstream()
@@ -95,10 +95,11 @@ class Exchange(BaseHTTPRequestHandler):
 
 
 Fault = Callable[[Exchange], None]
+Kinds = Callable[[str, str], str]
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """Counts requests by kind: get, head, put, delete, list, and of uploads create, part, complete, abort.
+    """Counts requests by kind; of S3: get, head, put, delete, list, and of uploads create, part, complete, abort.
 
     Attributes:
         seen: requests, by kind.
@@ -108,8 +109,9 @@ class FaultyProxy(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, behind: str) -> None:
+    def __init__(self, behind: str, kinds: "Kinds | None" = None) -> None:
         super().__init__(("127.0.0.1", 0), Exchange)
+        self.kinds: Kinds = kinds or kind_of
         self.behind = urlsplit(behind).netloc
         self.endpoint = f"http://127.0.0.1:{self.server_port}"
         self._lock = Lock()
@@ -159,9 +161,9 @@ class FaultyProxy(ThreadingHTTPServer):
 
 
 @contextmanager
-def faulty_proxy(behind: str) -> Iterator[FaultyProxy]:
-    """A proxy in front of this endpoint."""
-    with FaultyProxy(behind) as proxy:
+def faulty_proxy(behind: str, kinds: Kinds | None = None) -> Iterator[FaultyProxy]:
+    """A proxy in front of this endpoint; `kinds` tells what a request is, by method and path."""
+    with FaultyProxy(behind, kinds) as proxy:
         Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         try:
             yield proxy
@@ -182,7 +184,7 @@ def kind_of(command: str, path: str) -> str:
 def pass_on(exchange: Exchange) -> None:
     answer = exchange.forward()
     if answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        kind = kind_of(exchange.command, exchange.path)
+        kind = exchange.server.kinds(exchange.command, exchange.path)
         exchange.server.served[kind, urlsplit(exchange.path).path] += 1
     exchange.give(answer)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.local.driver import _read_events
+from pipelines.local.results import events_after
 from pipelines.training import task_names
 from reelflow.contracts import Summary
 from reelflow.params import load_params
@@ -206,4 +206,4 @@ def test_the_message_of_a_failed_step_reaches_the_user(workplace, empty_database
 
 def test_an_event_that_a_full_disk_cut_short_is_passed_over(tmp_path):
     (tmp_path / "events.jsonl").write_text('{"kind": "star{"kind": "started"}\n{"kind": "finished"}\n{"ki')
-    assert _read_events(tmp_path / "events.jsonl", 0) == ([{"kind": "finished"}], 55)
+    assert read_events(tmp_path / "events.jsonl", 0) == ([{"kind": "finished"}], 55)
