@@ -57,9 +57,9 @@ class MlflowServer:
             self._process = None
 
     def _answers(self) -> bool:
-        context = ssl._create_unverified_context() if self.address.startswith("https") else None  # noqa: S323
+        context = ssl._create_unverified_context() if self.address.startswith("https") else None
         try:
-            with urlopen(f"{self.address}/health", timeout=1, context=context):  # noqa: S310
+            with urlopen(f"{self.address}/health", timeout=1, context=context):
                 return True
         except HTTPError:
             return True

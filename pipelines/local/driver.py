@@ -18,7 +18,7 @@ from rich.console import Console
 from components.dataset.lists.inputs import list_inputs
 from pipelines.local.recording import open_tracking, problem_of, whole_but_unregistered
 from pipelines.local.replay import REPLAY, replay_before_a_run
-from pipelines.local.results import STATE, RunState, deliver, read_events
+from pipelines.local.results import STATE, RunState, deliver, events_after
 from pipelines.local.run_folder import LOCK, alone_in
 from pipelines.local.runners import Runner, Steps, open_steps
 from pipelines.local.source import check_source
@@ -239,7 +239,7 @@ def _watch(
     ended = False
     while not ended:
         ended = running.done()
-        events, position = read_events(settings.events, position)
+        events, position = events_after(settings.events, position)
         for event in events:
             view.show(event)
             recorder.event(event)

@@ -30,7 +30,7 @@ class RunState(Document):
         write_text(out / STATE, self.to_json())
 
 
-def read_events(path: Path | None, position: int = 0) -> tuple[list[Event], int]:
+def events_after(path: Path | None, position: int = 0) -> tuple[list[Event], int]:
     """The complete lines after `position`, and the position after them."""
     if path is None or not path.exists():
         return [], position
@@ -49,7 +49,7 @@ def finished_folders(events: Path | None) -> dict[str, Path]:
     """The folder of each task that is finished, or whole beside a problem of MLflow."""
     return {
         event["task"]: Path(event["folder"])
-        for event in read_events(events)[0]
+        for event in events_after(events)[0]
         if event["kind"] in ("finished", "failed") and "folder" in event
     }
 
@@ -88,7 +88,7 @@ def show_release(out: Path, release: Path, times: Mapping[str, object]) -> Summa
 
 def _seconds(events: Path | None) -> dict[str, float]:
     seconds: dict[str, float] = {}
-    for event in read_events(events)[0]:
+    for event in events_after(events)[0]:
         if event["kind"] == "finished" and (not event["reused"] or event["task"] not in seconds):
             seconds[event["task"]] = round(event["seconds"], 2)
     return seconds

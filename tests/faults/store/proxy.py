@@ -99,7 +99,7 @@ Kinds = Callable[[str, str], str]
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """Counts requests by kind; of S3: get, head, put, delete, list, and of uploads create, part, complete, abort.
+    """Counts requests by kind: get, head, put, delete, list, and of uploads create, part, complete, abort.
 
     Attributes:
         seen: requests, by kind.

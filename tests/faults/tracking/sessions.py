@@ -48,9 +48,11 @@ class LocalRun:
     asked: Settings
 
     @classmethod
-    def written(cls, out: Path, settings: Settings, model: str) -> "LocalRun":
-        """Write the folders of all steps but the release."""
-        made = write_run(out / "made")
+    def written(
+        cls, out: Path, settings: Settings, model: str, accuracies: dict[str, float] | None = None
+    ) -> "LocalRun":
+        """Write the folders of all steps but the release; `accuracies` by head, of the first's bundle."""
+        made = write_run(out / "made", accuracies=accuracies)
         save_step(out / "dataset", dataset_report(), "dataset", PARAMS.dataset)
         training = save_step(out / "t", training_report(), "training", PARAMS.training, {"head": "gru"})
         (training / "model.keras").write_bytes(b"model" * 20_000)
@@ -107,7 +109,11 @@ class LocalRun:
 
     @property
     def is_owed(self) -> bool:
-        return any(TrackingSpool(self.asked.spool).all())
+        return any(self.spool.all())
+
+    @property
+    def spool(self) -> TrackingSpool:
+        return TrackingSpool(self.asked.spool)
 
     @property
     def asked_of_run(self) -> Settings:

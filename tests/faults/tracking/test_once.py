@@ -1,13 +1,13 @@
 """MLflow fails at one request of a session, and has everything once after a replay."""
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reelflow.settings import Settings
+from reelflow.tracking import client as mlflow_client
 from reelflow.tracking import registry
 from tests.faults.store.proxy import (
     ALWAYS,
@@ -18,6 +18,7 @@ from tests.faults.store.proxy import (
     broken,
     cut_sent,
     other,
+    pass_on,
     reset,
     reset_when_done,
     slow,
@@ -34,6 +35,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 COUNT = itertools.count()
+REQUESTS = 142  # of a session without faults
 
 
 def refusing(status: int) -> Fault:
@@ -76,13 +78,6 @@ def at(proxy: FaultyProxy, tmp_path: Path) -> LocalRun:
     return LocalRun.written(tmp_path / "run", settings, name)
 
 
-@pytest.fixture(scope="module")
-def beside(server: MlflowServer) -> Iterator[dict[str, Any]]:
-    """What has been found without faults; filled by the first test."""
-    assert server
-    yield {}
-
-
 def told(run: LocalRun, server: MlflowServer) -> dict[str, Any]:
     """What MLflow has, asked beside the proxy."""
     experiment = run.asked.experiment
@@ -92,7 +87,8 @@ def told(run: LocalRun, server: MlflowServer) -> dict[str, Any]:
     return found | {"models": [one[1:] for one in found["models"]]}
 
 
-def expected(found: dict[str, Any]) -> None:
+def check_whole(found: dict[str, Any]) -> None:
+    """Everything is there, and once."""
     names = [run["name"] for run in found["runs"]]
     assert names == ["run of run", "thumbnail-gru"]
     parent, child = found["runs"]
@@ -113,19 +109,78 @@ def expected(found: dict[str, Any]) -> None:
 def test_without_faults(at, server, proxy):
     assert at.session() == 0
     assert not at.is_owed
-    expected(told(at, server))
-    print(proxy.seen)
+    check_whole(told(at, server))
+    assert proxy.seen["request"] in range(REQUESTS - 20, REQUESTS + 20)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9])
 def test_an_outage_that_begins_somewhere_and_lasts(at, server, proxy, fault, share):
-    whole = 150
-    proxy.spoil("request", FAULTS[fault], ALWAYS, after=int(whole * share))
+    proxy.spoil("request", FAULTS[fault], ALWAYS, after=int(REQUESTS * share))
     code = at.session()
     proxy.mend()
     assert code == (0 if fault == "slow" else 7)
     assert at.is_owed is (fault != "slow")
     assert at.replayed() == 0
     assert not at.is_owed
-    expected(told(at, server))
+    check_whole(told(at, server))
+
+
+class Forgetful:
+    """A line on which every request is spoilt once: the same request, repeated, passes."""
+
+    def __init__(self, fault: Fault) -> None:
+        self._fault, self._known = fault, set[tuple[str, str, bytes]]()
+
+    def __call__(self, exchange: Exchange) -> None:
+        request = (exchange.command, exchange.path, exchange.sent)
+        known = request in self._known
+        self._known.add(request)
+        (pass_on if known else self._fault)(exchange)
+
+
+@pytest.mark.parametrize("fault", ["answer lost", "cut upload", "500"])
+def test_mlflow_repeats_each_request_and_nothing_is_there_twice(at, server, proxy, fault, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    at.spool.remember(at.asked)
+    mlflow_client._connect.cache_clear()
+    proxy.spoil("request", Forgetful(FAULTS[fault]))
+    code = at.session()
+    if code:
+        assert at.replayed() == 0
+    check_whole(told(at, server))
+
+
+@pytest.mark.parametrize("last", ["answer lost", "cut upload"])
+@pytest.mark.parametrize("requests", range(4, 140, 15))
+def test_a_replay_that_ends_anywhere_goes_on_where_it_was(at, server, proxy, last, requests):
+    at.spool.remember(at.asked)
+    proxy.spoil("request", reset)
+    assert at.session() == 7
+    proxy.mend()
+    proxy.die_after(requests, FAULTS[last])
+    assert at.replayed() == 7
+    proxy.mend()
+    assert at.replayed() == 0
+    check_whole(told(at, server))
+
+
+def test_an_address_where_nothing_has_ever_answered_is_a_mistake(at, proxy):
+    proxy.spoil("request", reset)
+    assert at.session() == 7
+    assert not at.is_owed
+    assert not (at.out / "work" / "events.jsonl").exists()
+
+
+def test_a_champion_from_between_is_what_an_owed_bundle_is_judged_against(at, server, proxy, tmp_path):
+    at.spool.remember(at.asked)
+    proxy.spoil("request", reset)
+    assert at.session() == 7
+    proxy.mend()
+    better = at.asked.model_copy(update={"spool": tmp_path / "of another machine"})
+    model = at.asked.experiment
+    assert LocalRun.written(tmp_path / "better", better, model, accuracies={"gru": 1.0}).session() == 0
+    assert at.replayed() == 0
+    found = told(at, server)
+    assert found["versions"] == [(1, "thumbnail-gru"), (2, "thumbnail-gru")]
+    assert found["aliases"] == [[("challenger", "2"), ("champion", "1")]]

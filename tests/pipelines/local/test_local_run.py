@@ -206,4 +206,4 @@ def test_the_message_of_a_failed_step_reaches_the_user(workplace, empty_database
 
 def test_an_event_that_a_full_disk_cut_short_is_passed_over(tmp_path):
     (tmp_path / "events.jsonl").write_text('{"kind": "star{"kind": "started"}\n{"kind": "finished"}\n{"ki')
-    assert read_events(tmp_path / "events.jsonl", 0) == ([{"kind": "finished"}], 55)
+    assert events_after(tmp_path / "events.jsonl", 0) == ([{"kind": "finished"}], 55)
