@@ -1,7 +1,8 @@
 """Runs in MLflow: one parent run per pipeline run, one child run per (backbone, head).
 
-Only explicit run ids are used, so `MLFLOW_RUN_ID` and an active run change nothing. A run's
-parameters never change: logging them again is fine, other values make a new run of the same name.
+Only explicit run ids are used, so an active run changes nothing, nor does `MLFLOW_RUN_ID`, unless it is of
+the pipeline run that Kubeflow Pipelines tracks itself: then ours are KFP's. A run's parameters never change:
+logging them again is fine, other values make a new run of the same name.
 """
 
 import json
@@ -14,13 +15,15 @@ from reelflow import __version__
 from reelflow.errors import TrackingError
 from reelflow.settings import Settings
 from reelflow.tracking.client import connect, exclusive, tracking_errors, without_credentials
+from reelflow.tracking.kfp_runs import PARENT_TAG, KfpRuns, kfp_runs
 from reelflow.tracking.sqlite import SQLITE
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
 
 RUN_TAG = "reelflow.run"
-PARENT_TAG = "mlflow.parentRunId"
+CLASSIFIER_TAG = "reelflow.classifier"
+"""In runs of KFP: the id of the pipeline's run, and the classifier."""
 PROBE = "reelflow-probe"
 BATCH = 100
 METRICS = 1000  # MAX_METRICS_PER_BATCH of mlflow.utils.validation
@@ -38,14 +41,22 @@ class Tracker:
     def __init__(self, settings: Settings) -> None:
         self._uri = settings.tracking_uri
         self._client, self._experiment = connect(settings)
+        with tracking_errors(self._uri):
+            self._kfp = kfp_runs(self._client, settings)
+        if self._kfp:
+            self._experiment = self._kfp.experiment
 
     def parent(self, run_name: str, params: Mapping[str, str] | None = None) -> str:
         """The id of the pipeline run with this name and these params."""
         tags = {RUN_TAG: _quotable(run_name)}
+        if self._kfp:
+            return self._adopted(self._kfp.pipeline, tags, params or {})
         return self._get_or_create(run_name, tags, params or {})
 
     def child(self, parent_id: str, name: str, params: Mapping[str, str] | None = None) -> str:
         """The id of the child run of one classifier with these params."""
+        if self._kfp:
+            return self._kfp_child(self._kfp, name, params or {})
         tags = {PARENT_TAG: parent_id}
         return self._get_or_create(name, tags, params or {})
 
@@ -175,6 +186,22 @@ class Tracker:
             for values in _batches([Param(*item) for item in params.items()]):
                 self._client.log_batch(run_id, params=values)
             return run_id
+
+    def _kfp_child(self, kfp: KfpRuns, name: str, params: Mapping[str, str]) -> str:
+        """The run of a classifier in KFP's tree: that of the first task that works on it."""
+        tags = {CLASSIFIER_TAG: f"{kfp.pipeline} {name}"}
+        if found := self.find(tags):
+            return found
+        run_id = self._adopted(kfp.task, tags, params)
+        with tracking_errors(self._uri):
+            self._client.update_run(run_id, name=name)
+        return run_id
+
+    def _adopted(self, run_id: str, tags: Mapping[str, str], params: Mapping[str, str]) -> str:
+        """A run that KFP has made, with our tags and params."""
+        if any(self.tags(run_id).get(name) != value for name, value in tags.items()) or params:
+            self.log(run_id, tags=tags, params=params)
+        return run_id
 
     def _create(self, name: str, tags: dict[str, str]) -> str:
         """A new run; one that MLflow has made twice, by repeating a request, is removed.
