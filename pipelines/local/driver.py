@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import re
-import secrets
 import shutil
 import time
 import warnings
@@ -18,7 +17,7 @@ from rich.console import Console
 from components.dataset.lists.inputs import list_inputs
 from pipelines.local.recording import open_tracking, problem_of, whole_but_unregistered
 from pipelines.local.replay import REPLAY, replay_before_a_run
-from pipelines.local.results import STATE, RunState, deliver, events_after
+from pipelines.local.results import RunState, deliver, events_after
 from pipelines.local.run_folder import LOCK, alone_in
 from pipelines.local.runners import Runner, Steps, open_steps
 from pipelines.local.source import check_source
@@ -144,14 +143,11 @@ def _state(params: Params, out: Path, settings: Settings) -> RunState:
     files += [teacher_version(teacher, settings) for teacher in params.training.teacher]
     files.append(data_version(params.dataset.source, settings))
     mark = sha256_text("\n".join([params.model_dump_json(), code_hash(*STEPS), *files]))
-    with contextlib.suppress(ReelflowError):
-        found = RunState.read(out / STATE)
-        if found.fingerprint == mark:
-            return found
-    with disk_errors(out):
-        (out / "work" / "events.jsonl").unlink(missing_ok=True)
-    name = f"{time.strftime('run-%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-    return RunState(name=name, fingerprint=mark)
+    state = RunState.of(out, mark, "run")
+    if not state.is_in(out):
+        with disk_errors(out):
+            (out / "work" / "events.jsonl").unlink(missing_ok=True)
+    return state
 
 
 def _finished_summary(out: Path) -> Summary | None:

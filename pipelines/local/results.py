@@ -2,15 +2,17 @@
 
 import contextlib
 import json
+import secrets
 import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 from reelflow.contracts import Summary
 from reelflow.documents import Document
 from reelflow.durable.replace import replace_folder
-from reelflow.errors import disk_errors
+from reelflow.errors import ReelflowError, disk_errors
 from reelflow.files import write_text
 from reelflow.progress import Event
 
@@ -25,9 +27,28 @@ class RunState(Document):
     fingerprint: str
     finished: bool = False
 
-    def save(self, out: Path) -> None:
+    @classmethod
+    def of(cls, folder: Path, fingerprint: str, kind: str) -> Self:
+        """That of the run in a folder if its fingerprint is the same, else a new one.
+
+        A name has the time and a random part: runs that start in the same second are two.
+        """
+        with contextlib.suppress(ReelflowError):
+            found = cls.read(folder / STATE)
+            if found.fingerprint == fingerprint:
+                return found
+        name = f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+        return cls(name=name, fingerprint=fingerprint)
+
+    def is_in(self, folder: Path) -> bool:
+        """Whether it is written there."""
+        with contextlib.suppress(ReelflowError):
+            return type(self).read(folder / STATE) == self
+        return False
+
+    def save(self, folder: Path) -> None:
         """Write it to the folder of the run."""
-        write_text(out / STATE, self.to_json())
+        write_text(folder / STATE, self.to_json())
 
 
 def events_after(path: Path | None, position: int = 0) -> tuple[list[Event], int]:

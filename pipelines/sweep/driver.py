@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.local.results import RunState
 from pipelines.local.run_folder import LOCK, alone_in
 from pipelines.local.source import check_source
 from pipelines.local.view import open_view
@@ -55,7 +56,9 @@ def run_sweep(params: Params, space: Space, out: Path, console: Console, setting
         nests = write_nests(prepared.dataset, params.evaluation.protocol, space.inner, folders)
         console.print(_plan(space, nests), highlight=False)
         key = _key(params, space, prepared)
-        record = Record(settings, f"sweep-{key[:8]}", _identity(params, space, key))
+        state = RunState.of(out / WORK, key, "sweep")
+        state.save(out / WORK)
+        record = Record(settings, state.name, _identity(params, space, key))
         with open_view([nest.name for nest in nests], console) as view:
             trainer = Trainer(params, prepared, out / WORK, in_work)
             driver = _Driver(space, params, trainer, record, Meter(view), key)

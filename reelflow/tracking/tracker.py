@@ -167,7 +167,9 @@ class Tracker:
         return f"#/experiments/{self._experiment}/runs/{run_id}"
 
     def finish(self, run_id: str, status: str = "FINISHED") -> None:
-        """End a run, and those of its children that have not ended."""
+        """End a run, and those of its children that have not ended; KFP ends its own."""
+        if self._kfp:
+            return
         with tracking_errors(self._uri), exclusive(self._uri):
             for run in self._search({PARENT_TAG: run_id}):
                 if run.info.status != "FINISHED":

@@ -18,6 +18,7 @@ from reelflow.errors import BundleError, DataError, RegistryError, StorageError,
 from reelflow.params import load_params
 from reelflow.provenance import step as provenance
 from reelflow.settings import Settings
+from reelflow.tracking.spool.owed import TrackingSpool
 from reelflow.tracking.tracker import RUN_TAG, Tracker
 
 PARAMS = load_params(Path("params.yaml")).frames
@@ -353,6 +354,15 @@ def test_finished_work_does_not_fail_because_mlflow_is_away(tmp_path, source, na
     assert "frames is finished, and the tasks that read it record it" in capsys.readouterr().err
     with pytest.raises(TrackingError, match="no MLflow server answers"):
         perform(make_run([]), source, tmp_path / "last", reuse=False)
+
+
+def test_a_step_by_itself_is_finished_and_its_record_waits(tmp_path, source, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.delenv("REELFLOW_EVENTS", raising=False)
+    perform(make_run([]), source, tmp_path / "out", reuse=False)
+    assert "frames is finished, and python -m pipelines track replay records it" in capsys.readouterr().err
+    (owed,) = TrackingSpool(Settings().spool).all()
+    assert owed.folders == (tmp_path / "out",)
 
 
 @pytest.mark.parametrize("patience_s", [0, 30])

@@ -96,6 +96,8 @@ def test_training_stops_when_the_validation_loss_stalls_and_tells_every_epoch(tm
     assert report.epochs_run == report.best_epoch + 2 < QUICK["epochs"]
     epochs = [event for event in events if event["kind"] == "epoch"]
     assert [event["epoch"] for event in epochs] == list(range(1, report.epochs_run + 1))
+    assert all(event["seconds"] > 0 for event in epochs)
+    assert epochs[0]["learning_rate"] == pytest.approx(QUICK["learning_rate"], rel=0.01)
     assert epochs[1]["validation_loss"] == report.curves["validation_loss"][1]
     done = [(event["done"], event["total"]) for event in events if event["kind"] == "progress"]
     assert done[0] == (0, QUICK["epochs"])

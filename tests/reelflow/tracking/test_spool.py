@@ -1,0 +1,182 @@
+"""What MLflow has not got waits on disk, and curves arrive while trainings run."""
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from reelflow.errors import TrackingError
+from reelflow.progress import emit, watched_by
+from reelflow.settings import Settings
+from reelflow.tracking import client as mlflow_client
+from reelflow.tracking.spool import live
+from reelflow.tracking.spool.curves import Curves, metric_name
+from reelflow.tracking.spool.live import live_curves
+from reelflow.tracking.spool.owed import Owed, TrackingSpool
+from reelflow.tracking.spool.recorder import RunRecorder
+from reelflow.tracking.spool.sending import send
+from tests.fake_reports import PARAMS, dataset_report, evaluation_report, save_step, training_report
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+AWAY = "http://127.0.0.1:9"
+TASK = "training thumbnail-gru"
+SECONDS = "training.curve.seconds"
+
+
+@pytest.fixture(scope="module")
+def shared(empty_database, tmp_path_factory) -> str:
+    """One database for all tests of the file."""
+    return f"sqlite:///{shutil.copy(empty_database, tmp_path_factory.mktemp('mlflow'))}"
+
+
+@pytest.fixture
+def settings(shared, request) -> Settings:
+    return Settings(tracking_uri=shared, experiment=request.node.name[:40], run_name="night run")
+
+
+@pytest.fixture
+def away(settings) -> Settings:
+    return settings.model_copy(update={"tracking_uri": AWAY})
+
+
+def steps(place: Path) -> list[Path]:
+    return [
+        save_step(place / "d", dataset_report(), "dataset", PARAMS.dataset),
+        save_step(place / "t", training_report(), "training", PARAMS.training, {"head": "gru"}),
+        save_step(place / "e", evaluation_report(), "evaluation", PARAMS.evaluation),
+    ]
+
+
+def points(settings: Settings, metric: str) -> list[tuple[int, float]]:
+    client, experiment = mlflow_client.connect(settings)
+    return [
+        (point.step, point.value)
+        for run in client.search_runs([experiment])
+        for point in client.get_metric_history(run.info.run_id, metric)
+    ]
+
+
+def epoch(number: int, seconds: float = 1.5, fold: str = "holdout") -> dict:
+    return {"kind": "epoch", "fold": fold, "epoch": number, "train_loss": 1 / number, "seconds": seconds}
+
+
+def test_what_mlflow_does_not_take_waits_and_is_sent_in_order(settings, away, tmp_path):
+    spool, folders = TrackingSpool(settings.spool), steps(tmp_path)
+    recorder = RunRecorder(away, away, reached=True)
+    for folder in folders:
+        recorder.step(folder)
+    recorder.end("FINISHED")
+    assert isinstance(recorder.problem, TrackingError)
+    (owed,) = spool.all()
+    assert (owed.folders, owed.status, owed.server) == (tuple(folders), "FINISHED", AWAY)
+    for _ in range(2):  # as after a kill before the document is gone
+        assert send(owed, settings, spool).is_empty
+    assert not list(spool.all())
+    client, experiment = mlflow_client.connect(settings)
+    found = {run.info.run_name: run for run in client.search_runs([experiment])}
+    assert set(found) == {"night run", "thumbnail-gru"}
+    assert {run.info.status for run in found.values()} == {"FINISHED"}
+    assert points(settings, "training.curve.train_loss") == [(1, 0.9), (2, 0.5), (3, 0.3)]
+
+
+def test_a_resumed_run_sends_what_waits_before_its_own(settings, away, tmp_path):
+    spool, (dataset, training, _) = TrackingSpool(settings.spool), steps(tmp_path)
+    RunRecorder(away, away).step(dataset)
+    recorder = RunRecorder(settings, away)
+    recorder.step(training)
+    assert recorder.problem is None
+    assert not list(spool.all())
+    client, experiment = mlflow_client.connect(settings)
+    assert {run.info.run_name for run in client.search_runs([experiment])} == {"night run", "thumbnail-gru"}
+
+
+def test_a_failed_run_is_told_later(settings, away):
+    RunRecorder(away, away).end("FAILED", ("features", "the disk is full"))
+    spool = TrackingSpool(settings.spool)
+    (owed,) = spool.all()
+    send(owed, settings, spool)
+    client, experiment = mlflow_client.connect(settings)
+    (run,) = client.search_runs([experiment])
+    assert run.info.status == "FAILED"
+    assert run.data.tags["reelflow.failure"] == "features: the disk is full"
+
+
+def test_outputs_that_are_gone_do_not_hold_up_the_others(settings, away, tmp_path):
+    spool, (dataset, training, _) = TrackingSpool(settings.spool), steps(tmp_path)
+    recorder = RunRecorder(away, away)
+    recorder.step(dataset)
+    recorder.step(training)
+    shutil.rmtree(dataset)
+    told: list[dict] = []
+    (owed,) = spool.all()
+    with watched_by(told.append):
+        assert send(owed, settings, spool).is_empty
+    assert f"{dataset} is not recorded in MLflow" in told[0]["message"]
+    assert points(settings, "training.curve.train_loss")
+
+
+def test_the_oldest_run_comes_first_and_names_make_no_paths(tmp_path):
+    spool = TrackingSpool(tmp_path)
+    for since, run in [(3.0, "c"), (1.0, "../a b/ä"), (2.0, "")]:
+        spool.keep(Owed(run=run, server=AWAY, experiment="e", since=since, folders=(tmp_path,)))
+    assert [owed.run for owed in spool.all()] == ["../a b/ä", "", "c"]
+    assert {path.parent for path in tmp_path.rglob("*.json")} == {tmp_path}
+
+
+def test_an_address_is_kept_without_its_password(tmp_path, settings):
+    spool, server = TrackingSpool(tmp_path), "https://ann:secret@mlflow.example"
+    theirs = settings.model_copy(update={"tracking_uri": server})
+    assert not spool.knows(theirs)
+    spool.remember(theirs)
+    spool.keep(Owed.of(theirs).with_folder(tmp_path))
+    assert spool.knows(theirs)
+    assert not spool.knows(settings)
+    assert "secret" not in "".join(path.read_text() for path in tmp_path.rglob("*.json"))
+
+
+def test_an_epoch_that_is_trained_again_is_one_point(settings):
+    first = Curves(settings, TASK)
+    first.add_all([epoch(1), epoch(2), epoch(2, seconds=9)])
+    first.send()
+    again = Curves(settings, TASK)  # another process, which has lost the events
+    again.add_all([epoch(2, seconds=7), epoch(3)])
+    again.send()
+    assert points(settings, SECONDS) == [(1, 1.5), (2, 1.5), (3, 1.5)]
+    assert not again.are_due
+
+
+def test_points_wait_while_mlflow_is_away(settings, away):
+    curves = Curves(away, TASK)
+    curves.add(epoch(1))
+    with pytest.raises(TrackingError):
+        curves.send()
+    assert curves.are_due
+
+
+def test_folds_have_curves_of_their_own():
+    assert metric_name("holdout", "train_loss") == "training.curve.train_loss"
+    assert metric_name("fold 2", "train_loss") == "training.fold 2.train_loss"
+    assert metric_name("group ä/#", "seconds") == "training.group ___.seconds"
+
+
+def test_curves_arrive_while_the_training_runs(settings, monkeypatch):
+    monkeypatch.setattr(live, "EVERY_S", 0.02)
+    with live_curves(settings, TASK):
+        emit("epoch", **{name: value for name, value in epoch(1).items() if name != "kind"})
+        deadline = time.monotonic() + 20
+        while not points(settings, SECONDS):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        emit("epoch", **{name: value for name, value in epoch(2).items() if name != "kind"})
+    assert points(settings, SECONDS) == [(1, 1.5), (2, 1.5)]
+
+
+def test_a_training_neither_waits_nor_fails_when_mlflow_is_away(away, monkeypatch):
+    monkeypatch.setattr(live, "EVERY_S", 0.02)
+    started = time.monotonic()
+    with live_curves(away, TASK):
+        for number in range(1, 4):
+            emit("epoch", **{name: value for name, value in epoch(number).items() if name != "kind"})
+            time.sleep(0.05)
+    assert time.monotonic() - started < 5
