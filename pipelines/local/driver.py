@@ -243,7 +243,7 @@ def _watch(
                 records.append(recording.submit(recorder.step, Path(event["folder"])))
             if event["kind"] == "failed":
                 failure = event
-        if recorder.curves_are_due and all(record.done() for record in records):
+        if recorder.curves_are_due and (not records or records[-1].done()):
             records.append(recording.submit(recorder.curves))
         time.sleep(POLL_S)
     return failure, records

@@ -237,7 +237,7 @@ class MlflowRegistry:
 
     def _logged(self, model_name: str, run_id: str, sha256: str) -> "LoggedModel":
         """The logged model of a bundle; what a killed process has begun is gone on with."""
-        experiment = connect(self._settings)[1]
+        experiment = Tracker(self._settings).experiment
         query = f"name = '{model_name}' AND source_run_id = '{run_id}' AND tags.{SHA_TAG} = '{sha256}'"
 
         def search() -> "list[LoggedModel]":

@@ -46,6 +46,11 @@ class Tracker:
         if self._kfp:
             self._experiment = self._kfp.experiment
 
+    @property
+    def experiment(self) -> str:
+        """The id of the experiment that runs are in."""
+        return self._experiment
+
     def parent(self, run_name: str, params: Mapping[str, str] | None = None) -> str:
         """The id of the pipeline run with this name and these params."""
         tags = {RUN_TAG: _quotable(run_name)}

@@ -47,7 +47,16 @@ def refusing(status: int) -> Fault:
     return fault
 
 
+def full(exchange: Exchange) -> None:
+    """What a server answers whose own disk is full."""
+    told = (
+        b'{"error_code": "INTERNAL_ERROR", "message": "sqlite3.OperationalError: database or disk is full"}'
+    )
+    exchange.give(Answer(500, [("Content-Type", "application/json")], told))
+
+
 FAULTS = {
+    "full": full,
     "reset": reset,
     "500": broken,
     "html": other,

@@ -21,6 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 MOMENT_S = 5
+LONG = 6000  # epochs: more than five minutes of training
 PLACES = {
     "start": lambda _: True,
     "mid-training": lambda event: event["kind"] == "epoch",
@@ -93,10 +94,23 @@ def test_a_run_loses_nothing(where, length_s, workplace, proxy, server: MlflowSe
     assert json.loads((out / "summary.json").read_text())["explanation"].endswith("it passes every gate.")
 
 
-def check_whole(settings: Settings, model: str) -> None:
+@pytest.mark.timeout(1800)
+def test_a_long_training_outlives_an_outage_of_five_minutes(workplace, proxy, server: MlflowServer):
+    values = {"epochs": LONG, "patience": LONG, "heads": ["gru"]}
+    workplace.write_params(training=values, release={"model_name": "long"})
+    outage = Outage(workplace, proxy, "long")
+    started = time.monotonic()
+    code, printed = outage.run("mid-training", 300)
+    assert code == 0, printed
+    assert time.monotonic() - started > 300
+    settings = Settings(tracking_uri=server.address, experiment="long")
+    check_whole(settings, "long", classifiers=1, epochs=LONG)
+
+
+def check_whole(settings: Settings, model: str, classifiers: int = 2, epochs: int = 5) -> None:
     """Every run is there once and has ended, with one point an epoch, and one version that is champion."""
     found = all_of(settings, model)
-    assert len(found["runs"]) == 3
+    assert len(found["runs"]) == 1 + classifiers
     parent, *children = found["runs"]
     assert {child["parent"] for child in children} == {parent["name"]}
     assert {run["status"] for run in found["runs"]} == {"FINISHED"}
@@ -114,7 +128,7 @@ def check_whole(settings: Settings, model: str) -> None:
             )
         }
         for points in curves.values():
-            assert [step for step, _ in points] == list(range(1, 6))
+            assert [step for step, _ in points] == list(range(1, epochs + 1))
     assert [number for number, _ in found["versions"]] == [1]
     assert found["aliases"] == [[("challenger", "1"), ("champion", "1")]]
     assert parent["tags"]["reelflow.outcome"] == "done"
