@@ -25,9 +25,9 @@ from reelflow.errors import BundleError, ReelflowError, RegistryError, StorageEr
 from reelflow.params import ReleaseParams
 from reelflow.progress import emit
 from reelflow.settings import Settings
+from reelflow.tracking.facts.origin import commit
 from reelflow.tracking.promotion.gates import CODE_TAG
 from reelflow.tracking.promotion.moves import CHAMPION, Promotions
-from reelflow.tracking.records import commit
 from reelflow.tracking.registry import Registry
 
 CHALLENGER = "challenger"

@@ -32,6 +32,8 @@ REACH_TIMEOUT_S = 5
 SERVER = ("http://", "https://")
 PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "ABORTED")
 EXISTS = "RESOURCE_ALREADY_EXISTS"
+KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
+"""Opens an experiment as model training, not in the view for GenAI: `ExperimentKind` of MLflow's page."""
 TOO_MANY, SERVERS_FAULT = 429, 500  # HTTP status
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -187,6 +189,8 @@ def _experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
             f"the MLflow experiment {name!r} was deleted: restore it with `mlflow experiments restore "
             f"--experiment-id {found.experiment_id}`, or set MLFLOW_EXPERIMENT_NAME to another name"
         )
+    if KIND_TAG not in found.tags:  # a user's own choice stays
+        client.set_experiment_tag(found.experiment_id, KIND_TAG, KIND)
     return str(found.experiment_id)
 
 

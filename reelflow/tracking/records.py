@@ -1,10 +1,7 @@
 """Records finished steps in MLflow, from their output folders."""
 
-import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 from reelflow import __version__
@@ -23,6 +20,9 @@ from reelflow.errors import ReelflowError
 from reelflow.nets.candidates import name_of
 from reelflow.provenance.step import PROVENANCE, Provenance
 from reelflow.settings import Settings
+from reelflow.tracking.facts.datasets import dataset_inputs
+from reelflow.tracking.facts.notes import MODEL_NOTE, release_note
+from reelflow.tracking.facts.origin import origin_tags
 from reelflow.tracking.tracker import Tracker, flatten
 
 REPORTS: Mapping[str, type[Report]] = {
@@ -39,6 +39,7 @@ HEADLINE_STEPS = ("evaluation", "release")  # their metrics have no prefix: they
 RECORDED_TAG = "reelflow.recorded."
 REUSED_TAG = "reelflow.reused."
 """Name and id of the run that computed a result, in runs that found it finished."""
+NOTE_TAG = "mlflow.note.content"
 FAILURE_TAG = "reelflow.failure"
 OUTCOME_TAG = "reelflow.outcome"
 DONE = "done"
@@ -132,13 +133,20 @@ def record_folder(settings: Settings, folder: Path) -> None:
         params=params,
         metrics={f"{prefix}{name}": value for name, value in report.metrics.items()},
         curves={f"{what}.curve.{name}": values for name, values in report.curves.items()},
-        tags=_tags(report) | recorded,
+        tags=_tags(report, settings) | recorded,
         artifacts=_artifacts(step, what, folder),
     )
+    if isinstance(report, DatasetReport):
+        tracker.log_inputs(parent, dataset_inputs(report, folder))
+    if classifier:
+        tracker.inherit_inputs(run_id, parent)
     if step == "evaluation":
         tracker.finish(run_id)
     if isinstance(report, ReleaseReport):
-        tracker.log(parent, tags={"reelflow.chosen": report.name, OUTCOME_TAG: DONE})
+        note = release_note(report)
+        tracker.log(parent, tags={"reelflow.chosen": report.name, NOTE_TAG: note, OUTCOME_TAG: DONE})
+        if report.version:
+            tracker.describe_version(report.model_name, report.version, note, MODEL_NOTE)
         tracker.finish(parent)
 
 
@@ -193,21 +201,8 @@ def _artifacts(step: str, what: str, folder: Path) -> dict[Path, str]:
     return {path: where for path, where in artifacts.items() if path.exists()}
 
 
-def _tags(report: Report) -> dict[str, str]:
+def _tags(report: Report, settings: Settings) -> dict[str, str]:
     tags = {"reelflow.version": __version__, "reelflow.data_hash": getattr(report, "data_hash", "")}
     if isinstance(report, DatasetReport):
         tags |= {f"reelflow.data_{name}": getattr(report, name) for name in ("source", "revision", "version")}
-    if revision := commit():
-        tags["mlflow.source.git.commit"] = revision
-    return tags
-
-
-@cache
-def commit() -> str:
-    """Git commit of the checkout, if there is one."""
-    git = shutil.which("git")
-    if git is None:
-        return ""
-    command = [git, "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    return found.stdout.strip() if found.returncode == 0 else ""
+    return tags | origin_tags(on_cluster=bool(settings.task))

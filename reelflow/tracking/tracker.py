@@ -19,7 +19,7 @@ from reelflow.tracking.kfp_runs import PARENT_TAG, KfpRuns, kfp_runs
 from reelflow.tracking.sqlite import SQLITE
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import DatasetInput, Metric, Run
 
 RUN_TAG = "reelflow.run"
 CLASSIFIER_TAG = "reelflow.classifier"
@@ -117,6 +117,24 @@ class Tracker:
         """The epochs of which a metric has a point."""
         with tracking_errors(self._uri):
             return {int(point.step) for point in self._client.get_metric_history(run_id, metric)}
+
+    def log_inputs(self, run_id: str, inputs: "Sequence[DatasetInput]") -> None:
+        """Log data sets that a run reads; MLflow keeps equal ones once."""
+        with tracking_errors(self._uri), exclusive(self._uri):
+            self._client.log_inputs(run_id, datasets=list(inputs))
+
+    def inherit_inputs(self, run_id: str, parent_id: str) -> None:
+        """Have a run read the data sets of its parent too."""
+        with tracking_errors(self._uri), exclusive(self._uri):
+            if found := self._client.get_run(parent_id).inputs.dataset_inputs:
+                self._client.log_inputs(run_id, datasets=found)
+
+    def describe_version(self, model_name: str, version: int, note: str, model_note: str) -> None:
+        """Describe a version; and its model, if nobody has."""
+        with tracking_errors(self._uri), exclusive(self._uri):
+            self._client.update_model_version(model_name, str(version), note)
+            if not self._client.get_registered_model(model_name).description:
+                self._client.update_registered_model(model_name, model_note)
 
     def check_writable(self, run_id: str) -> None:
         """Write what the end of a run writes: an artifact and, on a server, a model.

@@ -1,0 +1,61 @@
+"""Who ran what: MLflow's own tags of a run's source (`mlflow.utils.mlflow_tags`)."""
+
+import getpass
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from reelflow import __version__
+
+GIT_TIMEOUT_S = 10
+CREDENTIALS = re.compile(r"//[^/@\s]+@")
+
+
+def origin_tags(*, on_cluster: bool) -> dict[str, str]:
+    """Tags of a run: who, by which program, from which commit; those that are known.
+
+    MLflow's page shows them in the columns Source, Version and User. `mlflow.source.type` is one of
+    `SourceType` of mlflow.entities: JOB or LOCAL.
+
+    Args:
+        on_cluster: the steps are tasks of Kubeflow Pipelines.
+    """
+    tags = {
+        "mlflow.user": _user(),
+        "mlflow.source.name": f"reelflow {__version__}",
+        "mlflow.source.type": "JOB" if on_cluster else "LOCAL",
+        "mlflow.source.git.commit": commit(),
+        "mlflow.source.git.branch": _git("rev-parse", "--abbrev-ref", "HEAD").replace("HEAD", ""),
+        "mlflow.source.git.repoURL": CREDENTIALS.sub("//", _git("remote", "get-url", "origin")),
+    }
+    if commit():
+        changed = _git("status", "--porcelain", "--untracked-files=no")
+        tags["mlflow.source.git.dirty"] = str(bool(changed)).lower()
+    return {name: value for name, value in tags.items() if value}
+
+
+def commit() -> str:
+    """Git commit of the checkout, if there is one."""
+    return _git("rev-parse", "HEAD")
+
+
+@cache
+def _git(*arguments: str) -> str:
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    command = [git, "-C", str(Path(__file__).parent), *arguments]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=GIT_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a number without a name, as in a pod
+        return ""
