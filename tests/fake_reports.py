@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from reelflow.artifacts.clips import CLIPS, write_clips
 from reelflow.contracts import (
     BackboneSpec,
     Baseline,
@@ -23,9 +24,10 @@ from reelflow.contracts import (
     TrainingReport,
 )
 from reelflow.documents import Report
-from reelflow.files import write_text
+from reelflow.files import sha256_file, write_text
 from reelflow.params import Section, load_params
 from reelflow.provenance.step import PROVENANCE, Provenance
+from tests.fake_features import make_clips
 
 HASH = "5f" * 32
 LABELS = ("falling", "rising")
@@ -241,8 +243,11 @@ def release_report(**changes: object) -> ReleaseReport:
 def save_step(
     folder: Path, report: Report, step: str, params: Section, options: dict[str, str] | None = None
 ) -> Path:
-    """Save a report as a finished step leaves it, with its provenance."""
+    """Save a report as a finished step leaves it, with its provenance; a data set with its clips."""
     folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(report, DatasetReport):
+        write_clips(make_clips(LABELS, {"train": 6, "validation": 1, "test": 3}), folder / CLIPS)
+        report = report.model_copy(update={"clips_sha256": sha256_file(folder / CLIPS)})
     report.save(folder)
     provenance = Provenance(
         step=step,

@@ -25,6 +25,7 @@ RUN_TAG = "reelflow.run"
 CLASSIFIER_TAG = "reelflow.classifier"
 """In runs of KFP: the id of the pipeline's run, and the classifier."""
 PROBE = "reelflow-probe"
+ABSENT = "RESOURCE_DOES_NOT_EXIST"
 BATCH = 100
 METRICS = 1000  # MAX_METRICS_PER_BATCH of mlflow.utils.validation
 MAX_VALUE_CHARS = 5000
@@ -130,9 +131,16 @@ class Tracker:
                 self._client.log_inputs(run_id, datasets=found)
 
     def describe_version(self, model_name: str, version: int, note: str, model_note: str) -> None:
-        """Describe a version; and its model, if nobody has."""
+        """Describe a version, if it is still there; and its model, if nobody has."""
+        from mlflow.exceptions import MlflowException
+
         with tracking_errors(self._uri), exclusive(self._uri):
-            self._client.update_model_version(model_name, str(version), note)
+            try:
+                self._client.update_model_version(model_name, str(version), note)
+            except MlflowException as error:
+                if error.error_code == ABSENT:
+                    return
+                raise
             if not self._client.get_registered_model(model_name).description:
                 self._client.update_registered_model(model_name, model_note)
 

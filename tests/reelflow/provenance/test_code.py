@@ -73,9 +73,11 @@ STEPS_BY_FILE = {
     "reelflow/sources/dvc.py": "frames",
     "reelflow/splitting/protocols.py": ALL,  # params.py checks values by it
     "reelflow/tracking/registry.py": "release",
+    "reelflow/tracking/facts/origin.py": "release",
     "reelflow/tracking/journal/chain.py": "release",
     "reelflow/tracking/journal/run.py": "release",
     "reelflow/tracking/promotion/moves.py": "release",
+    "reelflow/tracking/spool/owed.py": "",
     "reelflow/tracking/teachers.py": "",
     "reelflow/video/decode.py": "dataset frames features baselines conversion release",
     "reelflow/video/stream.py": "",

@@ -38,10 +38,11 @@ class Kfp:
 
     client: MlflowClient
     monkeypatch: pytest.MonkeyPatch
+    artifacts: Path
 
     def start_run(self) -> str:
         """`OnBeforeRunCreation` of the API server, and the driver of the group within the exit handler."""
-        self.experiment = self.client.create_experiment("KFP-Default")
+        self.experiment = self.client.create_experiment("KFP-Default", str(self.artifacts))
         tags = {
             "kfp.pipeline_run_id": RUN_ID,
             "kfp.pipeline_run_url": f"https://kfp/#/runs/details/{RUN_ID}",
@@ -71,7 +72,7 @@ def kfp(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     uri = f"sqlite:///{shutil.copy(empty_database, tmp_path / 'mlflow.db')}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
-    return Kfp(mlflow_client.connect(Settings())[0], monkeypatch)
+    return Kfp(mlflow_client.connect(Settings())[0], monkeypatch, tmp_path / "artifacts")
 
 
 def folders(place: Path) -> dict[str, Path]:
