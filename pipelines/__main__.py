@@ -10,6 +10,7 @@ from rich.console import Console
 
 from pipelines.channel.commands import commands as channel_commands
 from pipelines.cluster.commands import commands as cluster_commands
+from pipelines.compare.commands import commands as compare_commands
 from pipelines.console import wide_console
 from pipelines.data.commands import commands as data_commands
 from pipelines.drift.commands import commands as drift_commands
@@ -29,6 +30,7 @@ app.add_typer(study_commands)
 app.add_typer(data_commands, name="data")
 app.add_typer(fleet_commands, name="fleet")
 app.add_typer(drift_commands)
+app.add_typer(compare_commands)
 app.add_typer(inbox_commands, name="inbox")
 app.add_typer(promotion_commands)
 app.add_typer(channel_commands, name="channel")

@@ -30,6 +30,7 @@ READ_SETTINGS = {
     "components/training/workers/worker.py",
     "pipelines/__main__.py",
     "pipelines/channel/commands.py",
+    "pipelines/compare/commands.py",
     "pipelines/cluster/architectures/clips.py",
     "pipelines/cluster/check.py",
     "pipelines/cluster/connection.py",

@@ -18,6 +18,7 @@ from infra.images.content import content_tag, key
 from infra.images.context import (
     BUILD,
     CHANNEL,
+    CHANNEL_FILE,
     CONTAINERFILE,
     HARDENED,
     HERE,
@@ -125,8 +126,11 @@ def _build(name: str, source: Source, view: ImagesView) -> str:
     context = gather(name)
     view.stage(name, "build")
     unchecked = reference + engine.UNCHECKED
-    target = {SERVER: "server", CHANNEL: "channel"}.get(name, "runtime")
     labels = [f"--label={label}={value}" for label, value in source.labels(name).items()]
+    if name == CHANNEL:
+        engine.build(context, CHANNEL_FILE, parent, unchecked, *labels)
+        return unchecked
+    target = "server" if name == SERVER else "runtime"
     arguments = [f"--build-arg=STEP={step_of(name)}", *labels, *_bytecode(own), f"--target={target}"]
     engine.build(context, CONTAINERFILE, parent, unchecked, *arguments)
     return unchecked

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from infra.images.context import (
     CHANNEL,
+    CHANNEL_FILE,
     CONTAINERFILE,
     HARDENED,
     HERE,
@@ -22,7 +23,7 @@ from infra.images.context import (
 from reelflow import __version__
 from reelflow.files import sha256_file
 
-RECIPE = (CONTAINERFILE, HARDENED, NOT_USED, HERE / "context.py")
+RECIPE = (CONTAINERFILE, CHANNEL_FILE, HARDENED, NOT_USED, HERE / "context.py")
 """Files that decide how an image is made of packages and sources."""
 
 

@@ -30,6 +30,7 @@ PLATFORM = ("--python-version=3.11", "--python-platform=x86_64-manylinux_2_28")
 NOT_SHIPPED = ("__pycache__", "*.md", "*.in")
 CONTAINERFILE = HERE / "Containerfile"
 HARDENED = HERE / "hardened.Containerfile"
+CHANNEL_FILE = HERE / "channel.Containerfile"
 NOT_USED = HERE / "prune.txt"
 NOT_RUN = (".pyi", ".pxd", ".h", ".a")
 AWS_SERVICES = re.compile(r"s3|sts|sso.*")  # the object store and authentication

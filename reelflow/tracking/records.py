@@ -39,6 +39,9 @@ HEADLINE_STEPS = ("evaluation", "release")  # their metrics have no prefix: they
 RECORDED_TAG = "reelflow.recorded."
 REUSED_TAG = "reelflow.reused."
 """Name and id of the run that computed a result, in runs that found it finished."""
+CHOSEN_TAG = "reelflow.chosen"
+EVALUATION = "evaluation"
+"""Artifact folder of what a classifier answered on each test clip."""
 NOTE_TAG = "mlflow.note.content"
 FAILURE_TAG = "reelflow.failure"
 OUTCOME_TAG = "reelflow.outcome"
@@ -144,7 +147,7 @@ def record_folder(settings: Settings, folder: Path) -> None:
         tracker.finish(run_id)
     if isinstance(report, ReleaseReport):
         note = release_note(report)
-        tracker.log(parent, tags={"reelflow.chosen": report.name, NOTE_TAG: note, OUTCOME_TAG: DONE})
+        tracker.log(parent, tags={CHOSEN_TAG: report.name, NOTE_TAG: note, OUTCOME_TAG: DONE})
         if report.version:
             tracker.describe_version(report.model_name, report.version, note, MODEL_NOTE)
         tracker.finish(parent)
@@ -196,6 +199,7 @@ def _artifacts(step: str, what: str, folder: Path) -> dict[Path, str]:
     kept = {
         "training": {"model.keras": "model", "training.json": "model"},  # a teacher needs both
         "release": {"report.html": "report", "summary.json": "report"},
+        "evaluation": dict.fromkeys(("evaluation.json", "scores.npy", "per_class.csv"), EVALUATION),
     }
     artifacts |= {folder / name: where for name, where in kept.get(step, {}).items()}
     return {path: where for path, where in artifacts.items() if path.exists()}

@@ -1,0 +1,46 @@
+"""`python -m pipelines compare`."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.console import wide_console
+
+EXIT_CODES = (
+    "Exit codes: 0 success; 2 no such run, or fewer than two; 6 the page cannot be written; 7 MLflow."
+)
+SERVER = ("http://", "https://")
+commands = typer.Typer()
+
+
+@commands.command(epilog=EXIT_CODES)
+def compare(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN...]", help="Names or ids of finished runs.")
+    ] = None,
+    last: Annotated[int, typer.Option(min=2, max=50, help="Without names: how many of the newest.")] = 5,
+    out: Annotated[Path | None, typer.Option(help="Write a page (.html).")] = None,
+) -> None:
+    """Put finished runs side by side: figures, whether they differ beyond noise, and what was changed."""
+    from pipelines.compare.finished import FinishedRuns
+    from pipelines.compare.side_by_side import side_by_side
+    from pipelines.compare.view import difference_table, pair_table, run_table, write_page
+    from reelflow.errors import ParamsError
+    from reelflow.settings import Settings
+
+    settings, console = Settings(), wide_console()
+    with tempfile.TemporaryDirectory() as scratch:
+        finished = FinishedRuns(settings)
+        found = finished.find(runs or (), last, Path(scratch))
+        if len(found) < 2:
+            raise ParamsError(f"{len(found)} finished run(s) found, two are needed: run the pipeline again")
+        compared = side_by_side(found)
+    for table in (run_table(compared), pair_table(compared), difference_table(compared)):
+        console.print(table)
+    if out:
+        served = settings.tracking_uri.startswith(SERVER)
+        links = [finished.link(run) if served else "" for run in found]
+        write_page(compared, out, links)
+        console.print(f"page {out}", markup=False)

@@ -1,0 +1,144 @@
+"""Puts finished runs side by side."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.compare.finished import FinishedRun
+from reelflow.artifacts.evaluations import Candidate
+from reelflow.contracts import Interval
+from reelflow.measures.comparison import Paired, compare, is_clearly_better
+
+RESAMPLES, SEED = 10_000, 1
+COMMIT, DATA, CODE_CHANGED = "mlflow.source.git.commit", "reelflow.data_hash", "mlflow.source.git.dirty"
+INTERNAL = re.compile(r"reelflow\..*|.*\.key")  # names that people did not choose
+
+
+@dataclass(frozen=True)
+class RunColumn:
+    """One run.
+
+    Attributes:
+        run: as MLflow has it.
+        accuracy: with its interval; None without an evaluation.
+        baselines: accuracy of each shortcut baseline on the same clips.
+        test_clips: how many.
+    """
+
+    run: FinishedRun
+    accuracy: tuple[float, Interval] | None
+    baselines: dict[str, float]
+    test_clips: int
+
+
+@dataclass(frozen=True)
+class RunPair:
+    """Two runs on the clips that both have tested.
+
+    Attributes:
+        a: name of a run.
+        b: name of another.
+        clips: that both have tested.
+        paired: how they compare; None without common clips, or with other labels.
+    """
+
+    a: str
+    b: str
+    clips: int
+    paired: Paired | None
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if self.paired is None:
+            return "no test clips in common"
+        mirrored = Interval(low=-self.paired.interval.high, high=-self.paired.interval.low)
+        if is_clearly_better(self.paired.interval, self.paired.p_value):
+            return f"{self.a} is better beyond noise"
+        if is_clearly_better(mirrored, self.paired.p_value):
+            return f"{self.b} is better beyond noise"
+        return "no difference beyond noise"
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Runs side by side.
+
+    Attributes:
+        columns: one a run.
+        pairs: any two of them.
+        differences: what is not the same in all runs, a value a run.
+    """
+
+    columns: tuple[RunColumn, ...]
+    pairs: tuple[RunPair, ...]
+    differences: dict[str, tuple[str, ...]]
+
+
+def side_by_side(runs: Sequence[FinishedRun]) -> SideBySide:
+    """Compare runs, any two of them clip by clip."""
+    return SideBySide(
+        columns=tuple(map(_column, runs)),
+        pairs=tuple(_pair(a, b) for a, b in combinations(runs, 2)),
+        differences=_differences(runs),
+    )
+
+
+def _column(run: FinishedRun) -> RunColumn:
+    if run.evaluation is None:
+        return RunColumn(run, None, {}, 0)
+    report = run.evaluation.report
+    return RunColumn(
+        run=run,
+        accuracy=(report.metrics["accuracy"], report.intervals["accuracy"]),
+        baselines={baseline.name: baseline.accuracy for baseline in report.baselines},
+        test_clips=len(report.truth),
+    )
+
+
+def _pair(a: FinishedRun, b: FinishedRun) -> RunPair:
+    first, second = a.evaluation, b.evaluation
+    if first is None or second is None:
+        return RunPair(a.name, b.name, 0, None)
+    right_a, right_b = _right(first), _right(second)
+    common = [clip for clip in right_a if clip in right_b]
+    if not common:
+        return RunPair(a.name, b.name, 0, None)
+    groups = dict(zip(first.report.clip_ids, first.report.groups, strict=True))
+    paired = compare(
+        np.array([right_a[clip] for clip in common]),
+        np.array([right_b[clip] for clip in common]),
+        [groups[clip] for clip in common],
+        resamples=RESAMPLES,
+        seed=SEED,
+    )
+    return RunPair(a.name, b.name, len(common), paired)
+
+
+def _right(candidate: Candidate) -> dict[str, bool]:
+    """Whether each test clip is classified correctly, by the id of its content."""
+    report = candidate.report
+    answers: NDArray[np.int64] = candidate.scores().argmax(axis=1)
+    right = answers == np.array(report.truth)
+    return dict(zip(report.clip_ids, map(bool, right), strict=True))
+
+
+def _differences(runs: Sequence[FinishedRun]) -> dict[str, tuple[str, ...]]:
+    """Data, code and params that are not the same in all runs."""
+    facts = [
+        {
+            "data": run.tags.get(DATA, "")[:12],
+            "code": run.tags.get(COMMIT, "")[:12]
+            + (" changed" if run.tags.get(CODE_CHANGED) == "true" else ""),
+            "classifier": run.chosen,
+            **{name: value for name, value in run.params.items() if not INTERNAL.fullmatch(name)},
+        }
+        for run in runs
+    ]
+    names = sorted({name for one in facts for name in one}, key=lambda name: ("." in name, name))
+    rows = {name: tuple(one.get(name, "") for one in facts) for name in names}
+    return {name: values for name, values in rows.items() if len(set(values)) > 1}
