@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 MOMENT_S = 5
-LONG = 6000  # epochs: more than five minutes of training
+LONG = 4000  # epochs: more than five minutes of training, by single clips
 PLACES = {
     "start": lambda _: True,
     "mid-training": lambda event: event["kind"] == "epoch",
@@ -96,7 +96,7 @@ def test_a_run_loses_nothing(where, length_s, workplace, proxy, server: MlflowSe
 
 @pytest.mark.timeout(1800)
 def test_a_long_training_outlives_an_outage_of_five_minutes(workplace, proxy, server: MlflowServer):
-    values = {"epochs": LONG, "patience": LONG, "heads": ["gru"]}
+    values = {"epochs": LONG, "patience": LONG, "heads": ["gru"], "batch_size": 1, "units": 256}
     workplace.write_params(training=values, release={"model_name": "long"})
     outage = Outage(workplace, proxy, "long")
     started = time.monotonic()
