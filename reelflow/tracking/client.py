@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -183,6 +183,8 @@ def _check_reachable(uri: str) -> None:
 
 
 def _experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
+    from mlflow.exceptions import MlflowException
+
     found = client.get_experiment_by_name(name) or _created(client, uri, name)
     if found.lifecycle_stage == "deleted":
         raise TrackingError(
@@ -190,7 +192,10 @@ def _experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
             f"--experiment-id {found.experiment_id}`, or set MLFLOW_EXPERIMENT_NAME to another name"
         )
     if KIND_TAG not in found.tags:  # a user's own choice stays
-        client.set_experiment_tag(found.experiment_id, KIND_TAG, KIND)
+        with suppress(
+            MlflowException
+        ):  # another process sets it, or this user may not: it is for the page alone
+            client.set_experiment_tag(found.experiment_id, KIND_TAG, KIND)
     return str(found.experiment_id)
 
 
@@ -200,7 +205,7 @@ def _created(client: "MlflowClient", uri: str, name: str) -> "Experiment":
 
     location = f"{artifact_root(sqlite_file(uri))}/{quote(name)}" if uri.startswith(SQLITE) else None
     try:
-        return client.get_experiment(client.create_experiment(name, artifact_location=location))
+        return client.get_experiment(client.create_experiment(name, location, {KIND_TAG: KIND}))
     except MlflowException as error:
         found = client.get_experiment_by_name(name) if error.error_code == EXISTS else None
         if found is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from infra.images.context import NAMES, NO_STEPS, ON_REQUEST
 from infra.images.scan import CYCLONEDX, scan
 from tests.bundles import write_small_bundle
 from tests.engine import docker
@@ -101,7 +102,7 @@ def test_images_are_small(images: dict[str, str]) -> None:
 
 
 def test_steps_start_locked_down(images: dict[str, str]) -> None:
-    for name in set(images) - {"mlflow", "channel"}:
+    for name in {*NAMES} - {*NO_STEPS, *ON_REQUEST}:
         step = name.partition("-")[0]
         code = f"id -u && python -m components.{step} --help >/dev/null && touch /tmp/x && ! touch /app/x"
         done = docker("run", *LOCKED_DOWN, "--network=none", images[name], "sh", "-c", code)

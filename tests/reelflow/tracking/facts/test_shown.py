@@ -5,6 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from reelflow.contracts import Gate
 from reelflow.settings import Settings
@@ -93,6 +95,17 @@ def test_an_experiment_opens_as_model_training_unless_its_owner_chose_otherwise(
     plain = client.create_experiment("plain", str(tmp_path))
     mlflow_client.connect(settings.model_copy(update={"experiment": "plain"}))
     assert client.get_experiment(plain).tags[KIND_TAG] == KIND
+
+
+def test_an_experiment_whose_kind_cannot_be_set_is_used_all_the_same(settings, tmp_path, monkeypatch):
+    client, _ = mlflow_client.connect(settings)
+    plain = client.create_experiment("plain", str(tmp_path))
+
+    def refused(*_):
+        raise MlflowException("UNIQUE constraint failed: experiment_tags.key")
+
+    monkeypatch.setattr(MlflowClient, "set_experiment_tag", refused)
+    assert mlflow_client.connect(settings.model_copy(update={"experiment": "plain"}))[1] == plain
 
 
 def test_a_run_and_its_version_are_described(settings, tmp_path):
