@@ -10,6 +10,7 @@ from pipelines.inbox.gather import Inbox, WaitingClip, waiting_clips
 from pipelines.inbox.look import ClipLook, look
 from pipelines.inbox.page import write_page
 from pipelines.inbox.sheet import CLIPS, LABELS, SHEET, STRIPS, Sheet, SheetClip, read_labels, write_labels
+from reelflow.commandline import printable
 from reelflow.contracts import Rejected
 from reelflow.errors import ClipError, DataError, disk_errors
 from reelflow.files import atomic, locked, write_bytes, write_text
@@ -18,6 +19,7 @@ from reelflow.workers.processes import in_processes
 
 CLIP_TIMEOUT_S = 60
 LOCK = ".lock"
+MOST_TEXT = 200
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,13 @@ def build_sheet(inbox: Inbox, folder: Path, labels: tuple[str, ...], most: int) 
         DataError: the folder has other files, or labels that were given are wrong now.
         StorageError: the store or the disk refuses.
     """
-    before = _begun(folder, labels)
+    with disk_errors(folder):
+        is_new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+    if not is_new and not (folder / SHEET).is_file() and any(one.name != LOCK for one in folder.iterdir()):
+        raise DataError(f"{folder} holds files and is no sheet: name a new folder")
     with locked(folder / LOCK), tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch:
+        before = _begun(folder, labels)
         given = read_labels(folder / LABELS, before) if (folder / LABELS).exists() else {}
         known = frozenset([*(clip.identity for clip in before.clips), *before.passed])
         found, rejected = waiting_clips(inbox, known, Path(scratch))
@@ -82,10 +89,6 @@ def _begun(folder: Path, labels: tuple[str, ...]) -> Sheet:
     """The sheet of a folder, which is one from now on."""
     if (folder / SHEET).is_file():
         return Sheet.of(folder).model_copy(update={"labels": labels})
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise DataError(f"{folder} holds files and is no sheet: name a new folder")
     sheet = Sheet(labels=labels)
     write_text(folder / SHEET, sheet.to_json())
     return sheet
@@ -148,8 +151,13 @@ def _sheet_clip(one: WaitingClip, seen: ClipLook, names: set[str]) -> SheetClip:
         identity=one.identity,
         sha256=seen.sha256,
         duration_s=round(seen.duration_s, 3),
-        camera=one.camera,
-        began_at=note.began_at if note else "",
-        best_guess=note.best_guess if note else "",
+        camera=_one_line(one.camera),
+        began_at=_one_line(note.began_at) if note else "",
+        best_guess=_one_line(note.best_guess) if note else "",
         score=note.score if note else None,
     )
+
+
+def _one_line(text: str) -> str:
+    """What a device wrote, as people can read it."""
+    return " ".join(printable(text[:MOST_TEXT]).split())

@@ -90,7 +90,7 @@ class FolderInbox:
         """Copy a file to a path.
 
         Raises:
-            ClipError: it is gone, or is a link now.
+            ClipError: it is gone, is a link now, or this user may not read it.
             StorageError: it cannot be read or written.
         """
         source = self._folder / name
@@ -100,8 +100,8 @@ class FolderInbox:
                 while part := given.read(1 << 20):
                     taken.write(part)
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ELOOP):
-                raise ClipError(f"it is gone, or a link now: {error.strerror}") from error
+            if error.errno in (errno.ENOENT, errno.ELOOP, errno.EACCES):
+                raise ClipError(f"it is gone, a link, or not readable: {error.strerror}") from error
             raise StorageError(f"{source}: {error.strerror}") from error
 
 

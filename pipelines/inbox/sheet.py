@@ -18,6 +18,7 @@ from reelflow.files import write_text
 
 SHEET, LABELS, PAGE, CLIPS, STRIPS = "sheet.json", "labels.csv", "index.html", "clips", "strips"
 UNUSABLE = "unusable"
+SPLITS = ("train", "val", "test")
 COLUMNS = ("clip", "label", "best_guess", "score", "camera", "began_at", "duration_s")
 DELIMITERS = ",;\t"
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets compute what begins so
@@ -161,6 +162,10 @@ def labels_of(clips: Path | None, given: str) -> tuple[str, ...]:
     Raises:
         DataError: there are fewer than two, or one has a meaning of its own.
     """
+    if clips and (parts := [name for name in SPLITS if (clips / name).is_dir()]):
+        raise DataError(
+            f"{clips} holds {', '.join(parts)}: name the one that takes the clips, {clips / 'train'}"
+        )
     folders = (
         sorted(one.name for one in clips.iterdir() if _is_class(one)) if clips and clips.is_dir() else []
     )
@@ -171,11 +176,13 @@ def labels_of(clips: Path | None, given: str) -> tuple[str, ...]:
             f"labels: found {', '.join(labels) or 'none'}, expected two or more: --clips with a folder per "
             "class, or --labels a,b"
         )
-    if wrong := [
-        one for one in labels if one == UNUSABLE or one in (".", "..") or set(one) & set("/\\\0\n\r")
-    ]:
+    if wrong := [one for one in labels if one == UNUSABLE or not one.isprintable() or not _is_folder(one)]:
         raise DataError(f"the label {wrong[0]!r} cannot be one: it is reserved, or no name of a folder")
     return labels
+
+
+def _is_folder(name: str) -> bool:
+    return not name.startswith(".") and not set(name) & {"/", "\\"}
 
 
 def _is_class(path: Path) -> bool:

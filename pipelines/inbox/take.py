@@ -6,16 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.dataset.source.groups_csv import DELIMITERS, read_groups
+from components.dataset.source.groups_csv import DELIMITERS, Row, read_groups
 from components.dataset.source.listing import GROUPS
 from components.dataset.source.naming import groups_by_name
-from pipelines.inbox.sheet import CLIPS, UNUSABLE, Sheet, SheetClip
+from pipelines.inbox.sheet import CLIPS, SPLITS, UNUSABLE, Sheet, SheetClip
 from reelflow.errors import DataError, disk_errors
 from reelflow.files import atomic, files_below, sha256_file, write_text
 from reelflow.progress import track
 
 COPY_BYTES = 1 << 20
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,8 @@ def take_clips(folder: Path, sheet: Sheet, given: Mapping[str, str], clips: Path
         DataError: a clip has been altered, or is among the clips with another label.
         StorageError: the disk refuses.
     """
+    if not clips.is_dir():
+        raise DataError(f"{clips} is not a folder: name the folder of clips, or make it")
     if parts := [name for name in SPLITS if (clips / name).is_dir()]:
         raise DataError(
             f"{clips} holds {', '.join(parts)}: name the one that takes the clips, {clips / 'train'}"
@@ -89,10 +90,11 @@ def _moves(folder: Path, chosen: Sequence[tuple[SheetClip, str]], clips: Path) -
         DataError: a clip is there with another label.
     """
     there = _contents(clips, {(folder / CLIPS / clip.name).stat().st_size for clip, _ in chosen})
+    labels = {row.path: row.label for row in _listed(clips)}
     wrong = []
     for clip, label in chosen:
         found = there.get(clip.sha256, [])
-        if same := [path for path in found if path.split("/")[0] == label]:
+        if same := [path for path in found if labels.get(path, path.split("/")[0]) == label]:
             yield _Move(clip, same[0], is_there=True)
         elif found:
             wrong.append(f"{clip.name}: labelled {label}, and the same clip is {found[0]}")
@@ -126,10 +128,9 @@ def _copy(source: Path, target: Path) -> None:
 
 def _list_groups(clips: Path, targets: Sequence[str]) -> None:
     """List clips in `groups.csv`, if there is one: without it, names alone tell their groups."""
-    path = clips / GROUPS
+    path, rows = clips / GROUPS, _listed(clips)
     if not path.is_file() or not targets:
         return
-    rows = read_groups(clips, [file.relative_to(clips).as_posix() for file in files_below(clips)])
     groups = {row.path: row.group for row in rows}
     new = [target for target in targets if target not in groups]
     labels = {row.path: row.label for row in rows} | {target: target.split("/")[0] for target in new}
@@ -149,3 +150,10 @@ def _list_groups(clips: Path, targets: Sequence[str]) -> None:
         writer.writerow([values.get(name, "") for name in header])
     if new:
         write_text(path, before + ("" if before.endswith("\n") else "\n") + text.getvalue())
+
+
+def _listed(clips: Path) -> list[Row]:
+    """The rows of `groups.csv`; none without it."""
+    if not (clips / GROUPS).is_file():
+        return []
+    return read_groups(clips, [file.relative_to(clips).as_posix() for file in files_below(clips)])

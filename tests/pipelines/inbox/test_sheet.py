@@ -4,6 +4,8 @@ import csv
 import io
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +17,10 @@ from hypothesis import strategies as st
 from pipelines.inbox.gather import MOST_NOTE_BYTES, WaitingClip
 from pipelines.inbox.sheet import Sheet, SheetClip, read_labels, write_labels
 from reelflow.errors import DataError
+from tests.permissions import run_bound_by_rights
 from tests.pipelines.inbox.labelling import ID, Labelling
 from tests.s3_server import BUCKET, SERVERS
+from tests.videos import write_video
 
 
 def names(work: Labelling) -> list[str]:
@@ -123,6 +127,13 @@ def test_what_a_device_writes_becomes_no_markup_and_no_formula(work: Labelling) 
     assert row["camera"] == evil
 
 
+def test_what_a_device_writes_is_one_line(work: Labelling) -> None:
+    work.keep(f"door_20261127_100000_{ID}.mp4", camera="a\n=1+1\x1b[31m" * 200)
+    work.make()
+    assert len(work.csv.read_text().splitlines()) == 2
+    assert "\x1b" not in work.csv.read_text()
+
+
 def test_a_sheet_takes_no_folder_with_other_files(work: Labelling) -> None:
     work.folder.mkdir()
     (work.folder / "thesis.txt").write_text("mine")
@@ -160,12 +171,54 @@ def test_an_inbox_in_s3(
         (("--labels", "fall"), "found fall, expected two or more"),
         (("--labels", "fall,unusable"), "'unusable' cannot be one"),
         (("--labels", "fall,../walk"), "'../walk' cannot be one"),
+        (("--labels", "fall,.walk"), "'.walk' cannot be one"),
+        (("--labels", "fall,wa\x1b[31mlk"), "cannot be one"),
     ],
 )
 def test_labels_must_be_such(work: Labelling, options: tuple[str, ...], told: str) -> None:
     failed = work.error("sheet", work.inbox, work.folder, *options)
     assert told in str(failed)
     assert failed.exit_code == 3
+
+
+def test_clips_with_a_split_of_their_own_need_a_place(work: Labelling) -> None:
+    (work.clips / "train").mkdir()
+    failed = work.error("sheet", work.inbox, work.folder, "--clips", work.clips)
+    assert f"name the one that takes the clips, {work.clips / 'train'}" in str(failed)
+
+
+def test_two_sheets_at_once_lose_nothing(work: Labelling) -> None:
+    work.fill()
+    places = [work.inbox.with_name(name) for name in ("a", "b")]
+    for number, place in enumerate(places):
+        for clip in range(3):
+            write_video(place / f"{place.name}{clip}.mp4", frames=20 + 10 * number + clip)
+    command = [sys.executable, "-m", "pipelines", "inbox", "sheet"]
+    started = [
+        subprocess.Popen([*command, place, work.folder, "--clips", work.clips], stdout=subprocess.DEVNULL)
+        for place in (work.inbox, *places)
+    ]
+    assert [process.wait(60) for process in started] == [0, 0, 0]
+    assert len(work.sheet.clips) == 9
+    assert len(list((work.folder / "clips").iterdir())) == 9
+
+
+def test_a_clip_that_this_user_may_not_read_stops_nothing(work: Labelling) -> None:
+    work.fill()
+    next(work.inbox.glob("gate*.mp4")).chmod(0)
+    command = [
+        "-m",
+        "pipelines",
+        "inbox",
+        "sheet",
+        str(work.inbox),
+        str(work.folder),
+        "--clips",
+        str(work.clips),
+    ]
+    done = run_bound_by_rights(sys.executable, *command)
+    assert done.returncode == 0, done.stderr
+    assert [one.path[:4] for one in work.sheet.rejected] == ["gate"]
 
 
 def test_there_must_be_an_inbox(work: Labelling) -> None:

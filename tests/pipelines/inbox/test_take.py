@@ -67,6 +67,19 @@ def test_a_clip_that_is_there_with_another_label_stops_all(labelled: Labelling) 
     assert labelled.taken() == before
 
 
+def test_a_table_says_the_label_of_a_clip_outside_of_the_folders(labelled: Labelling) -> None:
+    (labelled.clips / "flat.mp4").write_bytes((labelled.inbox / DOOR).read_bytes())
+    (labelled.clips / "groups.csv").write_text("path,label,group\nflat.mp4,fall,g\n")
+    told = labelled.done("take", labelled.folder, labelled.clips)
+    assert "1 clips are new" in told
+    assert "1 were there" in told
+
+
+def test_the_folder_of_clips_must_be_there(labelled: Labelling) -> None:
+    failed = labelled.error("take", labelled.folder, labelled.clips.with_name("clps"))
+    assert "is not a folder: name the folder of clips" in str(failed)
+
+
 def test_another_clip_of_the_same_name_is_left(labelled: Labelling) -> None:
     theirs = write_video(labelled.clips / "fall" / DOOR, frames=20)
     content = theirs.read_bytes()
