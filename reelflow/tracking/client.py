@@ -33,7 +33,7 @@ SERVER = ("http://", "https://")
 PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "ABORTED")
 EXISTS = "RESOURCE_ALREADY_EXISTS"
 KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
-"""Opens an experiment as model training, not in the view for GenAI: `ExperimentKind` of MLflow's page."""
+"""`ExperimentKind` of MLflow's page; 3.17 opens the view for GenAI all the same."""
 TOO_MANY, SERVERS_FAULT = 429, 500  # HTTP status
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -86,7 +86,7 @@ def test_no_password_of_a_remote_is_shown(monkeypatch, tmp_path):
     assert "mlflow.source.git.dirty" not in tags, "there is no commit yet"
 
 
-def test_an_experiment_opens_as_model_training_unless_its_owner_chose_otherwise(settings, tmp_path):
+def test_an_experiment_is_of_model_training_unless_its_owner_chose_otherwise(settings, tmp_path):
     client, experiment = mlflow_client.connect(settings)
     assert client.get_experiment(experiment).tags[KIND_TAG] == KIND
     other = client.create_experiment("theirs", str(tmp_path), {KIND_TAG: "genai_development"})
