@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -95,6 +95,13 @@ class Line:
     def _write(self, text: str) -> None:
         sys.stderr.write(text)
         sys.stderr.flush()
+
+
+def events_in(content: bytes) -> Iterator[Event]:
+    """The events of an `EventFile`'s content; lines are truncated when the disk is full."""
+    for line in content.splitlines():
+        with suppress(ValueError):
+            yield json.loads(line)
 
 
 def describe(done: int, total: int, unit: str, elapsed_s: float) -> str:

@@ -20,12 +20,11 @@ from reelflow.contracts import BundleReport, Comparison
 from reelflow.edge.bundle import Bundle, open_bundle
 from reelflow.edge.classifier import Classifier
 from reelflow.errors import BundleError, some_of
-from reelflow.measures.comparison import compare
+from reelflow.measures.comparison import RESAMPLES, SEED, compare
 from reelflow.progress import emit
 from reelflow.scoring import litert_scores
 from reelflow.tracking.registry import Registry
 
-RESAMPLES, SEED = 10_000, 1
 SMALLER = 0.99  # above this ratio, the difference may be only metadata
 NAMED_LABELS = 4
 
@@ -114,7 +113,7 @@ def compare_with_champion(
             found = _run(champion, kept, challenger, clips, version)
         if isinstance(found, Incomparable):
             return found
-    own = _answers(challenger.scores(), challenger).right[found.rows]
+    own = challenger.right()[found.rows]
     sizes = bundle.size_bytes / champion.report.size_bytes
     return _comparison(challenger, own, found, champion.report.name, version, sizes)
 

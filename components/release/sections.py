@@ -66,7 +66,7 @@ def _fold_accuracies(candidate: Candidate) -> dict[int, float]:
     test = report.training.test
     fold_of = dict(zip(test.clip_ids, test.folds, strict=True))
     folds = np.array([fold_of.get(clip_id, -1) for clip_id in report.clip_ids])  # (test clips,)
-    right = candidate.scores().argmax(axis=1) == np.array(report.truth)
+    right = candidate.right()
     return {int(fold): float(right[folds == fold].mean()) for fold in np.unique(folds)}
 
 

@@ -11,7 +11,6 @@ from pipelines.console import wide_console
 EXIT_CODES = (
     "Exit codes: 0 success; 2 no such run, or fewer than two; 6 the page cannot be written; 7 MLflow."
 )
-SERVER = ("http://", "https://")
 commands = typer.Typer()
 
 
@@ -30,9 +29,9 @@ def compare(
     from reelflow.errors import ParamsError
     from reelflow.settings import Settings
 
-    settings, console = Settings(), wide_console()
+    console = wide_console()
     with tempfile.TemporaryDirectory() as scratch:
-        finished = FinishedRuns(settings)
+        finished = FinishedRuns(Settings())
         found = finished.find(runs or (), last, Path(scratch))
         if len(found) < 2:
             raise ParamsError(f"{len(found)} finished run(s) found, two are needed: run the pipeline again")
@@ -40,7 +39,5 @@ def compare(
     for table in (run_table(compared), pair_table(compared), difference_table(compared)):
         console.print(table)
     if out:
-        served = settings.tracking_uri.startswith(SERVER)
-        links = [finished.link(run) if served else "" for run in found]
-        write_page(compared, out, links)
+        write_page(compared, out, [finished.link(run) for run in found])
         console.print(f"page {out}", markup=False)

@@ -10,7 +10,7 @@ from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import EvaluationReport
 from reelflow.errors import BundleError, ParamsError
 from reelflow.settings import Settings
-from reelflow.tracking.client import connect, tracking_errors, without_credentials
+from reelflow.tracking.client import SERVER, connect, run_link, tracking_errors, without_credentials
 from reelflow.tracking.kfp_runs import PARENT_TAG
 from reelflow.tracking.records import CHOSEN_TAG, DONE, EVALUATION, OUTCOME_TAG
 
@@ -78,8 +78,10 @@ class FinishedRuns:
             return [self._read(known[name], scratch) for name in wanted]
 
     def link(self, run: FinishedRun) -> str:
-        """Address of a run on the page of a server."""
-        return f"{without_credentials(self._uri).rstrip('/')}/#/experiments/{self._experiment}/runs/{run.id}"
+        """Address of a run on the page of a server; empty without one."""
+        if not self._uri.startswith(SERVER):
+            return ""
+        return f"{without_credentials(self._uri).rstrip('/')}/{run_link(self._experiment, run.id)}"
 
     def _finished(self) -> "list[Run]":
         query, newest = f"tags.`{OUTCOME_TAG}` = '{DONE}'", ["attributes.start_time DESC"]

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.compare.finished import FinishedRun
 from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import Interval
-from reelflow.measures.comparison import Paired, compare, is_clearly_better
+from reelflow.measures.comparison import RESAMPLES, SEED, Paired, compare
 
-RESAMPLES, SEED = 10_000, 1
 COMMIT, DATA, CODE_CHANGED = "mlflow.source.git.commit", "reelflow.data_hash", "mlflow.source.git.dirty"
 INTERNAL = re.compile(r"reelflow\..*|.*\.key")  # names that people did not choose
 
@@ -56,10 +54,9 @@ class RunPair:
         """In words."""
         if self.paired is None:
             return "no test clips in common"
-        mirrored = Interval(low=-self.paired.interval.high, high=-self.paired.interval.low)
-        if is_clearly_better(self.paired.interval, self.paired.p_value):
+        if self.paired.is_clearly_better:
             return f"{self.a} is better beyond noise"
-        if is_clearly_better(mirrored, self.paired.p_value):
+        if self.paired.is_clearly_worse:
             return f"{self.b} is better beyond noise"
         return "no difference beyond noise"
 
@@ -121,10 +118,7 @@ def _pair(a: FinishedRun, b: FinishedRun) -> RunPair:
 
 def _right(candidate: Candidate) -> dict[str, bool]:
     """Whether each test clip is classified correctly, by the id of its content."""
-    report = candidate.report
-    answers: NDArray[np.int64] = candidate.scores().argmax(axis=1)
-    right = answers == np.array(report.truth)
-    return dict(zip(report.clip_ids, map(bool, right), strict=True))
+    return dict(zip(candidate.report.clip_ids, map(bool, candidate.right()), strict=True))
 
 
 def _differences(runs: Sequence[FinishedRun]) -> dict[str, tuple[str, ...]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.local.results import evaluations_in, finished_folders
+from pipelines.local.results import evaluations_in, events_after, finished_folders
 from reelflow.errors import ReelflowError, StepError, TrackingError
 from reelflow.params import Params
 from reelflow.progress import Event
@@ -51,7 +51,7 @@ def whole_but_unregistered(
     failure: Event, recorder: RunRecorder, params: Params, out: Path, settings: Settings
 ) -> StepError:
     """Keep what is to be registered; returns the problem, beside which the results are whole."""
-    done = finished_folders(settings.events)
+    done = finished_folders(events_after(settings.events)[0])
     owed = OwedRelease(
         out=out,
         params=params.release.model_dump(mode="json"),

@@ -1,11 +1,10 @@
 """What a run leaves in its folder, taken from the folders of its steps."""
 
 import contextlib
-import json
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +13,7 @@ from reelflow.documents import Document
 from reelflow.durable.replace import replace_folder
 from reelflow.errors import ReelflowError, disk_errors
 from reelflow.files import write_text
-from reelflow.progress import Event
+from reelflow.progress import Event, events_in
 
 STATE = "run.json"
 EVALUATION = "evaluation "
@@ -59,18 +58,14 @@ def events_after(path: Path | None, position: int = 0) -> tuple[list[Event], int
         file.seek(position)
         content = file.read()
     whole = content[: content.rfind(b"\n") + 1]
-    events: list[Event] = []
-    for line in whole.splitlines():
-        with contextlib.suppress(ValueError):  # lines are truncated when the disk is full
-            events.append(json.loads(line))
-    return events, position + len(whole)
+    return list(events_in(whole)), position + len(whole)
 
 
-def finished_folders(events: Path | None) -> dict[str, Path]:
+def finished_folders(events: Iterable[Event]) -> dict[str, Path]:
     """The folder of each task that is finished, or whole beside a problem of MLflow."""
     return {
         event["task"]: Path(event["folder"])
-        for event in events_after(events)[0]
+        for event in events
         if event["kind"] in ("finished", "failed") and "folder" in event
     }
 
@@ -88,7 +83,8 @@ def deliver(out: Path, events: Path | None, started: float) -> Summary:
         events: what its steps have told.
         started: the process's performance counter at the start.
     """
-    done, seconds = finished_folders(events), _seconds(events)
+    told, _ = events_after(events)
+    done, seconds = finished_folders(told), _seconds(told)
     with disk_errors(out):
         partial = out / ".bundle.partial"
         shutil.rmtree(partial, ignore_errors=True)
@@ -107,9 +103,9 @@ def show_release(out: Path, release: Path, times: Mapping[str, object]) -> Summa
     return summary
 
 
-def _seconds(events: Path | None) -> dict[str, float]:
+def _seconds(events: Iterable[Event]) -> dict[str, float]:
     seconds: dict[str, float] = {}
-    for event in events_after(events)[0]:
+    for event in events:
         if event["kind"] == "finished" and (not event["reused"] or event["task"] not in seconds):
             seconds[event["task"]] = round(event["seconds"], 2)
     return seconds

@@ -59,6 +59,15 @@ class Candidate:
         scores: NDArray[np.float32] = np.load(path, allow_pickle=False)
         return scores
 
+    def right(self) -> NDArray[np.bool_]:
+        """Whether each test clip is classified correctly, `(test clips,) bool`.
+
+        Raises:
+            BundleError: the scores are damaged.
+        """
+        right: NDArray[np.bool_] = self.scores().argmax(axis=1) == np.array(self.report.truth)
+        return right
+
 
 def read_candidates(folder: Path, wanted: str = "") -> list[Candidate]:
     """Every candidate below `folder`, by name; copies of a candidate count once.

@@ -7,6 +7,7 @@ from reelflow.contracts import Interval
 from reelflow.measures.intervals import Right, paired_interval
 
 NOISE = 0.05  # p-value above which a difference may be noise
+RESAMPLES, SEED = 10_000, 1  # of a comparison on which something is decided
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class Paired:
     def is_clearly_better(self) -> bool:
         """Whether a is better than b beyond noise."""
         return is_clearly_better(self.interval, self.p_value)
+
+    @property
+    def is_clearly_worse(self) -> bool:
+        """Whether b is better than a beyond noise."""
+        mirrored = Interval(low=-self.interval.high, high=-self.interval.low)
+        return is_clearly_better(mirrored, self.p_value)
 
 
 def compare(right_a: Right, right_b: Right, groups: Sequence[str], *, resamples: int, seed: int) -> Paired:

@@ -93,6 +93,11 @@ def _locked(file: Path) -> Iterator[None]:
         yield
 
 
+def run_link(experiment: str, run_id: str) -> str:
+    """Link to a run, relative to the MLflow UI."""
+    return f"#/experiments/{experiment}/runs/{run_id}"
+
+
 def without_credentials(text: str) -> str:
     """The text without the credentials in its URIs."""
     return re.sub(r"//[^/@\s]+@", "//***@", text)
@@ -192,9 +197,7 @@ def _experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
             f"--experiment-id {found.experiment_id}`, or set MLFLOW_EXPERIMENT_NAME to another name"
         )
     if KIND_TAG not in found.tags:  # a user's own choice stays
-        with suppress(
-            MlflowException
-        ):  # another process sets it, or this user may not: it is for the page alone
+        with suppress(MlflowException):  # another process sets it, or this user may not: it is for show
             client.set_experiment_tag(found.experiment_id, KIND_TAG, KIND)
     return str(found.experiment_id)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reelflow import __version__
 from reelflow.errors import TrackingError
 from reelflow.settings import Settings
-from reelflow.tracking.client import connect, exclusive, tracking_errors, without_credentials
+from reelflow.tracking.client import connect, exclusive, run_link, tracking_errors, without_credentials
 from reelflow.tracking.kfp_runs import PARENT_TAG, KfpRuns, kfp_runs
 from reelflow.tracking.sqlite import SQLITE
 
@@ -195,7 +195,7 @@ class Tracker:
 
     def link(self, run_id: str) -> str:
         """Link to a run, relative to the MLflow UI."""
-        return f"#/experiments/{self._experiment}/runs/{run_id}"
+        return run_link(self._experiment, run_id)
 
     def finish(self, run_id: str, status: str = "FINISHED") -> None:
         """End a run, and those of its children that have not ended; KFP ends its own."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reelflow.artifacts.lineage import LINEAGE, Lineage
 from reelflow.errors import BundleError, TrackingError
 from reelflow.settings import Settings
-from reelflow.tracking.client import connect, tracking_errors, without_credentials
+from reelflow.tracking.client import connect, run_link, tracking_errors, without_credentials
 from reelflow.tracking.registry import LINEAGE_TAG, SHA_TAG, USER_TAG, MlflowRegistry
 from reelflow.tracking.sqlite import SQLITE, sqlite_file
 
@@ -157,7 +157,7 @@ class Versions:
         return TrainingRun(
             run_id=info.run_id,
             name=info.run_name or "",
-            link=f"{address}#/experiments/{info.experiment_id}/runs/{info.run_id}",
+            link=f"{address}{run_link(info.experiment_id, info.run_id)}",
             status=info.status,
             started=_time(info.start_time),
             commit=found.data.tags.get("mlflow.source.git.commit", ""),

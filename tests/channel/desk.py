@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
-from pipelines.__main__ import app
-from reelflow.errors import ReelflowError
+from tests.command import CommandGroup
 
 ROLES = ("root", "targets", "snapshot", "timestamp")
 
 
-class Desk:
+class Desk(CommandGroup):
     """A publisher's command line, with its files in a folder."""
+
+    group = "channel"
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.keys, self.root, self.channel = folder / "keys", folder / "root.json", folder / "channel"
@@ -29,19 +28,6 @@ class Desk:
     def publish(self, bundle: Path, *options: str) -> str:
         """Publish a bundle's folder."""
         return self.done("publish", "--bundle", bundle, *self.options(*ROLES[1:]), *options)
-
-    def run(self, *arguments: object) -> Result:
-        return CliRunner().invoke(app, ["channel", *map(str, arguments)])
-
-    def done(self, *arguments: object) -> str:
-        result = self.run(*arguments)
-        assert result.exit_code == 0, (result.output, result.exception)
-        return result.output
-
-    def error(self, *arguments: object) -> ReelflowError:
-        failed = self.run(*arguments).exception
-        assert isinstance(failed, ReelflowError), failed
-        return failed
 
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.run("status", "--json").output)

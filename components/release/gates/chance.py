@@ -3,9 +3,7 @@
 import numpy as np
 
 from reelflow.artifacts.evaluations import Candidate
-from reelflow.measures.comparison import Paired, compare
-
-RESAMPLES, SEED = 10_000, 1
+from reelflow.measures.comparison import RESAMPLES, SEED, Paired, compare
 
 
 def above_chance(chosen: Candidate) -> Paired:
@@ -16,5 +14,4 @@ def above_chance(chosen: Candidate) -> Paired:
     """
     truth = np.array(chosen.report.truth)  # (test clips,)
     frequent = np.bincount(truth).argmax()
-    right = chosen.scores().argmax(axis=1) == truth
-    return compare(right, truth == frequent, chosen.report.groups, resamples=RESAMPLES, seed=SEED)
+    return compare(chosen.right(), truth == frequent, chosen.report.groups, resamples=RESAMPLES, seed=SEED)

@@ -1,6 +1,5 @@
 """Who ran what: MLflow's own tags of a run's source (`mlflow.utils.mlflow_tags`)."""
 
-import getpass
 import re
 import shutil
 import subprocess
@@ -8,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from reelflow import __version__
+from reelflow.tracking.journal.entry import user_name
 
 GIT_TIMEOUT_S = 10
 CREDENTIALS = re.compile(r"//[^/@\s]+@")
@@ -23,7 +23,7 @@ def origin_tags(*, on_cluster: bool) -> dict[str, str]:
         on_cluster: the steps are tasks of Kubeflow Pipelines.
     """
     tags = {
-        "mlflow.user": _user(),
+        "mlflow.user": user_name(),
         "mlflow.source.name": f"reelflow {__version__}",
         "mlflow.source.type": "JOB" if on_cluster else "LOCAL",
         "mlflow.source.git.commit": commit(),
@@ -52,10 +52,3 @@ def _git(*arguments: str) -> str:
     except subprocess.TimeoutExpired:
         return ""
     return found.stdout.strip() if found.returncode == 0 else ""
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a number without a name, as in a pod
-        return ""

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from reelflow.errors import BundleError
 from reelflow.files import write_text
-from reelflow.progress import emit
+from reelflow.progress import emit, events_in
 from reelflow.settings import Settings
 from reelflow.tracking.records import finish_run, forget_failure, record_folder, tag_failure
 from reelflow.tracking.spool.curves import KINDS, Curves
@@ -70,6 +69,4 @@ def copy_curves(events: Path, target: Path) -> None:
 def read_events(path: Path) -> Iterator[dict[str, Any]]:
     """The whole lines of a file of events; none if it is gone."""
     if path.is_file():
-        for line in path.read_bytes().splitlines():
-            with suppress(ValueError):  # lines are truncated when the disk is full
-                yield json.loads(line)
+        yield from events_in(path.read_bytes())

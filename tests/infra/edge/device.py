@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine import docker, engine_answers
+from tests.reelflow.edge.camera.http_camera import wait_for
 from tests.workplace import ROOT
 
 DIST = ROOT / "dist"
@@ -50,6 +51,11 @@ class Device:
 
     def write(self, target: str, text: str) -> None:
         self.out("sh", "-c", 'umask 077; printf %s "$1" >"$2"', "sh", text, target)
+
+
+def await_boot(found: Device) -> None:
+    """Wait until systemd, its first process, has started everything."""
+    wait_for(lambda: found.run("systemctl", "is-system-running").stdout.strip() == "running", 60)
 
 
 @contextmanager

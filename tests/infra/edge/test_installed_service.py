@@ -7,8 +7,8 @@ import pytest
 
 from reelflow.contracts import Sampling
 from tests.bundles import FRAMES, write_small_bundle
-from tests.infra.edge.device import SYSTEMD, Device, device
-from tests.reelflow.edge.camera.http_camera import HttpCamera, http_camera, steady, wait_for
+from tests.infra.edge.device import SYSTEMD, Device, await_boot, device
+from tests.reelflow.edge.camera.http_camera import HttpCamera, wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
 
@@ -20,18 +20,12 @@ FOR_A_TEST = "[Service]\nPrivateUsers=no\nWatchdogSec=5\nRestartSec=1\n"
 
 
 @pytest.fixture(scope="module")
-def camera() -> Iterator[HttpCamera]:
-    with http_camera(steady()) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory, camera: HttpCamera) -> Iterator[Device]:
     """A device with reelflow, a bundle, and a camera that is described but not watched yet."""
     bundle = tmp_path_factory.mktemp("bundle") / "bundle"
     write_small_bundle(bundle, sampling=Sampling(frames=FRAMES, clip_s=1.8))
     with device("amd64", *SYSTEMD, command=("/sbin/init",)) as found:
-        wait_for(lambda: found.run("systemctl", "is-system-running").stdout.strip() == "running", 60)
+        await_boot(found)
         told = found.out("/root/dist/install.sh", timeout_s=900)
         assert "is installed; a camera is described in /etc/reelflow/NAME.env" in told
         found.copy(bundle, "/var/lib/bundle")

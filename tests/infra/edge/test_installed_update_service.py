@@ -11,8 +11,8 @@ from tests.bundles import FRAMES, WINDOW_S, renamed_bundle, write_small_bundle
 from tests.channel.desk import Desk
 from tests.channel.file_server import serving
 from tests.device_bundles import bundle_id, spoilt_bundle
-from tests.infra.edge.device import SYSTEMD, Device, device
-from tests.reelflow.edge.camera.http_camera import HttpCamera, http_camera, steady, wait_for
+from tests.infra.edge.device import SYSTEMD, Device, await_boot, device
+from tests.reelflow.edge.camera.http_camera import HttpCamera, wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
 
@@ -21,12 +21,6 @@ TIMER = Path("infra/edge/reelflow-update.timer")
 STATE = "/var/lib/reelflow-bundles"
 FOR_A_TEST = "[Service]\nPrivateUsers=no\nRestartSec=1\n"  # a container gives its services no user namespace
 OPTIONS = "--group lab --every 5s --well-after 5s --give-up 20s --device lab-1"
-
-
-@pytest.fixture(scope="module")
-def camera() -> Iterator[HttpCamera]:
-    with http_camera(steady()) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +47,7 @@ def installed(desk: Desk, camera: HttpCamera) -> Iterator[Device]:
         serving(desk.channel) as server,
         device("amd64", *SYSTEMD, command=("/sbin/init",)) as found,
     ):
-        wait_for(lambda: found.run("systemctl", "is-system-running").stdout.strip() == "running", 60)
+        await_boot(found)
         found.out("/root/dist/install.sh", timeout_s=900)
         for unit in (f"{UPDATE}.service.d", "reelflow-watch@.service.d"):
             found.out("mkdir", "-p", f"/etc/systemd/system/{unit}")

@@ -4,19 +4,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from click.testing import Result
-from typer.testing import CliRunner
-
-from pipelines.__main__ import app
 from pipelines.inbox.sheet import Sheet
-from reelflow.errors import ReelflowError
+from tests.command import CommandGroup
 from tests.videos import write_video
 
 ID = "0123456789abcdef0123456789abcdef"
 
 
-class Labelling:
+class Labelling(CommandGroup):
     """Places of one labelling round."""
+
+    group = "inbox"
 
     def __init__(self, folder: Path) -> None:
         self.inbox, self.folder, self.clips = folder / "inbox", folder / "sheet", folder / "clips"
@@ -49,19 +47,6 @@ class Labelling:
         self.keep(f"door_20261127_100000_{ID}.mp4", 0.5, frames=10)
         self.keep(f"door_20261127_101000_{ID}.mp4", 0.3, frames=11)
         self.keep(f"gate_20261127_100000_{ID}.mp4", 0.45, frames=12)
-
-    def run(self, *arguments: object) -> Result:
-        return CliRunner().invoke(app, ["inbox", *map(str, arguments)])
-
-    def done(self, *arguments: object) -> str:
-        result = self.run(*arguments)
-        assert result.exit_code == 0, (result.output, result.exception)
-        return result.output
-
-    def error(self, *arguments: object) -> ReelflowError:
-        failed = self.run(*arguments).exception
-        assert isinstance(failed, ReelflowError), failed
-        return failed
 
     def make(self, *options: object) -> str:
         """Make the sheet, or add to it."""

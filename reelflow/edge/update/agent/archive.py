@@ -1,9 +1,11 @@
 """A channel that is one bundle in a tar file, brought and verified by another updater (Mender, RAUC)."""
 
 import hashlib
+import shutil
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 import pydantic
@@ -19,7 +21,6 @@ from reelflow.edge.update.channel.documents import (
 )
 from reelflow.errors import BundleError, disk_errors
 
-COPY_BYTES = 1 << 20
 MAKE_ONE = "make it by tar -C BUNDLE -cf FILE ."
 
 
@@ -76,9 +77,8 @@ class ArchiveChannel:
                     raise BundleError(f"{self._archive} has changed while it was read")
                 target = into / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                with target.open("wb") as file:
-                    for part in _content(tar, member):
-                        file.write(part)
+                with _content(tar, member) as given, target.open("wb") as taken:
+                    shutil.copyfileobj(given, taken)
 
     @contextmanager
     def _opened(self) -> Iterator[tarfile.TarFile]:
@@ -109,15 +109,13 @@ class ArchiveChannel:
             yield member, name
 
     def _listed(self, tar: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> ListedFile:
-        digest = hashlib.sha256()
-        for part in _content(tar, member):
-            digest.update(part)
-        return ListedFile(path=name, sha256=digest.hexdigest(), size_bytes=member.size)
+        with _content(tar, member) as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return ListedFile(path=name, sha256=sha256, size_bytes=member.size)
 
 
-def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> BufferedReader:
     file = tar.extractfile(member)
-    if file is None:
+    if not isinstance(file, BufferedReader):
         raise BundleError(f"{member.name!r} cannot be read")
-    while part := file.read(COPY_BYTES):
-        yield part
+    return file
