@@ -1,16 +1,17 @@
 """Makes a sheet of an inbox, or adds what has come since to one; labels that are given stay."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from pipelines.inbox.clips import KnownClips
 from pipelines.inbox.gather import Inbox, WaitingClip, waiting_clips
 from pipelines.inbox.look import ClipLook, look
 from pipelines.inbox.page import write_page
 from pipelines.inbox.sheet import CLIPS, LABELS, SHEET, STRIPS, Sheet, SheetClip, read_labels, write_labels
-from reelflow.commandline import printable
 from reelflow.contracts import Rejected
 from reelflow.errors import ClipError, DataError, disk_errors
 from reelflow.files import atomic, locked, write_bytes, write_text
@@ -18,8 +19,7 @@ from reelflow.progress import track
 from reelflow.workers.processes import in_processes
 
 CLIP_TIMEOUT_S = 60
-LOCK = ".lock"
-MOST_TEXT = 200
+LOCK, SCRATCH = ".lock", ".new-"
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class BuiltSheet:
         sheet: all of it now.
         added: clips that are new.
         rejected: what was left out this time.
+        notes: of devices, that cannot be used.
+        known: clips that are among those of training, this time.
         left: clips that are still in the inbox alone.
         labelled: clips that have a label.
     """
@@ -37,11 +39,15 @@ class BuiltSheet:
     sheet: Sheet
     added: int
     rejected: tuple[Rejected, ...]
+    notes: tuple[Rejected, ...]
+    known: int
     left: int
     labelled: int
 
 
-def build_sheet(inbox: Inbox, folder: Path, labels: tuple[str, ...], most: int) -> BuiltSheet:
+def build_sheet(
+    inbox: Inbox, folder: Path, labels: tuple[str, ...], most: int, clips: Path | None = None
+) -> BuiltSheet:
     """Bring clips of an inbox into a sheet, and write its files.
 
     Args:
@@ -49,40 +55,52 @@ def build_sheet(inbox: Inbox, folder: Path, labels: tuple[str, ...], most: int) 
         folder: of the sheet.
         labels: that people choose from.
         most: clips to add at most.
+        clips: those of training; what is among them needs no label.
 
     Raises:
         DataError: the folder has other files, or labels that were given are wrong now.
         StorageError: the store or the disk refuses.
     """
-    with disk_errors(folder):
-        is_new = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-    if not is_new and not (folder / SHEET).is_file() and any(one.name != LOCK for one in folder.iterdir()):
-        raise DataError(f"{folder} holds files and is no sheet: name a new folder")
-    with locked(folder / LOCK), tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch:
+    _make_folder(folder)
+    with locked(folder / LOCK, f"another call for {folder}"), _scratch(folder) as scratch:
         before = _begun(folder, labels)
         given = read_labels(folder / LABELS, before) if (folder / LABELS).exists() else {}
-        known = frozenset([*(clip.identity for clip in before.clips), *before.passed])
-        found, rejected = waiting_clips(inbox, known, Path(scratch))
-        sheet = before.model_copy(
-            update={
-                "rejected": (*before.rejected, *(one for one, _ in rejected)),
-                "passed": (*before.passed, *(identity for _, identity in rejected)),
-            }
-        )
-        for add in _looked_at(inbox, found[:most], Path(scratch)):
-            sheet = add.to(sheet, folder)
-            write_text(folder / SHEET, sheet.to_json())
-        write_text(folder / SHEET, sheet.to_json())
-        write_labels(folder, sheet, given)
-        write_page(folder, sheet, given)
+        seen = frozenset([*(clip.identity for clip in before.clips), *before.passed])
+        waiting = waiting_clips(inbox, seen, scratch)
+        growth = _Growth(folder, before, KnownClips(clips) if clips else None)
+        for one, identity in waiting.left:
+            growth.leave_out(one, identity)
+        for add in _looked_at(inbox, waiting.clips[:most], scratch):
+            growth.take(add)
+            write_text(folder / SHEET, growth.sheet.to_json())
+        write_text(folder / SHEET, growth.sheet.to_json())
+        write_labels(folder, growth.sheet, given)
+        write_page(folder, growth.sheet, given)
         return BuiltSheet(
-            sheet=sheet,
-            added=len(sheet.clips) - len(before.clips),
-            rejected=sheet.rejected[len(before.rejected) :],
-            left=max(0, len(found) - most),
+            sheet=growth.sheet,
+            added=len(growth.sheet.clips) - len(before.clips),
+            rejected=tuple(growth.rejected),
+            notes=tuple(waiting.notes),
+            known=growth.known,
+            left=max(0, len(waiting.clips) - most),
             labelled=len(given),
         )
+
+
+def _make_folder(folder: Path) -> None:
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / SHEET).is_file() and any(one.name != LOCK for one in folder.iterdir()):
+            raise DataError(f"{folder} holds files and is no sheet: name a new folder")
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A folder on the disk of the sheet; those of killed calls go."""
+    for left in folder.glob(f"{SCRATCH}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=SCRATCH) as scratch:
+        yield Path(scratch)
 
 
 def _begun(folder: Path, labels: tuple[str, ...]) -> Sheet:
@@ -102,40 +120,74 @@ class _Addition:
     path: Path
     outcome: ClipLook | ClipError
 
-    def to(self, sheet: Sheet, folder: Path) -> Sheet:
-        """The sheet with this clip, whose files are written; or with the reason why it is left out."""
-        one, outcome = self.waiting, self.outcome
-        passed = (*sheet.passed, one.identity)
+
+@dataclass
+class _Growth:
+    """A sheet that grows.
+
+    Attributes:
+        clips: of training.
+        rejected: what was left out.
+        known: clips that are among those of training.
+    """
+
+    folder: Path
+    sheet: Sheet
+    clips: KnownClips | None
+    rejected: list[Rejected] = field(default_factory=list)
+    known: int = 0
+
+    def leave_out(self, one: Rejected, identity: str) -> None:
+        """Leave something out, for good."""
+        self.rejected.append(one)
+        self._pass(identity, rejected=(*self.sheet.rejected, one))
+
+    def take(self, add: _Addition) -> None:
+        """Add a clip, whose files are written; or say why it is left out."""
+        one, outcome = add.waiting, add.outcome
         if isinstance(outcome, ClipError):
-            rejected = (*sheet.rejected, Rejected(path=one.origin, reason=str(outcome)))
-            return sheet.model_copy(update={"rejected": rejected, "passed": passed})
-        if any(clip.sha256 == outcome.sha256 for clip in sheet.clips):
-            return sheet.model_copy(update={"passed": passed})
-        clip = _sheet_clip(one, outcome, {clip.name for clip in sheet.clips})
-        write_bytes(folder / STRIPS / f"{clip.name}.jpg", outcome.strip)
-        with atomic(folder / CLIPS / clip.name) as partial:
-            self.path.replace(partial)
-        return sheet.model_copy(update={"clips": (*sheet.clips, clip)})
+            reason = Rejected(path=one.origin, reason=str(outcome))
+            if outcome.may_pass:
+                self.rejected.append(reason)
+            else:
+                self.leave_out(reason, one.identity)
+        elif any(clip.sha256 == outcome.sha256 for clip in self.sheet.clips):
+            self._pass(one.identity)
+        elif self.clips and self.clips.same_as(outcome.sha256, add.path.stat().st_size):
+            self.known += 1
+            self._pass(one.identity)
+        else:
+            clip = _sheet_clip(one, outcome, {clip.name for clip in self.sheet.clips})
+            write_bytes(self.folder / STRIPS / f"{clip.name}.jpg", outcome.strip)
+            with atomic(self.folder / CLIPS / clip.name) as partial:
+                add.path.replace(partial)
+            self._pass(one.identity, clips=(*self.sheet.clips, clip))
+
+    def _pass(self, identity: str, **changes: object) -> None:
+        passed = (*self.sheet.passed, identity)
+        self.sheet = self.sheet.model_copy(update={"passed": passed, **changes})
 
 
 def _looked_at(inbox: Inbox, chosen: Sequence[WaitingClip], scratch: Path) -> Iterator[_Addition]:
     """The chosen clips, copied to this machine and decoded."""
-    fetched: list[tuple[WaitingClip, Path]] = []
+    fetched: list[tuple[WaitingClip, Path, ClipError | None]] = []
 
     def paths() -> Iterator[Path]:
         for number, one in enumerate(chosen):
             path = scratch / f"{number}{PurePosixPath(one.safe_name).suffix}"
+            failed = None
             try:
                 inbox.get(one.origin, path)
-            except ClipError:
-                path = scratch / "gone"
-            fetched.append((one, path))
+            except ClipError as error:
+                failed = error
+                path.unlink(missing_ok=True)
+            fetched.append((one, path, failed))
             yield path
 
     with closing(in_processes(look, paths(), timeout_s=CLIP_TIMEOUT_S)) as outcomes:
         for number, outcome in enumerate(track(outcomes, len(chosen), "clips")):
-            waiting, path = fetched[number]
-            yield _Addition(waiting, path, outcome)
+            waiting, path, failed = fetched[number]
+            yield _Addition(waiting, path, failed or outcome)
             path.unlink(missing_ok=True)
 
 
@@ -151,13 +203,8 @@ def _sheet_clip(one: WaitingClip, seen: ClipLook, names: set[str]) -> SheetClip:
         identity=one.identity,
         sha256=seen.sha256,
         duration_s=round(seen.duration_s, 3),
-        camera=_one_line(one.camera),
-        began_at=_one_line(note.began_at) if note else "",
-        best_guess=_one_line(note.best_guess) if note else "",
+        camera=one.camera,
+        began_at=note.began_at if note else "",
+        best_guess=note.best_guess if note else "",
         score=note.score if note else None,
     )
-
-
-def _one_line(text: str) -> str:
-    """What a device wrote, as people can read it."""
-    return " ".join(printable(text[:MOST_TEXT]).split())

@@ -1,5 +1,7 @@
 """`python -m pipelines inbox sheet|take`: uncertain clips of devices come back as data."""
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +33,8 @@ def sheet(
     ],
     folder: SheetFolder,
     clips: Annotated[
-        Path | None, typer.Option(help="The clips of training: the folders of their classes are the labels.")
+        Path | None,
+        typer.Option(help="The clips of training: their labels are the choice; what is there is left out."),
     ] = None,
     labels: Annotated[str, typer.Option(help="Labels, or more labels, separated by commas.")] = "",
     most: Annotated[
@@ -40,13 +43,13 @@ def sheet(
 ) -> None:
     """Make a labelling sheet of uncertain clips, or add those that have come since."""
     from pipelines.inbox.build import build_sheet
+    from pipelines.inbox.clips import labels_of
     from pipelines.inbox.gather import open_inbox
-    from pipelines.inbox.sheet import labels_of
     from reelflow.settings import Settings
 
     chosen = labels_of(clips, labels)
     with watched_by(Line()):
-        _tell_built(build_sheet(open_inbox(inbox, Settings()), folder, chosen, most), folder)
+        _tell_built(build_sheet(open_inbox(inbox, Settings()), folder, chosen, most, clips), folder)
 
 
 @commands.command(epilog=EXIT_CODES)
@@ -61,32 +64,38 @@ def take(
     ] = True,
 ) -> None:
     """Copy labelled clips into the folders of their classes; nothing is copied if one of them cannot be."""
-    from pipelines.inbox.dvc import track_by_dvc
+    from pipelines.inbox.dvc import check_followed, follow
     from pipelines.inbox.sheet import LABELS, Sheet, read_labels
     from pipelines.inbox.take import take_clips
 
     found = Sheet.of(folder)
     given = read_labels(labels or folder / LABELS, found)
     with watched_by(Line()):
+        if with_dvc:
+            check_followed(clips)
         taken = take_clips(folder, found, given, clips)
-    tracked = track_by_dvc(clips) if with_dvc else None
+        tracked = follow(taken.places) if with_dvc else []
     _tell_taken(taken, clips, tracked)
 
 
 def _tell_built(built: "BuiltSheet", folder: Path) -> None:
     console = wide_console()
-    for one in built.rejected[:MOST_SHOWN]:
-        console.print(f"left out: {printable(one.path)}: {printable(one.reason)}", markup=False)
+    for what, those in (("left out", built.rejected), ("without its note", built.notes)):
+        for one in those[:MOST_SHOWN]:
+            console.print(f"{what}: {printable(one.path)}: {printable(one.reason)}", markup=False)
+        if len(those) > MOST_SHOWN:
+            console.print(f"{what}: {len(those) - MOST_SHOWN} more", markup=False)
+    known = f", {built.known} among the clips already" if built.known else ""
     more = f"; {built.left} more are in the inbox: run it again" if built.left else ""
     console.print(
         f"{built.added} new clips, {len(built.sheet.clips)} in the sheet, {built.labelled} with a label, "
-        f"{len(built.rejected)} left out{more}",
+        f"{len(built.rejected)} left out{known}{more}",
         markup=False,
     )
     console.print(f"label them in {folder / 'index.html'}, or in {folder / 'labels.csv'}", markup=False)
 
 
-def _tell_taken(taken: "TakenClips", clips: Path, tracked: Path | None) -> None:
+def _tell_taken(taken: "TakenClips", clips: Path, tracked: Sequence[Path]) -> None:
     console = wide_console()
     console.print(
         f"{taken.added} clips are new in {clips}; {taken.there} were there, {taken.unlabelled} have no "
@@ -94,5 +103,11 @@ def _tell_taken(taken: "TakenClips", clips: Path, tracked: Path | None) -> None:
         markup=False,
     )
     if tracked:
-        console.print(f"DVC follows them: git add {tracked}, and dvc push", markup=False)
-    console.print(f"next: python -m pipelines run --data {clips}", markup=False)
+        files = " ".join(shlex.quote(_short(file)) for file in tracked)
+        console.print(f"DVC follows them: git add {files}, and dvc push", markup=False)
+    console.print(f"next: python -m pipelines run --data {shlex.quote(str(clips))}", markup=False)
+
+
+def _short(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -6,26 +6,29 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Protocol
-
-import pydantic
+from typing import BinaryIO, Protocol
 
 from components.dataset.source.listing import list_names
+from pipelines.inbox.notes import MOST_NOTE_BYTES, DeviceNote, parse_note
 from reelflow.contracts import Rejected
-from reelflow.edge.recording.keeper import UnsureNote
-from reelflow.errors import ClipError, DataError, StorageError, disk_errors
-from reelflow.files import files_below
+from reelflow.errors import ClipError, DataError, disk_errors
+from reelflow.files import files_below, sha256_text, shown_path
+from reelflow.progress import track
 from reelflow.settings import Settings
 from reelflow.sources.address import S3Prefix, parse_source
 from reelflow.sources.cache import Entry
 from reelflow.sources.s3 import S3Origin
 
-MOST_NOTE_BYTES = 65_536
 MOST_CLIP_BYTES = 500_000_000
 NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 MOST_NAME = 180
+COPY_BYTES = 1 << 20
+NOTES_AT_ONCE = 8
+PASSING = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
 
 
 class Inbox(Protocol):
@@ -49,12 +52,12 @@ class WaitingClip:
 
     origin: str
     identity: str
-    note: UnsureNote | None
+    note: DeviceNote | None
 
     @property
     def camera(self) -> str:
         """As its note says; else the beginning of its name."""
-        return self.note.camera if self.note else PurePosixPath(self.origin).name.partition("_")[0]
+        return (self.note and self.note.camera) or PurePosixPath(self.origin).name.partition("_")[0]
 
     @property
     def safe_name(self) -> str:
@@ -62,6 +65,21 @@ class WaitingClip:
         name = NOT_IN_NAMES.sub("-", PurePosixPath(self.origin).name).lstrip("._-")
         stem, dot, suffix = name.rpartition(".")
         return f"{(stem or 'clip')[:MOST_NAME]}{dot}{suffix[:8]}" if dot else (name or "clip")[:MOST_NAME]
+
+
+@dataclass
+class Waiting:
+    """What waits in an inbox.
+
+    Attributes:
+        clips: that no sheet has yet, in the order of showing.
+        left: what is left out, with its identity.
+        notes: of devices, that cannot be used.
+    """
+
+    clips: list[WaitingClip] = field(default_factory=list)
+    left: list[tuple[Rejected, str]] = field(default_factory=list)
+    notes: list[Rejected] = field(default_factory=list)
 
 
 class FolderInbox:
@@ -80,29 +98,56 @@ class FolderInbox:
 
     def _listed(self) -> Iterator[tuple[str, Entry]]:
         for path in files_below(self._folder):
-            with disk_errors(path):
+            name = path.relative_to(self._folder).as_posix()
+            try:
                 found = path.lstat()
-            if stat.S_ISREG(found.st_mode):
-                name = path.relative_to(self._folder).as_posix()
-                yield name, Entry(found.st_size, f"{name} {found.st_size} {found.st_mtime_ns}")
+            except FileNotFoundError:  # a device removes the oldest
+                continue
+            size = found.st_size if stat.S_ISREG(found.st_mode) else None
+            yield name, Entry(size, f"{shown_path(name)} {size} {found.st_mtime_ns}")
 
     def get(self, name: str, path: Path) -> None:
         """Copy a file to a path.
 
         Raises:
-            ClipError: it is gone, is a link now, or this user may not read it.
-            StorageError: it cannot be read or written.
+            ClipError: it cannot be read, is no file, or is too large; `may_pass` where this may change.
+            StorageError: it cannot be written.
         """
-        source = self._folder / name
-        try:
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-            with os.fdopen(os.open(source, flags), "rb") as given, path.open("wb") as taken:
-                while part := given.read(1 << 20):
-                    taken.write(part)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ELOOP, errno.EACCES):
-                raise ClipError(f"it is gone, a link, or not readable: {error.strerror}") from error
-            raise StorageError(f"{source}: {error.strerror}") from error
+        with _regular_file(self._folder / name) as given, disk_errors(path), path.open("wb") as taken:
+            size_bytes = 0
+            while part := _read(given):
+                size_bytes += len(part)
+                if size_bytes > MOST_CLIP_BYTES:
+                    raise ClipError(_unfit(size_bytes))
+                taken.write(part)
+
+
+def _regular_file(source: Path) -> BinaryIO:
+    """Open what other programs have put there: no link, no device, and nothing that waits for a writer."""
+    with _unreadable():
+        if not stat.S_ISREG(source.lstat().st_mode):
+            raise ClipError("it is a link, a pipe or a device: only files are taken")
+        file = os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise ClipError("it is a link, a pipe or a device: only files are taken")
+    return file
+
+
+def _read(file: BinaryIO) -> bytes:
+    with _unreadable():
+        return file.read(COPY_BYTES)
+
+
+@contextmanager
+def _unreadable() -> Iterator[None]:
+    """Turn what the system refuses about one file into an error of this clip."""
+    try:
+        yield
+    except OSError as error:
+        refused = ClipError(f"it cannot be read: {error.strerror}")
+        refused.may_pass = error.errno in PASSING
+        raise refused from error
 
 
 def open_inbox(source: str, settings: Settings) -> Inbox:
@@ -116,28 +161,56 @@ def open_inbox(source: str, settings: Settings) -> Inbox:
     return S3Origin(address, settings) if isinstance(address, S3Prefix) else FolderInbox(Path(source))
 
 
-def waiting_clips(
-    inbox: Inbox, known: frozenset[str], scratch: Path
-) -> tuple[list[WaitingClip], list[tuple[Rejected, str]]]:
-    """The clips of an inbox that are not known yet, and what is left out, with its identity.
+def waiting_clips(inbox: Inbox, known: frozenset[str], scratch: Path) -> Waiting:
+    """What an inbox holds that is not known yet.
 
     Args:
-        inbox: where they are.
+        inbox: where it lies.
         known: identities that sheets have, or have left out.
         scratch: folder for what is read on the way.
+
+    Raises:
+        StorageError: the store or the disk refuses.
     """
-    listing = list_names(inbox.entries)
-    left = [(one, inbox.entries[one.path].identity) for one in listing.rejected if one.path in inbox.entries]
-    found = []
+    waiting, listing = Waiting(), list_names(inbox.entries)
+    names: list[str] = []
+    shown = {shown_path(name): entry.identity for name, entry in inbox.entries.items()}
+    waiting.left = [(one, shown[one.path]) for one in listing.rejected if shown[one.path] not in known]
     for name in listing.files:
         entry = inbox.entries[name]
         if entry.identity in known:
             continue
         if reason := _unfit(entry.size_bytes):
-            left.append((Rejected(path=name, reason=reason), entry.identity))
+            waiting.left.append((Rejected(path=name, reason=reason), entry.identity))
             continue
-        found.append(WaitingClip(name, entry.identity, _note(inbox, name, scratch)))
-    return in_turns(found), [one for one in left if one[1] not in known]
+        names.append(name)
+    with ThreadPoolExecutor(NOTES_AT_ONCE) as pool:
+        read = pool.map(lambda name: _note(inbox, name, scratch), names)
+        for name, note in zip(names, track(read, len(names), "notes"), strict=True):
+            if isinstance(note, Rejected):
+                waiting.notes.append(note)
+            known_note = note if isinstance(note, DeviceNote) else None
+            waiting.clips.append(WaitingClip(name, inbox.entries[name].identity, known_note))
+    waiting.clips = in_turns(waiting.clips)
+    return waiting
+
+
+def _note(inbox: Inbox, name: str, scratch: Path) -> DeviceNote | Rejected | None:
+    """What the device wrote beside a clip; or why that cannot be used; None if there is nothing."""
+    beside = PurePosixPath(name).with_suffix(".json").as_posix()
+    entry = inbox.entries.get(beside)
+    if entry is None:
+        return None
+    path = scratch / f"{sha256_text(beside)}.json"
+    try:
+        if (entry.size_bytes or 0) > MOST_NOTE_BYTES:
+            raise ClipError(f"it has {entry.size_bytes} bytes, and a note has at most {MOST_NOTE_BYTES}")
+        inbox.get(beside, path)
+        return parse_note(path.read_bytes())
+    except ClipError as error:
+        return Rejected(path=beside, reason=str(error))
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def in_turns(clips: Sequence[WaitingClip]) -> list[WaitingClip]:
@@ -161,18 +234,3 @@ def _unfit(size_bytes: int | None) -> str:
             f"it has {size_bytes / 1e6:.0f} MB, and a kept window has at most {MOST_CLIP_BYTES / 1e6:.0f} MB"
         )
     return ""
-
-
-def _note(inbox: Inbox, name: str, scratch: Path) -> UnsureNote | None:
-    """What the device wrote beside a clip; None if there is nothing, or nothing that can be read."""
-    beside = PurePosixPath(name).with_suffix(".json").as_posix()
-    entry = inbox.entries.get(beside)
-    if entry is None or (entry.size_bytes or 0) > MOST_NOTE_BYTES:
-        return None
-    path = scratch / "note.json"
-    path.unlink(missing_ok=True)
-    try:
-        inbox.get(beside, path)
-        return UnsureNote.model_validate_json(path.read_bytes())
-    except (ClipError, pydantic.ValidationError):
-        return None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.inbox.sheet import CLIPS, COLUMNS, PAGE, STRIPS, UNUSABLE, Sheet
+from reelflow.errors import BundleError
 from reelflow.files import sha256_text, write_text
 
 PARTS = Path(__file__).parent / "page"
@@ -18,6 +19,9 @@ def write_page(folder: Path, sheet: Sheet, given: Mapping[str, str]) -> None:
         folder: of the sheet, with strips of every clip.
         sheet: its clips.
         given: labels, by the name of the clip.
+
+    Raises:
+        BundleError: a strip is missing.
     """
     clips = [
         {
@@ -28,7 +32,7 @@ def write_page(folder: Path, sheet: Sheet, given: Mapping[str, str]) -> None:
             "camera": clip.camera,
             "began_at": clip.began_at,
             "duration_s": f"{clip.duration_s:.1f}",
-            "strip": base64.b64encode((folder / STRIPS / f"{clip.name}.jpg").read_bytes()).decode(),
+            "strip": _strip(folder / STRIPS / f"{clip.name}.jpg"),
         }
         for clip in sheet.clips
     ]
@@ -48,3 +52,10 @@ def write_page(folder: Path, sheet: Sheet, given: Mapping[str, str]) -> None:
     ):
         page = page.replace(name, text, 1)
     write_text(folder / PAGE, page)
+
+
+def _strip(path: Path) -> str:
+    try:
+        return base64.b64encode(path.read_bytes()).decode()
+    except OSError as error:
+        raise BundleError(f"{path}: {error.strerror}; put it back, or make a new sheet") from error

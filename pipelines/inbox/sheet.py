@@ -6,7 +6,8 @@ count.
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
@@ -18,10 +19,10 @@ from reelflow.files import write_text
 
 SHEET, LABELS, PAGE, CLIPS, STRIPS = "sheet.json", "labels.csv", "index.html", "clips", "strips"
 UNUSABLE = "unusable"
-SPLITS = ("train", "val", "test")
 COLUMNS = ("clip", "label", "best_guess", "score", "camera", "began_at", "duration_s")
 DELIMITERS = ",;\t"
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets compute what begins so
+OF_EXCEL = re.compile(r"\Asep=.(?=\r?\n)", re.IGNORECASE)  # names the delimiter, in a line of its own
+FORMULAS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # spreadsheets compute what begins so
 MOST_BYTES = 16_000_000
 
 
@@ -140,7 +141,8 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8: save it as CSV in UTF-8") from error
-    first = text.partition("\n")[0]
+    text = OF_EXCEL.sub("", text, count=1)
+    first = text.lstrip("\r\n").partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count))
     try:
         return [(reader.line_num, row) for row in reader if any(value.strip() for value in row)]
@@ -150,40 +152,3 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
 
 def _harmless(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULAS) else text
-
-
-def labels_of(clips: Path | None, given: str) -> tuple[str, ...]:
-    """The labels that people choose from.
-
-    Args:
-        clips: a folder with one folder per class.
-        given: labels, separated by commas, besides.
-
-    Raises:
-        DataError: there are fewer than two, or one has a meaning of its own.
-    """
-    if clips and (parts := [name for name in SPLITS if (clips / name).is_dir()]):
-        raise DataError(
-            f"{clips} holds {', '.join(parts)}: name the one that takes the clips, {clips / 'train'}"
-        )
-    folders = (
-        sorted(one.name for one in clips.iterdir() if _is_class(one)) if clips and clips.is_dir() else []
-    )
-    found: Sequence[str] = [*folders, *filter(None, (label.strip() for label in given.split(",")))]
-    labels = tuple(dict.fromkeys(found))
-    if len(labels) < 2:
-        raise DataError(
-            f"labels: found {', '.join(labels) or 'none'}, expected two or more: --clips with a folder per "
-            "class, or --labels a,b"
-        )
-    if wrong := [one for one in labels if one == UNUSABLE or not one.isprintable() or not _is_folder(one)]:
-        raise DataError(f"the label {wrong[0]!r} cannot be one: it is reserved, or no name of a folder")
-    return labels
-
-
-def _is_folder(name: str) -> bool:
-    return not name.startswith(".") and not set(name) & {"/", "\\"}
-
-
-def _is_class(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith(".")

@@ -2,19 +2,22 @@
 
 import csv
 import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.dataset.source.groups_csv import DELIMITERS, Row, read_groups
+from components.dataset.source.groups_csv import DELIMITERS, read_groups
 from components.dataset.source.listing import GROUPS
 from components.dataset.source.naming import groups_by_name
-from pipelines.inbox.sheet import CLIPS, SPLITS, UNUSABLE, Sheet, SheetClip
-from reelflow.errors import DataError, disk_errors
+from pipelines.inbox.clips import KnownClips
+from pipelines.inbox.sheet import CLIPS, UNUSABLE, Sheet, SheetClip
+from reelflow.errors import DataError, disk_errors, some_of
 from reelflow.files import atomic, files_below, sha256_file, write_text
 from reelflow.progress import track
 
 COPY_BYTES = 1 << 20
+MOST_TOLD = 5
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,14 @@ class TakenClips:
         there: clips whose content it has already, with the same label.
         unlabelled: clips of the sheet without a label.
         unusable: clips that people have called so.
+        places: folders of their classes, and `groups.csv`.
     """
 
     added: int
     there: int
     unlabelled: int
     unusable: int
+    places: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ class _Move:
     """A clip of a sheet, and where it comes to."""
 
     clip: SheetClip
-    target: str
+    label: str
+    target: Path
     is_there: bool
 
 
@@ -58,21 +64,19 @@ def take_clips(folder: Path, sheet: Sheet, given: Mapping[str, str], clips: Path
     """
     if not clips.is_dir():
         raise DataError(f"{clips} is not a folder: name the folder of clips, or make it")
-    if parts := [name for name in SPLITS if (clips / name).is_dir()]:
-        raise DataError(
-            f"{clips} holds {', '.join(parts)}: name the one that takes the clips, {clips / 'train'}"
-        )
     chosen = [(clip, given[clip.name]) for clip in sheet.clips if given.get(clip.name, UNUSABLE) != UNUSABLE]
     for clip, _ in chosen:
         _check_content(folder / CLIPS / clip.name, clip)
-    moves = list(_moves(folder, chosen, clips))
+    moves = list(_moves(chosen, folder, clips))
     for move in track(moves, len(moves), "clips"):
         if not move.is_there:
-            _copy(folder / CLIPS / move.clip.name, clips / move.target)
-    _list_groups(clips, [move.target for move in moves])
+            _copy(folder / CLIPS / move.clip.name, move.target)
+    below = [move.target for move in moves if move.target.is_relative_to(clips)]
+    _list_groups(clips, [path.relative_to(clips).as_posix() for path in below])
     there = sum(move.is_there for move in moves)
     unusable = sum(label == UNUSABLE for label in given.values())
-    return TakenClips(len(moves) - there, there, len(sheet.clips) - len(given), unusable)
+    places = dict.fromkeys([*(clips / move.label for move in moves), clips / GROUPS])
+    return TakenClips(len(moves) - there, there, len(sheet.clips) - len(given), unusable, tuple(places))
 
 
 def _check_content(path: Path, clip: SheetClip) -> None:
@@ -83,41 +87,37 @@ def _check_content(path: Path, clip: SheetClip) -> None:
             )
 
 
-def _moves(folder: Path, chosen: Sequence[tuple[SheetClip, str]], clips: Path) -> Iterator[_Move]:
-    """Where each clip comes to.
+def _moves(chosen: Sequence[tuple[SheetClip, str]], folder: Path, clips: Path) -> Iterator[_Move]:
+    """Where each clip of a sheet's folder comes to.
 
     Raises:
         DataError: a clip is there with another label.
     """
-    there = _contents(clips, {(folder / CLIPS / clip.name).stat().st_size for clip, _ in chosen})
-    labels = {row.path: row.label for row in _listed(clips)}
+    known = KnownClips(clips)
+    if known.has_splits:
+        parts = ", ".join(sorted(one.name for one in clips.iterdir() if one.is_dir()))
+        raise DataError(f"{clips} holds {parts}: name the one that takes the clips, {clips / 'train'}")
     wrong = []
     for clip, label in chosen:
-        found = there.get(clip.sha256, [])
-        if same := [path for path in found if labels.get(path, path.split("/")[0]) == label]:
-            yield _Move(clip, same[0], is_there=True)
+        found = known.same_as(clip.sha256, (folder / CLIPS / clip.name).stat().st_size)
+        if others := [f"{path} ({other})" for path, other in found.items() if other != label]:
+            wrong.append(f"{clip.name}: labelled {label}, and the same clip is {others[0]}")
         elif found:
-            wrong.append(f"{clip.name}: labelled {label}, and the same clip is {found[0]}")
+            yield _Move(clip, label, next(iter(found)), is_there=True)
         else:
-            yield _Move(clip, _free_target(clips, label, clip), is_there=False)
+            yield _Move(clip, label, _free_target(clips / label, clip), is_there=False)
     if wrong:
-        raise DataError(f"{len(wrong)} clip(s) have two labels, the first {wrong[0]}: decide on one of them")
+        raise DataError(
+            f"{len(wrong)} clip(s) have two labels, and nothing was copied: {some_of(wrong, MOST_TOLD)}; "
+            "decide on one of them"
+        )
 
 
-def _contents(clips: Path, sizes: set[int]) -> dict[str, list[str]]:
-    """Paths of the files of these sizes below a folder, by the sha256 of their content."""
-    found: dict[str, list[str]] = {}
-    for path in files_below(clips):
-        with disk_errors(path):
-            if path.is_file() and path.stat().st_size in sizes:
-                found.setdefault(sha256_file(path), []).append(path.relative_to(clips).as_posix())
-    return found
-
-
-def _free_target(clips: Path, label: str, clip: SheetClip) -> str:
+def _free_target(place: Path, clip: SheetClip) -> Path:
+    """A name that no other clip has."""
     stem, dot, suffix = clip.name.rpartition(".")
-    taken = (clips / label / clip.name).exists()
-    return f"{label}/{f'{stem}-{clip.sha256[:12]}{dot}{suffix}' if taken else clip.name}"
+    other = place / f"{stem}-{clip.sha256[:12]}{dot}{suffix}"
+    return other if os.path.lexists(place / clip.name) else place / clip.name
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -128,9 +128,10 @@ def _copy(source: Path, target: Path) -> None:
 
 def _list_groups(clips: Path, targets: Sequence[str]) -> None:
     """List clips in `groups.csv`, if there is one: without it, names alone tell their groups."""
-    path, rows = clips / GROUPS, _listed(clips)
+    path = clips / GROUPS
     if not path.is_file() or not targets:
         return
+    rows = read_groups(clips, [file.relative_to(clips).as_posix() for file in files_below(clips)])
     groups = {row.path: row.group for row in rows}
     new = [target for target in targets if target not in groups]
     labels = {row.path: row.label for row in rows} | {target: target.split("/")[0] for target in new}
@@ -150,10 +151,3 @@ def _list_groups(clips: Path, targets: Sequence[str]) -> None:
         writer.writerow([values.get(name, "") for name in header])
     if new:
         write_text(path, before + ("" if before.endswith("\n") else "\n") + text.getvalue())
-
-
-def _listed(clips: Path) -> list[Row]:
-    """The rows of `groups.csv`; none without it."""
-    if not (clips / GROUPS).is_file():
-        return []
-    return read_groups(clips, [file.relative_to(clips).as_posix() for file in files_below(clips)])

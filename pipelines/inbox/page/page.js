@@ -15,7 +15,7 @@ function make(name, text, parent) {
 function kept(clip) {
   try {
     const [given, picked] = JSON.parse(localStorage.getItem(place(clip)));
-    return given === clip.given ? picked : clip.given;
+    return given === clip.given && ["", ...choices].includes(picked) ? picked : clip.given;
   } catch {
     return clip.given; // nothing is kept, or this browser keeps nothing for files
   }
@@ -58,8 +58,9 @@ function play(clip) {
   clip.video.src = `${data.folder}/${encodeURIComponent(clip.clip)}`;
   clip.video.controls = clip.video.loop = clip.video.muted = clip.video.autoplay = true;
   clip.video.onerror = () => {
-    clip.video.replaceWith(clip.picture); // the browser does not know the codec
+    clip.video.replaceWith(clip.picture);
     clip.video = null;
+    document.getElementById("told").textContent = `${clip.clip} cannot be played: it is not beside this page, or this browser does not know its format.`;
   };
   clip.picture.replaceWith(clip.video);
 }
@@ -83,9 +84,10 @@ function add(clip, number) {
     const button = make("button", one, row);
     button.type = "button";
     button.value = one;
-    button.onclick = () => {
+    button.onclick = (event) => {
       label(clip, clip.label === one ? "" : one);
       go(number);
+      if (event.detail) button.blur(); // by mouse: the space key plays again
     };
     return button;
   });
@@ -95,7 +97,7 @@ function add(clip, number) {
 
 function csv() {
   const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const harmless = (text) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text); // a spreadsheet would compute it
+  const harmless = (text) => (/^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${text}` : text); // a spreadsheet would compute it
   const row = (clip) => data.columns.map((column) => {
     const text = String(clip[column]);
     return quoted(column === "label" ? text : harmless(text));
@@ -108,11 +110,12 @@ function save() {
   link.href = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
   link.download = "labels.csv";
   link.click();
-  document.getElementById("saved").textContent = "Put the file into the folder of this page, in place of the old one.";
+  document.getElementById("told").textContent = "Put the file into the folder of this page, in place of the old one.";
 }
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || !data.clips.length) return;
+  if (event.key === " " && event.target instanceof HTMLButtonElement) return; // it is pressed
   const clip = data.clips[current];
   const number = Number(event.key);
   if (event.key === "ArrowDown") go(current + 1);
@@ -127,6 +130,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 data.clips.forEach(add);
-data.labels.forEach((one) => make("li", one, document.getElementById("labels")));
+data.labels.slice(0, 9).forEach((one) => make("li", one, document.getElementById("labels")));
 document.getElementById("save").onclick = save;
 go(0);

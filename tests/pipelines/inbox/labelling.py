@@ -21,7 +21,7 @@ class Labelling(CommandGroup):
         self.inbox.mkdir()
         for number, label in enumerate(("fall", "walk")):
             (self.clips / label).mkdir(parents=True)
-            write_video(self.clips / label / f"{label}.mp4", frames=7 + number)
+            write_video(self.clips / label / f"{label}.mp4", frames=30 + number)
 
     def keep(self, name: str, score: float | None = 0.4, frames: int = 8, **changes: Any) -> Path:
         """A clip that a device has kept, with its note if it has a score."""

@@ -71,3 +71,32 @@ def test_labels_of_the_table_win_over_older_picks(work: Labelling, page: Browser
     opened(page, work)
     pressed = page.value("[...document.querySelectorAll('[aria-pressed=true]')].map((one) => one.value)")
     assert sorted(pressed) == ["fall", "fall", "walk"]
+
+
+def test_picks_that_are_no_label_any_more_are_forgotten(work: Labelling, page: BrowserPage) -> None:
+    work.fill()
+    work.make("--labels", "run")
+    opened(page, work)
+    page.press("3", "1", "1")
+    assert page.text("#progress") == "3 of 3 clips have a label"
+    work.make()
+    opened(page, work)
+    assert page.text("#progress") == "2 of 3 clips have a label"
+
+
+def test_a_hundred_labels_leave_room_for_clips(work: Labelling, page: BrowserPage) -> None:
+    work.fill()
+    work.make("--labels", ",".join(f"label {number} of many" for number in range(100)))
+    opened(page, work)
+    assert page.value("document.querySelector('header').offsetHeight") < 400
+    page.value("document.querySelectorAll('article')[1].querySelectorAll('button')[60].click()")
+    assert page.text("#progress") == "1 of 3 clips have a label"
+
+
+def test_the_space_key_presses_the_button_that_has_the_focus(work: Labelling, page: BrowserPage) -> None:
+    work.fill()
+    work.make()
+    opened(page, work)
+    page.value("document.querySelectorAll('article')[1].querySelector('button[value=walk]').focus()")
+    page.press(" ")
+    assert page.text("#progress") == "1 of 3 clips have a label"

@@ -1,10 +1,19 @@
 """Labelled clips come into the folders of their classes, once, whole, and with their group."""
 
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components.dataset.source.naming import groups_by_name
+from pipelines.inbox.gather import WaitingClip
+from pipelines.inbox.take import _copy
+from reelflow.edge.recording.shelf import clip_name
 from reelflow.files import sha256_file
 from tests.pipelines.inbox.labelling import ID, Labelling
 from tests.team_repository import git, make_team
@@ -63,16 +72,64 @@ def test_a_clip_that_is_there_with_another_label_stops_all(labelled: Labelling) 
     (labelled.clips / "walk" / "known.mp4").write_bytes((labelled.inbox / DOOR).read_bytes())
     before = labelled.taken()
     failed = labelled.error("take", labelled.folder, labelled.clips)
-    assert "labelled fall, and the same clip is walk/known.mp4" in str(failed)
+    known = labelled.clips / "walk" / "known.mp4"
+    assert f"labelled fall, and the same clip is {known} (walk)" in str(failed)
     assert labelled.taken() == before
 
 
-def test_a_table_says_the_label_of_a_clip_outside_of_the_folders(labelled: Labelling) -> None:
+def test_a_clip_that_a_table_labels_is_no_contradiction(labelled: Labelling) -> None:
     (labelled.clips / "flat.mp4").write_bytes((labelled.inbox / DOOR).read_bytes())
-    (labelled.clips / "groups.csv").write_text("path,label,group\nflat.mp4,fall,g\n")
+    rows = ("flat.mp4,fall,a", "fall/fall.mp4,fall,b", "walk/walk.mp4,walk,c")
+    (labelled.clips / "groups.csv").write_text("\n".join(("path,label,group", *rows)) + "\n")
     told = labelled.done("take", labelled.folder, labelled.clips)
     assert "1 clips are new" in told
     assert "1 were there" in told
+
+
+def test_a_clip_without_a_label_beside_the_classes_waits_for_one(labelled: Labelling) -> None:
+    (labelled.clips / DOOR).write_bytes((labelled.inbox / DOOR).read_bytes())
+    labelled.done("take", labelled.folder, labelled.clips)
+    assert f"fall/{DOOR}" in labelled.taken()
+
+
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_a_killed_call_is_made_good_by_the_next(
+    labelled: Labelling, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    labelled.label(door="fall", gate="walk")
+    (labelled.clips / "groups.csv").write_text(
+        "path,label,group\nfall/fall.mp4,fall,b\nwalk/walk.mp4,walk,c\n"
+    )
+    copied: list[Path] = []
+
+    def killed(source: Path, target: Path) -> None:
+        if len(copied) == most:
+            raise KeyboardInterrupt
+        _copy(source, target)
+        copied.append(target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.inbox.take._copy", killed)
+        labelled.run("take", labelled.folder, labelled.clips)
+    assert f"{most} were there" in labelled.done("take", labelled.folder, labelled.clips)
+    lines = (labelled.clips / "groups.csv").read_text().splitlines()
+    assert len(lines) == len(set(lines)) == 6
+
+
+@given(st.text(max_size=30), st.integers(0, 59), st.booleans())
+def test_names_keep_their_groups_on_the_way(camera: str, minute: int, taken_twice: bool) -> None:
+    """From the device's name of a clip to that in the folder of its class."""
+    began = datetime(2026, 11, 27, 10, tzinfo=UTC)
+    names = [
+        clip_name(camera, moment, "", ID) + ".mp4"
+        for moment in (began, began + timedelta(minutes=minute), began + timedelta(hours=2))
+    ]
+    taken = [WaitingClip(origin=f"a/{name}", identity="", note=None).safe_name for name in names]
+    if taken_twice:
+        taken = [f"{name.removesuffix('.mp4')}-0123456789ab.mp4" for name in taken]
+    before = groups_by_name(dict.fromkeys(names, "fall")).groups
+    after = groups_by_name(dict.fromkeys(taken, "fall")).groups
+    assert [after[name] for name in taken] == [before[name] for name in names]
 
 
 def test_the_folder_of_clips_must_be_there(labelled: Labelling) -> None:
@@ -104,9 +161,16 @@ def test_a_clip_that_people_did_not_see_is_not_taken(labelled: Labelling, harm: 
 
 
 def test_clips_with_a_split_of_their_own_need_a_place(labelled: Labelling) -> None:
-    (labelled.clips / "train").mkdir()
-    failed = labelled.error("take", labelled.folder, labelled.clips)
-    assert f"name the one that takes the clips, {labelled.clips / 'train'}" in str(failed)
+    split = labelled.clips.with_name("split")
+    split.mkdir()
+    labelled.clips.rename(split / "train")
+    write_video(split / "test" / "walk" / "other.mp4", frames=50)
+    failed = labelled.error("take", labelled.folder, split)
+    assert f"name the one that takes the clips, {split / 'train'}" in str(failed)
+    assert "2 clips are new" in labelled.done("take", labelled.folder, split / "train")
+    (split / "train" / "fall" / DOOR).rename(split / "test" / "walk" / DOOR)
+    failed = labelled.error("take", labelled.folder, split / "train")
+    assert f"labelled fall, and the same clip is {split / 'test' / 'walk' / DOOR} (walk)" in str(failed)
 
 
 def test_a_folder_that_is_no_sheet_is_told(work: Labelling) -> None:
@@ -133,3 +197,66 @@ def test_dvc_follows_the_clips_if_it_did(labelled: Labelling, tmp_path: Path) ->
     assert "clips.dvc" in git(team, "status", "--porcelain")
     with Repo(str(team)) as repo:
         assert repo.status() == {}
+
+
+@pytest.fixture
+def followed(labelled: Labelling, tmp_path: Path) -> Labelling:
+    """The clips are in a repository of DVC."""
+    team = make_team(tmp_path / "team", str(tmp_path / "remote"))
+    labelled.clips = labelled.clips.rename(team / "clips")
+    return labelled
+
+
+def dvc(work: Labelling, *arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", *arguments, "-q"], cwd=work.clips.parent, check=True)
+
+
+@pytest.mark.slow
+def test_dvc_forgets_no_clip_that_is_not_checked_out(followed: Labelling) -> None:
+    dvc(followed, "add", "clips")
+    shutil.rmtree(followed.clips)
+    before = (followed.clips.parent / "clips.dvc").read_text()
+    failed = followed.error("take", followed.folder, followed.clips)
+    assert f"{followed.clips} has not all that DVC follows, but for clips/, clips/fall/fall.mp4" in str(
+        failed
+    )
+    assert not followed.clips.exists()
+    dvc(followed, "checkout", "clips")
+    (followed.clips / "walk" / "walk.mp4").unlink()
+    assert "but for clips/walk/walk.mp4: dvc checkout, or dvc pull, brings them" in str(
+        followed.error("take", followed.folder, followed.clips)
+    )
+    assert (followed.clips.parent / "clips.dvc").read_text() == before
+    dvc(followed, "checkout", "clips")
+    assert "2 clips are new" in followed.done("take", followed.folder, followed.clips)
+    assert (followed.clips.parent / "clips.dvc").read_text() != before
+
+
+@pytest.mark.slow
+def test_a_clone_without_the_list_of_dvc_takes_no_clips(followed: Labelling) -> None:
+    dvc(followed, "add", "clips")
+    shutil.rmtree(followed.clips.parent / ".dvc" / "cache")
+    (followed.clips / "walk" / "walk.mp4").unlink()
+    failed = followed.error("take", followed.folder, followed.clips)
+    assert "whose list is not in DVC's cache here: dvc pull" in str(failed)
+    assert f"fall/{DOOR}" not in followed.taken()
+
+
+@pytest.mark.slow
+def test_dvc_follows_classes_each_on_its_own_and_through_a_link(followed: Labelling, tmp_path: Path) -> None:
+    dvc(followed, "add", "clips/fall")
+    (tmp_path / "link").symlink_to(followed.clips)
+    told = followed.done("take", followed.folder, tmp_path / "link")
+    assert f"git add {followed.clips / 'fall.dvc'}, and dvc push" in told
+    assert "walk.dvc" not in told
+    assert "nfiles: 2" in (followed.clips / "fall.dvc").read_text()
+
+
+@pytest.mark.slow
+def test_an_output_of_a_stage_takes_no_clips(followed: Labelling) -> None:
+    stage = "stages:\n  cut:\n    cmd: test -d clips\n    outs:\n      - clips:\n          persist: true\n"
+    (followed.clips.parent / "dvc.yaml").write_text(stage)
+    dvc(followed, "repro")
+    failed = followed.error("take", followed.folder, followed.clips)
+    assert "is an output of a DVC stage" in str(failed)
+    assert f"fall/{DOOR}" not in followed.taken()
