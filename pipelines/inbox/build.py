@@ -19,7 +19,7 @@ from reelflow.progress import track
 from reelflow.workers.processes import in_processes
 
 CLIP_TIMEOUT_S = 60
-LOCK, SCRATCH = ".lock", ".new-"
+LOCK, SCRATCH = ".sheet.lock", ".new-"
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,11 @@ def build_sheet(
 
 
 def _make_folder(folder: Path) -> None:
+    """The lock is the first file of a sheet: another call may be writing the rest of them now."""
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / SHEET).is_file() and any(one.name != LOCK for one in folder.iterdir()):
+        names = {one.name for one in folder.iterdir()}
+        if names and not names & {LOCK, SHEET}:
             raise DataError(f"{folder} holds files and is no sheet: name a new folder")
 
 

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from components.dataset.source.listing import NO_CLIPS
+from pipelines.inbox.build import LOCK, SCRATCH
 from pipelines.inbox.clips import labels_of
 from pipelines.inbox.gather import WaitingClip
 from pipelines.inbox.notes import MOST_NOTE_BYTES
 from pipelines.inbox.sheet import Sheet, SheetClip, read_labels, write_labels
 from reelflow.errors import DataError
-from reelflow.files import sha256_file
+from reelflow.files import locked, sha256_file
 from tests.permissions import run_bound_by_rights
 from tests.pipelines.inbox.labelling import ID, Labelling
 from tests.s3_server import BUCKET, SERVERS
@@ -246,6 +247,20 @@ def test_a_sheet_takes_no_folder_with_other_files(work: Labelling) -> None:
     (work.folder / "thesis.txt").write_text("mine")
     failed = work.error("sheet", work.inbox, work.folder, "--clips", work.clips)
     assert "holds files and is no sheet" in str(failed)
+    assert [path.name for path in work.folder.iterdir()] == ["thesis.txt"]
+
+
+def test_a_call_waits_for_one_that_is_making_the_sheet(work: Labelling) -> None:
+    work.fill()
+    with locked(work.folder / LOCK):
+        (work.folder / f"{SCRATCH}other").mkdir()  # before there is a sheet.json
+        command = [sys.executable, "-m", "pipelines", "inbox", "sheet", work.inbox, work.folder]
+        call = subprocess.Popen([*command, "--clips", work.clips], stderr=subprocess.PIPE, text=True)
+        assert call.stderr
+        assert "waiting for another call" in call.stderr.readline()
+    _, told = call.communicate(timeout=60)
+    assert call.returncode == 0, told
+    assert len(work.sheet.clips) == 3
 
 
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
