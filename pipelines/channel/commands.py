@@ -53,7 +53,10 @@ def init(
     root: RootFile = ROOT_FILE,
     key: Keys = NONE,
     new_keys: Annotated[
-        Path | None, typer.Option(help="Folder for new private keys, one a role; outside the repository.")
+        Path | None,
+        typer.Option(
+            help="Folder for new private keys, outside the repository: one for each role without a --key."
+        ),
     ] = None,
     threshold: Annotated[
         list[str], typer.Option(help="ROLE=N signatures that a role needs, as root=2; repeatable.")
@@ -62,13 +65,16 @@ def init(
 ) -> None:
     """Begin a channel: sign its first root, which devices pin, and write that to --root."""
     from pipelines.channel.begin import begin
+    from pipelines.channel.keys import ROLES, open_keys
     from pipelines.channel.keys import new_keys as make_keys
-    from pipelines.channel.keys import open_keys
     from pipelines.channel.repository import alone, open_channel_store
     from reelflow.settings import Settings
 
     store = open_channel_store(channel, Settings())
-    keys = open_keys([*key, *(make_keys(new_keys) if new_keys else [])])
+    keys = open_keys(key)
+    if new_keys:
+        missing = [role for role in ROLES if not keys.of(role)]
+        keys = keys.joined(open_keys(make_keys(new_keys, missing)))
     with alone(channel):
         begin(store, root, keys, _numbers(threshold, "--threshold", 100), _days(expire))
     wide_console().print(

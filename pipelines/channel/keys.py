@@ -9,8 +9,9 @@ import getpass
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Signer, SSlibKey
 
 ROLES = ("root", "targets", "snapshot", "timestamp")
-PASSPHRASE = "REELFLOW_KEY_PASSPHRASE"  # noqa: S105
+PASSPHRASE, PIN = "REELFLOW_KEY_PASSPHRASE", "REELFLOW_KEY_PIN"
 FORM = "expected ROLE=URI, as timestamp=file:timestamp.pem; roles are " + ", ".join(ROLES)
 
 
@@ -46,6 +47,10 @@ class KeyRing:
     def of(self, role: str) -> tuple["Signer", ...]:
         """The signers of a role."""
         return self.signers.get(role, ())
+
+    def joined(self, other: "KeyRing") -> "KeyRing":
+        """With the signers of another ring."""
+        return KeyRing({role: (*self.of(role), *other.of(role)) for role in ROLES})
 
 
 def open_keys(texts: Iterable[str]) -> KeyRing:
@@ -85,11 +90,12 @@ def open_signer(address: KeyAddress) -> "Signer":
     return _from_library(address)
 
 
-def new_keys(folder: Path) -> list[str]:
+def new_keys(folder: Path, roles: Collection[str] = ROLES) -> list[str]:
     """Make an Ed25519 key a role, unless its file exists; encrypted if `REELFLOW_KEY_PASSPHRASE` is set.
 
     Args:
         folder: of the files, outside every repository.
+        roles: that need one.
 
     Returns:
         The keys as `ROLE=file:PATH`.
@@ -98,7 +104,7 @@ def new_keys(folder: Path) -> list[str]:
         ParamsError: the folder is in a git repository.
         StorageError: the disk refuses.
     """
-    paths = {role: folder / f"{role}.pem" for role in ROLES}
+    paths = {role: folder / f"{role}.pem" for role in roles}
     for path in paths.values():
         _make(path)
     return [f"{role}=file:{path}" for role, path in paths.items()]
@@ -155,7 +161,7 @@ def _from_pem(pem: bytes, address: KeyAddress) -> "Signer":
 
     encrypted = b"ENCRYPTED" in pem
     try:
-        passphrase = _secret(f"passphrase of {address.shown}").encode() if encrypted else None
+        passphrase = _secret(PASSPHRASE, f"passphrase of {address.shown}").encode() if encrypted else None
         return CryptoSigner(load_pem_private_key(pem, passphrase))
     except (ValueError, TypeError, UnsupportedAlgorithm):  # its text is OpenSSL's
         told = f"not with this passphrase ({PASSPHRASE})" if encrypted else "it is no PEM of PKCS#8"
@@ -168,7 +174,7 @@ def _from_library(address: KeyAddress) -> "Signer":
     if address.public is None:
         raise ParamsError(f"the key {address.shown} needs its public key: add #PUBLIC.pem behind it")
     try:
-        return Signer.from_priv_key_uri(address.uri, _public_key(address.public), _secret)
+        return Signer.from_priv_key_uri(address.uri, _public_key(address.public), _pin_of(address))
     except Exception as error:  # each KMS and PKCS#11 library has errors of its own
         raise ChannelError(f"the key {address.shown} cannot be used: {error}") from None
 
@@ -180,10 +186,15 @@ def _public_key(path: Path) -> "SSlibKey":
     return SSlibKey.from_crypto(load_pem_public_key(path.read_bytes()))
 
 
-def _secret(name: str) -> str:
+def _pin_of(address: KeyAddress) -> Callable[[str], str]:
+    """Tells what a token wants to be told, such as its PIN, which is asked for once."""
+    return cache(lambda name: _secret(PIN, f"{name} of {address.shown}"))
+
+
+def _secret(variable: str, name: str) -> str:
     """A passphrase or PIN: of the environment, or asked for on a terminal."""
-    if found := os.environ.get(PASSPHRASE):
+    if found := os.environ.get(variable):
         return found
     if not sys.stdin.isatty():
-        raise ChannelError(f"the {name} is missing: set {PASSPHRASE}")
+        raise ChannelError(f"the {name} is missing: set {variable}")
     return getpass.getpass(f"{name}: ")

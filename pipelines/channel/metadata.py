@@ -91,7 +91,11 @@ def sign(metadata: Metadata[Role], root: Root, *signers: tuple[Signer, ...]) -> 
         try:
             metadata.sign(signer, append=True)
         except UnsignedMetadataError as error:
-            raise ChannelError(f"a key of {role} cannot sign: {error.__cause__ or error}") from None
+            why = error.__cause__ or error  # PKCS#11 tells some by the class alone, a wrong PIN among them
+            told = str(why) or type(why).__name__
+            raise ChannelError(
+                f"the key {signer.public_key.keyid[:12]} of {role} cannot sign: {told}"
+            ) from None
     check_signed(metadata, root)
 
 

@@ -146,8 +146,9 @@ def test_init_again_changes_nothing(begun):
 
 
 def test_thresholds_and_periods_are_kept_in_the_root(desk):
-    spare = [f"--key=root=file:{desk.keys / name}.pem" for name in ("second", "third")]
-    for name in ("second", "third"):
+    people = ("root", "second", "third")
+    spare = [f"--key=root=file:{desk.keys / name}.pem" for name in people]
+    for name in people:
         new_key(f"file:{desk.keys / name}.pem")
     desk.done("init", "--new-keys", desk.keys, *spare, "--threshold", "root=2", "--expire", "timestamp=1")
     root, _, _, timestamp = desk.status()["roles"]
@@ -156,6 +157,14 @@ def test_thresholds_and_periods_are_kept_in_the_root(desk):
     new = ("rotate-key", "targets", "--new", f"file:{desk.keys / 'new.pem'}")
     assert "root is signed by 1 of its keys, it needs 2" in str(desk.error(*new, *desk.options()))
     desk.done(*new, *desk.options(), spare[1])
+
+
+def test_new_keys_are_made_for_roles_that_have_none(desk, tmp_path):
+    """A file whose key could sign in place of a token's would make the token useless."""
+    new_key(f"file:{tmp_path / 'token.pem'}")
+    desk.done("init", "--new-keys", desk.keys, f"--key=targets=file:{tmp_path / 'token.pem'}")
+    assert sorted(path.stem for path in desk.keys.iterdir()) == ["root", "snapshot", "timestamp"]
+    assert [len(role["keys"]) for role in desk.status()["roles"]] == [1, 1, 1, 1]
 
 
 def test_a_threshold_that_no_keys_can_reach(desk):
