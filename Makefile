@@ -46,6 +46,7 @@ test-slow test-browser test-cluster test-s3: test-%: $(VENV)/dev ## Run the test
 	$(if $(filter slow,$*),ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || { apt-get update && apt-get install -y --no-install-recommends libfaketime; })
 	$(if $(filter slow,$*),command -v strace >/dev/null || { apt-get update && apt-get install -y --no-install-recommends strace; })
 	$(if $(filter slow,$*),command -v mender >/dev/null || ! apt-cache show mender-client >/dev/null 2>&1 || apt-get install -y --no-install-recommends mender-client mender-artifact)
+	$(if $(filter slow,$*),command -v softhsm2-util >/dev/null && command -v pkcs11-tool >/dev/null || { apt-get update && apt-get install -y --no-install-recommends softhsm2 opensc; })
 	$(if $(filter slow,$*),command -v ffprobe >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ffmpeg; })
 	$(PYTEST) -m '$*$(if $(filter-out slow,$*), and not slow)' $(if $(filter slow,$*),-n 2 --dist loadgroup)
 

@@ -18,7 +18,8 @@ from tests.channel.fleet import Device
 from tests.workplace import ROOT
 
 LIBRARIES = sorted(Path("/usr/lib").glob("**/libsofthsm2.so"))
-PIN, LABEL = "5678", "of Ada"
+PIN = "5678"
+ADA, GRACE, NOBODY = "of Ada", "of Grace", "of nobody"
 
 pytestmark = [
     pytest.mark.slow,
@@ -31,8 +32,8 @@ pytestmark = [
 
 
 @dataclass(frozen=True)
-class Token:
-    """A token with two P-256 keys, which never leave it."""
+class Tokens:
+    """Two tokens with two P-256 keys each, which never leave them."""
 
     folder: Path
 
@@ -44,22 +45,26 @@ class Token:
     def make(self) -> None:
         (self.folder / "tokens").mkdir()
         (self.folder / "softhsm2.conf").write_text(f"directories.tokendir = {self.folder}/tokens\n")
-        pins = ("--so-pin", "12345678", "--pin", PIN)
-        self._run("softhsm2-util", "--init-token", "--free", "--label", LABEL, *pins)
-        tool = ("pkcs11-tool", "--module", LIBRARIES[0], "--token-label", LABEL)
-        for number in (2, 3):
-            generated = ("--keypairgen", "--key-type", "EC:prime256v1", "--id", f"0{number}")
-            self._run(*tool, "--login", "--pin", PIN, *generated)
-            der = self.folder / f"{number}.der"
-            self._run(*tool, "--read-object", "--type", "pubkey", "--id", f"0{number}", "-o", der)
-            self._run("openssl", "pkey", "-pubin", "-inform", "DER", "-in", der, "-out", self.public(number))
+        for label in (ADA, GRACE):
+            pins = ("--so-pin", "12345678", "--pin", PIN)
+            self._run("softhsm2-util", "--init-token", "--free", "--label", label, *pins)
+            for number in (2, 3):
+                self._make_key(label, number)
 
-    def public(self, number: int) -> Path:
-        return self.folder / f"{number}.pub.pem"
+    def _make_key(self, label: str, number: int) -> None:
+        tool = ("pkcs11-tool", "--module", LIBRARIES[0], "--token-label", label)
+        generated = ("--keypairgen", "--key-type", "EC:prime256v1", "--id", f"0{number}")
+        self._run(*tool, "--login", "--pin", PIN, *generated)
+        der, pem = self.folder / "public.der", self.public(number, label)
+        self._run(*tool, "--read-object", "--type", "pubkey", "--id", f"0{number}", "-o", der)
+        self._run("openssl", "pkey", "-pubin", "-inform", "DER", "-in", der, "-out", pem)
 
-    def key(self, number: int, label: str = LABEL) -> str:
+    def public(self, number: int, label: str = ADA) -> Path:
+        return self.folder / f"{label.split()[-1]}{number}.pem"
+
+    def key(self, number: int, label: str = ADA, public: Path | None = None) -> str:
         """As the docs write it: a space of the label is a `+`."""
-        return f"hsm:{number}?label={label.replace(' ', '+')}#{self.public(number)}"
+        return f"hsm:{number}?label={label.replace(' ', '+')}#{public or self.public(number, label)}"
 
     def _run(self, *command: object) -> None:
         subprocess.run([*map(str, command)], env=self.environment, check=True, capture_output=True)
@@ -68,13 +73,13 @@ class Token:
 class TokenDesk:
     """A publisher whose targets a token signs; the files of the other roles are encrypted.
 
-    Each call is a process, as PKCS#11 libraries expect: they are loaded once, with their configuration.
+    Each call is a process: SoftHSM's library crashes in one that has used TensorFlow, as these tests have.
     """
 
-    def __init__(self, token: Token, folder: Path) -> None:
-        self.token, self.keys = token, folder / "keys"
+    def __init__(self, tokens: Tokens, folder: Path) -> None:
+        self.keys = folder / "keys"
         self.channel, self.root = folder / "channel", folder / "root.json"
-        self.environment = token.environment | {
+        self.environment = tokens.environment | {
             "PYTHONPATH": os.pathsep.join(one for one in (str(ROOT), os.environ.get("PYTHONPATH")) if one),
             "REELFLOW_CHANNEL": str(self.channel),
             "REELFLOW_CHANNEL_ROOT": str(self.root),
@@ -124,8 +129,8 @@ class TokenDesk:
 
 
 @pytest.fixture(scope="module")
-def token(tmp_path_factory: pytest.TempPathFactory) -> Token:
-    found = Token(tmp_path_factory.mktemp("token"))
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
+    found = Tokens(tmp_path_factory.mktemp("tokens"))
     found.make()
     return found
 
@@ -138,25 +143,36 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(token: Token, tmp_path: Path) -> TokenDesk:
-    found = TokenDesk(token, tmp_path)
-    found.done("init", "--new-keys", found.keys, f"--key=targets={token.key(2)}")
+def desk(tokens: Tokens, tmp_path: Path) -> TokenDesk:
+    found = TokenDesk(tokens, tmp_path)
+    found.done("init", "--new-keys", found.keys, f"--key=targets={tokens.key(2)}")
     return found
 
 
-def test_a_token_publishes_to_a_device(desk: TokenDesk, token: Token, bundle: Path, tmp_path: Path) -> None:
+def test_a_token_publishes_to_a_device(desk: TokenDesk, tokens: Tokens, bundle: Path, tmp_path: Path) -> None:
     assert sorted(path.stem for path in desk.keys.iterdir()) == ["root", "snapshot", "timestamp"]
-    assert "7 of 7 files uploaded" in desk.done(*desk.publish(bundle, token.key(2)))
+    assert "7 of 7 files uploaded" in desk.done(*desk.publish(bundle, tokens.key(2)))
     assert desk.taken_by(tmp_path / "device")
 
 
 def test_a_role_moves_to_another_key_of_the_token(
-    desk: TokenDesk, token: Token, bundle: Path, tmp_path: Path
+    desk: TokenDesk, tokens: Tokens, bundle: Path, tmp_path: Path
 ) -> None:
     rest = desk.files("root", "snapshot", "timestamp")
-    desk.done("rotate-key", "targets", "--new", token.key(3), f"--key=targets={token.key(2)}", *rest)
-    assert "targets is signed by 0 of its keys" in desk.refused(*desk.publish(bundle, token.key(2)))
-    desk.done(*desk.publish(bundle, token.key(3)))
+    desk.done("rotate-key", "targets", "--new", tokens.key(3), f"--key=targets={tokens.key(2)}", *rest)
+    assert "targets is signed by 0 of its keys" in desk.refused(*desk.publish(bundle, tokens.key(2)))
+    desk.done(*desk.publish(bundle, tokens.key(3)))
+    assert desk.taken_by(tmp_path / "device")
+
+
+def test_a_root_that_two_people_sign(tokens: Tokens, bundle: Path, tmp_path: Path) -> None:
+    desk = TokenDesk(tokens, tmp_path)
+    both = [f"--key=root={tokens.key(2, label)}" for label in (ADA, GRACE)]
+    desk.done("init", "--new-keys", desk.keys, "--threshold", "root=2", *both)
+    new = ("rotate-key", "targets", "--new", tokens.key(3), *desk.files("targets", "snapshot", "timestamp"))
+    assert "root is signed by 1 of its keys, it needs 2" in desk.refused(*new, both[0])
+    desk.done(*new, *both)
+    desk.done(*desk.publish(bundle, tokens.key(3)))
     assert desk.taken_by(tmp_path / "device")
 
 
@@ -166,18 +182,18 @@ def test_a_role_moves_to_another_key_of_the_token(
     ids=["wrong", "none"],
 )
 def test_without_its_pin_a_token_signs_nothing(
-    pin: str, told: str, desk: TokenDesk, token: Token, bundle: Path
+    pin: str, told: str, desk: TokenDesk, tokens: Tokens, bundle: Path
 ) -> None:
     before = desk.status()
     desk.environment["REELFLOW_KEY_PIN"] = pin
-    assert told in desk.refused(*desk.publish(bundle, token.key(2)))
+    assert told in desk.refused(*desk.publish(bundle, tokens.key(2)))
     assert desk.status() == before
 
 
-def test_what_is_not_on_the_token_is_told(desk: TokenDesk, token: Token, bundle: Path) -> None:
-    absent = token.key(2, label="of Grace")
-    assert "No PKCS#11 token found for label of Grace" in desk.refused(*desk.publish(bundle, absent))
-    swapped = f"hsm:3?label=of+Ada#{token.public(2)}"
+def test_what_is_not_on_the_token_is_told(desk: TokenDesk, tokens: Tokens, bundle: Path) -> None:
+    absent = tokens.key(2, NOBODY, public=tokens.public(2))
+    assert f"No PKCS#11 token found for label {NOBODY}" in desk.refused(*desk.publish(bundle, absent))
+    swapped = tokens.key(3, public=tokens.public(2))
     assert "targets is signed by 0 of its keys" in desk.refused(*desk.publish(bundle, swapped))
     del desk.environment["PYKCS11LIB"]
-    assert "PYKCS11LIB" in desk.refused(*desk.publish(bundle, token.key(2)))
+    assert "PYKCS11LIB" in desk.refused(*desk.publish(bundle, tokens.key(2)))
