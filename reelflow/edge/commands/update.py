@@ -1,6 +1,7 @@
 """`reelflow update`."""
 
 import json
+import math
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -167,15 +168,26 @@ def apply(
 
 
 @update.command()
-def wait(context: typer.Context, archive: Annotated[Path, ARCHIVE]) -> None:
+def wait(
+    context: typer.Context,
+    archive: Annotated[Path, ARCHIVE],
+    within: Annotated[
+        str, typer.Option(help="Fail after this time, while a camera is away; the bundle stays on trial.")
+    ] = "",
+) -> None:
     """Wait until watchers have confirmed the bundle of an archive, or have it left."""
     from reelflow.edge.update.agent.archive import ArchiveChannel
 
     given: UpdateOptions = context.obj
+    within_s = seconds_of(within, "--within") if within else math.inf
     channel = ArchiveChannel(archive)
     follower = _follower(given, channel)
     with _ended_by_signals(follower.stop):
-        _check(follower.wait())
+        _check(outcome := follower.wait(within_s))
+    if outcome.action == "waiting":
+        raise BundleError(
+            f"the bundle {channel.bundle[:SHOWN]} is still on trial: no watcher has confirmed it"
+        )
     if (state := given.agent.state).trial or state.current != channel.bundle:
         raise BundleError(f"the bundle {channel.bundle[:SHOWN]} is not in use: this device runs another one")
 

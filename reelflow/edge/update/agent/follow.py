@@ -1,5 +1,6 @@
 """Follows a channel in rounds: ask, apply, and stay with a bundle on trial until it is confirmed or left."""
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -64,11 +65,15 @@ class Follower:
         with self._served():
             return self._followed(self._agent.apply(self._channel))
 
-    def wait(self) -> Outcome:
-        """Look at the bundle on trial until it is confirmed or left; do nothing without one."""
+    def wait(self, within_s: float = math.inf) -> Outcome:
+        """Look at the bundle on trial until it is confirmed or left; do nothing without one.
+
+        Args:
+            within_s: seconds after which it stays on trial, and is no longer waited for.
+        """
         with self._served():
             self._tell_settled()
-            return self._stay()
+            return self._stay(within_s)
 
     def _round(self) -> None:
         try:
@@ -82,9 +87,9 @@ class Follower:
         self._say(outcome)
         return self._stay() if outcome.action == "on trial" else outcome
 
-    def _stay(self) -> Outcome:
+    def _stay(self, within_s: float = math.inf) -> Outcome:
         """Look at the bundle on trial until it is confirmed or left."""
-        looked_s = time.monotonic()
+        began_s = looked_s = time.monotonic()
         while True:
             now_s = time.monotonic()
             outcome = self._agent.look(now_s - looked_s)
@@ -93,9 +98,9 @@ class Follower:
                 if outcome.action != "unchanged":
                     self._say(outcome)
                 return outcome
-            self._wait(self._look_every_s)
-            if self._stop.is_set():
+            if self._stop.is_set() or now_s - began_s >= within_s:
                 return outcome
+            self._wait(min(self._look_every_s, began_s + within_s - now_s))
 
     def _tell_settled(self) -> None:
         state = self._agent.settle()

@@ -36,12 +36,14 @@ class MenderDevice:
             f"#!/bin/sh\nexec {sys.executable} -c 'from reelflow.cli import main; main()' \"$@\"\n"
         )
         program.chmod(0o755)
-        settings = folder / "mender.env"
-        settings.write_text(f'OPTIONS="{DEFAULTS} --state {self.state} --health {self.health}"\n')
+        self.settings = folder / "mender.env"
+        self.settings.write_text(
+            f'OPTIONS="{DEFAULTS} --state {self.state} --health {self.health}"\nWITHIN=1s\n'
+        )
         self.environment = os.environ | {
             "PYTHONPATH": str(ROOT),
             "REELFLOW": str(program),
-            "REELFLOW_MENDER_ENV": str(settings),
+            "REELFLOW_MENDER_ENV": str(self.settings),
         }
         self.first = folder / "one"
         write_small_bundle(self.first, sampling=Sampling(frames=FRAMES, clip_s=WINDOW_S))

@@ -16,7 +16,7 @@ import pytest
 from reelflow.edge.update.agent.archive import ArchiveChannel
 from reelflow.errors import BundleError
 from tests.bundles import renamed_bundle
-from tests.device_bundles import bundle_id, spoilt_bundle
+from tests.device_bundles import bundle_id, spoilt_bundle, write_health
 from tests.infra.edge.mender.place import MenderDevice, archive_of, tar_with
 
 FAILED = ("SupportsRollback", "ArtifactRollback", "ArtifactFailure", "Cleanup")
@@ -80,6 +80,61 @@ def test_without_a_watcher_nothing_is_committed(device: MenderDevice) -> None:
     device.answers(two)
     assert device.call("ArtifactInstall").returncode == 0, "another deployment asks for it again"
     assert device.call("ArtifactCommit").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_camera_that_is_away_holds_no_deployment_up(device: MenderDevice) -> None:
+    two = renamed_bundle(device.first, device.tree.parent / "two", "two")
+    device.bring(two)
+    assert device.call("ArtifactInstall").returncode == 0
+    write_health(device.health, bundle_id(two), answering_s=0)
+    done = device.call("ArtifactCommit")
+    assert done.returncode == 5
+    assert "is still on trial" in done.stderr
+    fail(device)
+    assert device.in_use == bundle_id(device.first)
+
+
+@pytest.mark.slow
+def test_a_module_that_mender_ends_leaves_no_process(device: MenderDevice) -> None:
+    """Mender terminates the process that it has started, after ModuleTimeoutSeconds."""
+    device.settings.write_text(device.settings.read_text().replace("WITHIN=1s", "WITHIN=1h"))
+    two = renamed_bundle(device.first, device.tree.parent / "two", "two")
+    device.bring(two)
+    assert device.call("ArtifactInstall").returncode == 0
+    write_health(device.health, bundle_id(two), answering_s=0)
+    with subprocess.Popen(
+        device.command("ArtifactCommit"), env=device.environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        time.sleep(3)
+        process.terminate()
+        _, told = process.communicate(timeout=20)  # ends once nobody holds the pipe
+    assert process.returncode == 5
+    assert "is still on trial" in told
+    fail(device)
+    assert device.in_use == bundle_id(device.first)
+
+
+@pytest.mark.slow
+def test_a_rollback_that_the_disk_refuses_is_made_good_by_the_failure_state(device: MenderDevice) -> None:
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+        pytest.skip("mounts of its own are not allowed here: run this as root")
+    two = renamed_bundle(device.first, device.tree.parent / "two", "two")
+    device.bring(two)
+    assert device.call("ArtifactInstall").returncode == 0
+    read_only = f"mount --bind {device.state} {device.state} && mount -o remount,bind,ro {device.state}"
+    command = ["unshare", "--mount", "sh", "-ec", f'{read_only}; exec "$@"', "sh"]
+    refused = subprocess.run(
+        [*command, *device.command("ArtifactRollback")],
+        env=device.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert refused.returncode == 6, refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert device.in_use == bundle_id(two)
+    assert device.call("ArtifactFailure").returncode == 0
+    assert device.in_use == bundle_id(device.first)
 
 
 def test_after_a_power_cut_behind_the_commit_the_device_goes_back_as_mender_does(
