@@ -1,8 +1,9 @@
 """Bundles for tests of a device's agent, and a channel that needs no signatures: a folder of bundles."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from reelflow.contracts import BundleReport
 from reelflow.edge.health.document import HEALTH, WatcherHealth, uptime_s
@@ -34,14 +35,57 @@ def spoilt_bundle(small: Path, folder: Path) -> str:
     content = bytearray(scores.read_bytes())
     content[-4:], content[-8:-4] = content[-8:-4], content[-4:]
     scores.write_bytes(content)
-    manifest = made / BundleReport.file_name
-    document = json.loads(manifest.read_text())
-    document["files"]["golden/scores.npy"]["sha256"] = sha256_file(scores)
-    manifest.write_text(json.dumps(document))
-    seal(made)
+    _seal_again(made, "golden/scores.npy")
     found = bundle_id(made)
     made.rename(folder / found)
     return found
+
+
+def with_head(small: Path, folder: Path, compute: Callable[[Any], Any]) -> Path:
+    """A bundle whose every byte is as it says, with a head that computes something else."""
+    import tensorflow as tf
+    from ai_edge_litert.interpreter import Interpreter
+
+    bundle = renamed_bundle(small, folder, "strange")
+    head = bundle / "head.tflite"
+    given = Interpreter(str(head)).get_input_details()[0]
+    signature = tf.TensorSpec(given["shape"], tf.as_dtype(given["dtype"]))
+    function = tf.function(compute, input_signature=[signature]).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
+    head.write_bytes(converter.convert())
+    _seal_again(bundle, "head.tflite")
+    return bundle
+
+
+def hungry_bundle(small: Path, folder: Path, side: int) -> Path:
+    """A bundle that passes its self-test, with a head whose every answer needs 4 * side * side bytes."""
+    import numpy as np
+    import tensorflow as tf
+
+    scores = [[0.5, 0.3, 0.2]]
+
+    def compute(features: Any) -> Any:
+        nothing = tf.reduce_max(tf.cast(features, tf.float32)) * 0
+        many = tf.cast(nothing + side, tf.int32)
+        return tf.reduce_mean(tf.fill([many, many], nothing)) + tf.constant(scores)
+
+    bundle = with_head(small, folder, compute)
+    golden = bundle / "golden" / "scores.npy"
+    before = np.load(golden)
+    np.save(golden, np.broadcast_to(np.asarray(scores, before.dtype), before.shape))
+    _seal_again(bundle, "golden/scores.npy")
+    return bundle
+
+
+def _seal_again(bundle: Path, changed: str) -> None:
+    """Have the records of a bundle say what a file is now."""
+    manifest = bundle / BundleReport.file_name
+    document = json.loads(manifest.read_text())
+    file, size = document["files"][changed], (bundle / changed).stat().st_size
+    document["size_bytes"] += size - file["size_bytes"]
+    file.update(sha256=sha256_file(bundle / changed), size_bytes=size)
+    manifest.write_text(json.dumps(document))
+    seal(bundle)
 
 
 class FolderChannel:

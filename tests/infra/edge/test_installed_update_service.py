@@ -10,9 +10,9 @@ from reelflow.contracts import Sampling
 from tests.bundles import FRAMES, WINDOW_S, renamed_bundle, write_small_bundle
 from tests.channel.desk import Desk
 from tests.channel.file_server import serving
-from tests.device_bundles import bundle_id, spoilt_bundle
+from tests.device_bundles import bundle_id, hungry_bundle, spoilt_bundle
 from tests.infra.edge.device import SYSTEMD, Device, await_boot, device
-from tests.reelflow.edge.camera.http_camera import HttpCamera, wait_for
+from tests.reelflow.edge.camera.http_camera import HttpCamera, steady, wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
 
@@ -20,6 +20,7 @@ UPDATE, WATCH = "reelflow-update", "reelflow-watch@door"
 TIMER = Path("infra/edge/reelflow-update.timer")
 STATE = "/var/lib/reelflow-bundles"
 FOR_A_TEST = "[Service]\nPrivateUsers=no\nRestartSec=1\n"  # a container gives its services no user namespace
+HUNGRY_SIDE = 9500  # 361 MB: within the self-test's 512 MB, and with the rest beyond a camera's 400 MB
 OPTIONS = "--group lab --every 5s --well-after 5s --give-up 20s --device lab-1"
 
 
@@ -74,6 +75,12 @@ def current(found: Device) -> str:
     return Path(found.out("readlink", f"{STATE}/current").strip()).name
 
 
+def watched_with(found: Device) -> str:
+    """The bundle of a camera that has answered since its last start."""
+    health = json.loads(found.out("cat", "/run/reelflow/door/health.json"))
+    return str(health["bundle"]) if health["answering_s"] > 0 else ""
+
+
 def property_of(found: Device, name: str) -> str:
     return found.out("systemctl", "show", "--value", f"--property={name}", UPDATE).strip()
 
@@ -102,6 +109,24 @@ def test_a_device_follows_its_channel(installed: Device, desk: Desk, one: Path, 
     assert current(installed) == bundle_id(two)
     installed.out("systemctl", "start", WATCH)
     wait_for(lambda: installed.run("systemctl", "is-active", WATCH).stdout.strip() == "active", 60)
+
+
+def test_a_bundle_whose_cameras_are_killed_for_memory_goes_back(
+    installed: Device, desk: Desk, one: Path, tmp_path: Path
+) -> None:
+    """The self-test is within its unit's limits, the camera beyond its own: the kernel kills it again and again."""
+    installed.out("systemctl", "start", UPDATE, WATCH)
+    wait_for(lambda: watched_with(installed) == current(installed), 120)
+    before = current(installed)
+    hungry = bundle_id(bundle := hungry_bundle(one, tmp_path / "hungry", HUNGRY_SIDE))
+    desk.publish(bundle)
+    wait_for(lambda: ("on trial", hungry) in told(installed), 120)
+    wait_for(lambda: ("rolled back", hungry) in told(installed), 180)
+    journal = installed.out("journalctl", "--output=cat", f"--unit={UPDATE}", f"--unit={WATCH}")
+    assert "a watcher starts with it again and again" in journal
+    assert "code=killed, status=9/KILL" in journal
+    assert current(installed) == before
+    wait_for(lambda: watched_with(installed) == before, 60)
 
 
 def test_a_killed_agent_is_started_again_and_goes_on(installed: Device) -> None:

@@ -1,43 +1,16 @@
 """The self-test of a bundle in a process of its own: whatever the bundle does, this process goes on."""
 
-import json
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reelflow.contracts import BundleReport
-from reelflow.edge.seal import seal
 from reelflow.edge.update.agent.isolated import SelfTestLimits, examine_apart
 from reelflow.errors import BundleError
-from reelflow.files import sha256_file
 from tests.bundles import renamed_bundle
-
-
-def with_head(small: Path, folder: Path, compute: Callable[[Any], Any]) -> Path:
-    """A bundle whose every byte is as it says, with a head that computes something else."""
-    import tensorflow as tf
-    from ai_edge_litert.interpreter import Interpreter
-
-    bundle = renamed_bundle(small, folder, "strange")
-    head = bundle / "head.tflite"
-    given = Interpreter(str(head)).get_input_details()[0]
-    signature = tf.TensorSpec(given["shape"], tf.as_dtype(given["dtype"]))
-    function = tf.function(compute, input_signature=[signature]).get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
-    head.write_bytes(converter.convert())
-    manifest = bundle / BundleReport.file_name
-    document = json.loads(manifest.read_text())
-    before = document["files"]["head.tflite"]["size_bytes"]
-    size = head.stat().st_size
-    document["files"]["head.tflite"] = {"sha256": sha256_file(head), "size_bytes": size}
-    document["size_bytes"] += size - before
-    manifest.write_text(json.dumps(document))
-    seal(bundle)
-    return bundle
+from tests.device_bundles import with_head
 
 
 def endless(features: Any) -> Any:
