@@ -114,7 +114,7 @@ def test_a_device_follows_its_channel(installed: Device, desk: Desk, one: Path, 
 def test_a_bundle_whose_cameras_are_killed_for_memory_goes_back(
     installed: Device, desk: Desk, one: Path, tmp_path: Path
 ) -> None:
-    """The self-test is within its unit's limits, the camera beyond its own: the kernel kills it again and again."""
+    """Its self-test is within the limits of the agent's unit; a camera with it is beyond those of its own."""
     installed.out("systemctl", "start", UPDATE, WATCH)
     wait_for(lambda: watched_with(installed) == current(installed), 120)
     before = current(installed)
