@@ -40,6 +40,7 @@ from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
 from reelflow.provenance.step import GIVEN, PROVENANCE, Provenance, describe_step
 from reelflow.settings import Settings
+from reelflow.tracking.facts.spans import Span
 from reelflow.tracking.records import forget_failure, is_part, record_failure, record_folder, record_inputs
 from reelflow.tracking.registry import MlflowRegistry
 from reelflow.tracking.spool.curves import TASK
@@ -47,6 +48,7 @@ from reelflow.tracking.spool.live import live_curves
 from reelflow.tracking.spool.owed import TrackingSpool
 from reelflow.tracking.transfers import Transfer, record_transfer
 from reelflow.workers.cpus import bound_thread_pools
+from reelflow.workers.machine import machine
 from reelflow.workers.patience import patiently
 
 ReportT = TypeVar("ReportT", bound=Report)
@@ -100,7 +102,8 @@ def perform(
             folder, reused = patiently(attempt, settings.patience_s)
             report = _report_type(run).open(folder)
             if settings.events is None:
-                _record(settings, task, folder, inputs, is_last=not reuse)
+                span = Span.until(time.time(), time.perf_counter() - started, machine())
+                _record(settings, task, folder, inputs, None if reused else span, is_last=not reuse)
         except ReelflowError as error:
             kept = getattr(error, "output", None)
             whole = {"folder": str(kept)} if kept else {}
@@ -117,7 +120,8 @@ def perform(
         if settings.events is None:
             record_transfer(settings, task, moved)
         store = {"read": moved.read_bytes, "written": moved.written_bytes}
-        emit("finished", task=task, folder=str(folder), reused=reused, seconds=seconds, store=store)
+        done = {"folder": str(folder), "reused": reused, "seconds": seconds}
+        emit("finished", task=task, **done, store=store, machine=machine())
         return report
 
 
@@ -186,7 +190,13 @@ def asked_for(run: Callable[..., Report], settings: Settings, meter: TransferMet
 
 
 def _record(
-    settings: Settings, task: str, folder: Path, inputs: Mapping[str, Path], *, is_last: bool
+    settings: Settings,
+    task: str,
+    folder: Path,
+    inputs: Mapping[str, Path],
+    span: Span | None,
+    *,
+    is_last: bool,
 ) -> None:
     """Record a step; in a named run also its input steps, which a cache may have answered.
 
@@ -200,7 +210,7 @@ def _record(
 
     def write() -> None:
         record_inputs(settings, before)
-        record_folder(settings, folder)
+        record_folder(settings, folder, span)
         forget_failure(settings, task)
 
     try:
@@ -212,7 +222,7 @@ def _record(
         if not settings.run_name:
             how = "python -m pipelines track replay records it when MLflow answers"
             spool = TrackingSpool(settings.spool)
-            spool.keep(spool.of(settings).with_folder(folder.absolute()))
+            spool.keep(spool.of(settings).with_folder(folder.absolute(), span))
         emit("notice", message=f"{error}; {task} is finished, and {how}")
 
 

@@ -23,6 +23,7 @@ from reelflow.settings import Settings
 from reelflow.tracking.facts.datasets import dataset_inputs
 from reelflow.tracking.facts.notes import MODEL_NOTE, release_note
 from reelflow.tracking.facts.origin import origin_tags
+from reelflow.tracking.facts.spans import Span
 from reelflow.tracking.tracker import Tracker, flatten
 
 REPORTS: Mapping[str, type[Report]] = {
@@ -61,14 +62,14 @@ def prepare(settings: Settings) -> None:
         tracker.check_writable(tracker.parent(settings.run_name))
 
 
-def finish_run(settings: Settings, status: str) -> None:
-    """End the parent run and its children: FINISHED, FAILED or KILLED.
+def finish_run(settings: Settings, status: str, ended_ms: int | None = None) -> None:
+    """End the parent run and its children: FINISHED, FAILED or KILLED; then, or now.
 
     Raises:
         TrackingError: MLflow refuses, or is not reachable.
     """
     tracker = Tracker(settings)
-    tracker.finish(tracker.parent(settings.run_name), status)
+    tracker.finish(tracker.parent(settings.run_name), status, ended_ms)
 
 
 def record_failure(settings: Settings, task: str, message: str) -> None:
@@ -104,8 +105,13 @@ def forget_failure(settings: Settings, task: str = "") -> None:
         tracker.untag(run_id, FAILURE_TAG)
 
 
-def record_folder(settings: Settings, folder: Path) -> None:
+def record_folder(settings: Settings, folder: Path, span: Span | None = None) -> None:
     """Record a finished step, unless it is already recorded.
+
+    Args:
+        settings: with the run's name.
+        folder: of the step.
+        span: of its work, if it was done in this run: runs in MLflow have the times of the work.
 
     Raises:
         TrackingError: MLflow refuses, or is not reachable.
@@ -121,9 +127,10 @@ def record_folder(settings: Settings, folder: Path) -> None:
         params |= flatten(provenance.options, step)
 
     tracker = Tracker(settings)
-    run_id = parent = tracker.parent(run_name(settings, report), {} if classifier else params)
+    started_ms = span.started_ms if span else None
+    run_id = parent = tracker.parent(run_name(settings, report), {} if classifier else params, started_ms)
     if classifier:
-        run_id = tracker.child(parent, classifier, params)
+        run_id = tracker.child(parent, classifier, params, started_ms)
     if tracker.tags(run_id).get(RECORDED_TAG + what) == provenance.key:
         return
     recorded = {RECORDED_TAG + what: provenance.key}
@@ -143,6 +150,8 @@ def record_folder(settings: Settings, folder: Path) -> None:
         tracker.log_inputs(parent, dataset_inputs(report, folder))
     if classifier:
         tracker.inherit_inputs(run_id, parent)
+    if span and step == "training":
+        tracker.set_end(run_id, span.ended_ms)
     if step == "evaluation":
         tracker.finish(run_id)
     if isinstance(report, ReleaseReport):
@@ -150,7 +159,7 @@ def record_folder(settings: Settings, folder: Path) -> None:
         tracker.log(parent, tags={CHOSEN_TAG: report.name, NOTE_TAG: note, OUTCOME_TAG: DONE})
         if report.version:
             tracker.describe_version(report.model_name, report.version, note, MODEL_NOTE)
-        tracker.finish(parent)
+        tracker.finish(parent, ended_ms=span.ended_ms if span else None)
 
 
 def record_inputs(settings: Settings, folders: Iterable[Path]) -> None:

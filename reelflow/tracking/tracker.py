@@ -52,19 +52,27 @@ class Tracker:
         """The id of the experiment that runs are in."""
         return self._experiment
 
-    def parent(self, run_name: str, params: Mapping[str, str] | None = None) -> str:
-        """The id of the pipeline run with this name and these params."""
+    def parent(
+        self, run_name: str, params: Mapping[str, str] | None = None, started_ms: int | None = None
+    ) -> str:
+        """The id of the pipeline run with this name and these params; a new one starts then, or now."""
         tags = {RUN_TAG: _quotable(run_name)}
         if self._kfp:
             return self._adopted(self._kfp.pipeline, tags, params or {})
-        return self._get_or_create(run_name, tags, params or {})
+        return self._get_or_create(run_name, tags, params or {}, started_ms)
 
-    def child(self, parent_id: str, name: str, params: Mapping[str, str] | None = None) -> str:
-        """The id of the child run of one classifier with these params."""
+    def child(
+        self,
+        parent_id: str,
+        name: str,
+        params: Mapping[str, str] | None = None,
+        started_ms: int | None = None,
+    ) -> str:
+        """The id of the child run of one classifier with these params; a new one starts then, or now."""
         if self._kfp:
             return self._kfp_child(self._kfp, name, params or {})
         tags = {PARENT_TAG: parent_id}
-        return self._get_or_create(name, tags, params or {})
+        return self._get_or_create(name, tags, params or {}, started_ms)
 
     def log(
         self,
@@ -197,17 +205,32 @@ class Tracker:
         """Link to a run, relative to the MLflow UI."""
         return run_link(self._experiment, run_id)
 
-    def finish(self, run_id: str, status: str = "FINISHED") -> None:
-        """End a run, and those of its children that have not ended; KFP ends its own."""
+    def set_end(self, run_id: str, ended_ms: int) -> None:
+        """Say when the work of a child run ended; `finish` leaves that as it is."""
+        if self._kfp:
+            return
+        with tracking_errors(self._uri), exclusive(self._uri):
+            status = self._client.get_run(run_id).info.status
+            self._client.set_terminated(run_id, status, ended_ms)
+
+    def finish(self, run_id: str, status: str = "FINISHED", ended_ms: int | None = None) -> None:
+        """End a run then, or now, and those of its children that have not ended; KFP ends its own."""
         if self._kfp:
             return
         with tracking_errors(self._uri), exclusive(self._uri):
             for run in self._search({PARENT_TAG: run_id}):
                 if run.info.status != "FINISHED":
-                    self._client.set_terminated(run.info.run_id, status)
-            self._client.set_terminated(run_id, status)
+                    self._terminate(run, status, ended_ms)
+            self._terminate(self._client.get_run(run_id), status, ended_ms)
 
-    def _get_or_create(self, name: str, tags: dict[str, str], params: Mapping[str, str]) -> str:
+    def _terminate(self, run: "Run", status: str, ended_ms: int | None) -> None:
+        """End a run; a child whose end is known keeps it (`set_terminated` of MLflow would take now)."""
+        known = run.info.end_time if PARENT_TAG in run.data.tags else None
+        self._client.set_terminated(run.info.run_id, status, known or ended_ms)
+
+    def _get_or_create(
+        self, name: str, tags: dict[str, str], params: Mapping[str, str], started_ms: int | None
+    ) -> str:
         from mlflow.entities import Param
 
         with tracking_errors(self._uri), exclusive(self._uri):
@@ -215,7 +238,7 @@ class Tracker:
                 same = all(run.data.params.get(key, value) == value for key, value in params.items())
                 if run.info.run_name == name and same:
                     return str(run.info.run_id)
-            run_id = self._create(name, tags)
+            run_id = self._create(name, tags, started_ms)
             for values in _batches([Param(*item) for item in params.items()]):
                 self._client.log_batch(run_id, params=values)
             return run_id
@@ -236,13 +259,13 @@ class Tracker:
             self.log(run_id, tags=tags, params=params)
         return run_id
 
-    def _create(self, name: str, tags: dict[str, str]) -> str:
+    def _create(self, name: str, tags: dict[str, str], started_ms: int | None) -> str:
         """A new run; one that MLflow has made twice, by repeating a request, is removed.
 
         `http_request` (mlflow.utils.rest_utils) retries every method, and each of its tries has the same tags
         and the same start, which the client sets. All who see them keep the same one.
         """
-        info = self._client.create_run(self._experiment, tags=tags, run_name=name).info
+        info = self._client.create_run(self._experiment, started_ms, tags, name).info
         if self._uri.startswith(SQLITE):
             return str(info.run_id)
         twins = [

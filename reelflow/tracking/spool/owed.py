@@ -18,6 +18,7 @@ from reelflow.errors import ReelflowError
 from reelflow.files import locked, write_text
 from reelflow.settings import Settings
 from reelflow.tracking.client import without_credentials
+from reelflow.tracking.facts.spans import Span
 
 UNNAMED = "steps"
 SEEN = "seen.json"
@@ -49,10 +50,12 @@ class Owed(Document):
         experiment: in MLflow.
         since: when this began, in seconds since 1970.
         folders: of finished steps, in the order in which they finished.
+        spans: when their work was done, by folder, where it was done in this run.
         curves: whether curves of trainings wait too.
         release: the bundle to register.
         failure: task and message of what ended the run.
         status: how the run has ended.
+        ended_ms: when; milliseconds since 1970.
     """
 
     run: str
@@ -60,10 +63,12 @@ class Owed(Document):
     experiment: str
     since: float = Field(default_factory=time.time)
     folders: tuple[Path, ...] = ()
+    spans: dict[str, Span] = {}
     curves: bool = False
     release: OwedRelease | None = None
     failure: tuple[str, str] | None = None
     status: Status = ""
+    ended_ms: int | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -80,9 +85,10 @@ class Owed(Document):
         """The same with some values changed."""
         return self.model_copy(update=changes)
 
-    def with_folder(self, folder: Path) -> Self:
+    def with_folder(self, folder: Path, span: Span | None = None) -> Self:
         """With a step that has finished after the others."""
-        return self.but(folders=(*(one for one in self.folders if one != folder), folder))
+        spans = self.spans | ({str(folder): span} if span else {})
+        return self.but(folders=(*(one for one in self.folders if one != folder), folder), spans=spans)
 
     def settings(self, settings: Settings) -> Settings:
         """Settings of this run, with the credentials and the address of `settings`."""

@@ -8,6 +8,7 @@ from typing import Any
 from reelflow.errors import ReelflowError, StorageError, TrackingError
 from reelflow.settings import Settings
 from reelflow.tracking.client import is_reachable
+from reelflow.tracking.facts.spans import MS, Span, span_of
 from reelflow.tracking.spool.curves import Curves
 from reelflow.tracking.spool.owed import OwedRelease, Status, TrackingSpool
 from reelflow.tracking.spool.sending import copy_curves, read_events, send
@@ -30,10 +31,11 @@ class RunRecorder:
 
     def __init__(self, settings: Settings, asked: Settings, *, reached: bool = True) -> None:
         self._settings, self._spool = settings, TrackingSpool(settings.spool)
-        self._owed = self._spool.of(asked).but(release=None, failure=None, status="")
+        self._owed = self._spool.of(asked).but(release=None, failure=None, status="", ended_ms=None)
         self._curves = Curves(settings)
-        if settings.events:
-            self._curves.add_all(read_events(settings.events))
+        self._spans: dict[Path, Span] = {}
+        for event in read_events(settings.events) if settings.events else ():
+            self.event(event)
         self.problem: ReelflowError | None = None
         self._next_try = 0.0 if reached else time.monotonic() + RETRY_S
         self._next_curves = 0.0
@@ -46,6 +48,8 @@ class RunRecorder:
     def event(self, event: Mapping[str, Any]) -> None:
         """Take note of an event of a step."""
         self._curves.add(event)
+        if span := span_of(event):
+            self._spans[Path(event["folder"])] = span
 
     def curves(self) -> None:
         """Send points of curves; if that fails, they wait."""
@@ -60,7 +64,7 @@ class RunRecorder:
 
     def step(self, folder: Path) -> None:
         """Record a finished step, after those that wait."""
-        self._owed = self._owed.with_folder(folder)
+        self._owed = self._owed.with_folder(folder, self._spans.get(folder))
         self._send()
 
     def end(
@@ -75,7 +79,8 @@ class RunRecorder:
         """
         self._next_try = self._next_curves = 0.0
         self.curves()
-        self._owed = self._owed.but(status=status, failure=failure, release=release)
+        ended_ms = int(time.time() * MS)
+        self._owed = self._owed.but(status=status, ended_ms=ended_ms, failure=failure, release=release)
         if self._curves.are_due and self._settings.events:
             copy_curves(self._settings.events, self._spool.curves_of(self._owed.run))
             self._owed = self._owed.but(curves=True)

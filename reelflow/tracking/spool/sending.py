@@ -32,10 +32,11 @@ def send(owed: Owed, settings: Settings, spool: TrackingSpool) -> Owed:
     while owed.folders:
         folder, *rest = owed.folders
         try:
-            record_folder(own, folder)
+            record_folder(own, folder, owed.spans.get(str(folder)))
         except BundleError as error:
             emit("notice", message=f"{folder} is not recorded in MLflow: {error}")
-        owed = spool.keep(owed.but(folders=tuple(rest)))
+        spans = {name: span for name, span in owed.spans.items() if name != str(folder)}
+        owed = spool.keep(owed.but(folders=tuple(rest), spans=spans))
     if owed.curves:
         curves = Curves(own)
         curves.add_all(read_events(spool.curves_of(owed.run)))
@@ -43,7 +44,7 @@ def send(owed: Owed, settings: Settings, spool: TrackingSpool) -> Owed:
         owed = spool.keep(owed.but(curves=False))
     if owed.release is None and owed.status:
         _end(owed, own)
-        owed = spool.keep(owed.but(failure=None, status=""))
+        owed = spool.keep(owed.but(failure=None, status="", ended_ms=None))
     return owed
 
 
@@ -52,7 +53,7 @@ def _end(owed: Owed, settings: Settings) -> None:
         tag_failure(settings, *owed.failure)
     else:
         forget_failure(settings)
-    finish_run(settings, owed.status)
+    finish_run(settings, owed.status, owed.ended_ms)
 
 
 def copy_curves(events: Path, target: Path) -> None:
