@@ -51,6 +51,7 @@ class Settings(BaseSettings):
         pod_name: `REELFLOW_POD_NAME`; the pod of this task.
         pod_uid: `REELFLOW_POD_UID`; of the same.
         pod_namespace: `REELFLOW_POD_NAMESPACE`; of the same.
+        revision: `REELFLOW_REVISION`; in an image: the commit that it was built from.
         webhook: `REELFLOW_WEBHOOK`; a URL that is called when a run fails on a cluster.
         weights_mirror: `REELFLOW_WEIGHTS_MIRROR`; a URL that replaces the publishers' hosts.
         weights_cache: `REELFLOW_WEIGHTS_CACHE`; where downloaded weights are kept.
@@ -88,6 +89,7 @@ class Settings(BaseSettings):
     pod_name: str = Field(default="", validation_alias="REELFLOW_POD_NAME")
     pod_uid: str = Field(default="", validation_alias="REELFLOW_POD_UID")
     pod_namespace: str = Field(default="", validation_alias="REELFLOW_POD_NAMESPACE")
+    revision: str = Field(default="", validation_alias="REELFLOW_REVISION")
     webhook: SecretStr | None = Field(default=None, validation_alias="REELFLOW_WEBHOOK")
     weights_mirror: str | None = Field(default=None, validation_alias="REELFLOW_WEIGHTS_MIRROR")
     weights_cache: Path = Field(

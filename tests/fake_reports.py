@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from reelflow.artifacts.clips import CLIPS, write_clips
+from reelflow.artifacts.evaluations import SCORES
 from reelflow.contracts import (
     BackboneSpec,
     Baseline,
@@ -21,10 +25,12 @@ from reelflow.contracts import (
     Preprocessing,
     ReleaseReport,
     Sampling,
+    Summary,
+    SummaryRow,
     TrainingReport,
 )
 from reelflow.documents import Report
-from reelflow.files import sha256_file, write_text
+from reelflow.files import sha256_file, write_array, write_text
 from reelflow.params import Section, load_params
 from reelflow.provenance.step import PROVENANCE, Provenance
 from tests.fake_features import make_clips
@@ -240,11 +246,49 @@ def release_report(**changes: object) -> ReleaseReport:
     return ReleaseReport.model_validate(values | changes)
 
 
+def scores_of(report: EvaluationReport) -> NDArray[np.float32]:
+    """Scores that give the confusion matrix of a report, `(clips, classes)`."""
+    best = [place for row in report.confusion for place, count in enumerate(row) for _ in range(count)]
+    scores = np.full((len(best), len(report.labels)), 0.1, np.float32)
+    scores[np.arange(len(best)), best] = 0.9
+    return scores
+
+
+def summary_of(report: ReleaseReport) -> Summary:
+    """The summary of a run with this release."""
+    accuracy = report.metrics["accuracy"]
+    row = SummaryRow(
+        backbone="thumbnail",
+        head="gru",
+        accuracy=accuracy,
+        accuracy_interval=interval(accuracy),
+        top5_accuracy=1.0,
+        macro_f1=accuracy,
+        test_clips=10,
+    )
+    return Summary(
+        rows=(row,),
+        chosen=report.name,
+        protocol="holdout",
+        baselines={"metadata": 0.5, "thumbnails": 0.4},
+        labels=LABELS,
+        data_hash=report.data_hash,
+        parity=bundle_report().parity,
+        promoted=report.promoted,
+        explanation=report.explanation,
+    )
+
+
 def save_step(
     folder: Path, report: Report, step: str, params: Section, options: dict[str, str] | None = None
 ) -> Path:
-    """Save a report as a finished step leaves it, with its provenance; a data set with its clips."""
+    """Save a report as a finished step leaves it, with its provenance and the files that are recorded."""
     folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(report, EvaluationReport):
+        write_array(folder / SCORES, scores_of(report))
+        report = report.model_copy(update={"scores_sha256": sha256_file(folder / SCORES)})
+    if isinstance(report, ReleaseReport):
+        write_text(folder / "summary.json", summary_of(report).to_json())
     if isinstance(report, DatasetReport):
         write_clips(make_clips(LABELS, {"train": 6, "validation": 1, "test": 3}), folder / CLIPS)
         report = report.model_copy(update={"clips_sha256": sha256_file(folder / CLIPS)})

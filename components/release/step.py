@@ -102,8 +102,7 @@ def run(
     draft = _draft(params, made)
     problem: ReelflowError | None = None
     try:
-        by = f"release step of run {settings.run_name}" if settings.run_name else "release step"
-        outcome = _release(draft, made, params, registry, by)
+        outcome = _release(draft, made, params, registry, settings)
     except (TrackingError, StorageError) as error:
         explanation = f"{draft.name} is not registered: {error}"
         problem, outcome = error, draft.model_copy(update={"explanation": explanation})
@@ -182,11 +181,11 @@ def _metrics(chosen: Candidate, bundle: BundleReport) -> dict[str, float]:
 
 
 def _release(
-    draft: ReleaseReport, made: Challenger, params: ReleaseParams, registry: Registry, by: str
+    draft: ReleaseReport, made: Challenger, params: ReleaseParams, registry: Registry, settings: Settings
 ) -> ReleaseReport:
     """Register the bundle, and make it champion if it passes the gates and beats the last one."""
     name, bundle = draft.model_name, made.bundle
-    tags = {"classifier": bundle.name, "data_hash": bundle.data_hash, CODE_TAG: commit()}
+    tags = {"classifier": bundle.name, "data_hash": bundle.data_hash, CODE_TAG: commit(settings.revision)}
     tags |= {metric: f"{value:.6g}" for metric, value in draft.metrics.items()}
     version = registry.register(made.folder, model_name=name, tags=tags, evaluation=made.evaluation.folder)
     registry.set_alias(name, CHALLENGER, version)
@@ -196,6 +195,7 @@ def _release(
     def compare(champion: int) -> Comparison | Incomparable:
         return compare_with_champion(made.evaluation, bundle, registry, name, champion, clips)
 
+    by = f"release step of run {settings.run_name}" if settings.run_name else "release step"
     decision = decide(Promotions(registry, name, by), Case(version, draft.gates, compare), params)
     return _outcome(draft, made, version, decision, registry.alias(name, CHAMPION))
 

@@ -131,7 +131,8 @@ def _build(name: str, source: Source, view: ImagesView) -> str:
         engine.build(context, CHANNEL_FILE, parent, unchecked, *labels)
         return unchecked
     target = "server" if name == SERVER else "runtime"
-    arguments = [f"--build-arg=STEP={step_of(name)}", *labels, *_bytecode(own), f"--target={target}"]
+    given = [f"--build-arg=STEP={step_of(name)}", f"--build-arg=REVISION={source.revision}"]
+    arguments = [*given, *labels, *_bytecode(own), f"--target={target}"]
     engine.build(context, CONTAINERFILE, parent, unchecked, *arguments)
     return unchecked
 

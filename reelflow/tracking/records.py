@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from reelflow import __version__
+from reelflow.artifacts.evaluations import TRAINING
 from reelflow.contracts import (
     BaselinesReport,
     BundleReport,
@@ -13,6 +14,7 @@ from reelflow.contracts import (
     FeaturesReport,
     FramesReport,
     ReleaseReport,
+    Summary,
     TrainingReport,
 )
 from reelflow.documents import Report
@@ -21,9 +23,11 @@ from reelflow.nets.candidates import name_of
 from reelflow.provenance.step import PROVENANCE, Provenance
 from reelflow.settings import Settings
 from reelflow.tracking.facts.datasets import dataset_inputs
-from reelflow.tracking.facts.notes import MODEL_NOTE, release_note
+from reelflow.tracking.facts.folds import fold_runs
+from reelflow.tracking.facts.notes import LINEAGE, MODEL_NOTE, REPORT, classifier_note, release_note
 from reelflow.tracking.facts.origin import origin_tags
 from reelflow.tracking.facts.spans import Span
+from reelflow.tracking.facts.tables import TABLES_TAG, evaluation_tables, tables_tag
 from reelflow.tracking.tracker import Tracker, flatten
 
 REPORTS: Mapping[str, type[Report]] = {
@@ -44,6 +48,7 @@ CHOSEN_TAG = "reelflow.chosen"
 EVALUATION = "evaluation"
 """Artifact folder of what a classifier answered on each test clip."""
 NOTE_TAG = "mlflow.note.content"
+MACHINE_TAG = "reelflow.machine"
 FAILURE_TAG = "reelflow.failure"
 OUTCOME_TAG = "reelflow.outcome"
 DONE = "done"
@@ -151,15 +156,38 @@ def record_folder(settings: Settings, folder: Path, span: Span | None = None) ->
     if classifier:
         tracker.inherit_inputs(run_id, parent)
     if span and step == "training":
+        tracker.log(run_id, tags={MACHINE_TAG: span.machine})
         tracker.set_end(run_id, span.ended_ms)
-    if step == "evaluation":
-        tracker.finish(run_id)
+    if isinstance(report, EvaluationReport):
+        _finish_classifier(tracker, run_id, report, folder)
     if isinstance(report, ReleaseReport):
-        note = release_note(report)
-        tracker.log(parent, tags={CHOSEN_TAG: report.name, NOTE_TAG: note, OUTCOME_TAG: DONE})
-        if report.version:
-            tracker.describe_version(report.model_name, report.version, note, MODEL_NOTE)
-        tracker.finish(parent, ended_ms=span.ended_ms if span else None)
+        _finish_release(tracker, parent, report, folder, span)
+
+
+def _finish_classifier(tracker: Tracker, run_id: str, report: EvaluationReport, evaluation: Path) -> None:
+    """Tables, folds and description of a classifier that is evaluated, and the end of its run."""
+    trained = evaluation / TRAINING / PROVENANCE
+    made = Provenance.read(trained if trained.is_file() else evaluation / PROVENANCE)
+    tables = evaluation_tables(report, evaluation)
+    note = classifier_note(report, made, tracker.tags(run_id).get(MACHINE_TAG, ""))
+    tracker.log_texts(run_id, tables)
+    tracker.log(run_id, tags={TABLES_TAG: tables_tag(list(tables)), NOTE_TAG: note})
+    tracker.log_folds(run_id, fold_runs(report, evaluation))
+    tracker.finish(run_id)
+
+
+def _finish_release(
+    tracker: Tracker, parent: str, report: ReleaseReport, release: Path, span: Span | None
+) -> None:
+    """The description of a run and of its version, and the end of the run."""
+    links = {"report": f"{tracker.link(parent)}/artifacts/{REPORT}"}
+    if chosen := tracker.find_child(parent, report.name):
+        links["lineage"] = f"{tracker.link(chosen)}/artifacts/{LINEAGE}"
+    note = release_note(report, Summary.read(release / "summary.json"), links)
+    tracker.log(parent, tags={CHOSEN_TAG: report.name, NOTE_TAG: note, OUTCOME_TAG: DONE})
+    if report.version:
+        tracker.describe_version(report.model_name, report.version, note, MODEL_NOTE)
+    tracker.finish(parent, ended_ms=span.ended_ms if span else None)
 
 
 def record_inputs(settings: Settings, folders: Iterable[Path]) -> None:
@@ -218,4 +246,4 @@ def _tags(report: Report, settings: Settings) -> dict[str, str]:
     tags = {"reelflow.version": __version__, "reelflow.data_hash": getattr(report, "data_hash", "")}
     if isinstance(report, DatasetReport):
         tags |= {f"reelflow.data_{name}": getattr(report, name) for name in ("source", "revision", "version")}
-    return tags | origin_tags(on_cluster=bool(settings.task))
+    return tags | origin_tags(on_cluster=bool(settings.task), revision=settings.revision)

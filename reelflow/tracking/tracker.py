@@ -15,6 +15,7 @@ from reelflow import __version__
 from reelflow.errors import TrackingError
 from reelflow.settings import Settings
 from reelflow.tracking.client import connect, exclusive, run_link, tracking_errors, without_credentials
+from reelflow.tracking.facts.folds import FoldRun
 from reelflow.tracking.kfp_runs import PARENT_TAG, KfpRuns, kfp_runs
 from reelflow.tracking.sqlite import SQLITE
 
@@ -25,6 +26,7 @@ RUN_TAG = "reelflow.run"
 CLASSIFIER_TAG = "reelflow.classifier"
 """In runs of KFP: the id of the pipeline's run, and the classifier."""
 PROBE = "reelflow-probe"
+FINISHED = "FINISHED"
 ABSENT = "RESOURCE_DOES_NOT_EXIST"
 BATCH = 100
 METRICS = 1000  # MAX_METRICS_PER_BATCH of mlflow.utils.validation
@@ -73,6 +75,14 @@ class Tracker:
             return self._kfp_child(self._kfp, name, params or {})
         tags = {PARENT_TAG: parent_id}
         return self._get_or_create(name, tags, params or {}, started_ms)
+
+    def find_child(self, parent_id: str, name: str) -> str | None:
+        """The id of the newest child run of this name, if there is one."""
+        if self._kfp:
+            return self.find({CLASSIFIER_TAG: f"{self._kfp.pipeline} {name}"})
+        with tracking_errors(self._uri):
+            found = (run for run in self._search({PARENT_TAG: parent_id}) if run.info.run_name == name)
+            return next((str(run.info.run_id) for run in found), None)
 
     def log(
         self,
@@ -137,6 +147,34 @@ class Tracker:
         with tracking_errors(self._uri), exclusive(self._uri):
             if found := self._client.get_run(parent_id).inputs.dataset_inputs:
                 self._client.log_inputs(run_id, datasets=found)
+
+    def log_texts(self, run_id: str, texts: Mapping[str, str]) -> None:
+        """Write artifacts, by path and content."""
+        with tracking_errors(self._uri):
+            for path, text in texts.items():
+                self._client.log_text(run_id, text, path)
+
+    def log_folds(self, run_id: str, folds: Sequence[FoldRun]) -> None:
+        """Log the folds of a classifier as runs below its run, with its times; once."""
+        from mlflow.entities import Metric
+
+        if not folds:
+            return
+        with tracking_errors(self._uri), exclusive(self._uri):
+            info = self._client.get_run(run_id).info
+            known = {str(run.info.run_name): run for run in self._search({PARENT_TAG: run_id})}
+            for fold in folds:
+                found = known.get(fold.name)
+                if found and found.info.status == FINISHED:
+                    continue
+                own = (
+                    str(found.info.run_id)
+                    if found
+                    else self._create(fold.name, {PARENT_TAG: run_id}, info.start_time)
+                )
+                points = [Metric(name, value, info.start_time, 0) for name, value in fold.metrics.items()]
+                self._client.log_batch(own, metrics=points)
+                self._client.set_terminated(own, FINISHED, info.end_time)
 
     def describe_version(self, model_name: str, version: int, note: str, model_note: str) -> None:
         """Describe a version, if it is still there; and its model, if nobody has."""
@@ -219,7 +257,7 @@ class Tracker:
             return
         with tracking_errors(self._uri), exclusive(self._uri):
             for run in self._search({PARENT_TAG: run_id}):
-                if run.info.status != "FINISHED":
+                if run.info.status != FINISHED:
                     self._terminate(run, status, ended_ms)
             self._terminate(self._client.get_run(run_id), status, ended_ms)
 

@@ -10,7 +10,7 @@ GB = 1e9
 
 
 def machine() -> str:
-    """Architecture, CPUs that this process may use, memory; and GPUs, if this process has loaded TensorFlow."""
+    """Architecture, CPUs that this process may use, memory, and the GPUs that TensorFlow has found in it."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GB
     return ", ".join([platform.machine(), f"{granted_cpus()} CPUs", f"{memory:.0f} GB", *_gpus()])
 
@@ -20,4 +20,6 @@ def _gpus() -> list[str]:
     if tensorflow is None:
         return []
     devices = tensorflow.config.list_physical_devices("GPU")
-    return [tensorflow.config.experimental.get_device_details(one).get("device_name", "GPU") for one in devices]
+    return [
+        tensorflow.config.experimental.get_device_details(one).get("device_name", "GPU") for one in devices
+    ]

@@ -11,9 +11,10 @@ from reelflow.tracking.journal.entry import user_name
 
 GIT_TIMEOUT_S = 10
 CREDENTIALS = re.compile(r"//[^/@\s]+@")
+DIRTY = "-dirty"  # ends what `git describe --dirty` says of a checkout with changes
 
 
-def origin_tags(*, on_cluster: bool) -> dict[str, str]:
+def origin_tags(*, on_cluster: bool, revision: str = "") -> dict[str, str]:
     """Tags of a run: who, by which program, from which commit; those that are known.
 
     MLflow's page shows them in the columns Source, Version and User. `mlflow.source.type` is one of
@@ -21,24 +22,27 @@ def origin_tags(*, on_cluster: bool) -> dict[str, str]:
 
     Args:
         on_cluster: the steps are tasks of Kubeflow Pipelines.
+        revision: of the checkout that an image was built from; used where there is no checkout.
     """
     tags = {
         "mlflow.user": user_name(),
         "mlflow.source.name": f"reelflow {__version__}",
         "mlflow.source.type": "JOB" if on_cluster else "LOCAL",
-        "mlflow.source.git.commit": commit(),
+        "mlflow.source.git.commit": commit(revision),
         "mlflow.source.git.branch": _git("rev-parse", "--abbrev-ref", "HEAD").replace("HEAD", ""),
         "mlflow.source.git.repoURL": CREDENTIALS.sub("//", _git("remote", "get-url", "origin")),
     }
-    if commit():
+    if _git("rev-parse", "HEAD"):
         changed = _git("status", "--porcelain", "--untracked-files=no")
         tags["mlflow.source.git.dirty"] = str(bool(changed)).lower()
+    elif revision:
+        tags["mlflow.source.git.dirty"] = str(revision.endswith(DIRTY)).lower()
     return {name: value for name, value in tags.items() if value}
 
 
-def commit() -> str:
-    """Git commit of the checkout, if there is one."""
-    return _git("rev-parse", "HEAD")
+def commit(revision: str = "") -> str:
+    """Git commit of the checkout; else that of a revision, such as an image's; empty if neither is known."""
+    return _git("rev-parse", "HEAD") or revision.removesuffix(DIRTY)
 
 
 @cache

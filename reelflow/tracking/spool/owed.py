@@ -63,7 +63,7 @@ class Owed(Document):
     experiment: str
     since: float = Field(default_factory=time.time)
     folders: tuple[Path, ...] = ()
-    spans: dict[str, Span] = {}
+    spans: dict[str, Span] = Field(default_factory=dict)
     curves: bool = False
     release: OwedRelease | None = None
     failure: tuple[str, str] | None = None

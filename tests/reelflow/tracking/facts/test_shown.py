@@ -15,7 +15,14 @@ from reelflow.tracking.client import KIND, KIND_TAG
 from reelflow.tracking.facts import origin
 from reelflow.tracking.facts.notes import escaped, release_note
 from reelflow.tracking.records import NOTE_TAG, record_folder
-from tests.fake_reports import PARAMS, dataset_report, release_report, save_step, training_report
+from tests.fake_reports import (
+    PARAMS,
+    dataset_report,
+    release_report,
+    save_step,
+    summary_of,
+    training_report,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -70,6 +77,19 @@ def test_who_ran_what_is_in_mlflows_own_tags(settings, tmp_path):
         assert len(tags["mlflow.source.git.commit"]) == 40
         assert tags["mlflow.source.git.dirty"] in ("true", "false")
     assert origin.origin_tags(on_cluster=True)["mlflow.source.type"] == "JOB"
+
+
+@pytest.mark.parametrize(("revision", "dirty"), [("c" * 40, "false"), (f"{'c' * 40}-dirty", "true")])
+def test_in_an_image_the_commit_is_that_of_its_build(monkeypatch, tmp_path, revision, dirty):
+    (tmp_path / "app").mkdir()
+    monkeypatch.setattr(origin, "__file__", str(tmp_path / "app" / "origin.py"))
+    origin._git.cache_clear()
+    try:
+        tags = origin.origin_tags(on_cluster=True, revision=revision)
+    finally:
+        origin._git.cache_clear()
+    assert tags["mlflow.source.git.commit"] == "c" * 40
+    assert tags["mlflow.source.git.dirty"] == dirty
 
 
 def test_no_password_of_a_remote_is_shown(monkeypatch, tmp_path):
@@ -135,8 +155,9 @@ def test_a_description_of_a_model_that_somebody_wrote_stays(settings, tmp_path):
 def test_names_of_users_are_text_in_descriptions():
     gates = (Gate(name="aarch64", found=None, limit=1.0, passed=False, why="no | image"),)
     changes = {"explanation": "<script>alert(1)</script>\n# big", "gates": gates, "warnings": ("a | b",)}
-    note = release_note(release_report().model_copy(update=changes))
+    report = release_report().model_copy(update=changes)
+    note = release_note(report, summary_of(report), {})
     assert "<script>" not in note
     assert "\n# big" not in note
-    assert r"no \| image | 1 | **no** |" in note
+    assert "no &#124; image | 1 | no |" in note
     assert escaped("[a](b)") == r"\[a\]\(b\)"
