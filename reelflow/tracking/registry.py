@@ -7,10 +7,8 @@ implementation of `Registry`.
 
 import shutil
 import tempfile
-import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +22,8 @@ from reelflow.tracking.client import EXISTS, connect, exclusive, tracking_errors
 from reelflow.tracking.journal.entry import user_name
 from reelflow.tracking.journal.run import JournalRun
 from reelflow.tracking.journal.store import JournalStore
+from reelflow.tracking.model.measured import link_model
+from reelflow.tracking.model.saving import save_model
 from reelflow.tracking.records import run_name
 from reelflow.tracking.tracker import Tracker
 
@@ -40,8 +40,6 @@ EVALUATION = "evaluation"
 READY = "READY"
 EVALUATION_FILES = (EvaluationReport.file_name, SCORES)
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such model; no such alias
-PACKAGE = Path(__file__).parent.parent
-REQUIREMENTS = ("ai-edge-litert", "av", "numpy", "pydantic")
 
 
 class Registry(Protocol):
@@ -133,9 +131,10 @@ class MlflowRegistry:
                 return known
             with tempfile.TemporaryDirectory() as folder:
                 model = Path(folder, "model")
-                _save_model(bundle, model)
+                save_model(bundle, model)
                 own = origin_tags(bundle) | keep_evaluation(evaluation, model / EVALUATION)
-                return self._create(model, run_id, model_name, {**tags, **own})
+                measured = EvaluationReport.open(evaluation) if evaluation else None
+                return self._create(model, run_id, model_name, {**tags, **own}, measured)
 
     @property
     def journals(self) -> JournalRun:
@@ -224,11 +223,19 @@ class MlflowRegistry:
         tracker = Tracker(self._settings)
         return tracker.child(tracker.parent(run_name(self._settings, report)), report.name)
 
-    def _create(self, model: Path, run_id: str, model_name: str, tags: dict[str, str]) -> int:
+    def _create(
+        self,
+        model: Path,
+        run_id: str,
+        model_name: str,
+        tags: dict[str, str],
+        measured: EvaluationReport | None,
+    ) -> int:
         logged = self._logged(model_name, run_id, tags[SHA_TAG])
         if logged.status != READY:
             self._client.log_model_artifacts(logged.model_id, str(model))
             self._client.finalize_logged_model(logged.model_id, READY)
+        link_model(self._client, run_id, logged.model_id, measured)
         self._name(model_name)
         self._client.create_model_version(
             model_name, logged.artifact_location, run_id=run_id, tags=tags, model_id=logged.model_id
@@ -275,30 +282,6 @@ class MlflowRegistry:
             with suppress(MlflowException):  # another process is faster
                 self._client.delete_model_version(model_name, str(number))
         return first
-
-
-def _save_model(bundle: Path, folder: Path) -> None:
-    """Write the bundle as an MLflow model with its own code."""
-    with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
-        # MLflow reads a path with ? or % as a URI, and refuses links that lead out, such as DVC's
-        plain = shutil.copytree(bundle, Path(place, "bundle"))
-        warnings.simplefilter("ignore")  # MLflow warns of type hints in its own code
-        import mlflow.pyfunc
-
-        mlflow.pyfunc.save_model(
-            folder,
-            python_model=str(Path(__file__).with_name("pyfunc.py")),
-            artifacts={"bundle": str(plain)},
-            code_paths=[str(PACKAGE)],
-            pip_requirements=_requirements(),
-        )
-
-
-def _requirements() -> list[str]:
-    """Requirements of the model; an image may have only MLflow's client, a package of another name."""
-    from mlflow.version import VERSION
-
-    return [f"mlflow=={VERSION}", *(f"{name}=={version(name)}" for name in REQUIREMENTS)]
 
 
 def origin_tags(bundle: Path) -> dict[str, str]:

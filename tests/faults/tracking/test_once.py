@@ -8,7 +8,7 @@ import pytest
 
 from reelflow.settings import Settings
 from reelflow.tracking import client as mlflow_client
-from reelflow.tracking import registry
+from reelflow.tracking.model import saving
 from tests.faults.store.proxy import (
     ALWAYS,
     Answer,
@@ -76,7 +76,7 @@ def small_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "reelflow"
     package.mkdir()
     (package / "__init__.py").write_text("VERSION = 1\n")  # the proxy passes on no empty body
-    monkeypatch.setattr(registry, "PACKAGE", package)
+    monkeypatch.setattr(saving, "PACKAGE", package)
 
 
 @pytest.fixture

@@ -149,8 +149,21 @@ PREDICT = """
 import sys
 import mlflow
 mlflow.set_tracking_uri(sys.argv[1])
-found = mlflow.pyfunc.load_model("models:/loadable@champion").predict(sys.argv[2:])
+from pathlib import Path
+model = mlflow.pyfunc.load_model("models:/loadable@champion")
+found = list(model.predict([{"path": clip} for clip in sys.argv[2:]]).itertuples())
+again = list(model.predict([{"video": Path(clip).read_bytes()} for clip in sys.argv[2:]]).itertuples())
+assert [one.clip for one in found] == sys.argv[2:]
+assert [one.scores for one in again] == [one.scores for one in found]
 assert all(one.score == max(one.scores.values()) and not one.rejected for one in found)
+example = model.predict(model.input_example)
+assert len(example) == 1 and len(example.scores[0]) == 3, example
+try:
+    model.predict(sys.argv[2:])
+except Exception as error:
+    assert "each clip needs a path or its bytes" in str(error), error
+else:
+    raise AssertionError("paths without a name were taken")
 print([(one.label, round(sum(one.scores.values()), 3), sorted(one.scores)) for one in found])
 import reelflow
 print(reelflow.__file__)

@@ -1,0 +1,1 @@
+"""The bundle as a model of MLflow: what is saved, how it predicts, and the figures that belong to it."""

@@ -1,0 +1,47 @@
+"""Links a model to the run that made it, and to the figures of its evaluation."""
+
+from typing import TYPE_CHECKING
+
+from reelflow.contracts import EvaluationReport
+from reelflow.tracking.facts.datasets import CONTEXT, CONTEXTS
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Dataset, Run
+
+
+def link_model(client: "MlflowClient", run_id: str, model_id: str, report: EvaluationReport | None) -> None:
+    """Say that a run has made a model, and how good that is; again changes nothing.
+
+    A metric with a model is one of the run too (`log_batch` of MLflow's SqlAlchemyStore). It has the time and
+    step of the run's own, so that it is the same point there.
+
+    Args:
+        client: of MLflow.
+        run_id: of the classifier.
+        model_id: of the logged model.
+        report: of the classifier's evaluation, if there is one.
+    """
+    from mlflow.entities import LoggedModelOutput, Metric
+
+    run = client.get_run(run_id)
+    known = run.outputs.model_outputs if run.outputs else []
+    if model_id not in {output.model_id for output in known}:
+        client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+    if report is None:
+        return
+    test = _test_set(run)
+    where = (test.name, test.digest) if test else (None, None)
+    points = [
+        Metric(name, value, run.info.start_time, 0, model_id, *where)
+        for name, value in report.metrics.items()
+    ]
+    client.log_batch(run_id, metrics=points)
+
+
+def _test_set(run: "Run") -> "Dataset | None":
+    """The data set that a run is tested on."""
+    for one in run.inputs.dataset_inputs if run.inputs else ():
+        if (CONTEXT, CONTEXTS["test"]) in {(tag.key, tag.value) for tag in one.tags}:
+            return one.dataset
+    return None

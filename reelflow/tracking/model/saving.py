@@ -1,0 +1,68 @@
+"""Writes a bundle as a model of MLflow from code, with its signature and an example to try."""
+
+import shutil
+import tempfile
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reelflow.edge.golden_video import VIDEO
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+
+PACKAGE = Path(__file__).parents[2]
+REQUIREMENTS = ("ai-edge-litert", "av", "numpy", "pandas", "pydantic")
+
+
+def save_model(bundle: Path, folder: Path) -> None:
+    """Write the bundle as an MLflow model with its own code.
+
+    Args:
+        bundle: its folder.
+        folder: of the model; must not exist.
+    """
+    with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
+        # MLflow reads a path with ? or % as a URI, and refuses links that lead out, such as DVC's
+        plain = shutil.copytree(bundle, Path(place, "bundle"))
+        warnings.simplefilter("ignore")  # MLflow warns of type hints in its own code
+        import mlflow.pyfunc
+        import pandas as pd
+
+        mlflow.pyfunc.save_model(
+            folder,
+            python_model=str(Path(__file__).with_name("pyfunc.py")),
+            artifacts={"bundle": str(plain)},
+            code_paths=[str(PACKAGE)],
+            pip_requirements=_requirements(),
+            signature=_signature(),
+            input_example=pd.DataFrame([{"video": VIDEO.read_bytes()}]),
+        )
+
+
+def _signature() -> "ModelSignature":
+    """Clips by path or bytes. Only columns with names can be optional (`Schema` of mlflow.types.schema).
+
+    The scoring server decodes a column of bytes from base64 (`cast_df_types_according_to_schema` in
+    mlflow.utils.proto_json_utils).
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import Map
+
+    clips = [ColSpec("string", "path", required=False), ColSpec("binary", "video", required=False)]
+    answers = [
+        *(ColSpec("string", name) for name in ("clip", "label")),
+        ColSpec("double", "score"),
+        ColSpec("boolean", "rejected"),
+        ColSpec(Map("double"), "scores"),
+    ]
+    return ModelSignature(inputs=Schema(clips), outputs=Schema(answers))
+
+
+def _requirements() -> list[str]:
+    """Requirements of the model; an image may have only MLflow's client, a package of another name."""
+    from mlflow.version import VERSION
+
+    return [f"mlflow=={VERSION}", *(f"{name}=={version(name)}" for name in REQUIREMENTS)]
