@@ -22,7 +22,7 @@ from reelflow.tracking.client import EXISTS, connect, exclusive, tracking_errors
 from reelflow.tracking.journal.entry import user_name
 from reelflow.tracking.journal.run import JournalRun
 from reelflow.tracking.journal.store import JournalStore
-from reelflow.tracking.model.measured import link_model
+from reelflow.tracking.model.measured import link_model, link_version
 from reelflow.tracking.model.saving import save_model
 from reelflow.tracking.records import run_name
 from reelflow.tracking.tracker import Tracker
@@ -240,7 +240,9 @@ class MlflowRegistry:
         self._client.create_model_version(
             model_name, logged.artifact_location, run_id=run_id, tags=tags, model_id=logged.model_id
         )
-        return self._only_version(model_name, tags[SHA_TAG])
+        number = self._only_version(model_name, tags[SHA_TAG])
+        link_version(self._client, logged.model_id, model_name, number)
+        return number
 
     def _logged(self, model_name: str, run_id: str, sha256: str) -> "LoggedModel":
         """The logged model of a bundle; what a killed process has begun is gone on with."""

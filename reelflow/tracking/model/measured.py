@@ -1,5 +1,6 @@
 """Links a model to the run that made it, and to the figures of its evaluation."""
 
+import json
 from typing import TYPE_CHECKING
 
 from reelflow.contracts import EvaluationReport
@@ -8,6 +9,8 @@ from reelflow.tracking.facts.datasets import CONTEXT, CONTEXTS
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Dataset, Run
+
+VERSIONS_TAG = "mlflow.modelVersions"  # MLFLOW_MODEL_VERSIONS of mlflow.utils.mlflow_tags
 
 
 def link_model(client: "MlflowClient", run_id: str, model_id: str, report: EvaluationReport | None) -> None:
@@ -37,6 +40,18 @@ def link_model(client: "MlflowClient", run_id: str, model_id: str, report: Evalu
         for name, value in report.metrics.items()
     ]
     client.log_batch(run_id, metrics=points)
+
+
+def link_version(client: "MlflowClient", model_id: str, model_name: str, number: int) -> None:
+    """Name the registered version on the page of its logged model; a server has done it already.
+
+    With a database only `mlflow.register_model` does it (`_register_model` in
+    mlflow.tracking._model_registry.fluent), not a client.
+    """
+    known = json.loads(client.get_logged_model(model_id).tags.get(VERSIONS_TAG, "[]"))
+    if (model_name, str(number)) not in {(one["name"], str(one["version"])) for one in known}:
+        known.append({"name": model_name, "version": str(number)})
+        client.set_logged_model_tags(model_id, {VERSIONS_TAG: json.dumps(known)})
 
 
 def _test_set(run: "Run") -> "Dataset | None":

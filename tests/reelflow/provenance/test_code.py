@@ -74,6 +74,7 @@ STEPS_BY_FILE = {
     "reelflow/splitting/protocols.py": ALL,  # params.py checks values by it
     "reelflow/tracking/registry.py": "release",
     "reelflow/tracking/facts/origin.py": "release",
+    "reelflow/tracking/model/saving.py": "release",
     "reelflow/tracking/journal/chain.py": "release",
     "reelflow/tracking/journal/run.py": "release",
     "reelflow/tracking/promotion/moves.py": "release",

@@ -68,6 +68,7 @@ def test_an_evaluation_belongs_to_the_model_its_run_and_the_test_set(settings, t
         version = client.get_model_version(name, "1")
         (model,) = client.search_logged_models([experiment], f"name = '{name}'")
         assert version.source == model.artifact_location
+        assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": name, "version": "1"}]
         assert {metric.key: metric.value for metric in model.metrics} == report.metrics
         assert {metric.dataset_name for metric in model.metrics} == {"clips test"}
         run = client.get_run(version.run_id)
