@@ -284,7 +284,7 @@ def save_step(
 ) -> Path:
     """Save a report as a finished step leaves it, with its provenance and the files that are recorded."""
     folder.mkdir(parents=True, exist_ok=True)
-    if isinstance(report, EvaluationReport):
+    if isinstance(report, EvaluationReport) and report.scores_sha256 == HASH:
         write_array(folder / SCORES, scores_of(report))
         report = report.model_copy(update={"scores_sha256": sha256_file(folder / SCORES)})
     if isinstance(report, ReleaseReport):

@@ -7,12 +7,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reelflow.edge.golden_video import VIDEO
-
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 PACKAGE = Path(__file__).parents[2]
+EXAMPLE = PACKAGE / "edge" / "golden.mp4"
 REQUIREMENTS = ("ai-edge-litert", "av", "numpy", "pandas", "pydantic")
 
 
@@ -37,7 +36,7 @@ def save_model(bundle: Path, folder: Path) -> None:
             code_paths=[str(PACKAGE)],
             pip_requirements=_requirements(),
             signature=_signature(),
-            input_example=pd.DataFrame([{"video": VIDEO.read_bytes()}]),
+            input_example=pd.DataFrame([{"video": EXAMPLE.read_bytes()}]),
         )
 
 

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any
 
 from reelflow.settings import Settings
+from reelflow.tracking.facts.spans import MS
 from reelflow.tracking.tracker import Tracker
 
 KINDS = ("started", "epoch")  # of events
@@ -41,6 +42,8 @@ class Curves:
         self._told: set[tuple[str, str, int]] = set()
         self._due: dict[str, list[Point]] = {}
         self._runs: dict[str, str] = {}
+        self._started: float | None = None
+        self._starts: dict[str, int] = {}
         self._sent: dict[tuple[str, str], set[int]] = {}
         self._lock = Lock()
 
@@ -52,13 +55,15 @@ class Curves:
     def add(self, event: Mapping[str, Any]) -> None:
         """Take note of an event of a step."""
         if event["kind"] == "started":
-            self._task = event["task"]
+            self._task, self._started = event["task"], event.get("time")
         if event["kind"] != "epoch" or not self._task.startswith(TASK):
             return
         place = (self._task, event["fold"], event["epoch"])
         if place in self._told:
             return
         self._told.add(place)
+        if self._started is not None:  # the run begins with the work, not with its first curve
+            self._starts.setdefault(self._task.removeprefix(TASK), int(self._started * MS))
         points = [
             (metric_name(event["fold"], name), event["epoch"], event[name])
             for name in FIGURES
@@ -91,7 +96,8 @@ class Curves:
         """Send points of which MLflow has none for their epoch: an earlier process may have sent them."""
         tracker = Tracker(self._settings)
         if classifier not in self._runs:
-            self._runs[classifier] = tracker.child(tracker.parent(self._settings.run_name), classifier)
+            parent, started_ms = tracker.parent(self._settings.run_name), self._starts.get(classifier)
+            self._runs[classifier] = tracker.child(parent, classifier, started_ms=started_ms)
         run_id = self._runs[classifier]
         for metric in {metric for metric, _, _ in points}:
             if (run_id, metric) not in self._sent:

@@ -20,6 +20,7 @@ from tests.fake_reports import (
     evaluation_report,
     release_report,
     save_step,
+    scored,
     training_report,
 )
 
@@ -46,7 +47,7 @@ def record(folder: Path, name: str, right: int, learning_rate: float = 0.001) ->
     write_array(place / SCORES, scores)
     params = PARAMS.training.model_copy(update={"learning_rate": learning_rate})
     report = evaluation_report(
-        training=training_report(),
+        training=training_report(test=scored(clips=CLIPS)),
         clip_ids=tuple(f"{number:016x}" for number in range(CLIPS)),
         truth=tuple(map(int, TRUTH)),
         groups=tuple(f"g{number // 2}" for number in range(CLIPS)),

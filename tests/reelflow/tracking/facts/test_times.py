@@ -8,6 +8,7 @@ from reelflow.settings import Settings
 from reelflow.tracking import client as mlflow_client
 from reelflow.tracking.facts.spans import Span, span_of
 from reelflow.tracking.records import finish_run, record_folder
+from reelflow.tracking.spool.curves import Curves
 from reelflow.tracking.spool.owed import Owed, TrackingSpool
 from reelflow.tracking.spool.sending import send
 from tests.fake_reports import (
@@ -100,6 +101,18 @@ def test_a_training_whose_run_fails_afterwards_keeps_its_times(settings, tmp_pat
     assert times(settings)["thumbnail-gru"] == EXPECTED["thumbnail-gru"]
     client, experiment = mlflow_client.connect(settings)
     assert {run.info.status for run in client.search_runs([experiment])} == {"FAILED"}
+
+
+def test_a_run_that_live_curves_make_begins_with_its_work(settings, tmp_path):
+    curves = Curves(settings)
+    curves.add({"kind": "started", "task": "training thumbnail-gru", "time": TRAINING.started_ms / 1000})
+    epoch = {"kind": "epoch", "fold": "holdout", "epoch": 1, "train_loss": 0.5, "seconds": 1.0}
+    curves.add(epoch | {"time": TRAINING.started_ms / 1000 + 5})
+    curves.send()
+    folders = steps(tmp_path)
+    for folder in list(folders)[1:3]:
+        record_folder(settings, folder, folders[folder])
+    assert times(settings)["thumbnail-gru"] == EXPECTED["thumbnail-gru"]
 
 
 def test_an_event_tells_the_span_of_work_that_was_done():
