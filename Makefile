@@ -26,6 +26,7 @@ repro: $(VENV)/run ## Run the same steps as DVC stages
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 
 ui: $(VENV)/run ## Open MLflow on the runs so far
+	@echo 'open http://127.0.0.1:5000/#/experiments?workflowType=machine_learning'
 	$(BIN)/mlflow ui --backend-store-uri "$$($(BIN)/python -c 'from reelflow.settings import Settings; print(Settings().tracking_uri)')"
 
 # Two workers, each with one thread: threads that wait for each other cost several times the work.

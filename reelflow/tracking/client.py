@@ -34,6 +34,7 @@ PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"
 EXISTS = "RESOURCE_ALREADY_EXISTS"
 KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
 """`ExperimentKind` of MLflow's page; 3.17 opens the view for GenAI all the same."""
+VIEW = "workflowType=machine_learning"
 TOO_MANY, SERVERS_FAULT = 429, 500  # HTTP status
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -93,9 +94,10 @@ def _locked(file: Path) -> Iterator[None]:
         yield
 
 
-def run_link(experiment: str, run_id: str) -> str:
-    """Link to a run, relative to the MLflow UI."""
-    return f"#/experiments/{experiment}/runs/{run_id}"
+def run_link(experiment: str, run_id: str, artifact: str = "") -> str:
+    """Link to a run or one of its artifacts, relative to the MLflow UI, in its view of model training."""
+    place = f"/artifacts/{artifact}" if artifact else ""
+    return f"#/experiments/{experiment}/runs/{run_id}{place}?{VIEW}"
 
 
 def without_credentials(text: str) -> str:

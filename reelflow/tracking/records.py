@@ -180,9 +180,9 @@ def _finish_release(
     tracker: Tracker, parent: str, report: ReleaseReport, release: Path, span: Span | None
 ) -> None:
     """The description of a run and of its version, and the end of the run."""
-    links = {"report": f"{tracker.link(parent)}/artifacts/{REPORT}"}
+    links = {"report": tracker.link(parent, REPORT)}
     if chosen := tracker.find_child(parent, report.name):
-        links["lineage"] = f"{tracker.link(chosen)}/artifacts/{LINEAGE}"
+        links["lineage"] = tracker.link(chosen, LINEAGE)
     note = release_note(report, Summary.read(release / "summary.json"), links)
     tracker.log(parent, tags={CHOSEN_TAG: report.name, NOTE_TAG: note, OUTCOME_TAG: DONE})
     if report.version:

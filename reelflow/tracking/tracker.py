@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 RUN_TAG = "reelflow.run"
 CLASSIFIER_TAG = "reelflow.classifier"
 """In runs of KFP: the id of the pipeline's run, and the classifier."""
+"""MLflow's page (3.17.2) opens in the view that the address or the browser's last choice names, GenAI if
+neither does; the tag `mlflow.experimentKind` does not count (`getExperimentKind` of its JavaScript)."""
 PROBE = "reelflow-probe"
 FINISHED = "FINISHED"
 ABSENT = "RESOURCE_DOES_NOT_EXIST"
@@ -239,9 +241,9 @@ class Tracker:
                 oldest = self._client.get_run(parent)
             return str(oldest.info.run_id), str(oldest.info.run_name)
 
-    def link(self, run_id: str) -> str:
-        """Link to a run, relative to the MLflow UI."""
-        return run_link(self._experiment, run_id)
+    def link(self, run_id: str, artifact: str = "") -> str:
+        """Link to a run or one of its artifacts, relative to the MLflow UI."""
+        return run_link(self._experiment, run_id, artifact)
 
     def set_end(self, run_id: str, ended_ms: int) -> None:
         """Say when the work of a child run ended; `finish` leaves that as it is."""
