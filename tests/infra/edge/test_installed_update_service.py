@@ -12,7 +12,7 @@ from tests.channel.desk import Desk
 from tests.channel.file_server import serving
 from tests.device_bundles import bundle_id, hungry_bundle, spoilt_bundle
 from tests.infra.edge.device import SYSTEMD, Device, await_boot, device
-from tests.reelflow.edge.camera.http_camera import HttpCamera, steady, wait_for
+from tests.reelflow.edge.camera.http_camera import HttpCamera, wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
 
