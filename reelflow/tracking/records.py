@@ -148,7 +148,7 @@ def record_folder(settings: Settings, folder: Path, span: Span | None = None) ->
         params=params,
         metrics={f"{prefix}{name}": value for name, value in report.metrics.items()},
         curves={f"{what}.curve.{name}": values for name, values in report.curves.items()},
-        tags=_tags(report, settings) | recorded,
+        tags=_tags(report, settings),
         artifacts=_artifacts(step, what, folder),
     )
     if isinstance(report, DatasetReport):
@@ -162,6 +162,7 @@ def record_folder(settings: Settings, folder: Path, span: Span | None = None) ->
         _finish_classifier(tracker, run_id, report, folder)
     if isinstance(report, ReleaseReport):
         _finish_release(tracker, parent, report, folder, span)
+    tracker.log(run_id, tags=recorded)  # the last: what is recorded is not looked at again
 
 
 def _finish_classifier(tracker: Tracker, run_id: str, report: EvaluationReport, evaluation: Path) -> None:

@@ -220,9 +220,15 @@ class Tracker:
             return dict(self._client.get_run(run_id).data.tags)
 
     def untag(self, run_id: str, name: str) -> None:
-        """Remove a tag of a run."""
+        """Remove a tag of a run, if it is there: MLflow may have done so, and its answer may be lost."""
+        from mlflow.exceptions import MlflowException
+
         with tracking_errors(self._uri), exclusive(self._uri):
-            self._client.delete_tag(run_id, name)
+            try:
+                self._client.delete_tag(run_id, name)
+            except MlflowException as error:
+                if error.error_code != ABSENT:
+                    raise
 
     def find(self, tags: Mapping[str, str], status: str = "") -> str | None:
         """The id of the newest run with these tags, and with this status if given."""

@@ -25,12 +25,11 @@ def link_model(client: "MlflowClient", run_id: str, model_id: str, report: Evalu
         model_id: of the logged model.
         report: of the classifier's evaluation, if there is one.
     """
-    from mlflow.entities import LoggedModelOutput, Metric
+    from mlflow.entities import Metric
 
     run = client.get_run(run_id)
-    known = run.outputs.model_outputs if run.outputs else []
-    if model_id not in {output.model_id for output in known}:
-        client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+    if not _is_output(run, model_id):
+        _add_output(client, run_id, model_id)
     if report is None:
         return
     test = _test_set(run)
@@ -40,6 +39,23 @@ def link_model(client: "MlflowClient", run_id: str, model_id: str, report: Evalu
         for name, value in report.metrics.items()
     ]
     client.log_batch(run_id, metrics=points)
+
+
+def _add_output(client: "MlflowClient", run_id: str, model_id: str) -> None:
+    """MLflow repeats a request whose answer is lost, and then finds that its own row is there."""
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+    except MlflowException:
+        if not _is_output(client.get_run(run_id), model_id):
+            raise
+
+
+def _is_output(run: "Run", model_id: str) -> bool:
+    known = run.outputs.model_outputs if run.outputs else []
+    return model_id in {output.model_id for output in known}
 
 
 def link_version(client: "MlflowClient", model_id: str, model_name: str, number: int) -> None:

@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 COUNT = itertools.count()
-REQUESTS = 142  # of a session without faults
+REQUESTS = 170  # of a session without faults
 
 
 def refusing(status: int) -> Fault:
@@ -161,7 +161,7 @@ def test_mlflow_repeats_each_request_and_nothing_is_there_twice(at, server, prox
 
 
 @pytest.mark.parametrize("last", ["answer lost", "cut upload"])
-@pytest.mark.parametrize("requests", range(4, 130, 15))
+@pytest.mark.parametrize("requests", range(4, 160, 15))
 def test_a_replay_that_ends_anywhere_goes_on_where_it_was(at, server, proxy, last, requests):
     at.spool.remember(at.asked)
     proxy.spoil("request", reset)
