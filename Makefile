@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
+STACK ?= .reelflow/stack
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 export TF_CPP_MIN_LOG_LEVEL := 2
@@ -13,7 +14,7 @@ RUN_OPTIONS = --out "$(OUT)" $(if $(PARAMS),--params "$(PARAMS)") \
 	$(if $(PROTOCOL),--protocol "$(PROTOCOL)") $(if $(MODEL),--model "$(MODEL)") \
 	$(if $(LABEL_FOLDER),--label-folder "$(LABEL_FOLDER)") $(if $(DROP_SMALL_CLASSES),--drop-small-classes)
 
-.PHONY: help run repro ui test test-all test-slow test-browser test-cluster test-docker test-s3 test-tuf test-arm64 check images wheel edge-image lock clean
+.PHONY: help run repro ui stack stack-down stack-status stack-backup stack-restore test test-all test-slow test-browser test-cluster test-docker test-s3 test-tuf test-arm64 check images wheel edge-image lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -31,6 +32,16 @@ ui: $(VENV)/run ## Open MLflow on the runs so far
 
 # Two workers, each with one thread: threads that wait for each other cost several times the work.
 PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/pytest
+
+stack: $(VENV)/stack ## Start a tracking server for a team: OPTIONS="--bind 0.0.0.0 --port 5000 --names mlflow.example.com"
+	$(if $(shell docker compose version 2>/dev/null),,ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update && apt-get install -y postgresql; })
+	@$(BIN)/python -m infra.stack up --folder "$(STACK)" $(OPTIONS)
+
+stack-down stack-status stack-backup: stack-%: $(VENV)/stack ## Stop it, tell what answers, back it up
+	@$(BIN)/python -m infra.stack $* --folder "$(STACK)" $(OPTIONS)
+
+stack-restore: $(VENV)/stack ## Replace what it holds by a backup: BACKUP=DIR, else the newest
+	@$(BIN)/python -m infra.stack restore $(if $(BACKUP),"$(BACKUP)") --replace --folder "$(STACK)" $(OPTIONS)
 
 test: $(VENV)/dev ## Run the ordinary tests
 	$(PYTEST) -n 2
@@ -94,7 +105,8 @@ LEFT_OUT = $(shell sed '/^#/d; s/^/--no-emit-package /' infra/images/left-out.tx
 LEFT_OUT_BESIDE_DVC = $(subst --no-emit-package cffi,,$(subst --no-emit-package cryptography,,$(subst --no-emit-package pycparser,,$(LEFT_OUT))))
 
 lock: $(VENV)/dev ## Renew the hashed requirement files
-	for target in base run:--extra=pipeline,--extra=update dev:--extra=pipeline,--extra=update,--extra=dev \
+	for target in base run:--extra=pipeline,--extra=update dev:--extra=pipeline,--extra=update,--extra=stack,--extra=dev \
+		stack:--extra=pipeline,--extra=stack,-c,requirements/run.txt \
 		edge:--extra=mqtt,--extra=serve,--extra=update,-c,requirements/run.txt; do \
 		$(COMPILE) --universal $$(echo $${target#*:} | tr , ' ') \
 			pyproject.toml -o requirements/$${target%%:*}.txt; \
@@ -117,7 +129,7 @@ $(BIN)/uv: requirements/uv.txt
 	$(BIN)/python -m pip install -q --require-hashes -r requirements/uv.txt
 	@touch $(BIN)/uv
 
-$(VENV)/run $(VENV)/dev: $(VENV)/%: requirements/%.txt pyproject.toml $(BIN)/uv
+$(VENV)/run $(VENV)/dev $(VENV)/stack: $(VENV)/%: requirements/%.txt pyproject.toml $(BIN)/uv
 	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/$*.txt
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@

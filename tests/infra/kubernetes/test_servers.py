@@ -39,6 +39,7 @@ ALLOWED = (
     "10.1.2.3:5000",
     "localhost:5000",
 )
+PUBLIC = "mlflow.example.com"
 FOREIGN = ("evil.example", "mlflow.evil.example:5000", "10.evil.example:5000", "192.168.evil.example:5000")
 
 
@@ -72,7 +73,7 @@ def server(kubelet: Kubelet) -> Iterator[str]:
     assert kubelet.run("Job/object-store-bucket", "bucket")[0] == 0
     assert kubelet.run(MIGRATION, "migration")[0] == 0
     address = f"127.0.0.1:{kubelet.places['--port=5000'].removeprefix('--port=')}"
-    with _running(kubelet.start(SERVER, "mlflow")) as process:
+    with _running(kubelet.start(SERVER, "mlflow", PUBLIC_HOST=PUBLIC)) as process:
         _wait_for(address, process)
         yield f"http://{address}"
 
@@ -139,6 +140,17 @@ def test_promotions_at_once_are_whole_on_postgresql(server: str) -> None:
 def test_only_known_hosts_are_served(host: str, status: int, server: str) -> None:
     assert _get(f"{server}/api/2.0/mlflow/experiments/search?max_results=1", host)[0] == status
     assert _get(f"{server}/metrics", host)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("page", "status"),
+    [(f"http://{PUBLIC}", 200), (f"https://{PUBLIC}", 200), ("https://evil.example", 403)],
+)
+def test_only_its_own_page_may_change_something(page: str, status: int, server: str) -> None:
+    """MLflow's page asks for runs by POST, with its own origin (`should_block_cors_request`, 3.17)."""
+    where = f"{server}/ajax-api/2.0/mlflow/runs/search"
+    headers = {"Content-Type": "application/json", "Origin": page}
+    assert _get(where, PUBLIC, b'{"experiment_ids": ["0"]}', **headers)[0] == status
 
 
 def test_probes_are_answered_whatever_the_host(server: str) -> None:
@@ -244,11 +256,10 @@ def _wait_for(address: str, process: subprocess.Popen[str] | None = None) -> Non
             return
 
 
-def _get(url: str, host: str) -> tuple[int, str]:
+def _get(url: str, host: str, data: bytes | None = None, **headers: str) -> tuple[int, str]:
+    request = urllib.request.Request(url, data=data, headers={"Host": host} | headers)
     try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url, headers={"Host": host}), timeout=30
-        ) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -1,0 +1,1 @@
+"""A tracking server for a team: PostgreSQL, an object store and MLflow with accounts."""
