@@ -31,6 +31,7 @@ class Containers:
     def __init__(self, folder: Path, settings: StackSettings) -> None:
         self._folder = folder
         self._compose = ["docker", "compose", "--file", str(FILE), "--env-file", str(folder / SETTINGS)]
+        self._compose += ["--project-name", settings.project]
         self._settings = settings
         if not has_compose():
             raise ParamsError(

@@ -23,6 +23,10 @@ def _secret() -> str:
     return secrets.token_hex(SECRET_BYTES)
 
 
+def _project() -> str:
+    return f"reelflow-{secrets.token_hex(3)}"
+
+
 def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -36,6 +40,7 @@ class StackSettings(BaseModel):
         kind: containers, or processes of this machine.
         bind: the address on which MLflow listens.
         port: of MLflow.
+        project: the name of the containers and volumes.
         names: further hosts under which browsers and clients reach it, separated by commas.
         postgres_port: of PostgreSQL, on 127.0.0.1; of processes alone.
         store_port: of the object store, likewise.
@@ -51,6 +56,7 @@ class StackSettings(BaseModel):
     bind: str = Field(default="127.0.0.1", pattern=r"^[0-9a-f.:]+$")
     port: int = Field(default=5000, gt=0, lt=65536)
     names: str = Field(default="", pattern=HOSTS)
+    project: str = Field(default_factory=_project, pattern=r"^[a-z0-9-]+$")
     postgres_port: int = Field(default_factory=_free_port)
     store_port: int = Field(default_factory=_free_port)
     postgres_password: str = Field(default_factory=_secret, repr=False)
@@ -105,17 +111,27 @@ class StackSettings(BaseModel):
     def write(self, folder: Path) -> None:
         """Keep them, for their owner alone; and the variables of MLflow's clients, for the admin."""
         values = {name.upper(): str(value) for name, value in self.model_dump().items()}
-        extra = {"ALLOWED_HOSTS": self.allowed_hosts, "ALLOWED_ORIGINS": self.allowed_origins}
+        extra = {
+            "ALLOWED_HOSTS": self.allowed_hosts,
+            "ALLOWED_ORIGINS": self.allowed_origins,
+            "COMPOSE_PROJECT_NAME": self.project,
+        }
         write_private(folder / SETTINGS, _lines(values | extra))
         write_private(folder / CLIENT, _lines(client_variables(self.address, ADMIN, self.admin_password)))
 
 
 def client_variables(address: str, user: str, password: str) -> dict[str, str]:
-    """What MLflow's clients read."""
+    """What MLflow's clients read.
+
+    Without the last two, MLflow 3.17 fetches each artifact from the object store, at an address that
+    the server alone can reach (`mlflow_artifacts_repo.py`; a server has no option against it).
+    """
     return {
         "MLFLOW_TRACKING_URI": address,
         "MLFLOW_TRACKING_USERNAME": user,
         "MLFLOW_TRACKING_PASSWORD": password,
+        "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+        "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
     }
 
 

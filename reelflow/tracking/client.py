@@ -43,6 +43,10 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # artifacts come through the server: only it can reach the object store, whose address it would tell
+    # (`build_server_info_payload` and `MlflowArtifactsRepository` of 3.17)
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
 }
 PLACE = "name another place for MLflow in MLFLOW_TRACKING_URI"
 UNTRUSTED = ("CERTIFICATE", "invalid path")  # in errors of ssl, and of requests for a file that is not there

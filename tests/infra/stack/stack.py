@@ -54,6 +54,14 @@ class Stack:
         return dict(line.split("=", 1) for line in (self.folder / "client.env").read_text().splitlines())
 
     @property
+    def project(self) -> str:
+        """The name of its containers."""
+        (line,) = (
+            one for one in (self.folder / "stack.env").read_text().splitlines() if one.startswith("PROJECT=")
+        )
+        return line.removeprefix("PROJECT=")
+
+    @property
     def secrets(self) -> list[str]:
         """Every word that nobody else may see."""
         lines = (line.split("=", 1) for line in (self.folder / "stack.env").read_text().splitlines())

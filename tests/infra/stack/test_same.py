@@ -38,6 +38,7 @@ def test_every_variable_of_compose_is_written(tmp_path: Path) -> None:
     written = {line.partition("=")[0] for line in (tmp_path / "stack.env").read_text().splitlines()}
     named = {part.partition(":")[0] for part in FILE.read_text().split("${")[1:]}
     assert named - written == {"MLFLOW_IMAGE", "POSTGRES_IMAGE", "RCLONE_IMAGE"}
+    assert "COMPOSE_PROJECT_NAME" in written
     assert f"MLFLOW_IMAGE:-{IMAGE}}}" in FILE.read_text()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from reelflow.settings import Settings
@@ -49,6 +50,7 @@ def test_a_team_works_with_one_server(stack: Stack, tmp_path: Path) -> None:
         client.set_tag(run.run_id, "seen", "by bob")
         fetched = client.download_artifacts(run.run_id, "report.txt", str(tmp_path))
         assert Path(fetched).read_text() == "42"
+        assert "/presigned/" not in stack.logs(), "only the server can reach the object store"
     with logged_in(bob | {"MLFLOW_TRACKING_PASSWORD": "guessed"}) as client, pytest.raises(MlflowException):
         client.get_run(run.run_id)
     address = bob["MLFLOW_TRACKING_URI"]
@@ -70,8 +72,17 @@ def test_whole_runs_of_reelflow_are_recorded(
     run = LocalRun.written(tmp_path / "run", asked, "clips")
     assert run.session() == 0
     assert not run.is_owed
-    with logged_in(stack.client_variables) as client:
-        assert client.get_model_version_by_alias("clips", "champion").version == "1"
+    client = MlflowClient(address)  # as reelflow's own, with the variables that reelflow has set
+    assert client.get_model_version_by_alias("clips", "champion").version == "1"
+    parent = client.get_experiment_by_name("clips")
+    assert parent
+    (run_id, *_) = (
+        one.info.run_id
+        for one in client.search_runs([parent.experiment_id])
+        if "reelflow.outcome" in one.data.tags
+    )
+    assert Path(client.download_artifacts(run_id, "report/report.html", str(tmp_path))).stat().st_size
+    assert "/presigned/" not in stack.logs()
 
 
 def test_hosts_and_pages_are_those_that_were_named(folders: Path) -> None:
