@@ -7,6 +7,7 @@ from pathlib import Path
 from components.release.champion import HeldOut, Incomparable, compare_with_champion
 from components.release.gates.architectures import CLIPS
 from components.release.gates.check import check_gates
+from components.release.gates.speed import measured_speed
 from components.release.promotion import Case, Decision, decide
 from components.release.report import RunFolders, write_report
 from components.release.report_text import explain
@@ -120,6 +121,7 @@ def run(
 
 def _draft(params: ReleaseParams, made: Challenger) -> ReleaseReport:
     """What is known without the registry: not registered, version 0."""
+    gates = check_gates(params, made.bundle, made.folder, made.evaluation, made.videos, made.proofs)
     return ReleaseReport(
         name=made.bundle.name,
         data_hash=made.bundle.data_hash,
@@ -127,11 +129,11 @@ def _draft(params: ReleaseParams, made: Challenger) -> ReleaseReport:
         version=0,
         promoted=False,
         aliases=(),
-        gates=check_gates(params, made.bundle, made.folder, made.evaluation, made.videos, made.proofs),
+        gates=gates,
         explanation="",
         warnings=warnings(params, made.evaluation, read_clips(made.dataset), made.frames.report),
         note=params.note,
-        metrics=_metrics(made.evaluation, made.bundle),
+        metrics=_metrics(made.evaluation, made.bundle) | measured_speed(gates),
     )
 
 

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pydantic
@@ -14,6 +14,8 @@ from reelflow.progress import emit
 
 BENCHMARK = (sys.executable, "-c", "from reelflow.cli import main; main()", "benchmark", "--json")
 TIMEOUT_S = 600
+METRICS = {"max_frame_ms": "frame_ms", "max_memory_mb": "memory_mb"}
+"""Metric of a run, by the gate that measures it."""
 
 
 def speed_gates(params: ReleaseParams, bundle: Path) -> Iterator[Gate]:
@@ -23,7 +25,7 @@ def speed_gates(params: ReleaseParams, bundle: Path) -> Iterator[Gate]:
         params: the limits.
         bundle: its folder.
     """
-    asked = {name: getattr(params, name) for name in ("max_frame_ms", "max_memory_mb")}
+    asked = {name: getattr(params, name) for name in METRICS}
     asked = {name: limit for name, limit in asked.items() if limit is not None}
     if not asked:
         return
@@ -36,6 +38,12 @@ def speed_gates(params: ReleaseParams, bundle: Path) -> Iterator[Gate]:
             figures = {"max_frame_ms": 1000 / speed.frames_per_s, "max_memory_mb": speed.peak_mb}
             found = round(figures[name], 3)
             yield Gate(name=name, found=found, limit=limit, passed=found <= limit)
+
+
+def measured_speed(gates: Sequence[Gate]) -> dict[str, float]:
+    """Milliseconds a frame and megabytes of memory, as far as gates have measured them."""
+    found = {gate.name: gate.found for gate in gates}
+    return {metric: value for gate, metric in METRICS.items() if (value := found.get(gate)) is not None}
 
 
 def _measured(bundle: Path) -> tuple[DeviceSpeed | None, str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from components.release.gates import speed
 from components.release.gates.check import amount, bound, reason
-from components.release.gates.speed import speed_gates
+from components.release.gates.speed import measured_speed, speed_gates
 from reelflow.params import ReleaseParams, load_params
 from tests.bundles import renamed_bundle
 from tests.workplace import ROOT
@@ -29,6 +29,7 @@ def test_time_and_memory_are_judged(edge_bundle):
     )
     assert 0 < quick.found < 1000
     assert 20 < large.found < 4000
+    assert measured_speed((quick, large)) == {"frame_ms": quick.found, "memory_mb": large.found}
     assert bound(large) == "at most 4000 MB"
     assert amount(quick, quick.limit) == "0.0001 ms"
     assert reason(quick).endswith("and release.max_frame_ms asks for at most 0.0001 ms")
@@ -41,3 +42,4 @@ def test_a_bundle_that_cannot_be_measured_does_not_pass(edge_bundle, tmp_path):
     assert (gate.found, gate.passed) == (None, False)
     assert "head.tflite" in gate.why
     assert amount(gate, gate.found).startswith("not measured: ")
+    assert measured_speed((gate,)) == {}
