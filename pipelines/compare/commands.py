@@ -23,9 +23,11 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Write a page (.html).")] = None,
 ) -> None:
     """Put finished runs side by side: figures, whether they differ beyond noise, and what was changed."""
+    from pipelines.compare.conclusions import conclusions
     from pipelines.compare.finished import FinishedRuns
     from pipelines.compare.side_by_side import side_by_side
     from pipelines.compare.view import difference_table, pair_table, run_table, write_page
+    from reelflow.commandline import printable
     from reelflow.errors import ParamsError
     from reelflow.settings import Settings
 
@@ -38,6 +40,8 @@ def compare(
         compared = side_by_side(found)
     for table in (run_table(compared), pair_table(compared), difference_table(compared)):
         console.print(table)
+    for sentence in conclusions(compared):
+        console.print(printable(sentence), markup=False)
     if out:
         write_page(compared, out, [finished.link(run) for run in found])
         console.print(f"page {out}", markup=False)

@@ -31,7 +31,7 @@ class FinishedRun:
         chosen: the classifier that was released.
         params: all of them, those of the chosen classifier too.
         metrics: likewise.
-        tags: of the run.
+        tags: likewise.
         evaluation: of the chosen classifier; None if MLflow has none.
     """
 
@@ -75,13 +75,15 @@ class FinishedRuns:
             if absent := [name for name in wanted if name not in known]:
                 names = ", ".join(run.info.run_name for run in found[:5]) or "none"
                 raise ParamsError(f"no finished run is called {absent[0]}; the newest are {names}")
-            return [self._read(known[name], scratch) for name in wanted]
+            named = {known[name].info.run_id: known[name] for name in wanted}
+            return [self._read(run, scratch) for run in named.values()]
 
     def link(self, run: FinishedRun) -> str:
         """Address of a run on the page of a server; empty without one."""
         if not self._uri.startswith(SERVER):
             return ""
-        return f"{without_credentials(self._uri).rstrip('/')}/{run_link(self._experiment, run.id)}"
+        server = without_credentials(self._uri).replace("//***@", "//").rstrip("/")
+        return f"{server}/{run_link(self._experiment, run.id)}"
 
     def _finished(self) -> "list[Run]":
         query, newest = f"tags.`{OUTCOME_TAG}` = '{DONE}'", ["attributes.start_time DESC"]
@@ -102,7 +104,7 @@ class FinishedRuns:
             chosen=chosen,
             params={name: value for one in own for name, value in one.data.params.items()},
             metrics={name: value for one in reversed(own) for name, value in one.data.metrics.items()},
-            tags=run.data.tags,
+            tags={name: value for one in reversed(own) for name, value in one.data.tags.items()},
             evaluation=self._evaluation(child, scratch) if child else None,
         )
 

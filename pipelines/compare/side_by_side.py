@@ -9,8 +9,9 @@ import numpy as np
 
 from pipelines.compare.finished import FinishedRun
 from reelflow.artifacts.evaluations import Candidate
-from reelflow.contracts import Interval
+from reelflow.contracts import BaselineComparison, Interval
 from reelflow.measures.comparison import RESAMPLES, SEED, Paired, compare
+from reelflow.tracking.records import MACHINE_TAG
 
 COMMIT, DATA, CODE_CHANGED = "mlflow.source.git.commit", "reelflow.data_hash", "mlflow.source.git.dirty"
 INTERNAL = re.compile(r"reelflow\..*|.*\.key")  # names that people did not choose
@@ -23,13 +24,15 @@ class RunColumn:
     Attributes:
         run: as MLflow has it.
         accuracy: with its interval; None without an evaluation.
-        baselines: accuracy of each shortcut baseline on the same clips.
+        macro_f1: likewise.
+        baselines: the classifier against each shortcut baseline, on the same clips.
         test_clips: how many.
     """
 
     run: FinishedRun
     accuracy: tuple[float, Interval] | None
-    baselines: dict[str, float]
+    macro_f1: tuple[float, Interval] | None
+    baselines: tuple[BaselineComparison, ...]
     test_clips: int
 
 
@@ -41,24 +44,38 @@ class RunPair:
         a: name of a run.
         b: name of another.
         clips: that both have tested.
-        paired: how they compare; None without common clips, or with other labels.
+        paired: how they compare; None where `why` says why they do not.
+        why: likewise.
     """
 
     a: str
     b: str
     clips: int
     paired: Paired | None
+    why: str = ""
+
+    @property
+    def better(self) -> str:
+        """The run that is better beyond noise, if one is."""
+        if self.paired is None:
+            return ""
+        if self.paired.is_clearly_better:
+            return self.a
+        return self.b if self.paired.is_clearly_worse else ""
+
+    @property
+    def worse(self) -> str:
+        """The other one of these."""
+        return {self.a: self.b, self.b: self.a}.get(self.better, "")
 
     @property
     def verdict(self) -> str:
         """In words."""
         if self.paired is None:
-            return "no test clips in common"
-        if self.paired.is_clearly_better:
-            return f"{self.a} is better beyond noise"
-        if self.paired.is_clearly_worse:
-            return f"{self.b} is better beyond noise"
-        return "no difference beyond noise"
+            return self.why
+        if not self.better:
+            return "no difference beyond noise"
+        return f"the {'first' if self.better == self.a else 'second'} is better beyond noise"
 
 
 @dataclass(frozen=True)
@@ -87,12 +104,13 @@ def side_by_side(runs: Sequence[FinishedRun]) -> SideBySide:
 
 def _column(run: FinishedRun) -> RunColumn:
     if run.evaluation is None:
-        return RunColumn(run, None, {}, 0)
+        return RunColumn(run, None, None, (), 0)
     report = run.evaluation.report
     return RunColumn(
         run=run,
         accuracy=(report.metrics["accuracy"], report.intervals["accuracy"]),
-        baselines={baseline.name: baseline.accuracy for baseline in report.baselines},
+        macro_f1=(report.metrics["macro_f1"], report.intervals["macro_f1"]),
+        baselines=report.baselines,
         test_clips=len(report.truth),
     )
 
@@ -100,11 +118,13 @@ def _column(run: FinishedRun) -> RunColumn:
 def _pair(a: FinishedRun, b: FinishedRun) -> RunPair:
     first, second = a.evaluation, b.evaluation
     if first is None or second is None:
-        return RunPair(a.name, b.name, 0, None)
+        return RunPair(a.name, b.name, 0, None, "answers are not in MLflow")
+    if set(first.report.labels) != set(second.report.labels):
+        return RunPair(a.name, b.name, 0, None, "other classes")
     right_a, right_b = _right(first), _right(second)
     common = [clip for clip in right_a if clip in right_b]
     if not common:
-        return RunPair(a.name, b.name, 0, None)
+        return RunPair(a.name, b.name, 0, None, "no test clips in common")
     groups = dict(zip(first.report.clip_ids, first.report.groups, strict=True))
     paired = compare(
         np.array([right_a[clip] for clip in common]),
@@ -129,6 +149,7 @@ def _differences(runs: Sequence[FinishedRun]) -> dict[str, tuple[str, ...]]:
             "code": run.tags.get(COMMIT, "")[:12]
             + (" changed" if run.tags.get(CODE_CHANGED) == "true" else ""),
             "classifier": run.chosen,
+            "machine of the training": run.tags.get(MACHINE_TAG, ""),
             **{name: value for name, value in run.params.items() if not INTERNAL.fullmatch(name)},
         }
         for run in runs

@@ -1,77 +1,16 @@
 """Finished runs side by side, from what is in MLflow alone."""
 
 import re
-import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from pipelines.__main__ import app
-from reelflow.artifacts.evaluations import SCORES
 from reelflow.errors import ParamsError
-from reelflow.files import sha256_file, write_array
-from reelflow.settings import Settings
-from reelflow.tracking.records import record_folder
-from tests.fake_reports import (
-    PARAMS,
-    dataset_report,
-    evaluation_report,
-    release_report,
-    save_step,
-    scored,
-    training_report,
-)
+from tests.pipelines.compare.recorded import CLIPS, record, shown
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-CLIPS = 40
-TRUTH = np.arange(CLIPS) % 2
-
-
-@pytest.fixture
-def tracked(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with an MLflow of its own."""
-    uri = f"sqlite:///{shutil.copy(empty_database, tmp_path / 'mlflow.db')}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    return tmp_path
-
-
-def record(folder: Path, name: str, right: int, learning_rate: float = 0.001) -> None:
-    """A finished run whose classifier names the first `right` clips correctly."""
-    settings = Settings().model_copy(update={"run_name": name})
-    place = folder / re.sub(r"\W", "_", name)
-    answers = np.where(np.arange(CLIPS) < right, TRUTH, 1 - TRUTH)
-    scores = np.eye(2, dtype=np.float32)[answers]
-    place.mkdir()
-    write_array(place / SCORES, scores)
-    params = PARAMS.training.model_copy(update={"learning_rate": learning_rate})
-    report = evaluation_report(
-        training=training_report(test=scored(clips=CLIPS)),
-        clip_ids=tuple(f"{number:016x}" for number in range(CLIPS)),
-        truth=tuple(map(int, TRUTH)),
-        groups=tuple(f"g{number // 2}" for number in range(CLIPS)),
-        scores_sha256=sha256_file(place / SCORES),
-        metrics={"accuracy": right / CLIPS, "macro_f1": 0.5},
-    )
-    release = release_report().model_copy(update={"name": report.name})
-    steps = (
-        (dataset_report(), "dataset", PARAMS.dataset),
-        (training_report(), "training", params),
-        (report, "evaluation", PARAMS.evaluation),
-        (release, "release", PARAMS.release),
-    )
-    for one, step, section in steps:
-        step_folder = save_step(place / step, one, step, section)
-        if step == "evaluation":
-            shutil.move(place / SCORES, step_folder / SCORES)
-        record_folder(settings, step_folder)
-
-
-def shown(*arguments: object) -> str:
-    done = CliRunner().invoke(app, ["compare", *map(str, arguments)])
-    assert done.exit_code == 0, (done.output, done.exception)
-    return done.output
 
 
 def test_runs_are_compared_clip_by_clip(tracked: Path) -> None:
@@ -84,15 +23,85 @@ def test_runs_are_compared_clip_by_clip(tracked: Path) -> None:
     assert "0.975" in told
     assert "tuesday, monday" in told
     assert "+47.5 points" in told
-    assert "tuesday is better beyond noise" in told
+    assert "the first is better beyond noise" in told
     assert "no difference beyond noise" in told
     (differs,) = [row for row in rows if "training.learning_rate" in row]
     assert [cell.strip() for cell in differs.split("│")[2:5]] == ["0.001", "0.01", "0.001"]
     assert "training.epochs" not in told, "what is the same is not shown"
     page = (tracked / "page.html").read_text()
     assert page.count("<circle") == 3
-    assert "tuesday is better beyond noise" in page
+    assert "the first is better beyond noise" in page
     assert "://" not in page.replace("http-equiv", "")
+
+
+def cells_of(told: str, name: str) -> list[str]:
+    """The row of a run in the first table."""
+    return [
+        cell.strip()
+        for line in told.splitlines()
+        if line.startswith(f"│ {name} ")
+        for cell in line.split("│")
+    ]
+
+
+def test_time_of_a_frame_is_empty_where_it_was_not_measured(tracked: Path) -> None:
+    record(tracked, "monday", right=30, released={"frame_ms": 7.25, "size_mb": 2.0})
+    record(tracked, "tuesday", right=30)
+    told = shown()
+    assert cells_of(told, "monday")[7:9] == ["2", "7.25"]
+    assert cells_of(told, "tuesday")[7:9] == ["", ""]
+
+
+def test_it_says_what_follows_and_what_does_not(tracked: Path) -> None:
+    record(tracked, "monday", right=20)
+    record(tracked, "tuesday", right=39)
+    told = shown("monday", "tuesday")
+    assert "tuesday is better than the other run beyond noise." in told
+    assert "monday is not clearly better than a shortcut: metadata, thumbnails." in told
+    assert "tuesday is not clearly better" not in told
+    assert "by chance" not in told, "one comparison"
+    record(tracked, "wednesday", right=38)
+    told = shown("--last", 3)
+    assert "No run is better beyond noise than wednesday or tuesday." in told
+    assert "3 comparisons: of 20 between equal runs, about one has p < 0.05 by chance." in told
+    assert "None of these runs is better than another beyond noise." in shown("--last", 2)
+
+
+def test_runs_with_other_test_clips_are_compared_on_common_ones(tracked: Path) -> None:
+    record(tracked, "monday", right=30)
+    record(tracked, "tuesday", right=30, first_clip=10)
+    told = shown()
+    assert "were not tested on the same clips, so that their accuracies do not compare" in told
+    assert f"│ {CLIPS - 10} " in told
+    record(tracked, "wednesday", right=30, first_clip=CLIPS)
+    told = shown("monday", "wednesday")
+    assert "no test clips in common" in told
+    assert "These runs cannot be compared: no two of them answered the same test clips." in told
+
+
+def test_runs_with_other_classes_are_not_compared(tracked: Path) -> None:
+    record(tracked, "monday", right=30)
+    record(tracked, "tuesday", right=30, labels=("falling", "sitting"))
+    assert re.search(r"│ tuesday, monday +│ 0 +│ +│ +│ other classes +│", shown())
+
+
+def test_a_run_whose_answers_are_gone_keeps_its_figures(tracked: Path) -> None:
+    record(tracked, "monday", right=30)
+    record(tracked, "tuesday", right=30)
+    kept = list(tracked.rglob("artifacts/evaluation/scores.npy"))
+    assert len(kept) == 2
+    kept[0].write_bytes(b"")
+    told = shown()
+    assert "0.750, no interval" in told
+    assert "answers are not in MLflow" in told
+    assert re.search("MLflow has no answers to test clips of (monday|tuesday): only figures", told)
+
+
+def test_a_run_that_is_named_twice_is_one(tracked: Path) -> None:
+    record(tracked, "monday", right=30)
+    failed = CliRunner().invoke(app, ["compare", "monday", "monday"]).exception
+    assert isinstance(failed, ParamsError)
+    assert "1 finished run(s) found" in str(failed)
 
 
 def test_runs_are_named_or_the_newest(tracked: Path) -> None:
