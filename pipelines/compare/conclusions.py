@@ -27,10 +27,11 @@ def _choice(pairs: Sequence[RunPair]) -> str:
             "None of these runs is better than another beyond noise. This does not show that they are equal: "
             "look at the intervals of the differences, then at size and time."
         )
+    if not unbeaten:
+        return "Each run is worse than another beyond noise: compare any two of them."
     return (
-        f"No run is better beyond noise than {' or '.join(unbeaten)}. This does not show that these are equal."
-        if unbeaten
-        else "Each run is worse than another beyond noise: compare any two of them."
+        f"No run is better beyond noise than {' or '.join(unbeaten)}. "
+        f"This does not show that {'it is the best' if len(unbeaten) == 1 else 'these are equal'}."
     )
 
 
