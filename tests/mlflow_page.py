@@ -1,10 +1,12 @@
 """MLflow's own page in headless Chromium.
 
 `python -m tests.mlflow_page DATABASE FOLDER` makes the pictures of docs/tracking.md: of the newest run and
-its version, as they are in the sqlite file of a finished run.
+its version, and of the page that compares the newest three, as they are in the sqlite file of finished runs.
 """
 
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +20,7 @@ from tests.browser import BrowserPage, browser_page
 from tests.mlflow_server import mlflow_server
 
 VIEW = "workflowType=machine_learning"
-WAIT_S = 60
+WAIT_S, WIDTH = 60, 1400
 CLOSE_ASSISTANT = "document.querySelector('[data-component-id=\"mlflow.assistant.chat_panel.close\"]')"
 
 
@@ -62,6 +64,16 @@ class MlflowPage:
         time.sleep(3)
         self._page.picture(path)
 
+    def compare(self, folder: Path, path: Path) -> None:
+        """Write a picture of the whole page that compares the newest three runs of the server."""
+        file = folder / "compare.html"
+        command = [sys.executable, "-m", "pipelines", "compare", "--last", "3", "--out", str(file)]
+        subprocess.run(command, check=True, env=os.environ | {"MLFLOW_TRACKING_URI": self._address})
+        self._page.open(file.as_uri())
+        self.wait_for(lambda: "What differs" in self.text)
+        self._page.look(WIDTH, int(self._page.value("document.documentElement.scrollHeight")))
+        self._page.picture(path)
+
     def wait_for(self, is_there: Callable[[], bool]) -> None:
         """Wait until something is so."""
         deadline = time.monotonic() + WAIT_S
@@ -84,7 +96,7 @@ def mlflow_page(chromium: str, database: Path, folder: Path) -> Iterator[MlflowP
         mlflow_server(folder, database) as server,
         browser_page(chromium, folder / "profile") as page,
     ):
-        page.look(1400, 560)
+        page.look(WIDTH, 560)
         yield MlflowPage(page, server.address)
 
 
@@ -106,6 +118,7 @@ def main(database: Path, target: Path) -> None:
         page.picture(target / "classifier.png")
         page.open(f"#/models/{version.name}/versions/{version.version}?{VIEW}", "Description")
         page.picture(target / "version.png")
+        page.compare(Path(folder), target / "compare.png")
 
 
 if __name__ == "__main__":
