@@ -60,6 +60,7 @@ class Processes:
             self._folder / CONFIGURATION,
         ]
         run(supervisord, "start of supervisord", os.environ | self._environment())
+        self._wait_for_supervisord()
         ready: list[str | Path] = [
             self._bin / "pg_isready",
             "-q",
@@ -116,6 +117,14 @@ class Processes:
     def set_admin_password(self) -> None:
         """Give MLflow's admin the password of the settings."""
         run([sys.executable, "-c", server.NEW_ADMIN], "admin's password", os.environ | self._environment())
+
+    def _wait_for_supervisord(self) -> None:
+        """It writes its number after its parent, which was called, has ended."""
+        deadline = time.monotonic() + READY_S
+        while not self._pid():
+            if time.monotonic() > deadline:
+                raise StorageError(f"supervisord does not start: {self._folder / LOGS} says why")
+            time.sleep(PAUSE_S)
 
     def _check_port(self) -> None:
         with socket.socket() as listener:

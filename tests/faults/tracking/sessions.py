@@ -86,7 +86,7 @@ class LocalRun:
                 recorder.curves()
         recorder.step(self.out / "t")
         recorder.step(self.out / "e")
-        problem = self._release(recorder)
+        problem = self.released(recorder)
         if problem is None:
             recorder.end("FINISHED")
             problem = recorder.problem
@@ -119,7 +119,8 @@ class LocalRun:
     def asked_of_run(self) -> Settings:
         return self.asked.model_copy(update={"run_name": self.settings.run_name})
 
-    def _release(self, recorder: RunRecorder) -> ReelflowError | None:
+    def released(self, recorder: RunRecorder) -> ReelflowError | None:
+        """Register the bundle, and record that; why not, if something fails."""
         made, told = self.made, list[dict[str, Any]]()
         done = {"dataset": made.dataset, "frames": made.frames, "conversion": made.bundle}
         done |= {f"evaluation {one.name}": one for one in made.evaluations.iterdir()}
