@@ -32,6 +32,7 @@ FINISHED = "FINISHED"
 ABSENT = "RESOURCE_DOES_NOT_EXIST"
 BATCH = 100
 METRICS = 1000  # MAX_METRICS_PER_BATCH of mlflow.utils.validation
+SHORT_CURVE = 100  # points; sending them again costs less than asking for those that MLflow has
 MAX_VALUE_CHARS = 5000
 MAX_RUNS = 1000
 
@@ -114,7 +115,13 @@ class Tracker:
                 copy(run_id, str(path), where)
             with exclusive(self._uri):
                 start_ms = self._client.get_run(run_id).info.start_time
-                points = list(_points(metrics or {}, curves or {}, start_ms))
+                long = (name for name, values in (curves or {}).items() if len(values) > SHORT_CURVE)
+                told = {name: self.steps(run_id, name) for name in long}
+                points = [
+                    one
+                    for one in _points(metrics or {}, curves or {}, start_ms)
+                    if one.step not in told.get(one.key, ())
+                ]
                 for values in _batches([Param(*item) for item in (params or {}).items()]):
                     self._client.log_batch(run_id, params=values)
                 for values in _batches(points, METRICS):

@@ -5,6 +5,7 @@
 MLflow copies this file into the registered model and runs it where the model is loaded.
 """
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pandas as pd
 from mlflow.pyfunc import PythonModel
 
 PATH, VIDEO = "path", "video"
+sys.path[:0] = [str(code) for code in Path(__file__).parent.glob("code/*.zip")]  # where a model is loaded
 
 
 class ClipClassifier(PythonModel):  # type: ignore[misc]

@@ -6,12 +6,14 @@ import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import ZIP_DEFLATED, ZipFile
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 PACKAGE = Path(__file__).parents[2]
 EXAMPLE = PACKAGE / "edge" / "golden.mp4"
+ARCHIVE = "reelflow.zip"
 REQUIREMENTS = ("ai-edge-litert", "av", "numpy", "pandas", "pydantic")
 
 
@@ -29,15 +31,25 @@ def save_model(bundle: Path, folder: Path) -> None:
         import mlflow.pyfunc
         import pandas as pd
 
+        code = Path(place, ARCHIVE)
+        _pack(code)
         mlflow.pyfunc.save_model(
             folder,
             python_model=str(Path(__file__).with_name("pyfunc.py")),
             artifacts={"bundle": str(plain)},
-            code_paths=[str(PACKAGE)],
+            code_paths=[str(code)],
             pip_requirements=_requirements(),
             signature=_signature(),
             input_example=pd.DataFrame([{"video": EXAMPLE.read_bytes()}]),
         )
+
+
+def _pack(archive: Path) -> None:
+    """The package as one file: a server stores each file of a model by a request of its own."""
+    with ZipFile(archive, "w", ZIP_DEFLATED) as code:
+        for path in sorted(PACKAGE.rglob("*")):
+            if path.is_file() and path.parent.name != "__pycache__":
+                code.write(path, path.relative_to(PACKAGE.parent))
 
 
 def _signature() -> "ModelSignature":

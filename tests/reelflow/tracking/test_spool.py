@@ -5,17 +5,20 @@ import time
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from reelflow.errors import TrackingError
 from reelflow.progress import emit, watched_by
 from reelflow.settings import Settings
 from reelflow.tracking import client as mlflow_client
+from reelflow.tracking.records import record_folder
 from reelflow.tracking.spool import live
 from reelflow.tracking.spool.curves import Curves, metric_name
 from reelflow.tracking.spool.live import live_curves
 from reelflow.tracking.spool.owed import Owed, TrackingSpool
 from reelflow.tracking.spool.recorder import RunRecorder
 from reelflow.tracking.spool.sending import send
+from reelflow.tracking.tracker import SHORT_CURVE
 from tests.fake_reports import PARAMS, dataset_report, evaluation_report, save_step, training_report
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -144,6 +147,30 @@ def test_an_epoch_that_is_trained_again_is_one_point(settings):
     again.send()
     assert points(settings, SECONDS) == [(1, 1.5), (2, 1.5), (3, 1.5)]
     assert not again.are_due
+
+
+def test_a_long_curve_that_arrived_live_is_not_sent_again(settings, monkeypatch, tmp_path):
+    epochs = 2 * SHORT_CURVE
+    curves = Curves(settings, TASK)
+    curves.add_all(epoch(number) for number in range(1, epochs - 9))
+    curves.send()
+    sent = []
+    log_batch = MlflowClient.log_batch
+    monkeypatch.setattr(
+        MlflowClient,
+        "log_batch",
+        lambda client, run, metrics=(), **other: (
+            sent.extend(metrics) or log_batch(client, run, metrics, **other)
+        ),
+    )
+    losses = tuple(1 / number for number in range(1, epochs + 1))
+    report = training_report(curves={"train_loss": losses}, epochs_run=epochs)
+    record_folder(settings, save_step(tmp_path / "t", report, "training", PARAMS.training, {"head": "gru"}))
+    assert [one.step for one in sent if one.key == "training.curve.train_loss"] == [
+        *range(epochs - 9, epochs + 1)
+    ]
+    found = points(settings, "training.curve.train_loss")
+    assert found == [*enumerate(losses, start=1)]
 
 
 def test_points_wait_while_mlflow_is_away(settings, away):

@@ -80,6 +80,25 @@ def test_an_evaluation_belongs_to_the_model_its_run_and_the_test_set(settings, t
     assert found.source_run_id == run.info.run_id
 
 
+@pytest.mark.slow
+def test_a_model_runs_the_code_that_it_was_saved_with(tmp_path):
+    write_small_bundle(tmp_path / "bundle")
+    save_model(tmp_path / "bundle", tmp_path / "model")
+    assert len(list((tmp_path / "model" / "code").iterdir())) == 1
+    program = (
+        "import sys, mlflow\n"
+        "model = mlflow.pyfunc.load_model(sys.argv[1])\n"
+        "print(model.predict([{'path': sys.argv[2]}])['label'].tolist())\n"
+        "import reelflow.edge.classifier as used; print(used.__file__)\n"
+    )
+    write_clip(tmp_path / "clip.mp4")
+    command = [sys.executable, "-c", program, str(tmp_path / "model"), str(tmp_path / "clip.mp4")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    labels, used = done.stdout.splitlines()[-2:]
+    assert labels.startswith("['"), done.stderr
+    assert used.startswith(str(tmp_path / "model" / "code" / "reelflow.zip"))
+
+
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     """`mlflow models serve` of a real bundle, in a process of its own."""
