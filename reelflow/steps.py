@@ -50,6 +50,7 @@ from reelflow.tracking.transfers import Transfer, record_transfer
 from reelflow.workers.cpus import bound_thread_pools
 from reelflow.workers.machine import machine
 from reelflow.workers.patience import patiently
+from reelflow.workers.usage import sampled
 
 ReportT = TypeVar("ReportT", bound=Report)
 
@@ -93,7 +94,7 @@ def perform(
         try:
 
             def attempt() -> tuple[Path, bool]:
-                with passing(settings) as further:
+                with passing(settings) as further, _usage_of(task):
                     # KFP's folders hold links
                     given = {name: path.resolve() for name, path in {**inputs, **further}.items()}
                     provenance = describe_step(step, params, given, options or {})
@@ -231,6 +232,11 @@ def _curves_of(settings: Settings, task: str) -> AbstractContextManager[None]:
     if settings.events or not settings.run_name or not task.startswith(TASK):
         return nullcontext()
     return live_curves(settings, task)
+
+
+def _usage_of(task: str) -> AbstractContextManager[None]:
+    """Tell what a training takes of the machine."""
+    return sampled() if task.startswith(TASK) else nullcontext()
 
 
 def _report_type(run: Callable[..., ReportT]) -> type[ReportT]:

@@ -129,20 +129,32 @@ class Tracker:
                 for values in _batches([RunTag(*item) for item in (tags or {}).items()]):
                     self._client.log_batch(run_id, tags=values)
 
-    def log_points(self, run_id: str, points: Iterable[tuple[str, int, float]]) -> None:
+    def log_points(self, run_id: str, points: Iterable[tuple[str, int, float, int | None]]) -> None:
         """Log points of curves.
 
         Args:
             run_id: of `parent` or `child`.
-            points: name of the metric, epoch from 1, and value.
+            points: name of the metric, step, value, and milliseconds since 1970; without these, the step
+                is an epoch, and its time as many milliseconds after the start of the run.
         """
+        from mlflow.entities import Metric
+
         with tracking_errors(self._uri), exclusive(self._uri):
             start_ms = self._client.get_run(run_id).info.start_time
-            for values in _batches([_point(*one, start_ms) for one in points], METRICS):
+            told = [
+                Metric(name, value, start_ms + step if time_ms is None else time_ms, step)
+                for name, step, value, time_ms in points
+            ]
+            for values in _batches(told, METRICS):
                 self._client.log_batch(run_id, metrics=values)
 
+    def started_ms(self, run_id: str) -> int:
+        """When a run started; milliseconds since 1970."""
+        with tracking_errors(self._uri):
+            return int(self._client.get_run(run_id).info.start_time)
+
     def steps(self, run_id: str, metric: str) -> set[int]:
-        """The epochs of which a metric has a point."""
+        """The steps of which a metric has a point."""
         with tracking_errors(self._uri):
             return {int(point.step) for point in self._client.get_metric_history(run_id, metric)}
 

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from reelflow.provenance import step as provenance
 from reelflow.settings import Settings
 from reelflow.tracking.spool.owed import TrackingSpool
 from reelflow.tracking.tracker import RUN_TAG, Tracker
+from reelflow.workers.usage import sampled
 
 PARAMS = load_params(Path("params.yaml")).frames
 SHA = "0" * 64
@@ -382,3 +384,20 @@ def test_a_step_waits_for_a_server_that_is_away_and_goes_on(tmp_path, source, mo
         return
     perform(run, source, tmp_path / "out")
     assert [event["kind"] for event in events(tmp_path)] == ["started", "notice", "finished"]
+
+
+@pytest.mark.parametrize(("task", "is_sampled"), [("training thumbnail-gru", True), ("frames", False)])
+def test_what_a_training_takes_is_an_event(tmp_path, source, monkeypatch, task, is_sampled):
+    monkeypatch.setattr(steps, "sampled", partial(sampled, 0.05))
+    run = make_run([])
+
+    def longer(params, *, dataset: Path, frames: Path) -> FramesReport:
+        time.sleep(0.3)
+        return run(params, dataset=dataset, frames=frames)
+
+    longer.__module__ = run.__module__
+    settings = Settings(events=tmp_path / "events.jsonl", task=task)
+    perform(longer, source, tmp_path / "out", settings=settings)
+    kinds = [event["kind"] for event in events(tmp_path)]
+    assert (kinds[0], kinds[-1]) == ("started", "finished")
+    assert ("usage" in kinds) is is_sampled

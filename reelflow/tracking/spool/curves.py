@@ -4,18 +4,23 @@ A point is what a training first told of an epoch. An epoch that is trained agai
 figures, except the seconds it took: it is not sent again. Times of points are relative to the start of their
 run, so that a point that is sent twice is one: it is the primary key of MLflow's table of metrics
 (`SqlMetric` in mlflow.store.tracking.dbmodels.models).
+
+What a training takes of the machine is told under MLflow's own names (mlflow.system_metrics). Its page shows
+`system/...` by time (`xAxisKey` in its JavaScript, 3.17.2), so that these points have the time of their
+sample, and the seconds since the start of their run as step: both are the same however often a point is sent.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from reelflow.settings import Settings
 from reelflow.tracking.facts.spans import MS
 from reelflow.tracking.tracker import Tracker
+from reelflow.workers import usage
 
-KINDS = ("started", "epoch")  # of events
+KINDS = ("started", "epoch", usage.KIND)  # of events
 TASK = "training "
 WHOLE = "holdout"  # the fold whose curve is that of the training
 FIGURES = (
@@ -26,7 +31,23 @@ FIGURES = (
     "learning_rate",
     "seconds",
 )
-Point = tuple[str, int, float]
+SYSTEM = {
+    "cpu_percent": "system/cpu_utilization_percentage",
+    "memory_mb": "system/system_memory_usage_megabytes",
+}
+
+
+class Point(NamedTuple):
+    """Of a curve; without a time where it follows from the step."""
+
+    metric: str
+    step: int
+    value: float
+    time_ms: int | None = None
+
+    def since(self, start_ms: int) -> "Point":
+        """With the seconds since then as step, if it has a time."""
+        return self if self.time_ms is None else self._replace(step=(self.time_ms - start_ms) // MS)
 
 
 class Curves:
@@ -39,9 +60,9 @@ class Curves:
 
     def __init__(self, settings: Settings, task: str = "") -> None:
         self._settings, self._task = settings, task
-        self._told: set[tuple[str, str, int]] = set()
+        self._told: set[tuple[object, ...]] = set()
         self._due: dict[str, list[Point]] = {}
-        self._runs: dict[str, str] = {}
+        self._runs: dict[str, tuple[str, int]] = {}
         self._started: float | None = None
         self._starts: dict[str, int] = {}
         self._sent: dict[tuple[str, str], set[int]] = {}
@@ -56,19 +77,15 @@ class Curves:
         """Take note of an event of a step."""
         if event["kind"] == "started":
             self._task, self._started = event["task"], event.get("time")
-        if event["kind"] != "epoch" or not self._task.startswith(TASK):
+        points = list(_points(event))
+        if not points or not self._task.startswith(TASK):
             return
-        place = (self._task, event["fold"], event["epoch"])
+        place = (self._task, points[0].metric, points[0].step, points[0].time_ms)
         if place in self._told:
             return
         self._told.add(place)
         if self._started is not None:  # the run begins with the work, not with its first curve
             self._starts.setdefault(self._task.removeprefix(TASK), int(self._started * MS))
-        points = [
-            (metric_name(event["fold"], name), event["epoch"], event[name])
-            for name in FIGURES
-            if name in event
-        ]
         with self._lock:
             self._due.setdefault(self._task.removeprefix(TASK), []).extend(points)
 
@@ -93,18 +110,32 @@ class Curves:
                     del self._due[classifier]
 
     def _send_of(self, classifier: str, points: Sequence[Point]) -> None:
-        """Send points of which MLflow has none for their epoch: an earlier process may have sent them."""
+        """Send points of which MLflow has none for their step: an earlier process may have sent them."""
         tracker = Tracker(self._settings)
         if classifier not in self._runs:
             parent, started_ms = tracker.parent(self._settings.run_name), self._starts.get(classifier)
-            self._runs[classifier] = tracker.child(parent, classifier, started_ms=started_ms)
-        run_id = self._runs[classifier]
-        for metric in {metric for metric, _, _ in points}:
+            child = tracker.child(parent, classifier, started_ms=started_ms)
+            self._runs[classifier] = child, tracker.started_ms(child)
+        run_id, start_ms = self._runs[classifier]
+        points = [point.since(start_ms) for point in points]
+        for metric in {point.metric for point in points}:
             if (run_id, metric) not in self._sent:
                 self._sent[run_id, metric] = tracker.steps(run_id, metric)
-        tracker.log_points(run_id, [one for one in points if one[1] not in self._sent[run_id, one[0]]])
-        for metric, epoch, _ in points:
-            self._sent[run_id, metric].add(epoch)
+        tracker.log_points(run_id, [one for one in points if one.step not in self._sent[run_id, one.metric]])
+        for point in points:
+            self._sent[run_id, point.metric].add(point.step)
+
+
+def _points(event: Mapping[str, Any]) -> Iterator[Point]:
+    """Of an epoch, or of a sample."""
+    if event["kind"] == "epoch":
+        for name in FIGURES:
+            if name in event:
+                yield Point(metric_name(event["fold"], name), event["epoch"], event[name])
+    if event["kind"] == usage.KIND:
+        for name, metric in SYSTEM.items():
+            if name in event:
+                yield Point(metric, 0, event[name], int(event["time"] * MS))
 
 
 def metric_name(fold: str, figure: str) -> str:

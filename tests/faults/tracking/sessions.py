@@ -1,5 +1,6 @@
 """What a local run does with MLflow, without the steps' work: real recorder, real release step."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from tests.fake_run import FakeRun, write_run
 EASY = {"require_above_chance": False, "min_accuracy": 0.0, "min_class_clips": 0}
 SHOWN = Console()
 LOSSES = (0.9, 0.5, 0.3)  # as in the report of a training
+SAMPLE_S = 10
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class LocalRun:
             for epoch, loss in enumerate(LOSSES, start=1):
                 pace = {"learning_rate": 0.1, "seconds": epoch / 7}
                 emit("epoch", fold="holdout", epoch=epoch, train_loss=loss, **pace)
+                sampled = time.time() + SAMPLE_S * epoch
+                emit("usage", time=sampled, cpu_percent=50.0 + epoch, memory_mb=1000.0 + epoch)
                 recorder.curves()
         recorder.step(self.out / "t")
         recorder.step(self.out / "e")

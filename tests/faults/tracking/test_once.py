@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 COUNT = itertools.count()
-REQUESTS = 170  # of a session without faults
+REQUESTS = 180  # of a session without faults
 
 
 def refusing(status: int) -> Fault:
@@ -105,6 +105,12 @@ def check_whole(found: dict[str, Any]) -> None:
     assert child["parent"] == "run of run"
     assert child["points"]["training.curve.train_loss"] == [(1, 0.9), (2, 0.5), (3, 0.3)]
     assert [step for step, _ in child["points"]["training.curve.seconds"]] == [1, 2, 3]
+    assert [value for _, value in child["points"]["system/cpu_utilization_percentage"]] == [51, 52, 53]
+    assert [value for _, value in child["points"]["system/system_memory_usage_megabytes"]] == [
+        1001,
+        1002,
+        1003,
+    ]
     assert all(len({step for step, _ in points}) == len(points) for points in child["points"].values())
     assert all(len({step for step, _ in points}) == len(points) for points in parent["points"].values())
     assert "reelflow.failure" not in parent["tags"]

@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from reelflow.errors import TrackingError
-from reelflow.progress import emit, watched_by
+from reelflow.progress import EventFile, emit, watched_by
 from reelflow.settings import Settings
 from reelflow.tracking import client as mlflow_client
 from reelflow.tracking.records import record_folder
@@ -25,6 +25,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 AWAY = "http://127.0.0.1:9"
 TASK = "training thumbnail-gru"
 SECONDS = "training.curve.seconds"
+CPU, MEMORY = "system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"
+START = 1_790_000_000
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +173,59 @@ def test_a_long_curve_that_arrived_live_is_not_sent_again(settings, monkeypatch,
     ]
     found = points(settings, "training.curve.train_loss")
     assert found == [*enumerate(losses, start=1)]
+
+
+def samples(settings: Settings) -> dict[str, list[tuple[int, float, int]]]:
+    """Step, value and milliseconds since 1970, by metric."""
+    client, experiment = mlflow_client.connect(settings)
+    (child,) = (run for run in client.search_runs([experiment]) if run.info.run_name == "thumbnail-gru")
+    return {
+        metric: [
+            (point.step, point.value, point.timestamp)
+            for point in client.get_metric_history(child.info.run_id, metric)
+        ]
+        for metric in (CPU, MEMORY)
+    }
+
+
+def attempt(file: EventFile, started: float, *samples: tuple[int, float]) -> None:
+    """A training that is killed after some samples: seconds after its start, and percent."""
+    file({"kind": "started", "time": started, "task": TASK})
+    for after, percent in samples:
+        file({"kind": "usage", "time": started + after, "cpu_percent": percent, "memory_mb": 100.0 + after})
+
+
+@pytest.mark.parametrize("is_away", ["never", "first", "second", "always"])
+def test_samples_of_a_resumed_training_are_sent_once_and_go_on_in_time(settings, away, tmp_path, is_away):
+    events, spool = tmp_path / "events.jsonl", TrackingSpool(settings.spool)
+    asked, (there, gone) = settings, (one.model_copy(update={"events": events}) for one in (settings, away))
+    file = EventFile(events)
+    attempt(file, START, (10, 50.0), (20, 50.0))
+    RunRecorder(gone if is_away in ("first", "always") else there, asked).curves()
+    attempt(file, START + 100, (10, 50.0))
+    recorder = RunRecorder(gone if is_away in ("second", "always") else there, asked)
+    recorder.curves()
+    recorder.end("FINISHED")
+    for owed in [*spool.all()] * 2:  # as after a kill before the document is gone
+        send(owed, settings, spool)
+    late = Curves(settings, TASK)
+    late.add_all([{"kind": "usage", "time": START + 20, "memory_mb": 120.0}])
+    late.send()
+    assert not list(spool.all())
+    assert samples(settings) == {
+        CPU: [(after, 50.0, (START + after) * 1000) for after in (10, 20, 110)],
+        MEMORY: [
+            (after, megabytes, (START + after) * 1000)
+            for after, megabytes in ((10, 110.0), (20, 120.0), (110, 110.0))
+        ],
+    }
+
+
+def test_what_other_steps_take_is_not_told(settings):
+    curves = Curves(settings)
+    curves.add_all([{"kind": "started", "time": 1.0, "task": "features thumbnail"}])
+    curves.add_all([{"kind": "usage", "time": 11.0, "cpu_percent": 5.0, "memory_mb": 9.0}])
+    assert not curves.are_due
 
 
 def test_points_wait_while_mlflow_is_away(settings, away):

@@ -8,8 +8,9 @@ import pytest
 from reelflow.settings import Settings
 from reelflow.tracking import client as mlflow_client
 from reelflow.tracking.facts.origin import commit
-from reelflow.tracking.facts.spans import Span
+from reelflow.tracking.facts.spans import MS, Span
 from reelflow.tracking.records import record_folder
+from reelflow.tracking.spool.curves import Curves
 from tests.fake_reports import (
     PARAMS,
     dataset_report,
@@ -46,6 +47,10 @@ def settings(empty_database: Path, tmp_path: Path) -> Settings:
         (release_report(explanation=f"better than {NASTY}"), "release", PARAMS.release),
     ):
         record_folder(settings, save_step(tmp_path / step, report, step, section), SPAN)
+    curves = Curves(settings, "training thumbnail-gru")
+    ends = range(SPAN.started_ms // MS + 10, SPAN.started_ms // MS + 40, 10)
+    curves.add_all({"kind": "usage", "time": end, "cpu_percent": 87.0, "memory_mb": 1234.5} for end in ends)
+    curves.send()
     return settings
 
 
@@ -73,6 +78,17 @@ def test_the_page_shows_data_sets_source_commit_times_and_descriptions(page, set
     assert "accuracy 0.800 [0.70, 0.90] on 10 test clips of 5 groups" in shown
     assert NASTY in shown, "a name of a class is text"
     assert commit()[:7] in shown
+
+
+def test_what_a_training_took_is_under_system_metrics(page, settings):
+    client, experiment = mlflow_client.connect(settings)
+    (child,) = client.search_runs([experiment], "attributes.run_name = 'thumbnail-gru'")
+    page.open(f"#/experiments/{experiment}/runs/{child.info.run_id}?{VIEW}", "System metrics (2)")
+    assert "system/cpu_utilization_percentage" in page.text
+    path = f"#/experiments/{experiment}/runs/{child.info.run_id}/system-metrics?{VIEW}"
+    page.open(path, "cpu_utilization_percentage")
+    assert "system_memory_usage_megabytes" in page.text
+    assert "train_loss" not in page.text
 
 
 def test_a_link_in_a_description_leads_to_the_view_of_model_training(page, settings):
