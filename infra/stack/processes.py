@@ -61,15 +61,6 @@ class Processes:
         ]
         run(supervisord, "start of supervisord", os.environ | self._environment())
         self._wait_for_supervisord()
-        ready: list[str | Path] = [
-            self._bin / "pg_isready",
-            "-q",
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self._settings.postgres_port),
-        ]
-        self._until(lambda: run(ready, "PostgreSQL"))
         self._until(lambda: self.objects(self._folder, "lsf", f":s3:{BUCKET}"))
         self._until(self._make_database)
 

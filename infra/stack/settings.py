@@ -72,14 +72,17 @@ class StackSettings(BaseModel):
     @property
     def allowed_hosts(self) -> str:
         """Hosts that a request may name: MLflow refuses others, so that no foreign page reaches it."""
-        names = [one for one in self.names.split(",") if one]
-        return ",".join(["localhost:*", "127.0.0.1:*", *names])
+        return ",".join(["localhost:*", "127.0.0.1:*", *self._named])
 
     @property
     def allowed_origins(self) -> str:
         """Pages that may change something: MLflow's own, under each of its names."""
-        names = [one for one in self.names.split(",") if one] or ["localhost"]
+        names = self._named or ["localhost"]
         return ",".join(f"{scheme}://{name}" for name in names for scheme in ("https", "http"))
+
+    @property
+    def _named(self) -> list[str]:
+        return [one for one in self.names.split(",") if one]
 
     @classmethod
     def read(cls, folder: Path) -> Self:

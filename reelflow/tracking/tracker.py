@@ -129,18 +129,20 @@ class Tracker:
                 for values in _batches([RunTag(*item) for item in (tags or {}).items()]):
                     self._client.log_batch(run_id, tags=values)
 
-    def log_points(self, run_id: str, points: Iterable[tuple[str, int, float, int | None]]) -> None:
+    def log_points(
+        self, run_id: str, points: Iterable[tuple[str, int, float, int | None]], start_ms: int
+    ) -> None:
         """Log points of curves.
 
         Args:
             run_id: of `parent` or `child`.
             points: name of the metric, step, value, and milliseconds since 1970; without these, the step
                 is an epoch, and its time as many milliseconds after the start of the run.
+            start_ms: of the run, as `started_ms` tells it.
         """
         from mlflow.entities import Metric
 
         with tracking_errors(self._uri), exclusive(self._uri):
-            start_ms = self._client.get_run(run_id).info.start_time
             told = [
                 Metric(name, value, start_ms + step if time_ms is None else time_ms, step)
                 for name, step, value, time_ms in points

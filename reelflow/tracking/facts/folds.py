@@ -33,7 +33,7 @@ def fold_runs(report: EvaluationReport, evaluation: Path) -> list[FoldRun]:
     folds = report.training.folds
     if len(folds) == 1:
         return []
-    right = Candidate(evaluation, report).scores().argmax(axis=1) == np.array(report.truth)  # (test clips,)
+    right = Candidate(evaluation, report).right()
     places = np.array(report.training.test.folds)
     runs = []
     for number, fold in enumerate(folds):

@@ -121,7 +121,8 @@ class Curves:
         for metric in {point.metric for point in points}:
             if (run_id, metric) not in self._sent:
                 self._sent[run_id, metric] = tracker.steps(run_id, metric)
-        tracker.log_points(run_id, [one for one in points if one.step not in self._sent[run_id, one.metric]])
+        fresh = [point for point in points if point.step not in self._sent[run_id, point.metric]]
+        tracker.log_points(run_id, fresh, start_ms)
         for point in points:
             self._sent[run_id, point.metric].add(point.step)
 

@@ -2,8 +2,6 @@
 
 import signal
 import socket
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -15,15 +13,9 @@ from mlflow.exceptions import MlflowException
 from reelflow.settings import Settings
 from tests.faults.tracking.sessions import LocalRun
 from tests.infra.stack.stack import Stack, account, is_private, logged_in
+from tests.reelflow.edge.camera.http_camera import wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 90) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -106,7 +98,7 @@ def test_what_dies_comes_back_and_what_is_stopped_stays_so(stack: Stack) -> None
         child = next(one for one in stack.processes[0].children() if name in one.name())
         child.send_signal(signal.SIGKILL)
         wait_for(lambda child=child: not is_alive(child))
-        wait_for(lambda: stack.run("status").returncode == 0)
+        wait_for(lambda: stack.run("status").returncode == 0, 90)
     assert "http" in stack.up(), "a stack that runs is left as it is"
     before = stack.processes
     before[0].kill()

@@ -30,13 +30,6 @@ PROTOCOL = "group_kfold(2)"
 SPAN = Span(started_ms=1_700_000_000_000, ended_ms=1_700_000_010_000, machine="x86_64, 2 CPUs, 8 GB")
 
 
-@pytest.fixture
-def settings(empty_database: Path, tmp_path: Path) -> Settings:
-    file = tmp_path / "mlflow.db"
-    file.write_bytes(empty_database.read_bytes())
-    return Settings(tracking_uri=f"sqlite:///{file}", experiment="shown", run_name="night run")
-
-
 def record(settings: Settings, folder: Path, **changes: object) -> dict[str, Run]:
     """A training and its evaluation, recorded twice; the runs by name."""
     tested = scored().model_copy(update={"folds": (0,) * 5 + (1,) * 5})

@@ -31,10 +31,7 @@ SPAN = Span(started_ms=1_700_000_000_000, ended_ms=1_700_000_010_500, machine="x
 
 
 @pytest.fixture
-def settings(empty_database: Path, tmp_path: Path) -> Settings:
-    file = tmp_path / "mlflow.db"
-    file.write_bytes(empty_database.read_bytes())
-    settings = Settings(tracking_uri=f"sqlite:///{file}", experiment="shown", run_name="night run")
+def recorded(settings: Settings, tmp_path: Path) -> Settings:
     row = evaluation_report().per_class[0].model_copy(update={"label": NASTY})
     evaluated = evaluation_report(per_class=(row,))
     client, _ = mlflow_client.connect(settings)
@@ -55,7 +52,7 @@ def settings(empty_database: Path, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def page(chromium: str, settings: Settings, tmp_path: Path) -> Iterator[MlflowPage]:
+def page(chromium: str, recorded: Settings, tmp_path: Path) -> Iterator[MlflowPage]:
     folder = tmp_path / "server"
     folder.mkdir()
     with mlflow_page(chromium, tmp_path / "mlflow.db", folder) as found:

@@ -27,13 +27,6 @@ from tests.fake_reports import (
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
-@pytest.fixture
-def settings(empty_database: Path, tmp_path: Path) -> Settings:
-    file = tmp_path / "mlflow.db"
-    file.write_bytes(empty_database.read_bytes())
-    return Settings(tracking_uri=f"sqlite:///{file}", experiment="shown", run_name="night run")
-
-
 def recorded(settings: Settings, tmp_path: Path, **data: object) -> dict[str, object]:
     """Runs by name, after a data set and a training; both twice, as a run that was resumed."""
     for _ in range(2):

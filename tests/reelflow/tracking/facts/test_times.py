@@ -28,15 +28,6 @@ EVALUATION = Span(started_ms=1_700_000_014_000, ended_ms=1_700_000_016_000)
 RELEASE = Span(started_ms=1_700_000_020_000, ended_ms=1_700_000_021_000)
 
 
-@pytest.fixture
-def settings(empty_database: Path, tmp_path: Path) -> Settings:
-    file = tmp_path / "mlflow.db"
-    file.write_bytes(empty_database.read_bytes())
-    return Settings(
-        tracking_uri=f"sqlite:///{file}", experiment="times", run_name="night run", spool=tmp_path / "spool"
-    )
-
-
 def steps(folder: Path) -> dict[Path, Span]:
     """Folders of a run in the order of the work."""
     return {
