@@ -1,8 +1,9 @@
 """What a team's MLflow costs runs that train at once, and whether it has everything afterwards.
 
 Every run is a process: a training whose epochs take `PACE_S` (on a machine of its own it would compute; here
-it waits, because all runs and the server share this one), recorded as the driver of a local run does it, in
-a thread of its own: curves while it trains, then steps, then a registered model.
+it waits, because all runs and the server share this one), then the release step: gates, comparison, report.
+The same runs go first without tracking, with a registry in memory and no server, then recorded as the driver
+of a local run does it, in a thread of its own: curves while it trains, then steps, then a registered model.
 """
 
 import argparse
@@ -15,7 +16,6 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -26,10 +26,12 @@ TRIALS, FOLDS = 200, 5
 
 
 def train(place: Path, number: int, *, tracked: bool) -> float:
-    """Seconds that one run takes from its first epoch to the end of its last record."""
+    """Seconds that one run takes from its first epoch to the end of its release, and of its last record."""
+    from components.release.step import run as release
     from reelflow.progress import emit, watched_by
     from reelflow.settings import Settings
     from reelflow.tracking.spool.recorder import RunRecorder
+    from tests.fake_registry import MemoryRegistry
     from tests.fake_reports import PARAMS, save_step, training_report
     from tests.faults.tracking.sessions import LocalRun
 
@@ -58,6 +60,15 @@ def train(place: Path, number: int, *, tracked: bool) -> float:
         assert run.released(recorder) is None
         recorder.end("FINISHED")
         assert recorder.problem is None, recorder.problem
+    else:
+        (run.out / "release").mkdir()
+        release(
+            run.params.release,
+            **run.made.inputs,
+            release=run.out / "release",
+            settings=run.settings,
+            registry=MemoryRegistry(),
+        )
     return time.monotonic() - began
 
 
@@ -106,20 +117,20 @@ def missing() -> list[str]:
     return told
 
 
-def _at_once(place: Path) -> list[dict[str, Any]]:
-    """All runs and one that nobody records, together."""
-    commands = [(number, "tracked") for number in range(RUNS)] + [(RUNS, "alone")]
+def _at_once(place: Path, how: str) -> list[float]:
+    """Seconds of all runs together, the shortest first."""
+    place.mkdir()
     running = [
         subprocess.Popen(
             [sys.executable, __file__, "--one", str(number), "--how", how, "--place", str(place)],
             stdout=subprocess.PIPE,
             text=True,
         )
-        for number, how in commands
+        for number in range(RUNS)
     ]
     told = [process.communicate()[0] for process in running]
     assert not any(process.returncode for process in running)
-    return [json.loads(text.splitlines()[-1]) for text in told]
+    return sorted(float(json.loads(text.splitlines()[-1])["seconds"]) for text in told)
 
 
 def main() -> None:
@@ -135,23 +146,25 @@ def main() -> None:
         return
     place = Path(tempfile.mkdtemp(dir="/tmp"))
     place.chmod(0o755)
+    without = _at_once(place / "without", "alone")
     stack = [sys.executable, "-m", "infra.stack"]
     folder = ["--folder", str(place / "stack")]
     subprocess.run([*stack, "up", *folder, "--kind", "processes", "--port", "5098"], check=True)
     try:
         lines = (place / "stack" / "client.env").read_text().splitlines()
         os.environ.update(line.split("=", 1) for line in lines)
-        found = _at_once(place)
-        *tracked, alone = (one["seconds"] for one in found)
+        tracked = _at_once(place / "tracked", "tracked")
         seconds = search(place)
         lost = missing()
     finally:
         subprocess.run([*stack, "down", *folder], check=True)
-    ratios = sorted(one / alone for one in tracked)
-    print(f"{RUNS} runs at once, {EPOCHS * len(_figures(1))} points each, {alone:.0f} s without tracking")
-    median, most = ratios[len(ratios) // 2], ratios[-1]
-    print(f"with it: {median:.3f} of that in the median, {most:.3f} at most (limit 1.1)")
-    print(f"that is {(most - 1) * alone:.0f} s; all end at once, beside the server, on {os.cpu_count()} CPUs")
+    median, most = without[RUNS // 2], without[-1]
+    points = EPOCHS * len(_figures(1))
+    print(f"{RUNS} runs at once, {points} points each, and their server on {os.cpu_count()} CPUs")
+    print(f"without tracking: {median:.0f} s in the median, {most:.0f} s at most")
+    print(f"with it: {tracked[RUNS // 2]:.0f} s in the median, {tracked[-1]:.0f} s at most")
+    ratios = tracked[RUNS // 2] / median, tracked[-1] / most
+    print("ratio: {:.3f} in the median, {:.3f} of the slowest (limit 1.1)".format(*ratios))
     print(f"{TRIALS} trials: {seconds:.1f} s, {1000 * seconds / TRIALS:.0f} ms each")
     print("\n".join(lost) or "nothing lost, nothing twice")
 

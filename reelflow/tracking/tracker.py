@@ -7,9 +7,11 @@ logging them again is fine, other values make a new run of the same name.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from functools import cache
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from reelflow import __version__
 from reelflow.errors import TrackingError
@@ -20,6 +22,7 @@ from reelflow.tracking.kfp_runs import PARENT_TAG, KfpRuns, kfp_runs
 from reelflow.tracking.sqlite import SQLITE
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, Metric, Run
 
 RUN_TAG = "reelflow.run"
@@ -30,11 +33,13 @@ neither does; the tag `mlflow.experimentKind` does not count (`getExperimentKind
 PROBE = "reelflow-probe"
 FINISHED = "FINISHED"
 ABSENT = "RESOURCE_DOES_NOT_EXIST"
-BATCH = 100
-METRICS = 1000  # MAX_METRICS_PER_BATCH of mlflow.utils.validation
+BATCH = 100  # params, or tags
+METRICS = 800  # with as many params and tags MAX_ENTITIES_PER_BATCH of mlflow.utils.validation
 SHORT_CURVE = 100  # points; sending them again costs less than asking for those that MLflow has
 MAX_VALUE_CHARS = 5000
 MAX_RUNS = 1000
+KNOWN: "WeakKeyDictionary[MlflowClient, dict[tuple[object, ...], str]]" = WeakKeyDictionary()
+"""Ids of runs that were found or made through a client, by experiment, name, tags and params."""
 
 
 class Tracker:
@@ -114,7 +119,7 @@ class Tracker:
                 copy = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
                 copy(run_id, str(path), where)
             with exclusive(self._uri):
-                start_ms = self._client.get_run(run_id).info.start_time
+                start_ms = _start_ms(self._client, run_id)
                 long = (name for name, values in (curves or {}).items() if len(values) > SHORT_CURVE)
                 told = {name: self.steps(run_id, name) for name in long}
                 points = [
@@ -122,12 +127,14 @@ class Tracker:
                     for one in _points(metrics or {}, curves or {}, start_ms)
                     if one.step not in told.get(one.key, ())
                 ]
-                for values in _batches([Param(*item) for item in (params or {}).items()]):
-                    self._client.log_batch(run_id, params=values)
-                for values in _batches(points, METRICS):
-                    self._client.log_batch(run_id, metrics=values)
-                for values in _batches([RunTag(*item) for item in (tags or {}).items()]):
-                    self._client.log_batch(run_id, tags=values)
+                batches = zip_longest(
+                    _batches([Param(*item) for item in (params or {}).items()]),
+                    _batches(points, METRICS),
+                    _batches([RunTag(*item) for item in (tags or {}).items()]),
+                    fillvalue=(),
+                )
+                for some_params, some_points, some_tags in batches:
+                    self._client.log_batch(run_id, metrics=some_points, params=some_params, tags=some_tags)
 
     def log_points(
         self, run_id: str, points: Iterable[tuple[str, int, float, int | None]], start_ms: int
@@ -153,7 +160,7 @@ class Tracker:
     def started_ms(self, run_id: str) -> int:
         """When a run started; milliseconds since 1970."""
         with tracking_errors(self._uri):
-            return int(self._client.get_run(run_id).info.start_time)
+            return _start_ms(self._client, run_id)
 
     def steps(self, run_id: str, metric: str) -> set[int]:
         """The steps of which a metric has a point."""
@@ -166,8 +173,10 @@ class Tracker:
             self._client.log_inputs(run_id, datasets=list(inputs))
 
     def inherit_inputs(self, run_id: str, parent_id: str) -> None:
-        """Have a run read the data sets of its parent too."""
+        """Have a run read the data sets of its parent too, if it reads none yet."""
         with tracking_errors(self._uri), exclusive(self._uri):
+            if self._client.get_run(run_id).inputs.dataset_inputs:
+                return
             if found := self._client.get_run(parent_id).inputs.dataset_inputs:
                 self._client.log_inputs(run_id, datasets=found)
 
@@ -300,15 +309,20 @@ class Tracker:
     ) -> str:
         from mlflow.entities import Param
 
+        known = KNOWN.setdefault(self._client, {})
+        asked = (self._experiment, name, *sorted({**tags, **params}.items()))
+        if asked in known:
+            return known[asked]
         with tracking_errors(self._uri), exclusive(self._uri):
             for run in self._search(tags):
                 same = all(run.data.params.get(key, value) == value for key, value in params.items())
                 if run.info.run_name == name and same:
-                    return str(run.info.run_id)
+                    return known.setdefault(asked, str(run.info.run_id))
             run_id = self._create(name, tags, started_ms)
             for values in _batches([Param(*item) for item in params.items()]):
                 self._client.log_batch(run_id, params=values)
-            return run_id
+            known.clear()  # this one is newer than those of its name
+            return known.setdefault(asked, run_id)
 
     def _kfp_child(self, kfp: KfpRuns, name: str, params: Mapping[str, str]) -> str:
         """The run of a classifier in KFP's tree: that of the first task that works on it."""
@@ -350,6 +364,12 @@ class Tracker:
         text = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
         order = ["attributes.start_time DESC"]
         return list(self._client.search_runs([self._experiment], text, max_results=MAX_RUNS, order_by=order))
+
+
+@cache
+def _start_ms(client: "MlflowClient", run_id: str) -> int:
+    """When a run started, which never changes; milliseconds since 1970."""
+    return int(client.get_run(run_id).info.start_time)
 
 
 def flatten(values: Mapping[str, Any], prefix: str) -> dict[str, str]:

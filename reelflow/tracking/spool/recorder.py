@@ -63,7 +63,9 @@ class RunRecorder:
         self._next_curves = time.monotonic() + CURVES_S
 
     def step(self, folder: Path) -> None:
-        """Record a finished step, after those that wait."""
+        """Record a finished step, after what waits: points of its curves are then not sent again with it."""
+        self._next_curves = 0.0
+        self.curves()
         self._owed = self._owed.with_folder(folder, self._spans.get(folder))
         self._send()
 

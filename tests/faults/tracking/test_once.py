@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 COUNT = itertools.count()
-REQUESTS = 180  # of a session without faults
+REQUESTS = 155  # of a session without faults
 
 
 def refusing(status: int) -> Fault:
