@@ -49,6 +49,7 @@ test: $(VENV)/dev ## Run the ordinary tests
 test-all: $(VENV)/dev ## Run every kind of test whole, and end with one table: KINDS="docker slow"
 	@$(BIN)/python -m tests.everything $(KINDS)
 
+# Slow tests have a third worker: one waits for half an hour, for ends of MLflow's outages.
 test-slow test-browser test-cluster test-s3: test-%: $(VENV)/dev ## Run the tests of one marker
 	$(if $(filter browser slow,$*),command -v chromium >/dev/null || { apt-get update && apt-get install -y chromium; })
 	$(if $(filter cluster,$*),ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update && apt-get install -y postgresql; })
@@ -60,7 +61,7 @@ test-slow test-browser test-cluster test-s3: test-%: $(VENV)/dev ## Run the test
 	$(if $(filter slow,$*),command -v mender >/dev/null || ! apt-cache show mender-client >/dev/null 2>&1 || apt-get install -y --no-install-recommends mender-client mender-artifact)
 	$(if $(filter slow,$*),command -v softhsm2-util >/dev/null && command -v pkcs11-tool >/dev/null || { apt-get update && apt-get install -y --no-install-recommends softhsm2 opensc; })
 	$(if $(filter slow,$*),command -v ffprobe >/dev/null || { apt-get update && apt-get install -y --no-install-recommends ffmpeg; })
-	$(PYTEST) -m '$*$(if $(filter-out slow,$*), and not slow)' $(if $(filter slow,$*),-n 2 --dist loadgroup)
+	$(PYTEST) -m '$*$(if $(filter-out slow,$*), and not slow)' $(if $(filter slow,$*),-n 3 --dist loadgroup)
 
 test-docker: $(VENV)/dev wheel ## Run the tests that need a Docker engine, on images of this checkout
 	command -v docker-registry >/dev/null || { apt-get update && apt-get install -y docker-registry; }

@@ -122,6 +122,8 @@ def test_the_commands_with_images(checkout):
 
 
 in_the_clone = pytest.mark.xdist_group("clone")  # one worker has the clone
+LEFT_OUT = re.compile(r"set1_seq09|set2")
+"""So that 48 clips of eight groups stay: what is tested is the commands, not how well they learn."""
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +131,11 @@ def clone(tmp_path_factory, shared_data) -> Path:
     """A clean clone of what is committed, with clips and weights as the README names them."""
     folder = tmp_path_factory.mktemp("clone") / "reelflow"
     subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
-    (folder / "clips").symlink_to(shared_data / "clips" / "ut_interaction")
+    clips, own = shared_data / "clips" / "ut_interaction", folder / "clips"
+    shutil.copytree(clips, own, ignore=lambda _, names: {one for one in names if LEFT_OUT.match(one)})
+    header, *rows = (clips / "groups.csv").read_text().splitlines()
+    kept = [row for row in rows if (own / row.partition(",")[0]).is_file()]
+    (own / "groups.csv").write_text("\n".join([header, *kept]) + "\n")
     (folder / "UCF-101").symlink_to(shared_data / "clips" / "ucf101")
     (folder / "ucfTrainTestlist").symlink_to(shared_data / "ucf101_splits")
     (folder / "weights").symlink_to(shared_data / "weights")
@@ -181,7 +187,7 @@ def test_folds_of_own_clips(clone):
     make("make run DATA=clips PROTOCOL=leave_one_group_out HEADS=segment_linear OUT=out/folds", clone)
     summary = json.loads((clone / "out" / "folds" / "summary.json").read_text())
     (row,) = summary["rows"]
-    assert (summary["protocol"], row["test_clips"]) == ("leave_one_group_out", 108)
+    assert (summary["protocol"], row["test_clips"]) == ("leave_one_group_out", 48)
     assert row["accuracy_interval"]["low"] < row["accuracy"] < row["accuracy_interval"]["high"]
 
 

@@ -39,6 +39,7 @@ def test_what_cannot_be_measured_is_refused(arguments, message):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("accuracy")  # the longest of all: with a group it starts first
 @pytest.mark.timeout(3600)
 def test_the_reaches_on_real_clips(shared_data, tmp_path):
     command = [sys.executable, PROGRAM, "--data", shared_data, "--out", tmp_path, "--json"]
