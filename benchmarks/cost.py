@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.accuracy import (
     BACKBONE,
+    OWN,
     SHARED,
     SMALL,
     TILES,
@@ -37,9 +38,6 @@ SQUARE = "mobilenet_v2_448x448"
 SQUARE_NETWORK = WIDE_NETWORK.model_copy(update={"height": 448, "width": 448, "stride": 3})
 NETWORKS = {WIDE: WIDE_NETWORK.model_dump(), SQUARE: SQUARE_NETWORK.model_dump()}
 SIDE = 224  # pixels, of the plain network
-TRAINING: dict[str, Any] = {
-    name: getattr(SMALL.training, name) for name in ("segments", "centered", "penalties", "views")
-}
 FIGHT, UT = ("surveillance_fight", "group_kfold(5)"), ("ut_interaction", "leave_one_group_out")
 SETS = (FIGHT, UT)
 
@@ -47,19 +45,19 @@ SETS = (FIGHT, UT)
 def windows(backbone: str, frames: int) -> AccuracyRecipe:
     """`tile_linear` on the windows of a network."""
     name = f"windows at {backbone.rpartition('_')[2]}, {frames} frames"
-    return AccuracyRecipe(name, "tile_linear", ["plain"], TRAINING, backbone, NETWORKS, frames)
+    return AccuracyRecipe(name, "tile_linear", ["plain"], OWN, backbone, NETWORKS, frames)
 
 
 def views(names: list[str], frames: int) -> AccuracyRecipe:
     """`segment_linear` on views at 224x224."""
     name = f"{len(names)} view(s) at 224x224, {frames} frames"
-    return AccuracyRecipe(name, "segment_linear", names, TRAINING, frames=frames)
+    return AccuracyRecipe(name, "segment_linear", names, OWN, frames=frames)
 
 
 RECIPES = (
     views(["plain"], 13),
     views(list(SMALL.features.views), 13),
-    AccuracyRecipe("3x3 tiles at 224x224, 13 frames", "tile_linear", TILES, TRAINING, frames=13),
+    AccuracyRecipe("3x3 tiles at 224x224, 13 frames", "tile_linear", TILES, OWN, frames=13),
     *(windows(SQUARE, frames) for frames in (5, 9, 13)),
     *(windows(WIDE, frames) for frames in (3, 5, 7, 9, 13, 25)),
 )
