@@ -31,21 +31,24 @@ class Replayed:
     Attributes:
         sent: names of runs that MLflow has got whole now.
         elsewhere: runs of other servers, which wait.
+        refused: names of runs that could not be sent for a reason of their own; they wait.
     """
 
     sent: tuple[str, ...] = ()
     elsewhere: tuple[Owed, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def replay(settings: Settings, console: Console) -> Replayed:
-    """Send what is owed, the oldest run first.
+    """Send what is owed, the oldest run first. One that is refused is told, waits, and holds up no other.
 
     Raises:
-        TrackingError: MLflow refuses, or is not reachable; what it has got is not sent again.
+        TrackingError: MLflow is away, so that all others would wait too; what it has got is not sent again.
     """
     spool = TrackingSpool(settings.spool)
     here = without_credentials(settings.tracking_uri)
     sent: list[str] = []
+    refused: list[str] = []
     elsewhere: list[Owed] = []
 
     def show(event: Event) -> None:
@@ -59,10 +62,25 @@ def replay(settings: Settings, console: Console) -> Replayed:
             if owed.server != here:
                 elsewhere.append(owed)
                 continue
-            patiently(_sender(owed, settings, spool, console), settings.patience_s)
-            spool.remember(settings)
-            sent.append(owed.run)
-    return Replayed(tuple(sent), tuple(elsewhere))
+            try:
+                patiently(_sender(owed, settings, spool, console), settings.patience_s)
+            except ReelflowError as error:
+                if error.may_pass:
+                    raise
+                refused.append(owed.run)
+                _warn(console, f"{_refusal(owed, error)}, or remove {spool.document_of(owed.run)}")
+            else:
+                spool.remember(settings)
+                sent.append(owed.run)
+    return Replayed(tuple(sent), tuple(elsewhere), tuple(refused))
+
+
+def _refusal(owed: Owed, error: ReelflowError) -> str:
+    return f"{owed.run or 'steps'} waits on, it was refused: {error}; mend that and run {REPLAY}"
+
+
+def _warn(console: Console, text: str) -> None:
+    console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def replay_before_a_run(settings: Settings, console: Console) -> None:
@@ -88,7 +106,7 @@ def _sender(owed: Owed, settings: Settings, spool: TrackingSpool, console: Conso
             folder = _register(owed, owed.release, settings, console)
         except (BundleError, ValidationError) as error:
             lost = f"{owed.run}: its bundle cannot be registered any more: {error}; run the pipeline again"
-            console.print(lost, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            _warn(console, lost)
             owed = spool.keep(owed.but(release=None))
         else:
             owed = spool.keep(owed.but(release=None, folders=(folder,)))

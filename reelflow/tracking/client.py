@@ -200,7 +200,7 @@ def _experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
     if found.lifecycle_stage == "deleted":
         raise TrackingError(
             f"the MLflow experiment {name!r} was deleted: restore it with `mlflow experiments restore "
-            f"--experiment-id {found.experiment_id}`, or set MLFLOW_EXPERIMENT_NAME to another name"
+            f"--experiment-id {found.experiment_id}`, or give new runs another one in MLFLOW_EXPERIMENT_NAME"
         )
     if KIND_TAG not in found.tags:  # a user's own choice stays
         with suppress(MlflowException):  # another process sets it, or this user may not: it is for show

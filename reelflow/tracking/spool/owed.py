@@ -136,6 +136,10 @@ class TrackingSpool:
             write_text(path, owed.to_json())
         return owed
 
+    def document_of(self, run: str) -> Path:
+        """The file that says what is owed of a run, while something is."""
+        return self._path(run)
+
     def curves_of(self, run: str) -> Path:
         """The file of the events that hold the curves of a run's trainings."""
         return self._path(run, "curves.jsonl")
