@@ -14,6 +14,7 @@ from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.outcome import outcome
 from pipelines.cluster.pods.tasks import TaskConfigurator
 from pipelines.training import DESCRIPTION, NAME, CacheVersions, Graph
+from reelflow.addresses import as_link
 from reelflow.files import sha256_text
 from reelflow.params import STEPS, Params
 from reelflow.provenance.code import code_hash
@@ -47,7 +48,7 @@ def build_for_cluster(
                 teachers=list(params.training.teacher),
                 split_lists=params.dataset.list_files,
                 work=work,
-                mlflow_ui=cluster.mlflow.ui,
+                mlflow_ui=as_link(cluster.mlflow.ui),
                 always=always,
             )
             found = _configured(checked, "check", configure).outputs

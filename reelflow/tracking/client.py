@@ -7,15 +7,15 @@ because the import takes seconds.
 import errno
 import logging
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from reelflow.addresses import as_link, without_credentials
 from reelflow.errors import DISK_ADVICE, ReelflowError, StorageError, TrackingError, advising, disk_errors
 from reelflow.files import locked
 from reelflow.settings import Settings
@@ -104,9 +104,10 @@ def run_link(experiment: str, run_id: str, artifact: str = "") -> str:
     return f"#/experiments/{experiment}/runs/{run_id}{place}?{VIEW}"
 
 
-def without_credentials(text: str) -> str:
-    """The text without the credentials in its URIs."""
-    return re.sub(r"//[^/@\s]+@", "//***@", text)
+def server_link(uri: str, experiment: str, run_id: str) -> str:
+    """The same for readers who are elsewhere: with the server's address, where there is a server."""
+    page = run_link(experiment, run_id)
+    return f"{as_link(uri)}/{page}" if uri.startswith(SERVER) else page
 
 
 @contextmanager
@@ -157,11 +158,23 @@ def _check_form(uri: str) -> None:
     if uri.startswith(SQLITE) and sqlite_file(uri).name not in ("", ":memory:"):
         return
     if "://" in uri and not uri.startswith(("file:", "sqlite:")):
+        _check_authority(uri)
         return
     found = without_credentials(uri)
     raise TrackingError(
         f"tracking URI {found!r}: expected sqlite:///FILE or a server's http(s) URL; {ADVICE}"
     )
+
+
+def _check_authority(uri: str) -> None:
+    """Refuse a password whose letters end the authority; the error does not show it."""
+    try:
+        _ = urlsplit(uri).port
+    except ValueError:
+        raise TrackingError(
+            "tracking URI: no port is where one is expected; if it holds a password, write /, ?, #, @ "
+            f"and : of it as %2F, %3F, %23, %40 and %3A; {ADVICE}"
+        ) from None
 
 
 def is_reachable(settings: Settings) -> bool:

@@ -261,6 +261,14 @@ def test_an_unreachable_server_is_a_quick_error_without_the_password():
     assert "http://***@127.0.0.1:9/ml" in str(caught.value)
 
 
+@pytest.mark.parametrize("password", ["s3cret/w0rd", "s3cret?w0rd", "s3cret#w0rd", "s3c:ret/w0rd"])
+def test_a_password_that_breaks_the_address_is_told_without_it(password):
+    with pytest.raises(TrackingError, match="%2F, %3F, %23") as caught:
+        prepare(Settings(tracking_uri=f"http://someone:{password}@127.0.0.1:9/ml"))
+    assert not caught.value.may_pass
+    assert not any(part in str(caught.value) for part in ("s3c", "w0rd", "someone"))
+
+
 @pytest.mark.parametrize("uri", ["mlruns", "file:///tmp/mlruns", "sqlite://", "sqlite:///:memory:"])
 def test_what_cannot_be_shared_by_processes_is_refused(uri):
     with pytest.raises(TrackingError, match="expected sqlite:///FILE"):
