@@ -10,14 +10,15 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from pipelines.local.results import STATE, RunState, show_release
-from pipelines.local.run_folder import alone_in
+from pipelines.local.run_folder import WORK, alone_in
+from pipelines.trials.record import record_search
 from reelflow.addresses import without_credentials
 from reelflow.contracts import Summary
 from reelflow.errors import BundleError, ReelflowError, TrackingError
 from reelflow.params import ReleaseParams
 from reelflow.progress import Event, watched_by
 from reelflow.settings import Settings
-from reelflow.tracking.spool.owed import Owed, OwedRelease, TrackingSpool
+from reelflow.tracking.spool.owed import Owed, OwedRelease, OwedSearch, TrackingSpool
 from reelflow.tracking.spool.sending import send
 from reelflow.workers.patience import patiently
 
@@ -100,6 +101,9 @@ def _sender(owed: Owed, settings: Settings, spool: TrackingSpool, console: Conso
     def work() -> None:
         nonlocal owed
         owed = send(owed, settings, spool)
+        if owed.search:
+            _record_search(owed, owed.search, settings, console)
+            owed = spool.keep(owed.but(search=None))
         if owed.release is None:
             return
         try:
@@ -115,13 +119,25 @@ def _sender(owed: Owed, settings: Settings, spool: TrackingSpool, console: Conso
     return work
 
 
+def _record_search(owed: Owed, search: OwedSearch, settings: Settings, console: Console) -> None:
+    """Record trials, result and end of a search, if its folder still holds them."""
+    try:
+        state = search.out / WORK / STATE
+        if RunState.read(state).name != owed.run:
+            raise BundleError(f"{search.out} holds another search now")
+        with alone_in(search.out, console):
+            record_search(owed.settings(settings), search)
+    except BundleError as error:
+        _warn(console, f"{owed.run} cannot be recorded any more: {error}; run the search again")
+
+
 def _register(owed: Owed, release: OwedRelease, settings: Settings, console: Console) -> Path:
     """Run the release step again: it registers, and judges by today's champion. Returns its folder."""
     from components.artifacts import gather_evaluations
     from components.release.step import run
     from reelflow.steps import perform
 
-    work = release.out / "work"
+    work = release.out / WORK
     own = owed.settings(settings).model_copy(
         update={"work": work, "events": work / "replay.jsonl", "task": "release"}
     )

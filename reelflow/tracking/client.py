@@ -179,13 +179,21 @@ def _check_authority(uri: str) -> None:
 
 def is_reachable(settings: Settings) -> bool:
     """Whether a server answers one quick request; a file always does."""
-    if not settings.tracking_uri.startswith(SERVER):
-        return True
     try:
-        _check_reachable(settings.tracking_uri)
+        check_reachable(settings)
     except TrackingError:
         return False
     return True
+
+
+def check_reachable(settings: Settings) -> None:
+    """Send a server one quick request: MLflow's own wait for minutes where it hangs.
+
+    Raises:
+        TrackingError: it does not answer.
+    """
+    if settings.tracking_uri.startswith(SERVER):
+        _check_reachable(settings.tracking_uri)
 
 
 def _check_reachable(uri: str) -> None:

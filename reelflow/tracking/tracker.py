@@ -88,6 +88,12 @@ class Tracker:
             found = (run for run in self._search({PARENT_TAG: parent_id}) if run.info.run_name == name)
             return next((str(run.info.run_id) for run in found), None)
 
+    def ended_children(self, parent_id: str) -> list[tuple[str, dict[str, str]]]:
+        """Names and params of the child runs that have ended: these have everything that was logged."""
+        with tracking_errors(self._uri):
+            found = self._search({PARENT_TAG: parent_id})
+            return [(str(run.info.run_name), dict(run.data.params)) for run in found if run.info.end_time]
+
     def log(
         self,
         run_id: str,
@@ -299,15 +305,19 @@ class Tracker:
     def _get_or_create(
         self, name: str, tags: dict[str, str], params: Mapping[str, str], started_ms: int | None
     ) -> str:
+        """A run with these params; one that was made without some of them gets them."""
         from mlflow.entities import Param
 
         with tracking_errors(self._uri), exclusive(self._uri):
             for run in self._search(tags):
-                same = all(run.data.params.get(key, value) == value for key, value in params.items())
+                known = run.data.params
+                same = all(known.get(key, value) == value for key, value in params.items())
                 if run.info.run_name == name and same:
-                    return str(run.info.run_id)
-            run_id = self._create(name, tags, started_ms)
-            for values in _batches([Param(*item) for item in params.items()]):
+                    run_id = str(run.info.run_id)
+                    break
+            else:
+                known, run_id = {}, self._create(name, tags, started_ms)
+            for values in _batches([Param(*item) for item in params.items() if item[0] not in known]):
                 self._client.log_batch(run_id, params=values)
             return run_id
 
@@ -350,7 +360,15 @@ class Tracker:
         """Runs with these tags, newest first."""
         text = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
         order = ["attributes.start_time DESC"]
-        return list(self._client.search_runs([self._experiment], text, max_results=MAX_RUNS, order_by=order))
+        found: list[Run] = []
+        token: str | None = ""
+        while token is not None:
+            page = self._client.search_runs(
+                [self._experiment], text, max_results=MAX_RUNS, order_by=order, page_token=token or None
+            )
+            found += page
+            token = page.token or None
+        return found
 
 
 def flatten(values: Mapping[str, Any], prefix: str) -> dict[str, str]:
