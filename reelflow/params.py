@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
-from reelflow.addresses import without_credentials
 from reelflow.errors import ParamsError
 from reelflow.sources.address import parse_source
+from reelflow.sources.userinfo import without_credentials
 from reelflow.splitting.protocols import Protocol
 from reelflow.yaml_file import read_yaml
 

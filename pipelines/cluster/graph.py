@@ -14,10 +14,10 @@ from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.outcome import outcome
 from pipelines.cluster.pods.tasks import TaskConfigurator
 from pipelines.training import DESCRIPTION, NAME, CacheVersions, Graph
-from reelflow.addresses import as_link
 from reelflow.files import sha256_text
 from reelflow.params import STEPS, Params
 from reelflow.provenance.code import code_hash
+from reelflow.sources.userinfo import as_link
 
 
 def build_for_cluster(

@@ -12,12 +12,12 @@ from rich.console import Console
 from pipelines.local.results import STATE, RunState, show_release
 from pipelines.local.run_folder import WORK, alone_in
 from pipelines.trials.record import record_search
-from reelflow.addresses import without_credentials
 from reelflow.contracts import Summary
 from reelflow.errors import BundleError, ReelflowError, TrackingError
 from reelflow.params import ReleaseParams
 from reelflow.progress import Event, watched_by
 from reelflow.settings import Settings
+from reelflow.sources.userinfo import without_credentials
 from reelflow.tracking.spool.owed import Owed, OwedRelease, OwedSearch, TrackingSpool
 from reelflow.tracking.spool.sending import send
 from reelflow.workers.patience import patiently

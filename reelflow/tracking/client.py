@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from reelflow.addresses import as_link, without_credentials
 from reelflow.errors import DISK_ADVICE, ReelflowError, StorageError, TrackingError, advising, disk_errors
 from reelflow.files import locked
 from reelflow.settings import Settings
+from reelflow.sources.userinfo import as_link, without_credentials
 from reelflow.tracking.moved import artifact_root, follow_move
 from reelflow.tracking.sqlite import SQLITE, migrate, sqlite_file
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reelflow import __version__
-from reelflow.addresses import without_credentials
 from reelflow.errors import TrackingError
 from reelflow.settings import Settings
+from reelflow.sources.userinfo import without_credentials
 from reelflow.tracking.client import connect, exclusive, run_link, tracking_errors
 from reelflow.tracking.facts.folds import FoldRun
 from reelflow.tracking.kfp_runs import PARENT_TAG, KfpRuns, kfp_runs

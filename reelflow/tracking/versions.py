@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reelflow.addresses import without_credentials
 from reelflow.artifacts.lineage import LINEAGE, Lineage
 from reelflow.errors import BundleError, TrackingError
 from reelflow.settings import Settings
+from reelflow.sources.userinfo import without_credentials
 from reelflow.tracking.client import connect, server_link, tracking_errors
 from reelflow.tracking.registry import LINEAGE_TAG, SHA_TAG, USER_TAG, MlflowRegistry
 from reelflow.tracking.sqlite import SQLITE, sqlite_file

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from reelflow import __version__
-from reelflow.addresses import as_link
+from reelflow.sources.userinfo import as_link
 from reelflow.tracking.journal.entry import user_name
 
 GIT_TIMEOUT_S = 10

@@ -13,11 +13,11 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
-from reelflow.addresses import without_credentials
 from reelflow.documents import Document
 from reelflow.errors import ReelflowError
 from reelflow.files import locked, write_text
 from reelflow.settings import Settings
+from reelflow.sources.userinfo import without_credentials
 from reelflow.tracking.facts.spans import Span
 
 UNNAMED = "steps"

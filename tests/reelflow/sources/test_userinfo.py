@@ -1,6 +1,6 @@
 import pytest
 
-from reelflow.addresses import as_link, without_credentials
+from reelflow.sources.userinfo import as_link, without_credentials
 
 SECRETS = ("ann", "s3cret", "p@ss")
 
