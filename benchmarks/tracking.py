@@ -78,12 +78,13 @@ def _figures(epoch: int) -> dict[str, float]:
 
 def search(place: Path) -> float:
     """Seconds to record the trials of a search, one after another."""
-    from pipelines.sweep.candidate import SweepCandidate
-    from pipelines.sweep.record import Record
-    from pipelines.sweep.search import Attempt, FoldScore
+    from pipelines.trials.candidate import SweepCandidate
+    from pipelines.trials.record import SearchRecord
+    from pipelines.trials.search import Attempt, FoldScore
     from reelflow.settings import Settings
 
-    record = Record(Settings(experiment="search", spool=place / "spool"), "search", {"trials": str(TRIALS)})
+    settings = Settings(experiment="search", spool=place / "spool", run_name="search")
+    record = SearchRecord(settings, {"trials": str(TRIALS)})
     began = time.monotonic()
     for number in range(1, TRIALS + 1):
         candidate = SweepCandidate(

@@ -129,8 +129,8 @@ def sweep(
 ) -> None:
     """Search for the best head and values; the accuracy reported is of clips that the search never saw."""
     from pipelines.sweep.driver import run_sweep
-    from pipelines.sweep.space import load_space
     from pipelines.sweep.view import print_report
+    from pipelines.trials.space import load_space
 
     console = Console()
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validato
 
 from reelflow.errors import ParamsError
 from reelflow.sources.address import parse_source
+from reelflow.sources.userinfo import without_credentials
 from reelflow.splitting.protocols import Protocol
 from reelflow.yaml_file import read_yaml
 
@@ -347,6 +348,12 @@ def explain(error: pydantic.ValidationError, where: str) -> str:
     lines = [f"{where}: {error.error_count()} value(s) to correct"]
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"])
-        found = "" if problem["type"] == "missing" else f" (found {FOUND.repr(problem['input'])})"
+        found = "" if problem["type"] == "missing" else f" (found {_shown(problem['input'])})"
         lines.append(f"  {name}: {problem['msg']}{found}")
     return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    """A value without the passwords in it, which are looked for before it is shortened."""
+    whole = without_credentials(value) if isinstance(value, str) else value
+    return without_credentials(FOUND.repr(whole))

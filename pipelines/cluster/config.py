@@ -8,6 +8,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from pipelines.values import read_values
+from reelflow.sources.userinfo import without_credentials
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
@@ -53,6 +54,13 @@ class Mlflow(ConfigSection):
 
     tracking_uri: str = Field(pattern=r"^https?://")
     ui: str = Field(pattern=r"^https?://", description="base address of links in the KFP UI")
+
+    @pydantic.field_validator("tracking_uri")
+    @classmethod
+    def _has_no_password(cls, uri: str) -> str:
+        if without_credentials(uri) != uri:
+            raise ValueError("the KFP UI shows it: have a secret hold MLFLOW_TRACKING_USERNAME and _PASSWORD")
+        return uri
 
 
 class Store(ConfigSection):

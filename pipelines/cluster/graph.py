@@ -17,6 +17,7 @@ from pipelines.training import DESCRIPTION, NAME, CacheVersions, Graph
 from reelflow.files import sha256_text
 from reelflow.params import STEPS, Params
 from reelflow.provenance.code import code_hash
+from reelflow.sources.userinfo import as_link
 
 
 def build_for_cluster(
@@ -47,7 +48,7 @@ def build_for_cluster(
                 teachers=list(params.training.teacher),
                 split_lists=params.dataset.list_files,
                 work=work,
-                mlflow_ui=cluster.mlflow.ui,
+                mlflow_ui=as_link(cluster.mlflow.ui),
                 always=always,
             )
             found = _configured(checked, "check", configure).outputs

@@ -10,7 +10,7 @@ from reelflow.artifacts.evaluations import Candidate
 from reelflow.contracts import EvaluationReport
 from reelflow.errors import BundleError, ParamsError
 from reelflow.settings import Settings
-from reelflow.tracking.client import SERVER, connect, run_link, tracking_errors, without_credentials
+from reelflow.tracking.client import SERVER, connect, server_link, tracking_errors
 from reelflow.tracking.kfp_runs import PARENT_TAG
 from reelflow.tracking.records import CHOSEN_TAG, DONE, EVALUATION, OUTCOME_TAG
 
@@ -80,10 +80,7 @@ class FinishedRuns:
 
     def link(self, run: FinishedRun) -> str:
         """Address of a run on the page of a server; empty without one."""
-        if not self._uri.startswith(SERVER):
-            return ""
-        server = without_credentials(self._uri).replace("//***@", "//").rstrip("/")
-        return f"{server}/{run_link(self._experiment, run.id)}"
+        return server_link(self._uri, self._experiment, run.id) if self._uri.startswith(SERVER) else ""
 
     def _finished(self) -> "list[Run]":
         query, newest = f"tags.`{OUTCOME_TAG}` = '{DONE}'", ["attributes.start_time DESC"]

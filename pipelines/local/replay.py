@@ -10,14 +10,15 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from pipelines.local.results import STATE, RunState, show_release
-from pipelines.local.run_folder import alone_in
+from pipelines.local.run_folder import WORK, alone_in
+from pipelines.trials.record import record_search
 from reelflow.contracts import Summary
 from reelflow.errors import BundleError, ReelflowError, TrackingError
 from reelflow.params import ReleaseParams
 from reelflow.progress import Event, watched_by
 from reelflow.settings import Settings
-from reelflow.tracking.client import without_credentials
-from reelflow.tracking.spool.owed import Owed, OwedRelease, TrackingSpool
+from reelflow.sources.userinfo import without_credentials
+from reelflow.tracking.spool.owed import Owed, OwedRelease, OwedSearch, TrackingSpool
 from reelflow.tracking.spool.sending import send
 from reelflow.workers.patience import patiently
 
@@ -31,21 +32,24 @@ class Replayed:
     Attributes:
         sent: names of runs that MLflow has got whole now.
         elsewhere: runs of other servers, which wait.
+        refused: names of runs that could not be sent for a reason of their own; they wait.
     """
 
     sent: tuple[str, ...] = ()
     elsewhere: tuple[Owed, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def replay(settings: Settings, console: Console) -> Replayed:
-    """Send what is owed, the oldest run first.
+    """Send what is owed, the oldest run first. One that is refused is told, waits, and holds up no other.
 
     Raises:
-        TrackingError: MLflow refuses, or is not reachable; what it has got is not sent again.
+        TrackingError: MLflow is away, so that all others would wait too; what it has got is not sent again.
     """
     spool = TrackingSpool(settings.spool)
     here = without_credentials(settings.tracking_uri)
     sent: list[str] = []
+    refused: list[str] = []
     elsewhere: list[Owed] = []
 
     def show(event: Event) -> None:
@@ -59,10 +63,25 @@ def replay(settings: Settings, console: Console) -> Replayed:
             if owed.server != here:
                 elsewhere.append(owed)
                 continue
-            patiently(_sender(owed, settings, spool, console), settings.patience_s)
-            spool.remember(settings)
-            sent.append(owed.run)
-    return Replayed(tuple(sent), tuple(elsewhere))
+            try:
+                patiently(_sender(owed, settings, spool, console), settings.patience_s)
+            except ReelflowError as error:
+                if error.may_pass:
+                    raise
+                refused.append(owed.run)
+                _warn(console, f"{_refusal(owed, error)}, or remove {spool.document_of(owed.run)}")
+            else:
+                spool.remember(settings)
+                sent.append(owed.run)
+    return Replayed(tuple(sent), tuple(elsewhere), tuple(refused))
+
+
+def _refusal(owed: Owed, error: ReelflowError) -> str:
+    return f"{owed.run or 'steps'} waits on, it was refused: {error}; mend that and run {REPLAY}"
+
+
+def _warn(console: Console, text: str) -> None:
+    console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def replay_before_a_run(settings: Settings, console: Console) -> None:
@@ -82,13 +101,16 @@ def _sender(owed: Owed, settings: Settings, spool: TrackingSpool, console: Conso
     def work() -> None:
         nonlocal owed
         owed = send(owed, settings, spool)
+        if owed.search:
+            _record_search(owed, owed.search, settings, console)
+            owed = spool.keep(owed.but(search=None))
         if owed.release is None:
             return
         try:
             folder = _register(owed, owed.release, settings, console)
         except (BundleError, ValidationError) as error:
             lost = f"{owed.run}: its bundle cannot be registered any more: {error}; run the pipeline again"
-            console.print(lost, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            _warn(console, lost)
             owed = spool.keep(owed.but(release=None))
         else:
             owed = spool.keep(owed.but(release=None, folders=(folder,)))
@@ -97,13 +119,25 @@ def _sender(owed: Owed, settings: Settings, spool: TrackingSpool, console: Conso
     return work
 
 
+def _record_search(owed: Owed, search: OwedSearch, settings: Settings, console: Console) -> None:
+    """Record trials, result and end of a search, if its folder still holds them."""
+    try:
+        state = search.out / WORK / STATE
+        if RunState.read(state).name != owed.run:
+            raise BundleError(f"{search.out} holds another search now")
+        with alone_in(search.out, console):
+            record_search(owed.settings(settings), search)
+    except BundleError as error:
+        _warn(console, f"{owed.run} cannot be recorded any more: {error}; run the search again")
+
+
 def _register(owed: Owed, release: OwedRelease, settings: Settings, console: Console) -> Path:
     """Run the release step again: it registers, and judges by today's champion. Returns its folder."""
     from components.artifacts import gather_evaluations
     from components.release.step import run
     from reelflow.steps import perform
 
-    work = release.out / "work"
+    work = release.out / WORK
     own = owed.settings(settings).model_copy(
         update={"work": work, "events": work / "replay.jsonl", "task": "release"}
     )

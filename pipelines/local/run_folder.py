@@ -10,6 +10,7 @@ from reelflow.errors import StorageError, disk_errors
 from reelflow.files import locked
 from reelflow.progress import Event, watched_by
 
+WORK = "work"  # where the outputs of steps are
 LOCK = ".lock"  # a folder without it is not an output folder
 
 

@@ -6,18 +6,22 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.local.recording import open_tracking
+from pipelines.local.replay import REPLAY, replay_before_a_run
 from pipelines.local.results import RunState
-from pipelines.local.run_folder import LOCK, alone_in
+from pipelines.local.run_folder import LOCK, WORK, alone_in
 from pipelines.local.source import check_source
 from pipelines.local.view import open_view
 from pipelines.sweep.folds import Nest, write_nests
-from pipelines.sweep.page import BEST, PAGE, PICTURE, write_results
-from pipelines.sweep.record import Record
-from pipelines.sweep.results import FILE, Study, SweepReport, to_report
-from pipelines.sweep.search import Attempt, Search, attempts, best, open_study
-from pipelines.sweep.space import Space
+from pipelines.sweep.page import write_results
+from pipelines.sweep.recorder import SearchRecorder
+from pipelines.sweep.results import Study, to_report
 from pipelines.sweep.trainings import Prepared, Trainer, in_folder, prepare
 from pipelines.sweep.view import Meter
+from pipelines.trials.record import KEY
+from pipelines.trials.report import RESULTS, SweepReport
+from pipelines.trials.search import DATABASE, Attempt, Search, attempts, best, open_study, study_name
+from pipelines.trials.space import Space
 from reelflow.backbones.registry import check_backbones
 from reelflow.errors import ParamsError, StorageError
 from reelflow.files import exists, sha256_text
@@ -28,9 +32,7 @@ from reelflow.provenance.code import code_hash
 from reelflow.provenance.libraries import library_versions
 from reelflow.provenance.step import identity
 from reelflow.settings import Settings
-
-DATABASE, WORK = "sweep.db", "work"
-RESULTS = (FILE, PAGE, PICTURE, BEST)
+from reelflow.tracking.spool.owed import TrackingSpool
 
 
 def run_sweep(params: Params, space: Space, out: Path, console: Console, settings: Settings) -> SweepReport:
@@ -42,39 +44,57 @@ def run_sweep(params: Params, space: Space, out: Path, console: Console, setting
 
     Raises:
         ParamsError: the params allow no honest search, or every trial of a study failed.
+        TrackingError: MLflow has not got everything; the results are whole.
         ReelflowError: whatever a step raises.
     """
     out = out.absolute()
     _check(params, space, out)
     _check_place(out)
-    in_work = in_folder(settings, out / WORK)
+    settings = settings.model_copy(update={"run_name": ""})
+    replay_before_a_run(settings, console)
     with alone_in(out, console):
+        reached = open_tracking(settings, console)
         (out / WORK).mkdir(exist_ok=True)
+        in_work = in_folder(settings, out / WORK)
         with open_view(_preparing(params), console) as view, watched_by(view.show):
             prepared = prepare(params, space.view_lists(), out / WORK, in_work)
-        folders = out / WORK / "folds"
-        nests = write_nests(prepared.dataset, params.evaluation.protocol, space.inner, folders)
-        console.print(_plan(space, nests), highlight=False)
-        key = _key(params, space, prepared)
-        state = RunState.of(out / WORK, key, "sweep")
-        state.save(out / WORK)
-        record = Record(settings, state.name, _identity(params, space, key))
-        with open_view([nest.name for nest in nests], console) as view:
-            trainer = Trainer(params, prepared, out / WORK, in_work)
-            driver = _Driver(space, params, trainer, record, Meter(view), key)
-            studies = [driver.study(nest, out / DATABASE) for nest in nests]
-        report = to_report(studies, space, params)
-        write_results(report, studies, params, out)
-        record.finish(report, studies, [out / name for name in RESULTS])
-        return report
+        trainer = Trainer(params, prepared, out / WORK, in_work)
+        return _run_studies(trainer, space, out, console, settings, reached)
+
+
+def _run_studies(
+    trainer: Trainer, space: Space, out: Path, console: Console, settings: Settings, reached: bool
+) -> SweepReport:
+    """Search on prepared clips, and record that."""
+    params, dataset = trainer.params, trainer.prepared.dataset
+    nests = write_nests(dataset, params.evaluation.protocol, space.inner, out / WORK / "folds")
+    console.print(_plan(space, nests), highlight=False)
+    key = _key(params, space, trainer.prepared)
+    state = RunState.of(out / WORK, key, "sweep")
+    _check_owed(TrackingSpool(settings.spool), out, state.name)
+    state.save(out / WORK)
+    settings = settings.model_copy(update={"run_name": state.name})
+    reached = reached and open_tracking(settings, console)
+    with open_view([nest.name for nest in nests], console) as view:
+        meter = Meter(view)
+        named = _identity(params, space, key)
+        recorder = SearchRecorder(settings, named, out, meter.note, reached=reached)
+        driver = _Driver(space, trainer, recorder, meter, key)
+        studies = [driver.study(nest, out / DATABASE) for nest in nests]
+    report = to_report(studies, space, params)
+    write_results(report, studies, params, out)
+    if problem := recorder.finish():
+        told = f"results are in {out}; when MLflow answers, run {REPLAY}, or the same command"
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
+        raise problem
+    return report
 
 
 @dataclass(frozen=True)
 class _Driver:
     space: Space
-    params: Params
     trainer: Trainer
-    record: Record
+    recorder: SearchRecorder
     meter: Meter
     key: str
 
@@ -85,17 +105,17 @@ class _Driver:
             name=nest.name,
             folds=folds,
             space=self.space,
-            backbones=self.params.features.backbones,
+            backbones=self.trainer.params.features.backbones,
             judge=lambda candidate, place: self.trainer.judge(candidate, nest.inner[place]),
         )
 
         def told(attempt: Attempt) -> None:
-            self.record.trial(nest.name, attempt)
+            self.recorder.trial(nest.name, attempt)
             if attempt.error:
                 self.meter.note(f"trial {attempt.number} failed: {attempt.error}")
             self.meter.tell(attempt.number * folds, total)
 
-        with open_study(database, f"{self.key[:16]} {nest.name}", self.space.startup) as study:
+        with open_study(database, study_name(self.key, nest.name), self.space.startup) as study:
             self.meter.start(nest.name, len(attempts(study)) * folds, total)
             found = search.run(study, told)
         tested = self.trainer.test(best(found).candidate, nest.outer) if nest.outer else None
@@ -134,6 +154,16 @@ def _check_place(out: Path) -> None:
         )
 
 
+def _check_owed(spool: TrackingSpool, out: Path, name: str) -> None:
+    """Keep the only copy of a result that MLflow has not got."""
+    for owed in spool.all():
+        if owed.search and owed.search.out == out and owed.run != name:
+            raise StorageError(
+                f"{out} holds the search {owed.run}, which MLflow has not got: run {REPLAY} first, or choose "
+                f"another output folder (--out), or remove {spool.document_of(owed.run)}"
+            )
+
+
 def _preparing(params: Params) -> list[str]:
     return ["dataset", "frames", *(f"features {backbone}" for backbone in params.features.backbones)]
 
@@ -162,4 +192,4 @@ def _key(params: Params, space: Space, prepared: Prepared) -> str:
 
 def _identity(params: Params, space: Space, key: str) -> dict[str, str]:
     named = {"protocol": params.evaluation.protocol, "inner": space.inner, "seed": str(space.seed)}
-    return {f"sweep.{name}": value for name, value in (named | {"key": key}).items()}
+    return {f"sweep.{name}": value for name, value in named.items()} | {KEY: key}

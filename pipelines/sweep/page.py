@@ -6,14 +6,13 @@ from pathlib import Path
 import yaml
 
 from pipelines.sweep.picture import draw
-from pipelines.sweep.results import FILE, Study, StudyResult, SweepReport
-from pipelines.sweep.search import Attempt
+from pipelines.sweep.results import Study
+from pipelines.trials.report import BEST, FILE, PAGE, PICTURE, StudyResult, SweepReport
+from pipelines.trials.search import Attempt
 from reelflow.charts.canvas import save
 from reelflow.commandline import printable
 from reelflow.files import write_text
 from reelflow.params import Params
-
-PAGE, PICTURE, BEST = "sweep.md", "sweep.png", "best.yaml"
 
 
 def write_results(report: SweepReport, studies: Sequence[Study], params: Params, out: Path) -> None:

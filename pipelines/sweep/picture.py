@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipelines.sweep.results import Study, SweepReport
-from pipelines.sweep.search import Attempt
+from pipelines.sweep.results import Study
+from pipelines.trials.report import SweepReport
+from pipelines.trials.search import Attempt
 from reelflow.charts.canvas import BLUE, GREY, in_style, new_figure, shorten
 
 TUNED, HONEST = GREY, BLUE

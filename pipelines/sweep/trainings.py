@@ -15,8 +15,8 @@ from components.dataset.step import run as run_dataset
 from components.features.step import run as run_features
 from components.frames.step import run as run_frames
 from components.training.step import run as run_training
-from pipelines.sweep.candidate import SweepCandidate
-from pipelines.sweep.search import FoldScore
+from pipelines.trials.candidate import SweepCandidate
+from pipelines.trials.search import FoldScore
 from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.predictions import read_predictions
 from reelflow.contracts import TrainingReport

@@ -8,8 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.local.view import View
-from pipelines.sweep.page import BEST, PAGE, advice, in_words
-from pipelines.sweep.results import FILE, StudyResult, SweepReport
+from pipelines.sweep.page import advice, in_words
+from pipelines.trials.report import BEST, FILE, PAGE, StudyResult, SweepReport
 from reelflow.commandline import printable
 
 

@@ -3,9 +3,10 @@
 import typer
 
 from pipelines.console import wide_console
+from reelflow.errors import TrackingError
 
 commands = typer.Typer(help="What MLflow has not got yet of runs.", no_args_is_help=True)
-EXIT_CODES = "Exit codes: 0 MLflow has everything; 7 it is not reachable or refuses: what is left waits."
+EXIT_CODES = "Exit codes: 0 MLflow has everything; 7 it is away, or refuses a run: what is left waits."
 
 
 @commands.callback()
@@ -26,5 +27,8 @@ def replay() -> None:
     for owed in found.elsewhere:
         told = f"{owed.run or 'steps'} waits for {owed.server}: set MLFLOW_TRACKING_URI to it"
         console.print(told, markup=False, highlight=False)
+    if found.refused:
+        names = ", ".join(run or "steps" for run in found.refused)
+        raise TrackingError(f"not everything is in MLflow: {names} could not be sent, as told above")
     if not found.sent and not found.elsewhere:
         console.print(f"nothing waits in {settings.spool}", markup=False, highlight=False)

@@ -7,18 +7,18 @@ because the import takes seconds.
 import errno
 import logging
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from reelflow.errors import DISK_ADVICE, ReelflowError, StorageError, TrackingError, advising, disk_errors
 from reelflow.files import locked
 from reelflow.settings import Settings
+from reelflow.sources.userinfo import as_link, without_credentials
 from reelflow.tracking.moved import artifact_root, follow_move
 from reelflow.tracking.sqlite import SQLITE, migrate, sqlite_file
 
@@ -104,9 +104,10 @@ def run_link(experiment: str, run_id: str, artifact: str = "") -> str:
     return f"#/experiments/{experiment}/runs/{run_id}{place}?{VIEW}"
 
 
-def without_credentials(text: str) -> str:
-    """The text without the credentials in its URIs."""
-    return re.sub(r"//[^/@\s]+@", "//***@", text)
+def server_link(uri: str, experiment: str, run_id: str) -> str:
+    """The same for readers who are elsewhere: with the server's address, where there is a server."""
+    page = run_link(experiment, run_id)
+    return f"{as_link(uri)}/{page}" if uri.startswith(SERVER) else page
 
 
 @contextmanager
@@ -157,6 +158,7 @@ def _check_form(uri: str) -> None:
     if uri.startswith(SQLITE) and sqlite_file(uri).name not in ("", ":memory:"):
         return
     if "://" in uri and not uri.startswith(("file:", "sqlite:")):
+        _check_authority(uri)
         return
     found = without_credentials(uri)
     raise TrackingError(
@@ -164,15 +166,34 @@ def _check_form(uri: str) -> None:
     )
 
 
+def _check_authority(uri: str) -> None:
+    """Refuse a password whose letters end the authority; the error does not show it."""
+    try:
+        _ = urlsplit(uri).port
+    except ValueError:
+        raise TrackingError(
+            "tracking URI: no port is where one is expected; if it holds a password, write /, ?, #, @ "
+            f"and : of it as %2F, %3F, %23, %40 and %3A; {ADVICE}"
+        ) from None
+
+
 def is_reachable(settings: Settings) -> bool:
     """Whether a server answers one quick request; a file always does."""
-    if not settings.tracking_uri.startswith(SERVER):
-        return True
     try:
-        _check_reachable(settings.tracking_uri)
+        check_reachable(settings)
     except TrackingError:
         return False
     return True
+
+
+def check_reachable(settings: Settings) -> None:
+    """Send a server one quick request: MLflow's own wait for minutes where it hangs.
+
+    Raises:
+        TrackingError: it does not answer.
+    """
+    if settings.tracking_uri.startswith(SERVER):
+        _check_reachable(settings.tracking_uri)
 
 
 def _check_reachable(uri: str) -> None:
@@ -200,7 +221,7 @@ def _experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
     if found.lifecycle_stage == "deleted":
         raise TrackingError(
             f"the MLflow experiment {name!r} was deleted: restore it with `mlflow experiments restore "
-            f"--experiment-id {found.experiment_id}`, or set MLFLOW_EXPERIMENT_NAME to another name"
+            f"--experiment-id {found.experiment_id}`, or give new runs another one in MLFLOW_EXPERIMENT_NAME"
         )
     if KIND_TAG not in found.tags:  # a user's own choice stays
         with suppress(MlflowException):  # another process sets it, or this user may not: it is for show

@@ -16,7 +16,8 @@ from weakref import WeakKeyDictionary
 from reelflow import __version__
 from reelflow.errors import TrackingError
 from reelflow.settings import Settings
-from reelflow.tracking.client import connect, exclusive, run_link, tracking_errors, without_credentials
+from reelflow.sources.userinfo import without_credentials
+from reelflow.tracking.client import connect, exclusive, run_link, tracking_errors
 from reelflow.tracking.facts.folds import FoldRun
 from reelflow.tracking.kfp_runs import PARENT_TAG, KfpRuns, kfp_runs
 from reelflow.tracking.sqlite import SQLITE
@@ -91,6 +92,12 @@ class Tracker:
         with tracking_errors(self._uri):
             found = (run for run in self._search({PARENT_TAG: parent_id}) if run.info.run_name == name)
             return next((str(run.info.run_id) for run in found), None)
+
+    def ended_children(self, parent_id: str) -> list[tuple[str, dict[str, str]]]:
+        """Names and params of the child runs that have ended: these have everything that was logged."""
+        with tracking_errors(self._uri):
+            found = self._search({PARENT_TAG: parent_id})
+            return [(str(run.info.run_name), dict(run.data.params)) for run in found if run.info.end_time]
 
     def log(
         self,
@@ -307,22 +314,34 @@ class Tracker:
     def _get_or_create(
         self, name: str, tags: dict[str, str], params: Mapping[str, str], started_ms: int | None
     ) -> str:
-        from mlflow.entities import Param
-
+        """A run with these params; one that was made without some of them gets them."""
         known = KNOWN.setdefault(self._client, {})
         asked = (self._experiment, name, *sorted({**tags, **params}.items()))
-        if asked in known:
-            return known[asked]
-        with tracking_errors(self._uri), exclusive(self._uri):
-            for run in self._search(tags):
-                same = all(run.data.params.get(key, value) == value for key, value in params.items())
-                if run.info.run_name == name and same:
-                    return known.setdefault(asked, str(run.info.run_id))
-            run_id = self._create(name, tags, started_ms)
-            for values in _batches([Param(*item) for item in params.items()]):
-                self._client.log_batch(run_id, params=values)
-            known.clear()  # this one is newer than those of its name
-            return known.setdefault(asked, run_id)
+        if asked not in known:
+            with tracking_errors(self._uri), exclusive(self._uri):
+                run_id, lacking = self._found(name, tags, params)
+                if not run_id:
+                    known.clear()  # the new one is newer than those of its name
+                    run_id = self._create(name, tags, started_ms)
+                self._log_params(run_id, lacking)
+            known[asked] = run_id
+        return known[asked]
+
+    def _found(
+        self, name: str, tags: dict[str, str], params: Mapping[str, str]
+    ) -> tuple[str, dict[str, str]]:
+        """The newest run with no other params, empty if there is none, and the params that it lacks."""
+        for run in self._search(tags):
+            told = run.data.params
+            if run.info.run_name == name and all(told.get(key, text) == text for key, text in params.items()):
+                return str(run.info.run_id), {key: text for key, text in params.items() if key not in told}
+        return "", dict(params)
+
+    def _log_params(self, run_id: str, params: Mapping[str, str]) -> None:
+        from mlflow.entities import Param
+
+        for values in _batches([Param(*item) for item in params.items()]):
+            self._client.log_batch(run_id, params=values)
 
     def _kfp_child(self, kfp: KfpRuns, name: str, params: Mapping[str, str]) -> str:
         """The run of a classifier in KFP's tree: that of the first task that works on it."""
@@ -363,7 +382,15 @@ class Tracker:
         """Runs with these tags, newest first."""
         text = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
         order = ["attributes.start_time DESC"]
-        return list(self._client.search_runs([self._experiment], text, max_results=MAX_RUNS, order_by=order))
+        found: list[Run] = []
+        token: str | None = ""
+        while token is not None:
+            page = self._client.search_runs(
+                [self._experiment], text, max_results=MAX_RUNS, order_by=order, page_token=token or None
+            )
+            found += page
+            token = page.token or None
+        return found
 
 
 @cache

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from reelflow.artifacts.lineage import LINEAGE, Lineage
 from reelflow.errors import BundleError, TrackingError
 from reelflow.settings import Settings
-from reelflow.tracking.client import connect, run_link, tracking_errors, without_credentials
+from reelflow.sources.userinfo import without_credentials
+from reelflow.tracking.client import connect, server_link, tracking_errors
 from reelflow.tracking.registry import LINEAGE_TAG, SHA_TAG, USER_TAG, MlflowRegistry
 from reelflow.tracking.sqlite import SQLITE, sqlite_file
 
@@ -153,11 +154,10 @@ class Versions:
 
     def _run(self, found: "Run") -> TrainingRun:
         info = found.info
-        address = f"{self.where.rstrip('/')}/" if self._uri.startswith("http") else ""
         return TrainingRun(
             run_id=info.run_id,
             name=info.run_name or "",
-            link=f"{address}{run_link(info.experiment_id, info.run_id)}",
+            link=server_link(self._uri, info.experiment_id, info.run_id),
             status=info.status,
             started=_time(info.start_time),
             commit=found.data.tags.get("mlflow.source.git.commit", ""),

@@ -2,79 +2,36 @@ import json
 import shutil
 import subprocess
 from collections import Counter
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from rich.console import Console
 
+from pipelines.local.replay import REPLAY, replay
 from pipelines.sweep import driver, trainings
-from pipelines.sweep.candidate import SweepCandidate, suggest
 from pipelines.sweep.driver import run_sweep
 from pipelines.sweep.folds import write_nests
-from pipelines.sweep.results import SweepReport
-from pipelines.sweep.search import Attempt, FoldScore, Search, best, open_study
-from pipelines.sweep.space import Space, load_space
+from pipelines.sweep.trainings import Trainer
+from pipelines.trials.candidate import SweepCandidate, suggest
+from pipelines.trials.report import SweepReport
+from pipelines.trials.search import Attempt, FoldScore, Search, best, open_study
+from pipelines.trials.space import Space, load_space
 from reelflow.artifacts.clips import read_clips
-from reelflow.errors import DataError, ParamsError, StorageError
-from reelflow.params import Params, load_params
+from reelflow.errors import DataError, ParamsError, StorageError, TrackingError
+from reelflow.params import load_params
 from reelflow.settings import Settings
 from reelflow.splitting.protocols import Protocol, make_folds
+from reelflow.tracking.spool.owed import TrackingSpool
 from reelflow.tracking.tracker import PARENT_TAG, Tracker
 from tests import fake_features
+from tests.fake_search import LABELS, PROTOCOL, SPACE, base_params, made_up, write_space
 from tests.workplace import ROOT, Workplace
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # MLflow's
 
 FINETUNE = {"blocks": 1, "epochs": 1, "learning_rate": 1, "batch_size": 1}
-SPACE = {
-    "trials": 3,
-    "startup": 1,
-    "inner": "group_kfold(2)",
-    "seed": 1,
-    "families": {
-        "linear": {"heads": ["segment_linear"], "views": [["plain"]], "training": {"segments": [2, 3]}},
-        "trained": {
-            "heads": ["single_frame"],
-            "views": [["plain"], ["plain", "flip"]],
-            "training": {
-                "learning_rate": {"low": 0.001, "high": 0.01, "log": True},
-                "dense_units": {"low": 4, "high": 8},
-                "epochs": [1],
-            },
-        },
-    },
-}
-LABELS = ("down", "up")
-PROTOCOL = "group_kfold(2)"
-
-
-def write_space(folder: Path, **changes: object) -> Path:
-    path = folder / "sweep.yaml"
-    path.write_text(yaml.safe_dump(SPACE | changes))
-    return path
-
-
-def base_params(folder: Path, **training: object) -> Params:
-    """Params whose clips need not be there: their features are made up."""
-    return load_params(ROOT / "params.yaml").with_values(
-        dataset={"source": str(folder)}, evaluation={"protocol": PROTOCOL}, training=training
-    )
-
-
-def made_up(
-    params: Params, view_lists: tuple[tuple[str, ...], ...], work: Path, settings: Settings
-) -> trainings.Prepared:
-    """In place of `prepare`: 20 clips a class, in 20 groups."""
-    clips = fake_features.make_clips(LABELS, {"train": 12, "validation": 4, "test": 4})
-    shutil.rmtree(work / "made-up", ignore_errors=True)
-    dataset = fake_features.write_dataset(work / "made-up" / "dataset", clips, LABELS)
-    features = {}
-    for place, views in enumerate(view_lists):
-        folder = work / "made-up" / str(place)
-        features["thumbnail", views] = fake_features.write_features(folder, clips, LABELS, views=views)
-    return trainings.Prepared(dataset, features)
 
 
 def sweep(folder: Path, console: Console | None = None, **changes: object) -> SweepReport:
@@ -369,6 +326,54 @@ def test_what_would_make_the_number_dishonest_is_refused(tmp_path, section, valu
     params = base_params(tmp_path).with_values(evaluation={"protocol": "holdout"}, **{section: values})
     with pytest.raises(ParamsError, match=message):
         run_sweep(params, space(tmp_path), tmp_path.with_name("out"), Console(quiet=True), Settings())
+
+
+def quick_sweep(folder: Path, settings: Settings, console: Console, monkeypatch) -> SweepReport:
+    """A search whose trainings are made up."""
+    folder.mkdir(exist_ok=True)
+    tested = trainings.Tested(np.array([True, False]), ("a", "b"))
+    monkeypatch.setattr(driver, "prepare", made_up)
+    monkeypatch.setattr(Trainer, "judge", lambda *_: FoldScore(9, 10, 5.0))
+    monkeypatch.setattr(Trainer, "test", lambda *_: tested)
+    return run_sweep(base_params(folder), space(folder.parent), folder.parent / "out", console, settings)
+
+
+def test_a_search_without_mlflow_goes_on_and_a_replay_records_it(tmp_path, database, monkeypatch):
+    settings = Settings(tracking_uri="http://127.0.0.1:9", spool=tmp_path / "spool")
+    spool, shown = TrackingSpool(settings.spool), StringIO()
+    spool.remember(settings)
+    with pytest.raises(TrackingError, match="no MLflow server answers") as caught:
+        quick_sweep(tmp_path / "clips", settings, Console(file=shown, width=1000), monkeypatch)
+    assert caught.value.exit_code == 7
+    assert "it has answered before, so the run goes on" in shown.getvalue()
+    assert f"results are in {tmp_path / 'out'}; when MLflow answers, run {REPLAY}" in shown.getvalue()
+    report = SweepReport.read(tmp_path / "out/sweep.json")
+    (owed,) = spool.all()
+    assert owed.search.out == tmp_path / "out"
+    spool.keep(owed.but(server=database))
+
+    here = settings.model_copy(update={"tracking_uri": database})
+    for _ in range(2):  # the second finds the runs of the first
+        spool.keep(owed.but(server=database))
+        assert replay(here, Console(quiet=True)).sent == (owed.run,)
+        assert not any(spool.all())
+        found = Tracker(here)._search({})
+        (parent,) = [run for run in found if PARENT_TAG not in run.data.tags]
+        children = [run for run in found if run is not parent]
+        assert len(children) == 3 * len(report.studies)
+        assert {run.info.status for run in found} == {"FINISHED"}
+        assert (parent.info.run_name, parent.info.end_time) == (owed.run, owed.search.ended_ms)
+        assert parent.data.params == owed.search.params
+        assert parent.data.metrics["accuracy"] == report.accuracy
+        assert parent.info.start_time == min(run.info.start_time for run in children)
+
+
+def test_a_search_at_an_address_that_never_answered_is_refused_at_once(tmp_path, monkeypatch):
+    settings = Settings(tracking_uri="http://127.0.0.1:9", spool=tmp_path / "spool")
+    with pytest.raises(TrackingError, match="no MLflow server answers"):
+        quick_sweep(tmp_path / "clips", settings, Console(quiet=True), monkeypatch)
+    assert not (tmp_path / "out/work").exists()
+    assert not any(TrackingSpool(settings.spool).all())
 
 
 def test_a_bad_space_ends_the_command_before_anything_runs(tmp_path):

@@ -1,16 +1,15 @@
 """Who ran what: MLflow's own tags of a run's source (`mlflow.utils.mlflow_tags`)."""
 
-import re
 import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
 
 from reelflow import __version__
+from reelflow.sources.userinfo import as_link
 from reelflow.tracking.journal.entry import user_name
 
 GIT_TIMEOUT_S = 10
-CREDENTIALS = re.compile(r"//[^/@\s]+@")
 DIRTY = "-dirty"  # ends what `git describe --dirty` says of a checkout with changes
 
 
@@ -30,7 +29,7 @@ def origin_tags(*, on_cluster: bool, revision: str = "") -> dict[str, str]:
         "mlflow.source.type": "JOB" if on_cluster else "LOCAL",
         "mlflow.source.git.commit": commit(revision),
         "mlflow.source.git.branch": _git("rev-parse", "--abbrev-ref", "HEAD").replace("HEAD", ""),
-        "mlflow.source.git.repoURL": CREDENTIALS.sub("//", _git("remote", "get-url", "origin")),
+        "mlflow.source.git.repoURL": as_link(_git("remote", "get-url", "origin")),
     }
     if _git("rev-parse", "HEAD"):
         changed = _git("status", "--porcelain", "--untracked-files=no")

@@ -17,7 +17,7 @@ from reelflow.documents import Document
 from reelflow.errors import ReelflowError
 from reelflow.files import locked, write_text
 from reelflow.settings import Settings
-from reelflow.tracking.client import without_credentials
+from reelflow.sources.userinfo import without_credentials
 from reelflow.tracking.facts.spans import Span
 
 UNNAMED = "steps"
@@ -41,6 +41,20 @@ class OwedRelease(Document):
     evaluations: tuple[Path, ...]
 
 
+class OwedSearch(Document):
+    """A search that has ended, and that MLflow has not got whole.
+
+    Attributes:
+        out: its folder, which holds its trials and its result.
+        params: of its run in MLflow.
+        ended_ms: when it ended; milliseconds since 1970.
+    """
+
+    out: Path
+    params: dict[str, str]
+    ended_ms: int
+
+
 class Owed(Document):
     """What MLflow has not got yet of a run.
 
@@ -53,6 +67,7 @@ class Owed(Document):
         spans: when their work was done, by folder, where it was done in this run.
         curves: whether curves of trainings wait too.
         release: the bundle to register.
+        search: trials, result and end of a search, if the run is one.
         failure: task and message of what ended the run.
         status: how the run has ended.
         ended_ms: when; milliseconds since 1970.
@@ -66,6 +81,7 @@ class Owed(Document):
     spans: dict[str, Span] = Field(default_factory=dict)
     curves: bool = False
     release: OwedRelease | None = None
+    search: OwedSearch | None = None
     failure: tuple[str, str] | None = None
     status: Status = ""
     ended_ms: int | None = None
@@ -79,7 +95,8 @@ class Owed(Document):
     @property
     def is_empty(self) -> bool:
         """Whether MLflow has everything."""
-        return not (self.folders or self.curves or self.release or self.failure or self.status)
+        parts = (self.folders, self.curves, self.release, self.search, self.failure, self.status)
+        return not any(parts)
 
     def but(self, **changes: object) -> Self:
         """The same with some values changed."""
@@ -135,6 +152,10 @@ class TrackingSpool:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, owed.to_json())
         return owed
+
+    def document_of(self, run: str) -> Path:
+        """The file that says what is owed of a run, while something is."""
+        return self._path(run)
 
     def curves_of(self, run: str) -> Path:
         """The file of the events that hold the curves of a run's trainings."""

@@ -17,6 +17,8 @@ from reelflow.tracking.spool.owed import Owed, TrackingSpool
 def send(owed: Owed, settings: Settings, spool: TrackingSpool) -> Owed:
     """Send what is owed of a run; a bundle is not registered, and the end of its run waits for that.
 
+    A search is left, too.
+
     Args:
         owed: of the run.
         settings: with MLflow's address.

@@ -10,7 +10,7 @@ from rich.console import Console
 from components.release.step import run as run_release
 from pipelines.local.recording import open_tracking, whole_but_unregistered
 from pipelines.local.replay import replay
-from reelflow.errors import ReelflowError
+from reelflow.errors import ReelflowError, TrackingError
 from reelflow.params import Params
 from reelflow.progress import EventFile, emit, watched_by
 from reelflow.settings import Settings
@@ -101,11 +101,11 @@ class LocalRun:
         """What `track replay` does; returns its exit code."""
         mlflow_client._connect.cache_clear()
         try:
-            replay(self.asked, SHOWN)
+            found = replay(self.asked, SHOWN)
         except ReelflowError as error:
             SHOWN.print(error)
             return error.exit_code
-        return 0
+        return TrackingError.exit_code if found.refused else 0
 
     @property
     def _events(self) -> EventFile:

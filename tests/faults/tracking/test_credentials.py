@@ -8,10 +8,13 @@ import pytest
 import requests
 from mlflow.tracking.request_auth import registry as auth_plugins
 
+from pipelines.compare.finished import FinishedRuns
 from reelflow.errors import TrackingError
 from reelflow.settings import Settings
 from reelflow.tracking import client as mlflow_client
 from reelflow.tracking.records import prepare
+from reelflow.tracking.spool.owed import TrackingSpool
+from reelflow.tracking.versions import Versions
 from tests.certificates import certificate_in
 from tests.faults.tracking.gate import BASIC, gate_before
 from tests.faults.tracking.sessions import LocalRun
@@ -59,6 +62,34 @@ def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, 
     certificate, key = certificate_in(tmp_path)
     (tmp_path / "both.pem").write_text(key.read_text() + certificate.read_text())
     return certificate, key
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("mlflow-server")
+def test_a_password_in_the_address_is_in_no_file_record_or_message(behind, tmp_path, monkeypatch, capsys):
+    for name in VARIABLES:
+        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
+    address = behind.address.replace("//", "//ann:s3cret@")
+    settings = Settings(tracking_uri=address, experiment="by address", spool=tmp_path / "spool")
+    assert LocalRun.written(tmp_path / "run", settings, "by-address").session() == 0
+    away = settings.model_copy(update={"tracking_uri": "http://ann:s3cret@127.0.0.1:9"})
+    TrackingSpool(away.spool).remember(away)
+    late = LocalRun.written(tmp_path / "late", away, "by-address")
+    assert (late.session(), late.replayed()) == (7, 7)
+    assert "http://***@127.0.0.1:9" in (told := capsys.readouterr()).out
+    assert "s3cret" not in told.out + told.err
+    files = [path for top in (tmp_path, behind.folder) for path in top.rglob("*") if path.is_file()]
+    assert len(files) > 50
+    assert not [path for path in files if b"s3cret" in path.read_bytes()]
+
+    trained = FinishedRuns(settings)
+    (run,) = trained.find([], 1, tmp_path)
+    page = f"{behind.address}/#/experiments/"
+    assert trained.link(run).startswith(page)
+    client, experiment = mlflow_client.connect(settings)
+    (child,) = client.search_runs([experiment], "attributes.run_name = 'thumbnail-gru'")
+    shown = Versions(settings).run_that_trained(child.data.params["training.key"])
+    assert shown.link == f"{page}{experiment}/runs/{child.info.run_id}?{mlflow_client.VIEW}"
 
 
 WAYS = {

@@ -187,6 +187,29 @@ def test_an_address_where_nothing_has_ever_answered_is_a_mistake(at, proxy):
     assert not (at.out / "work" / "events.jsonl").exists()
 
 
+def test_a_run_that_is_forbidden_holds_up_no_other_and_a_server_that_is_away_does(
+    at, server, proxy, tmp_path
+):
+    at.spool.remember(at.asked)
+    proxy.spoil("request", reset)
+    closed = at.asked.model_copy(update={"experiment": f"{at.asked.experiment} closed"})
+    first = LocalRun.written(tmp_path / "first", closed, "closed")
+    assert (first.session(), at.session()) == (7, 7)
+    assert at.replayed() == 7
+    assert [owed.run for owed in at.spool.all()] == ["run of first", "run of run"]
+
+    def forbids_one(exchange: Exchange) -> None:
+        (FAULTS["403"] if b"closed" in exchange.sent or "closed" in exchange.path else pass_on)(exchange)
+
+    proxy.spoil("request", forbids_one)
+    assert at.replayed() == 7
+    assert [owed.run for owed in at.spool.all()] == ["run of first"]
+    check_whole(told(at, server))
+    proxy.mend()
+    assert at.replayed() == 0
+    assert not at.is_owed
+
+
 def test_a_champion_from_between_is_what_an_owed_bundle_is_judged_against(at, server, proxy, tmp_path):
     at.spool.remember(at.asked)
     proxy.spoil("request", reset)

@@ -69,6 +69,16 @@ def test_what_a_cluster_file_cannot_say(tmp_path, values, told):
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize("password", ["s3cret", "s3cret" * 30, "s3cret/w0rd"])
+def test_a_password_in_the_address_of_pods_is_refused_and_not_shown(tmp_path, password):
+    address = f"http://ann:{password}@mlflow.reelflow:5000"
+    values = {"extends": str(WHOLE), "mlflow": {"tracking_uri": address}}
+    with pytest.raises(ParamsError, match="have a secret hold MLFLOW_TRACKING_USERNAME") as caught:
+        load_cluster(written(tmp_path, values))
+    assert "s3cret" not in str(caught.value)
+    assert "ann" not in str(caught.value)
+
+
 def test_the_small_cluster_is_the_large_one_but_for_its_namespace_and_resources():
     small, large = load_cluster(DEV), load_cluster(WHOLE)
     assert small.kfp.namespace == ""

@@ -64,6 +64,15 @@ def compiled(tmp_path: Path, cluster=None, params=PARAMS, *, always=False, cache
     return Package(path)
 
 
+def test_links_of_the_kfp_ui_name_no_user_of_mlflow(tmp_path):
+    cluster = cluster_with_images(tmp_path)
+    named = cluster.mlflow.model_copy(update={"ui": "https://ann:s3cret@mlflow.example/ml/"})
+    package = compiled(tmp_path, cluster.model_copy(update={"mlflow": named}))
+    given = package.tasks["check"]["inputs"]["parameters"]["mlflow_ui"]
+    assert given["runtimeValue"]["constant"] == "https://mlflow.example/ml"
+    assert "s3cret" not in (tmp_path / "package.yaml").read_text()
+
+
 def test_kfp_knows_every_field(package):
     json_format.ParseDict(package.pipeline, pipeline_spec_pb2.PipelineSpec())
     for pod in package.pods.values():

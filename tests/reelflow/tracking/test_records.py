@@ -11,6 +11,7 @@ import pytest
 from reelflow.errors import BundleError, TrackingError
 from reelflow.settings import Settings
 from reelflow.tracking import client as mlflow_client
+from reelflow.tracking import tracker as tracker_module
 from reelflow.tracking.records import finish_run, prepare, record_folder, record_inputs
 from reelflow.tracking.tracker import RUN_TAG, Tracker, flatten
 from tests.fake_reports import (
@@ -159,6 +160,24 @@ def test_two_backbones_features_share_the_parent(settings, tmp_path):
     assert tracker.parent("night run", {"features.inception_v3.key": "b", "features.seed": "1"}) == parent
 
 
+def test_a_run_whose_maker_was_killed_before_its_params_gets_them(settings):
+    tracker = Tracker(settings)
+    parent = tracker.parent("night run")
+    assert tracker.parent("night run", {"a": "1"}) == parent
+    assert tracker.parent("night run", {"a": "1", "b": "2"}) == parent
+    assert client(settings).get_run(parent).data.params == {"a": "1", "b": "2"}
+
+
+def test_children_are_found_however_many_there_are(settings, monkeypatch):
+    monkeypatch.setattr(tracker_module, "MAX_RUNS", 2)
+    tracker = Tracker(settings)
+    parent = tracker.parent("night run")
+    made = [tracker.child(parent, f"trial {number}", {"number": str(number)}) for number in range(5)]
+    assert [tracker.child(parent, f"trial {number}") for number in range(5)] == made
+    tracker.finish(made[0])
+    assert tracker.ended_children(parent) == [("trial 0", {"number": "0"})]
+
+
 def test_a_step_without_a_pipeline_lands_in_a_run_named_after_the_data(settings, tmp_path):
     unnamed = settings.model_copy(update={"run_name": ""})
     record_folder(unnamed, save_step(tmp_path, dataset_report(), "dataset", PARAMS.dataset))
@@ -259,6 +278,14 @@ def test_an_unreachable_server_is_a_quick_error_without_the_password():
     assert time.monotonic() - started < 5
     assert "secret" not in str(caught.value)
     assert "http://***@127.0.0.1:9/ml" in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["s3cret/w0rd", "s3cret?w0rd", "s3cret#w0rd", "s3c:ret/w0rd"])
+def test_a_password_that_breaks_the_address_is_told_without_it(password):
+    with pytest.raises(TrackingError, match="%2F, %3F, %23") as caught:
+        prepare(Settings(tracking_uri=f"http://someone:{password}@127.0.0.1:9/ml"))
+    assert not caught.value.may_pass
+    assert not any(part in str(caught.value) for part in ("s3c", "w0rd", "someone"))
 
 
 @pytest.mark.parametrize("uri", ["mlruns", "file:///tmp/mlruns", "sqlite://", "sqlite:///:memory:"])

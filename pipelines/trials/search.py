@@ -6,22 +6,26 @@ was killed therefore proposes the same trial again, and takes over the folds tha
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import quote
 
-from pipelines.sweep.candidate import SweepCandidate, first_of, suggest
-from pipelines.sweep.space import Space
-from reelflow.errors import ParamsError, StorageError
+from pipelines.trials.candidate import SweepCandidate, first_of, suggest
+from pipelines.trials.space import Space
+from reelflow.errors import BundleError, ParamsError, StorageError
 from reelflow.files import sha256_text
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
+    from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
 State = Literal["COMPLETE", "PRUNED", "FAIL"]
 CANDIDATE, FOLDS, ERROR = "candidate", "folds", "error"
+DATABASE = "sweep.db"
+MS = 1000
 
 
 class FoldScore(NamedTuple):
@@ -42,6 +46,8 @@ class Attempt:
         scores: of the inner folds that were trained.
         state: COMPLETE, PRUNED or FAIL.
         error: why it failed; empty otherwise.
+        started_ms: when it started, in milliseconds since 1970.
+        ended_ms: when it ended; None while its study does not know that it has.
     """
 
     number: int
@@ -49,6 +55,8 @@ class Attempt:
     scores: tuple[FoldScore, ...]
     state: State
     error: str = ""
+    started_ms: int | None = field(default=None, compare=False)
+    ended_ms: int | None = field(default=None, compare=False)
 
     @property
     def accuracy(self) -> float:
@@ -115,7 +123,8 @@ class Search:
         trial = study.ask()
         candidate = suggest(trial, self.space, self.backbones)
         trial.set_user_attr(CANDIDATE, candidate.model_dump(mode="json"))
-        attempt = self._judged(study, trial, number, candidate)
+        started_ms = _ms(trial.datetime_start)
+        attempt = replace(self._judged(study, trial, number, candidate), started_ms=started_ms)
         told(attempt)
         if attempt.state == "COMPLETE":
             study.tell(trial, attempt.accuracy)
@@ -147,19 +156,49 @@ def open_study(file: Path, name: str, startup: int) -> Iterator["Study"]:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with _database_errors(file):
-        storage = optuna.storages.RDBStorage(f"sqlite:///{quote(str(file))}")
+    with _database_errors(file), _storage(file) as storage:
+        yield optuna.create_study(
+            study_name=name,
+            storage=storage,
+            direction="maximize",
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=startup),
+        )
+
+
+def study_name(key: str, name: str) -> str:
+    """The name in the database of a study of the search with this key."""
+    return f"{key[:16]} {name}"
+
+
+def read_attempts(file: Path, name: str) -> tuple[Attempt, ...]:
+    """The finished trials of the study with this name.
+
+    Raises:
+        BundleError: there is no such file, or no such study in it.
+        StorageError: the file is not a database.
+    """
+    from optuna import load_study
+
+    if not file.is_file():
+        raise BundleError(f"there is no {file}")
+    with _database_errors(file), _storage(file) as storage:
         try:
-            yield optuna.create_study(
-                study_name=name,
-                storage=storage,
-                direction="maximize",
-                load_if_exists=True,
-                pruner=optuna.pruners.MedianPruner(n_startup_trials=startup),
-            )
-        finally:
-            storage.remove_session()
-            storage.engine.dispose()
+            return attempts(load_study(study_name=name, storage=storage))
+        except KeyError:
+            raise BundleError(f"{file} has no study {name!r}") from None
+
+
+@contextmanager
+def _storage(file: Path) -> "Iterator[RDBStorage]":
+    import optuna
+
+    storage = optuna.storages.RDBStorage(f"sqlite:///{quote(str(file))}")
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 @contextmanager
@@ -193,7 +232,12 @@ def best(found: Sequence[Attempt]) -> Attempt:
 def _attempt(number: int, trial: "FrozenTrial") -> Attempt:
     state: Any = trial.state.name
     candidate = SweepCandidate.model_validate(trial.user_attrs[CANDIDATE])
-    return Attempt(number, candidate, _scores(trial), state, trial.user_attrs.get(ERROR, ""))
+    times = {"started_ms": _ms(trial.datetime_start), "ended_ms": _ms(trial.datetime_complete)}
+    return Attempt(number, candidate, _scores(trial), state, trial.user_attrs.get(ERROR, ""), **times)
+
+
+def _ms(time: datetime | None) -> int | None:
+    return int(time.timestamp() * MS) if time else None
 
 
 def _scores(trial: "FrozenTrial") -> tuple[FoldScore, ...]:

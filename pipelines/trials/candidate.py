@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipelines.sweep.space import Range, Space
+from pipelines.trials.space import Range, Space
 from reelflow.documents import Document
 from reelflow.params import Params
 
