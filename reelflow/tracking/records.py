@@ -28,7 +28,8 @@ from reelflow.tracking.facts.notes import LINEAGE, MODEL_NOTE, REPORT, classifie
 from reelflow.tracking.facts.origin import origin_tags
 from reelflow.tracking.facts.spans import Span
 from reelflow.tracking.facts.tables import TABLES_TAG, evaluation_tables, tables_tag
-from reelflow.tracking.tracker import Tracker, flatten
+from reelflow.tracking.runs.values import flatten
+from reelflow.tracking.tracker import Tracker
 
 REPORTS: Mapping[str, type[Report]] = {
     "dataset": DatasetReport,

@@ -5,13 +5,11 @@ the pipeline run that Kubeflow Pipelines tracks itself: then ours are KFP's. A r
 logging them again is fine, other values make a new run of the same name.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
 
 from reelflow import __version__
 from reelflow.errors import TrackingError
@@ -20,27 +18,21 @@ from reelflow.sources.userinfo import without_credentials
 from reelflow.tracking.client import connect, exclusive, run_link, tracking_errors
 from reelflow.tracking.facts.folds import FoldRun
 from reelflow.tracking.kfp_runs import PARENT_TAG, KfpRuns, kfp_runs
+from reelflow.tracking.runs.experiment import ExperimentRuns, quotable
+from reelflow.tracking.runs.values import METRICS, batches, params_of, points_of
 from reelflow.tracking.sqlite import SQLITE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput, Metric, Run
+    from mlflow.entities import DatasetInput, Run
 
 RUN_TAG = "reelflow.run"
 CLASSIFIER_TAG = "reelflow.classifier"
 """In runs of KFP: the id of the pipeline's run, and the classifier."""
-"""MLflow's page (3.17.2) opens in the view that the address or the browser's last choice names, GenAI if
-neither does; the tag `mlflow.experimentKind` does not count (`getExperimentKind` of its JavaScript)."""
 PROBE = "reelflow-probe"
 FINISHED = "FINISHED"
 ABSENT = "RESOURCE_DOES_NOT_EXIST"
-BATCH = 100  # params, or tags
-METRICS = 800  # with as many params and tags MAX_ENTITIES_PER_BATCH of mlflow.utils.validation
 SHORT_CURVE = 100  # points; sending them again costs less than asking for those that MLflow has
-MAX_VALUE_CHARS = 5000
-MAX_RUNS = 1000
-KNOWN: "WeakKeyDictionary[MlflowClient, dict[tuple[object, ...], str]]" = WeakKeyDictionary()
-"""Ids of runs that were found or made through a client, by experiment, name, tags and params."""
 
 
 class Tracker:
@@ -57,6 +49,7 @@ class Tracker:
             self._kfp = kfp_runs(self._client, settings)
         if self._kfp:
             self._experiment = self._kfp.experiment
+        self._runs = ExperimentRuns(self._client, self._uri, self._experiment)
 
     @property
     def experiment(self) -> str:
@@ -67,10 +60,10 @@ class Tracker:
         self, run_name: str, params: Mapping[str, str] | None = None, started_ms: int | None = None
     ) -> str:
         """The id of the pipeline run with this name and these params; a new one starts then, or now."""
-        tags = {RUN_TAG: _quotable(run_name)}
+        tags = {RUN_TAG: quotable(run_name)}
         if self._kfp:
             return self._adopted(self._kfp.pipeline, tags, params or {})
-        return self._get_or_create(run_name, tags, params or {}, started_ms)
+        return self._runs.get_or_create(run_name, tags, params or {}, started_ms)
 
     def child(
         self,
@@ -83,20 +76,20 @@ class Tracker:
         if self._kfp:
             return self._kfp_child(self._kfp, name, params or {})
         tags = {PARENT_TAG: parent_id}
-        return self._get_or_create(name, tags, params or {}, started_ms)
+        return self._runs.get_or_create(name, tags, params or {}, started_ms)
 
     def find_child(self, parent_id: str, name: str) -> str | None:
         """The id of the newest child run of this name, if there is one."""
         if self._kfp:
             return self.find({CLASSIFIER_TAG: f"{self._kfp.pipeline} {name}"})
         with tracking_errors(self._uri):
-            found = (run for run in self._search({PARENT_TAG: parent_id}) if run.info.run_name == name)
+            found = (run for run in self._runs.search({PARENT_TAG: parent_id}) if run.info.run_name == name)
             return next((str(run.info.run_id) for run in found), None)
 
     def ended_children(self, parent_id: str) -> list[tuple[str, dict[str, str]]]:
         """Names and params of the child runs that have ended: these have everything that was logged."""
         with tracking_errors(self._uri):
-            found = self._search({PARENT_TAG: parent_id})
+            found = self._runs.search({PARENT_TAG: parent_id})
             return [(str(run.info.run_name), dict(run.data.params)) for run in found if run.info.end_time]
 
     def log(
@@ -119,7 +112,7 @@ class Tracker:
             tags: by name.
             artifacts: files and folders, with the artifact folder that each goes to.
         """
-        from mlflow.entities import Param, RunTag
+        from mlflow.entities import RunTag
 
         with tracking_errors(self._uri):
             for path, where in (artifacts or {}).items():
@@ -131,16 +124,16 @@ class Tracker:
                 told = {name: self.steps(run_id, name) for name in long}
                 points = [
                     one
-                    for one in _points(metrics or {}, curves or {}, start_ms)
+                    for one in points_of(metrics or {}, curves or {}, start_ms)
                     if one.step not in told.get(one.key, ())
                 ]
-                batches = zip_longest(
-                    _batches([Param(*item) for item in (params or {}).items()]),
-                    _batches(points, METRICS),
-                    _batches([RunTag(*item) for item in (tags or {}).items()]),
+                parts = zip_longest(
+                    params_of(params or {}),
+                    batches(points, METRICS),
+                    batches([RunTag(*item) for item in (tags or {}).items()]),
                     fillvalue=(),
                 )
-                for some_params, some_points, some_tags in batches:
+                for some_params, some_points, some_tags in parts:
                     self._client.log_batch(run_id, metrics=some_points, params=some_params, tags=some_tags)
 
     def log_points(
@@ -161,7 +154,7 @@ class Tracker:
                 Metric(name, value, start_ms + step if time_ms is None else time_ms, step)
                 for name, step, value, time_ms in points
             ]
-            for values in _batches(told, METRICS):
+            for values in batches(told, METRICS):
                 self._client.log_batch(run_id, metrics=values)
 
     def started_ms(self, run_id: str) -> int:
@@ -201,7 +194,7 @@ class Tracker:
             return
         with tracking_errors(self._uri), exclusive(self._uri):
             info = self._client.get_run(run_id).info
-            known = {str(run.info.run_name): run for run in self._search({PARENT_TAG: run_id})}
+            known = {str(run.info.run_name): run for run in self._runs.search({PARENT_TAG: run_id})}
             for fold in folds:
                 found = known.get(fold.name)
                 if found and found.info.status == FINISHED:
@@ -209,7 +202,7 @@ class Tracker:
                 own = (
                     str(found.info.run_id)
                     if found
-                    else self._create(fold.name, {PARENT_TAG: run_id}, info.start_time)
+                    else self._runs.create(fold.name, {PARENT_TAG: run_id}, info.start_time)
                 )
                 points = [Metric(name, value, info.start_time, 0) for name, value in fold.metrics.items()]
                 self._client.log_batch(own, metrics=points)
@@ -270,13 +263,13 @@ class Tracker:
     def find(self, tags: Mapping[str, str], status: str = "") -> str | None:
         """The id of the newest run with these tags, and with this status if given."""
         with tracking_errors(self._uri):
-            found = (run for run in self._search(tags) if status in ("", run.info.status))
+            found = (run for run in self._runs.search(tags) if status in ("", run.info.status))
             return next((str(run.info.run_id) for run in found), None)
 
     def first(self, tags: Mapping[str, str]) -> tuple[str, str] | None:
         """Id and name of the pipeline run that had these tags first, itself or in a child run."""
         with tracking_errors(self._uri):
-            found = self._search(tags)
+            found = self._runs.search(tags)
             if not found:
                 return None
             oldest = found[-1]
@@ -301,7 +294,7 @@ class Tracker:
         if self._kfp:
             return
         with tracking_errors(self._uri), exclusive(self._uri):
-            for run in self._search({PARENT_TAG: run_id}):
+            for run in self._runs.search({PARENT_TAG: run_id}):
                 if run.info.status != FINISHED:
                     self._terminate(run, status, ended_ms)
             self._terminate(self._client.get_run(run_id), status, ended_ms)
@@ -310,38 +303,6 @@ class Tracker:
         """End a run; a child whose end is known keeps it (`set_terminated` of MLflow would take now)."""
         known = run.info.end_time if PARENT_TAG in run.data.tags else None
         self._client.set_terminated(run.info.run_id, status, known or ended_ms)
-
-    def _get_or_create(
-        self, name: str, tags: dict[str, str], params: Mapping[str, str], started_ms: int | None
-    ) -> str:
-        """A run with these params; one that was made without some of them gets them."""
-        known = KNOWN.setdefault(self._client, {})
-        asked = (self._experiment, name, *sorted({**tags, **params}.items()))
-        if asked not in known:
-            with tracking_errors(self._uri), exclusive(self._uri):
-                run_id, lacking = self._found(name, tags, params)
-                if not run_id:
-                    known.clear()  # the new one is newer than those of its name
-                    run_id = self._create(name, tags, started_ms)
-                self._log_params(run_id, lacking)
-            known[asked] = run_id
-        return known[asked]
-
-    def _found(
-        self, name: str, tags: dict[str, str], params: Mapping[str, str]
-    ) -> tuple[str, dict[str, str]]:
-        """The newest run with no other params, empty if there is none, and the params that it lacks."""
-        for run in self._search(tags):
-            told = run.data.params
-            if run.info.run_name == name and all(told.get(key, text) == text for key, text in params.items()):
-                return str(run.info.run_id), {key: text for key, text in params.items() if key not in told}
-        return "", dict(params)
-
-    def _log_params(self, run_id: str, params: Mapping[str, str]) -> None:
-        from mlflow.entities import Param
-
-        for values in _batches([Param(*item) for item in params.items()]):
-            self._client.log_batch(run_id, params=values)
 
     def _kfp_child(self, kfp: KfpRuns, name: str, params: Mapping[str, str]) -> str:
         """The run of a classifier in KFP's tree: that of the first task that works on it."""
@@ -359,83 +320,8 @@ class Tracker:
             self.log(run_id, tags=tags, params=params)
         return run_id
 
-    def _create(self, name: str, tags: dict[str, str], started_ms: int | None) -> str:
-        """A new run; one that MLflow has made twice, by repeating a request, is removed.
-
-        `http_request` (mlflow.utils.rest_utils) retries every method, and each of its tries has the same tags
-        and the same start, which the client sets. All who see them keep the same one.
-        """
-        info = self._client.create_run(self._experiment, started_ms, tags, name).info
-        if self._uri.startswith(SQLITE):
-            return str(info.run_id)
-        twins = [
-            str(run.info.run_id)
-            for run in self._search(tags)
-            if (run.info.run_name, run.info.start_time) == (name, info.start_time)
-        ]
-        kept, *others = sorted(twins or [str(info.run_id)])
-        for other in others:
-            self._client.delete_run(other)
-        return kept
-
-    def _search(self, tags: Mapping[str, str]) -> "list[Run]":
-        """Runs with these tags, newest first."""
-        text = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-        order = ["attributes.start_time DESC"]
-        found: list[Run] = []
-        token: str | None = ""
-        while token is not None:
-            page = self._client.search_runs(
-                [self._experiment], text, max_results=MAX_RUNS, order_by=order, page_token=token or None
-            )
-            found += page
-            token = page.token or None
-        return found
-
 
 @cache
 def _start_ms(client: "MlflowClient", run_id: str) -> int:
     """When a run started, which never changes; milliseconds since 1970."""
     return int(client.get_run(run_id).info.start_time)
-
-
-def flatten(values: Mapping[str, Any], prefix: str) -> dict[str, str]:
-    """Nested values as `prefix.name.name`; other values become JSON, truncated to MLflow's limit."""
-    flat: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}.{name}")
-        else:
-            text = value if isinstance(value, str) else json.dumps(value)
-            flat[f"{prefix}.{name}"] = text[:MAX_VALUE_CHARS]
-    return flat
-
-
-def _points(
-    metrics: Mapping[str, float], curves: Mapping[str, Sequence[float]], start_ms: int
-) -> "Iterator[Metric]":
-    """Points with times relative to the start of the run: logging them twice changes nothing."""
-    from mlflow.entities import Metric
-
-    for name, value in metrics.items():
-        yield Metric(name, value, start_ms, 0)
-    for name, values in curves.items():
-        for epoch, value in enumerate(values, start=1):
-            yield _point(name, epoch, value, start_ms)
-
-
-def _point(name: str, epoch: int, value: float, start_ms: int) -> "Metric":
-    from mlflow.entities import Metric
-
-    return Metric(name, value, start_ms + epoch, epoch)
-
-
-def _batches(items: Sequence[Any], size: int = BATCH) -> Iterator[list[Any]]:
-    rest = iter(items)
-    while batch := list(islice(rest, size)):
-        yield batch
-
-
-def _quotable(text: str) -> str:
-    """A tag value without quotes, for MLflow's search."""
-    return text.replace("'", "_").replace('"', "_")

@@ -78,6 +78,7 @@ STEPS_BY_FILE = {
     "reelflow/tracking/journal/chain.py": "release",
     "reelflow/tracking/journal/run.py": "release",
     "reelflow/tracking/promotion/moves.py": "release",
+    "reelflow/tracking/runs/experiment.py": "release",
     "reelflow/tracking/spool/owed.py": "",
     "reelflow/tracking/teachers.py": "",
     "reelflow/video/decode.py": "dataset frames features baselines conversion release",

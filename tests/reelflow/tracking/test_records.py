@@ -13,7 +13,8 @@ from reelflow.settings import Settings
 from reelflow.tracking import client as mlflow_client
 from reelflow.tracking import tracker as tracker_module
 from reelflow.tracking.records import finish_run, prepare, record_folder, record_inputs
-from reelflow.tracking.tracker import RUN_TAG, Tracker, flatten
+from reelflow.tracking.runs.values import flatten
+from reelflow.tracking.tracker import RUN_TAG, Tracker
 from tests.fake_reports import (
     HASH,
     PARAMS,

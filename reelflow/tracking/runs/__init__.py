@@ -1,0 +1,1 @@
+"""Runs of MLflow: found or made, and what is logged to them."""
