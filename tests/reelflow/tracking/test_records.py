@@ -11,8 +11,8 @@ import pytest
 from reelflow.errors import BundleError, TrackingError
 from reelflow.settings import Settings
 from reelflow.tracking import client as mlflow_client
-from reelflow.tracking import tracker as tracker_module
 from reelflow.tracking.records import finish_run, prepare, record_folder, record_inputs
+from reelflow.tracking.runs import experiment as experiment_module
 from reelflow.tracking.runs.values import flatten
 from reelflow.tracking.tracker import RUN_TAG, Tracker
 from tests.fake_reports import (
@@ -170,7 +170,7 @@ def test_a_run_whose_maker_was_killed_before_its_params_gets_them(settings):
 
 
 def test_children_are_found_however_many_there_are(settings, monkeypatch):
-    monkeypatch.setattr(tracker_module, "MAX_RUNS", 2)
+    monkeypatch.setattr(experiment_module, "MAX_RUNS", 2)
     tracker = Tracker(settings)
     parent = tracker.parent("night run")
     made = [tracker.child(parent, f"trial {number}", {"number": str(number)}) for number in range(5)]
