@@ -1,6 +1,6 @@
 """KFP's artifacts: those that show the results of a step in its UI, and those that come in any number.
 
-Arguments called `artifact` are KFP's: `dsl.Metrics`, `dsl.ClassificationMetrics`, `dsl.HTML`.
+Arguments called `artifact` are KFP's: `dsl.ClassificationMetrics`, `dsl.HTML`.
 """
 
 import shutil
@@ -10,7 +10,9 @@ from typing import Any
 
 from reelflow.contracts import EvaluationReport
 from reelflow.documents import Report
-from reelflow.files import link_file
+from reelflow.files import link_file, write_text
+from reelflow.settings import Settings
+from reelflow.tracking.kfp_runs import launcher_logs_metrics
 
 
 def gather_evaluations(artifacts: Sequence[Any], *, beside: Any) -> Path:
@@ -28,10 +30,20 @@ def gather_evaluations(artifacts: Sequence[Any], *, beside: Any) -> Path:
     return target
 
 
-def show_metrics(artifact: Any, report: Report) -> None:
-    """List a step's figures."""
+def show_figures(page: Any, metrics: Any, report: Report) -> None:
+    """Show a step's figures as a table, and as metrics unless KFP copies these into our tree in MLflow.
+
+    Args:
+        page: `dsl.Markdown`.
+        metrics: `dsl.Metrics`.
+        report: of the step.
+    """
+    rows = (f"| {name} | {value:.6g} |" for name, value in report.metrics.items())
+    write_text(Path(page.path), "\n".join(["| figure | value |", "|---|---:|", *rows, ""]))
+    if launcher_logs_metrics(Settings()):
+        return
     for name, value in report.metrics.items():
-        artifact.log_metric(name, value)
+        metrics.log_metric(name, value)
 
 
 def show_confusion(artifact: Any, report: EvaluationReport) -> None:

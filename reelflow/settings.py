@@ -27,6 +27,7 @@ class Settings(BaseSettings):
         tracking_uri: `MLFLOW_TRACKING_URI`; a sqlite file in the working folder by default.
         experiment: `MLFLOW_EXPERIMENT_NAME`.
         task_run: `MLFLOW_RUN_ID`; the run in MLflow that Kubeflow Pipelines has made for this task.
+        launcher_tracking: `KFP_MLFLOW_CONFIG`; how Kubeflow Pipelines' launcher reaches MLflow, as JSON.
         run_name: `REELFLOW_RUN`; the name that groups the steps of one run in MLflow.
         task: `REELFLOW_TASK`; what the running step is called in progress and logs.
         work: `REELFLOW_WORK`; a folder that outlives the run: finished steps are kept in it, and
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     )
     experiment: str = Field(default="reelflow", validation_alias="MLFLOW_EXPERIMENT_NAME")
     task_run: str = Field(default="", validation_alias="MLFLOW_RUN_ID")
+    launcher_tracking: str = Field(default="", validation_alias="KFP_MLFLOW_CONFIG")
     run_name: str = Field(default="", validation_alias="REELFLOW_RUN")
     task: str = Field(default="", validation_alias="REELFLOW_TASK")
     work: Path | None = Field(default=None, validation_alias="REELFLOW_WORK")

@@ -50,7 +50,7 @@ from reelflow.tracking.transfers import Transfer, record_transfer
 from reelflow.workers.cpus import bound_thread_pools
 from reelflow.workers.machine import machine
 from reelflow.workers.patience import patiently
-from reelflow.workers.usage import sampled
+from reelflow.workers.usage.sampling import sampled
 
 ReportT = TypeVar("ReportT", bound=Report)
 

@@ -25,6 +25,7 @@ MAX_FILES = 12
 READ_SETTINGS = {
     "pipelines/track/commands.py",
     "reelflow/steps.py",  # for command lines and KFP components, which all call `perform`
+    "components/artifacts.py",  # for KFP components
     "components/dataset/version.py",
     "components/training/trainjob/pod.py",
     "components/training/workers/worker.py",

@@ -15,10 +15,11 @@ def evaluation(
     baselines: dsl.Input[dsl.Artifact],
     evaluation: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
+    figures: dsl.Output[dsl.Markdown],
     confusion: dsl.Output[dsl.ClassificationMetrics],
 ) -> None:
     """Measure one classifier on the test clips."""
-    from components.artifacts import show_confusion, show_metrics
+    from components.artifacts import show_confusion, show_figures
     from components.evaluation.step import run
     from reelflow.params import EvaluationParams
     from reelflow.steps import paths, perform
@@ -29,5 +30,5 @@ def evaluation(
         inputs=paths(dataset=dataset, features=features, model=model, baselines=baselines),
         output=paths(evaluation=evaluation),
     )
-    show_metrics(metrics, report)
+    show_figures(figures, metrics, report)
     show_confusion(confusion, report)

@@ -14,6 +14,7 @@ def release(
     bundle: dsl.Input[dsl.Model],
     release: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
+    figures: dsl.Output[dsl.Markdown],
     report: dsl.Output[dsl.HTML],
     evaluation_1: dsl.Input[dsl.Artifact] = None,
     evaluation_2: dsl.Input[dsl.Artifact] = None,
@@ -37,7 +38,7 @@ def release(
     """Register the bundle and promote it if it passes the gates; `clips` were given to other machines."""
     given = [value for name, value in locals().items() if name.startswith("evaluation_")]
 
-    from components.artifacts import gather_evaluations, show_metrics, show_page
+    from components.artifacts import gather_evaluations, show_figures, show_page
     from components.release.step import run
     from reelflow.params import ReleaseParams
     from reelflow.steps import paths, perform
@@ -51,5 +52,5 @@ def release(
         output=paths(release=release),
         reuse=False,
     )
-    show_metrics(metrics, released)
+    show_figures(figures, metrics, released)
     show_page(report, paths(release=release)["release"] / "report.html")

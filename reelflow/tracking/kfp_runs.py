@@ -5,6 +5,13 @@ backend/src/apiserver/plugins/mlflow/util.go), and its driver one of each task, 
 run of a group of tasks, whose id a container finds in MLFLOW_RUN_ID (`OnTaskStart` and
 `RetrieveUserContainerEnvVars` in backend/src/v2/common/plugins/mlflow/handler.go; all read at commit
 7b70c7b95f6832772efd6fd0029a4024491a0f44).
+
+At the end of a task its launcher logs what the task's outputs of type `system.Metrics` hold, each figure by
+its own name, to the run of that task (`Execute` in backend/src/v2/component/launcher_v2.go, which calls
+`FormatScalarMetricArtifacts` in backend/src/v2/metadata/client.go and `OnTaskEnd`); for a task that KFP's
+cache answers its driver does so (`Container` in backend/src/v2/driver/container.go). Our records have the
+same figures in the runs of the classifier and of the pipeline: such outputs stay empty where both are in one
+tree.
 """
 
 from dataclasses import dataclass
@@ -36,6 +43,15 @@ class KfpRuns:
     pipeline: str
     task: str
     experiment: str
+
+
+def launcher_logs_metrics(settings: Settings) -> bool:
+    """Whether KFP's launcher logs a task's `Metrics` to MLflow, into the tree that our runs are in.
+
+    It does so where it finds KFP_MLFLOW_CONFIG (`IsEnabled` in v2/common/plugins/mlflow/config.go), and its
+    variables are those of the step. With the run's id the driver sets MLflow's address, after our own.
+    """
+    return bool(settings.launcher_tracking and settings.task_run and settings.run_name)
 
 
 @cache

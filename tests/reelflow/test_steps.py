@@ -21,7 +21,7 @@ from reelflow.provenance import step as provenance
 from reelflow.settings import Settings
 from reelflow.tracking.spool.owed import TrackingSpool
 from reelflow.tracking.tracker import RUN_TAG, Tracker
-from reelflow.workers.usage import sampled
+from reelflow.workers.usage.sampling import sampled
 
 PARAMS = load_params(Path("params.yaml")).frames
 SHA = "0" * 64

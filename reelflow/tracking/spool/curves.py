@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 from reelflow.settings import Settings
 from reelflow.tracking.facts.spans import MS
 from reelflow.tracking.tracker import Tracker
-from reelflow.workers import usage
+from reelflow.workers.usage.sampling import KIND as USAGE
 
-KINDS = ("started", "epoch", usage.KIND)  # of events
+KINDS = ("started", "epoch", USAGE)  # of events
 TASK = "training "
 WHOLE = "holdout"  # the fold whose curve is that of the training
 FIGURES = (
@@ -31,10 +31,7 @@ FIGURES = (
     "learning_rate",
     "seconds",
 )
-SYSTEM = {
-    "cpu_percent": "system/cpu_utilization_percentage",
-    "memory_mb": "system/system_memory_usage_megabytes",
-}
+SYSTEM = "system/"  # before MLflow's names (mlflow.system_metrics.system_metrics_monitor)
 
 
 class Point(NamedTuple):
@@ -133,10 +130,9 @@ def _points(event: Mapping[str, Any]) -> Iterator[Point]:
         for name in FIGURES:
             if name in event:
                 yield Point(metric_name(event["fold"], name), event["epoch"], event[name])
-    if event["kind"] == usage.KIND:
-        for name, metric in SYSTEM.items():
-            if name in event:
-                yield Point(metric, 0, event[name], int(event["time"] * MS))
+    if event["kind"] == USAGE:
+        for name, value in event["figures"].items():
+            yield Point(SYSTEM + name, 0, value, int(event["time"] * MS))
 
 
 def metric_name(fold: str, figure: str) -> str:

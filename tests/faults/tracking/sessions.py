@@ -86,7 +86,9 @@ class LocalRun:
                 pace = {"learning_rate": 0.1, "seconds": epoch / 7}
                 emit("epoch", fold="holdout", epoch=epoch, train_loss=loss, **pace)
                 sampled = time.time() + SAMPLE_S * epoch
-                emit("usage", time=sampled, cpu_percent=50.0 + epoch, memory_mb=1000.0 + epoch)
+                taken = {"cpu_utilization_percentage": 50.0, "system_memory_usage_megabytes": 1000.0}
+                figures = {name: value + epoch for name, value in taken.items()}
+                emit("usage", time=sampled, figures=figures)
                 recorder.curves()
         recorder.step(self.out / "t")
         recorder.step(self.out / "e")

@@ -135,7 +135,7 @@ def test_a_scheduled_run_does_new_work_once_and_tells_of_failure(cluster, heard)
     (told,) = heard
     assert told["run"] == "run-3"
     assert told["state"] == "FAILED"
-    assert told["reason"].startswith("dataset: ")
+    assert told["reason"].startswith("check: ")  # the first task that reads the lists
     assert "/nowhere/train.txt" in told["reason"]
     assert told["reason"] in cluster.artifacts("run-3")["outcome/failure"].read_text()
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
+from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
+from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
 
 from reelflow.errors import TrackingError
 from reelflow.progress import EventFile, emit, watched_by
@@ -19,6 +22,7 @@ from reelflow.tracking.spool.owed import Owed, TrackingSpool
 from reelflow.tracking.spool.recorder import RunRecorder
 from reelflow.tracking.spool.sending import send
 from reelflow.tracking.tracker import SHORT_CURVE
+from reelflow.workers.usage.sampling import sampled
 from tests.fake_reports import PARAMS, dataset_report, evaluation_report, save_step, training_report
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -192,7 +196,8 @@ def attempt(file: EventFile, started: float, *samples: tuple[int, float]) -> Non
     """A training that is killed after some samples: seconds after its start, and percent."""
     file({"kind": "started", "time": started, "task": TASK})
     for after, percent in samples:
-        file({"kind": "usage", "time": started + after, "cpu_percent": percent, "memory_mb": 100.0 + after})
+        figures = {"cpu_utilization_percentage": percent, "system_memory_usage_megabytes": 100.0 + after}
+        file({"kind": "usage", "time": started + after, "figures": figures})
 
 
 @pytest.mark.parametrize("is_away", ["never", "first", "second", "always"])
@@ -209,7 +214,8 @@ def test_samples_of_a_resumed_training_are_sent_once_and_go_on_in_time(settings,
     for owed in [*spool.all()] * 2:  # as after a kill before the document is gone
         send(owed, settings, spool)
     late = Curves(settings, TASK)
-    late.add_all([{"kind": "usage", "time": START + 20, "memory_mb": 120.0}])
+    figures = {"system_memory_usage_megabytes": 120.0}
+    late.add_all([{"kind": "usage", "time": START + 20, "figures": figures}])
     late.send()
     assert not list(spool.all())
     assert samples(settings) == {
@@ -221,10 +227,24 @@ def test_samples_of_a_resumed_training_are_sent_once_and_go_on_in_time(settings,
     }
 
 
+def test_what_a_training_takes_has_the_names_of_mlflow(settings):
+    curves = Curves(settings, TASK)
+    with watched_by(curves.add), sampled(0.05):
+        time.sleep(0.3)
+    curves.send()
+    client, experiment = mlflow_client.connect(settings)
+    (child,) = client.search_runs([experiment], "attributes.run_name = 'thumbnail-gru'")
+    monitors = (CPUMonitor(), DiskMonitor(), NetworkMonitor())
+    for monitor in monitors:
+        monitor.collect_metrics()
+    theirs = {f"system/{name}" for monitor in monitors for name in monitor.metrics}
+    assert theirs - child.data.metrics.keys() == {"system/system_memory_usage_percentage"}
+
+
 def test_what_other_steps_take_is_not_told(settings):
     curves = Curves(settings)
     curves.add_all([{"kind": "started", "time": 1.0, "task": "features thumbnail"}])
-    curves.add_all([{"kind": "usage", "time": 11.0, "cpu_percent": 5.0, "memory_mb": 9.0}])
+    curves.add_all([{"kind": "usage", "time": 11.0, "figures": {"cpu_utilization_percentage": 5.0}}])
     assert not curves.are_due
 
 

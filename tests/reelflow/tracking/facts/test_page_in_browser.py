@@ -46,7 +46,8 @@ def recorded(settings: Settings, tmp_path: Path) -> Settings:
         record_folder(settings, save_step(tmp_path / step, report, step, section), SPAN)
     curves = Curves(settings, "training thumbnail-gru")
     ends = range(SPAN.started_ms // MS + 10, SPAN.started_ms // MS + 40, 10)
-    curves.add_all({"kind": "usage", "time": end, "cpu_percent": 87.0, "memory_mb": 1234.5} for end in ends)
+    figures = {"cpu_utilization_percentage": 87.0, "system_memory_usage_megabytes": 1234.5}
+    curves.add_all({"kind": "usage", "time": end, "figures": figures} for end in ends)
     curves.send()
     return settings
 

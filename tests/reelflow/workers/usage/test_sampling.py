@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from reelflow.progress import watched_by
-from reelflow.workers import usage
 from reelflow.workers.cpus import granted_cpus
-from reelflow.workers.usage import Usage, sampled, usage_of_tree
+from reelflow.workers.usage import sampling
+from reelflow.workers.usage.host import Traffic
+from reelflow.workers.usage.sampling import sampled
+from reelflow.workers.usage.tree import Usage, usage_of_tree
 
 HELD = 40_000_000
 HOLD = f"held = b'x' * {HELD}; print('held', flush=True); input()"
@@ -80,9 +82,10 @@ def test_samples_are_percent_of_what_may_be_used():
             pass
         used_s = time.process_time() - used_s
     assert {event["kind"] for event in told} == {"usage"}
-    sampled_s = sum(event["cpu_percent"] * 0.5 * granted_cpus() / 100 for event in told)
+    figures = [event["figures"] for event in told]
+    sampled_s = sum(one["cpu_utilization_percentage"] * 0.5 * granted_cpus() / 100 for one in figures)
     assert 0.2 * used_s < sampled_s < 1.5 * used_s
-    assert all(1 < event["memory_mb"] < 1e5 for event in told)
+    assert all(1 < one["system_memory_usage_megabytes"] < 1e5 for one in figures)
 
 
 def test_a_step_shorter_than_a_sample_tells_nothing():
@@ -92,13 +95,36 @@ def test_a_step_shorter_than_a_sample_tells_nothing():
     assert told == []
 
 
+def told_figures() -> list[dict[str, float]]:
+    told: list[dict] = []
+    with watched_by(told.append), sampled(0.01):
+        time.sleep(0.3)
+    return [event["figures"] for event in told]
+
+
 def test_what_cannot_be_had_is_left_out(tmp_path, monkeypatch):
     assert usage_of_tree(os.getpid(), tmp_path) is None
     assert usage_of_tree(os.getpid(), tmp_path / "absent") is None
     seen = iter([Usage(9.0, 5), Usage(8.0, 2_000_000), None, Usage(1.0, 3_000_000), None, None])
-    monkeypatch.setattr(usage, "usage_of_tree", lambda _: next(seen, None))
-    told: list[dict] = []
-    with watched_by(told.append), sampled(0.01):
-        time.sleep(0.3)
-    figures = [{name: event[name] for name in event if name not in ("kind", "time")} for event in told]
-    assert figures == [{"memory_mb": 2.0}, {"memory_mb": 3.0}]
+    monkeypatch.setattr(sampling, "usage_of_tree", lambda _: next(seen, None))
+    figures = [
+        {name: value for name, value in one.items() if not name.startswith(("disk", "network", "gpu"))}
+        for one in told_figures()
+    ]
+    assert [one for one in figures if one] == [
+        {"system_memory_usage_megabytes": 2.0},
+        {"system_memory_usage_megabytes": 3.0},
+    ]
+
+
+def test_network_counts_from_the_start_of_the_block(monkeypatch):
+    counted = iter(
+        [Traffic(7_000_000, 9_000_000), Traffic(8_500_000, 9_000_000), Traffic(8_500_000, 9_250_000)]
+    )
+    monkeypatch.setattr(sampling, "traffic", lambda: next(counted, None))
+    figures = [
+        (one["network_receive_megabytes"], one["network_transmit_megabytes"])
+        for one in told_figures()
+        if "network_receive_megabytes" in one
+    ]
+    assert figures == [(1.5, 0.0), (1.5, 0.2)]
