@@ -14,6 +14,7 @@ from reelflow.edge.commands.clips import (
     UnsureEvery,
     UnsureMb,
 )
+from reelflow.edge.commands.opening import explained
 from reelflow.edge.commands.options import (
     DEFAULT_THREADS,
     Answers,
@@ -81,7 +82,7 @@ def serve(
         record, before, after, record_mb, keep_unsure, unsure_mb, unsure_below, unsure_every
     )
     options = WatchOptions(hop, timeout, window, on, off, least, update, recording)
-    with _page(host, port, token) as page:
+    with explained(bundle), _page(host, port, token) as page:
         watch_source(
             bundle,
             source,

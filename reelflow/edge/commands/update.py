@@ -184,7 +184,7 @@ def wait(
     follower = _follower(given, channel)
     with _ended_by_signals(follower.stop):
         _check(outcome := follower.wait(within_s))
-    if outcome.action == "waiting":
+    if outcome.action in ("waiting", "on trial"):
         raise BundleError(
             f"the bundle {channel.bundle[:SHOWN]} is still on trial: no watcher has confirmed it"
         )
@@ -201,6 +201,8 @@ def status(context: typer.Context) -> None:
         typer.echo(found.to_json(), nl=False)
         return
     typer.echo(f"current   {_named(given, found.current)}")
+    if found.why_none:
+        typer.echo(f"no bundle is in use: {printable(found.why_none)}")
     typer.echo(f"previous  {_named(given, found.previous)}")
     if found.trial:
         typer.echo(f"on trial  {_named(given, found.trial.bundle)}")
@@ -264,7 +266,7 @@ def _reporter(address: str, agent: "DeviceAgent", options: "DeviceOptions") -> C
 
 
 def _check(outcome: "Outcome") -> None:
-    if outcome.action in ("refused", "rolled back"):
+    if outcome.action in ("refused", "rolled back", "given up"):
         raise BundleError(f"the bundle {(outcome.bundle or '')[:SHOWN]} is not in use: {outcome.reason}")
 
 

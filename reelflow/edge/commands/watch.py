@@ -10,6 +10,7 @@ from reelflow.edge.commands.clips import (
     UnsureEvery,
     UnsureMb,
 )
+from reelflow.edge.commands.opening import explained
 from reelflow.edge.commands.options import (
     DEFAULT_THREADS,
     Answers,
@@ -64,14 +65,15 @@ def watch(
         record, before, after, record_mb, keep_unsure, unsure_mb, unsure_below, unsure_every
     )
     options = WatchOptions(hop, timeout, window, on, off, least, update, recording)
-    watch_source(
-        bundle,
-        source,
-        options,
-        sink or [],
-        spool,
-        answers=answers,
-        as_json=as_json,
-        threads=threads,
-        health=health,
-    )
+    with explained(bundle):
+        watch_source(
+            bundle,
+            source,
+            options,
+            sink or [],
+            spool,
+            answers=answers,
+            as_json=as_json,
+            threads=threads,
+            health=health,
+        )

@@ -68,7 +68,7 @@ def watch_source(
     if options.on is not None and options.off is not None and options.off > options.on:
         raise ParamsError(f"--off {options.off:g} is above --on {options.on:g}: an event would never hold")
     source = parse_source(given(address))
-    healthy = HealthFile(health, bundle.resolve().name) if health else None
+    healthy = HealthFile(health, bundle.resolve().name) if health and bundle.exists() else None
     with silenced_stderr():
         fresh = FreshBundle(bundle, threads)
     if left := uncovered(bundle):

@@ -18,7 +18,7 @@ from reelflow.edge.update.agent.report import DeviceReport
 from reelflow.edge.update.agent.state import STATE, AgentState
 from tests.bundles import FRAMES, WINDOW_S, renamed_bundle, write_small_bundle
 from tests.channel.desk import Desk
-from tests.device_bundles import bundle_id, spoilt_bundle
+from tests.device_bundles import bundle_id, spoilt_bundle, write_health
 from tests.reelflow.edge.camera.http_camera import HttpCamera, http_camera, steady, wait_for
 from tests.webhook_server import serving
 
@@ -152,6 +152,30 @@ def test_agents_that_run_at_once_take_a_bundle_once(field: Field, one: Path, tmp
     assert state.trial is None
     assert {state.current, *(refused.bundle for refused in state.refused)} >= {bundle_id(tmp_path / "two")}
     assert (field.in_use == "two") == (not state.refused)
+
+
+def test_a_running_watcher_ends_when_its_first_bundle_is_given_up(field: Field, one: Path) -> None:
+    """It is not served as if it worked; `watch` and `status` say why, and the next bundle is taken."""
+    field.publish(one)
+    assert actions(field.update("apply")) == ["on trial"]
+    with http_camera(steady()) as camera, field.watched(camera) as watcher:
+        health = field.health / "door" / "health.json"
+        wait_for(lambda: health.exists() and json.loads(health.read_text())["answering_s"] > 0, 60)
+        write_health(field.health, bundle_id(one), "yard", starts=9)  # another camera
+        done = field.update()
+        assert (actions(done), done.returncode) == (["on trial", "given up"], 5)
+        assert watcher.wait(60) == 5
+        health.unlink()
+        command = [*REELFLOW, "watch", str(field.device / "current"), camera.address]
+        command += ["--health", str(field.health / "door")]
+        again = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert again.returncode == 5
+    assert f"leads to no bundle: {bundle_id(one)[:12]} was given up" in again.stderr
+    assert "a watcher starts with it again and again" in again.stderr
+    assert not health.exists(), "it has watched with nothing"
+    command = [*REELFLOW, "update", "--state", str(field.device), "--device", "one", "status"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    assert f"no bundle is in use: {bundle_id(one)[:12]} was given up" in told
 
 
 def test_what_cannot_be_done_is_said_with_what_to_do(field: Field) -> None:
