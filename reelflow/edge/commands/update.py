@@ -13,6 +13,7 @@ import typer
 
 from reelflow.commandline import printable, seconds_of, tell
 from reelflow.edge.commands.options import AsJson
+from reelflow.edge.memory import SELF_TEST_MB
 from reelflow.errors import BundleError, ParamsError
 
 if TYPE_CHECKING:
@@ -110,7 +111,9 @@ def main(
         str, typer.Option(help="Time without a watcher after which a new bundle is given up.")
     ] = "30m",
     test_seconds: Annotated[float, typer.Option(min=1, max=86400, help="For a bundle's self-test.")] = 300.0,
-    test_mb: Annotated[int, typer.Option(min=64, max=65536, help="Memory for a bundle's self-test.")] = 512,
+    test_mb: Annotated[
+        int, typer.Option(min=64, max=65536, help="Memory for a bundle's self-test; cameras need 80 MB more.")
+    ] = SELF_TEST_MB,
     every: Annotated[str, typer.Option(help="Follow the channel for good, as 15m; else one round.")] = "",
     rate_kb: Annotated[
         int, typer.Option(min=0, help="Kilobytes a second that a download may take; 0: any.")
