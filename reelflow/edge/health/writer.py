@@ -1,5 +1,6 @@
 """Writes how a watcher does, and what it answers in a day: a sink that listens, and tells files."""
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -53,7 +54,8 @@ class HealthFile:
         self._loaded = loaded
 
     def send(self, message: Message) -> None:
-        """Take a message; answers alone count."""
+        """Take a message; answers alone count, each to the bundle that is loaded when it comes."""
+        self._take_bundle()
         if isinstance(message, WindowAnswer):
             now_s = time.monotonic()
             gap_s = 0.0 if self._answered_s is None else now_s - self._answered_s
@@ -79,13 +81,11 @@ class HealthFile:
 
     def beat(self) -> None:
         """Say that the watcher works; to be called at least every few seconds."""
-        bundle, why = self._loaded()
-        if bundle != self._bundle:
-            self._begin(bundle, 1)
-        elif time.monotonic() - self._written_s < EVERY_S and why == self._why:
-            return
-        self._why = why
-        self._write()
+        self._take_bundle()
+        _, why = self._loaded()
+        if time.monotonic() - self._written_s >= EVERY_S or why != self._why:
+            self._why = why
+            self._write()
 
     def close(self, timeout_s: float) -> None:  # noqa: ARG002
         """Write what was counted."""
@@ -96,10 +96,15 @@ class HealthFile:
         self._starts = 0
         self._write()
 
+    def _take_bundle(self) -> None:
+        bundle, _ = self._loaded()
+        if bundle != self._bundle:
+            self._begin(bundle, 1)
+
     def _begin(self, bundle: str, starts: int) -> None:
         self._write_counts()
         self._bundle, self._starts, self._why = bundle, starts, ""
-        self._answering_s, self._answered_s, self._written_s = 0.0, None, 0.0
+        self._answering_s, self._answered_s, self._written_s = 0.0, None, -math.inf
 
     def _write(self) -> None:
         self._written_s = time.monotonic()
