@@ -19,7 +19,9 @@ from reelflow.errors import BundleError, ParamsError
 if TYPE_CHECKING:
     from reelflow.edge.update.agent.agent import Channel, DeviceAgent, DeviceOptions, Outcome
     from reelflow.edge.update.agent.follow import Follower
+    from reelflow.edge.update.agent.report import FleetReporter
 
+COUNTS = "counts"
 MACHINE_ID = Path("/etc/machine-id")
 SHOWN = 12
 ID_LENGTH = 32
@@ -41,7 +43,7 @@ class UpdateOptions:
     agent: "DeviceAgent"
     as_json: bool
     rate_kb: int
-    report: Callable[[], None]
+    reporter: "FleetReporter | None"
 
     @property
     def opened(self) -> "Channel":
@@ -72,6 +74,11 @@ class UpdateOptions:
         from reelflow.edge.update.agent.archive import ArchiveChannel
 
         return ArchiveChannel(archive) if archive else self.opened
+
+    def report(self) -> None:
+        """Tell the fleet, if somebody wants to hear."""
+        if self.reporter:
+            self.reporter.report()
 
     def show(self, outcome: "Outcome") -> None:
         """Show what has come of a step."""
@@ -143,7 +150,7 @@ def main(
         limits=SelfTestLimits(test_seconds, test_mb * 1024 * 1024),
     )
     agent = DeviceAgent(state, options)
-    given = UpdateOptions(state, channel, agent, as_json, rate_kb, _reporter(report, agent, options))
+    given = UpdateOptions(state, channel, agent, as_json, rate_kb, _reporter(report, agent, options, state))
     context.obj = given
     if context.invoked_subcommand is None:
         _follow(given, seconds_of(every, "--every") if every else None)
@@ -250,22 +257,19 @@ def _follow(given: UpdateOptions, every_s: float | None) -> None:
             _check(follower.once())
         else:
             follower.every(every_s)
+            if given.reporter:
+                given.reporter.close()
 
 
-def _reporter(address: str, agent: "DeviceAgent", options: "DeviceOptions") -> Callable[[], None]:
-    """What tells the fleet how this device does; failures are shown, and change nothing."""
+def _reporter(
+    address: str, agent: "DeviceAgent", options: "DeviceOptions", state: Path
+) -> "FleetReporter | None":
     if not address:
-        return lambda: None
-    from reelflow.edge.update.agent.report import ReportPost, report_of
+        return None
+    from reelflow.edge.update.agent.report import FleetReporter
     from reelflow.edge.watch.service import given
 
-    post = ReportPost(given(address))
-
-    def report() -> None:
-        if problem := post.send(report_of(agent.state, options)):
-            tell(f"the fleet is not told: {problem}")
-
-    return report
+    return FleetReporter(given(address), agent, options, state / COUNTS, tell)
 
 
 def _check(outcome: "Outcome") -> None:

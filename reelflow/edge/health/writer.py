@@ -1,13 +1,14 @@
 """Writes how a watcher does, and what it answers in a day: a sink that listens, and tells files."""
 
 import math
+import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from reelflow.edge.events.model import Message, WindowAnswer
-from reelflow.edge.health.counts import DAY_LENGTH, DayCounts, counts_path
+from reelflow.edge.health.counts import DAY_LENGTH, SERIES, DayCounts, counts_path
 from reelflow.edge.health.document import HEALTH, WatcherHealth, uptime_s
 from reelflow.errors import BundleError, StorageError
 from reelflow.files import atomic
@@ -46,6 +47,8 @@ class HealthFile:
             starts += before.starts if before.bundle == bundle else 0
         self._counts: DayCounts | None = None
         self._dropped = 0
+        if not (folder / SERIES).exists():
+            self._put(folder / SERIES, secrets.token_hex(8))
         self._begin(bundle, starts)
         self._write()
 
@@ -117,17 +120,18 @@ class HealthFile:
             problem=self._why,
             told_s=uptime_s(),
         )
-        self._put(self._path, told)
+        self._put(self._path, told.to_json())
         self._write_counts()
 
     def _write_counts(self) -> None:
         if self._counts:
-            self._put(counts_path(self._path.parent, self._counts.day, self._counts.bundle), self._counts)
+            path = counts_path(self._path.parent, self._counts.day, self._counts.bundle)
+            self._put(path, self._counts.to_json())
 
-    def _put(self, path: Path, told: WatcherHealth | DayCounts) -> None:
+    def _put(self, path: Path, told: str) -> None:
         try:
             with atomic(path) as partial:
-                partial.write_text(told.to_json(), encoding="utf-8")
+                partial.write_text(told, encoding="utf-8")
                 partial.chmod(READABLE)
         except StorageError as error:
             self.failures += 1

@@ -18,6 +18,7 @@ from pipelines.__main__ import app
 from pipelines.fleet.standing import judge
 from pipelines.fleet.store import FleetStore, HeardReport
 from reelflow.edge.health.counts import DayCounts
+from reelflow.edge.health.kept import KeptCounts
 from reelflow.edge.update.agent.agent import DeviceOptions
 from reelflow.edge.update.agent.report import ReportPost, report_of
 from reelflow.edge.update.agent.state import AgentState, RefusedBundle
@@ -81,7 +82,8 @@ def test_what_a_device_tells_is_what_its_agent_and_its_watchers_know(tmp_path: P
     for day in days:
         (tmp_path / "door" / f"counts-{day}-x.json").write_text(DayCounts(day=day, bundle=NEW).to_json())
     state = AgentState(current=NEW, refused=(RefusedBundle(bundle=OLD, reason="it hangs"),))
-    found = report_of(state, DeviceOptions(device="one", group="canary", health=tmp_path))
+    counts = KeptCounts(tmp_path / "kept", tmp_path).last_days()
+    found = report_of(state, DeviceOptions(device="one", group="canary", health=tmp_path), counts)
     assert (found.device, found.group, found.current) == ("one", "canary", NEW)
     assert found.watchers == {"door": 12.5, "yard": None}
     assert [one.day for one in found.counts] == list(days[1:])

@@ -61,7 +61,7 @@ def test_another_user_may_read_it_whatever_the_service_hides(tmp_path: Path, clo
     finally:
         os.umask(before)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o644}
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_what_this_user_may_not_read_is_named(tmp_path: Path) -> None:

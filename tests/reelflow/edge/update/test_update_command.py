@@ -1,6 +1,7 @@
 """`reelflow update` as a device runs it: a real channel, a real watcher, a real camera."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +15,14 @@ import pytest
 
 from reelflow.contracts import Sampling
 from reelflow.edge.bundle import open_bundle
+from reelflow.edge.health.writer import HealthFile
 from reelflow.edge.update.agent.report import DeviceReport
 from reelflow.edge.update.agent.state import STATE, AgentState
 from tests.bundles import FRAMES, WINDOW_S, renamed_bundle, write_small_bundle
 from tests.channel.desk import Desk
 from tests.device_bundles import bundle_id, spoilt_bundle, write_health
 from tests.reelflow.edge.camera.http_camera import HttpCamera, http_camera, steady, wait_for
+from tests.reelflow.edge.health.test_health import ANSWER
 from tests.webhook_server import serving
 
 REELFLOW = (sys.executable, "-c", "from reelflow.cli import main; main()")
@@ -31,7 +34,7 @@ class Field:
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.device, self.health = folder / "device", folder / "health"
         self._desk = Desk(folder, patch)
-        self.publish = self._desk.publish
+        self.publish, self.channel = self._desk.publish, str(self._desk.channel)
         self._desk.done("init", "--new-keys", self._desk.keys)
         (self.device / "channel").mkdir(parents=True)
         (self.device / "channel" / "root.json").write_bytes(self._desk.root.read_bytes())
@@ -83,6 +86,33 @@ def test_what_is_done_by_hand_is_told_to_the_fleet(field: Field, one: Path, tmp_
     told = [(one.current, one.trial, [refused.bundle for refused in one.refused]) for one in reports]
     first, second = bundle_id(one), bundle_id(two)
     assert told == [(first, second, []), (second, None, []), (first, None, [second])]
+
+
+def counted(folder: Path, answers: int) -> None:
+    """A watcher that answers so often, and ends."""
+    health = HealthFile(folder, "one")
+    for _ in range(answers):
+        health.send(ANSWER)
+    health.close(1)
+
+
+def test_what_was_counted_is_told_after_a_start_of_the_device(field: Field, one: Path) -> None:
+    """What watchers write below /run is lost; the service keeps it as it ends, whatever the hour."""
+    field.publish(one)
+    counted(field.health / "door", 5)
+    with serving() as fleet:
+        options = ["--state", str(field.device), "--channel", field.channel, "--device", "one"]
+        options += ["--health", str(field.health), "--report", fleet.address, "--every", "1s"]
+        with subprocess.Popen([*REELFLOW, "update", *options], stdout=subprocess.DEVNULL) as service:
+            wait_for(lambda: bool(list(field.device.glob("counts/*/counts-*.json"))), 60)
+            counted(field.health / "door", 2)
+            service.send_signal(signal.SIGTERM)
+            assert service.wait(60) == 0
+        shutil.rmtree(field.health)
+        fleet.taken.clear()
+        assert field.update("--report", fleet.address, "confirm").returncode == 0
+    (report,) = [DeviceReport.model_validate_json(body) for body in fleet.taken]
+    assert [(one.day, one.answers) for one in report.counts] == [(ANSWER.told_at[:10], 7)]
 
 
 @pytest.mark.slow
