@@ -1,15 +1,10 @@
 """How the commands of a device open a bundle."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from reelflow.commandline import printable, tell
 from reelflow.edge.bundle import Bundle, open_bundle
 from reelflow.edge.seal import uncovered
-from reelflow.edge.update.agent.state import AgentState
-from reelflow.errors import BundleError
 
 
 def opened(folder: Path) -> Bundle:
@@ -18,33 +13,7 @@ def opened(folder: Path) -> Bundle:
     Raises:
         BundleError: it is damaged.
     """
-    with explained(folder):
-        bundle = open_bundle(folder)
+    bundle = open_bundle(folder)
     if told := uncovered(folder):
         tell(f"warning: {printable(str(folder))}: {told}")
     return bundle
-
-
-@contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """Say why the update agent has no bundle in use, where a command is given its link.
-
-    Raises:
-        BundleError: of the block, with the agent's reason.
-    """
-    try:
-        yield
-    except BundleError:
-        if os.path.lexists(folder) or not (why := _why_none(folder.parent)):
-            raise
-        raise BundleError(
-            f"{printable(str(folder))} leads to no bundle: {why}; a newer one comes from the channel, "
-            "and reelflow update apply --again tries one that was given up"
-        ) from None
-
-
-def _why_none(folder: Path) -> str:
-    try:
-        return AgentState.load(folder).why_none
-    except BundleError:
-        return ""

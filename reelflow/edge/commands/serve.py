@@ -14,7 +14,6 @@ from reelflow.edge.commands.clips import (
     UnsureEvery,
     UnsureMb,
 )
-from reelflow.edge.commands.opening import explained
 from reelflow.edge.commands.options import (
     DEFAULT_THREADS,
     Answers,
@@ -75,6 +74,7 @@ def serve(
 ) -> None:
     """Watch a camera as `watch` does, and serve a page: live picture, answers, events, health, metrics."""
     from reelflow.edge.recording.keeper import RecordOptions
+    from reelflow.edge.update.agent.absence import explained
     from reelflow.edge.watch.service import watch_source
     from reelflow.edge.watch.watcher import WatchOptions
 

@@ -13,7 +13,7 @@ import typer
 
 from reelflow.commandline import printable, seconds_of, tell
 from reelflow.edge.commands.options import AsJson
-from reelflow.edge.memory import SELF_TEST_MB
+from reelflow.edge.update.agent.memory import SELF_TEST_MB
 from reelflow.errors import BundleError, ParamsError
 
 if TYPE_CHECKING:

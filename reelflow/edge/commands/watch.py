@@ -10,7 +10,6 @@ from reelflow.edge.commands.clips import (
     UnsureEvery,
     UnsureMb,
 )
-from reelflow.edge.commands.opening import explained
 from reelflow.edge.commands.options import (
     DEFAULT_THREADS,
     Answers,
@@ -58,6 +57,7 @@ def watch(
 ) -> None:
     """Watch a camera: events with a start and an end, until the source or the service ends."""
     from reelflow.edge.recording.keeper import RecordOptions
+    from reelflow.edge.update.agent.absence import explained
     from reelflow.edge.watch.service import watch_source
     from reelflow.edge.watch.watcher import WatchOptions
 

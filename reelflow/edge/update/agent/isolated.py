@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from reelflow.edge.memory import SELF_TEST_MB
+from reelflow.edge.update.agent.memory import SELF_TEST_MB
 from reelflow.errors import BundleError
 
 MODULE = "reelflow.edge.update.agent.examine"

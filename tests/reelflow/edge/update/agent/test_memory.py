@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reelflow.edge.memory import AGENT_MB, CAMERA_MB, SELF_TEST_MB, WATCHING_MB
 from reelflow.edge.update.agent.isolated import SelfTestLimits, examine_apart
+from reelflow.edge.update.agent.memory import AGENT_MB, CAMERA_MB, SELF_TEST_MB, WATCHING_MB
 from reelflow.errors import BundleError
 from tests.device_bundles import hungry_bundle
 from tests.videos import write_video
