@@ -50,7 +50,7 @@ class FreshBundle:
     @property
     def gone(self) -> str:
         """That the link has been removed; empty while it is there."""
-        if not self._is_link or os.path.lexists(self._folder):
+        if not self._is_away():
             self._gone_since_s = math.inf
             return ""
         self._gone_since_s = min(self._gone_since_s, time.monotonic())
@@ -59,6 +59,8 @@ class FreshBundle:
 
     def is_new(self) -> bool:
         """Look again; whether another bundle has been loaded. One that is not whole is left."""
+        if self._is_away():  # nothing is wrong with a bundle: there is none
+            return False
         found = self._found()
         if found == self._identity:
             self.problem = self._found_wrong
@@ -69,6 +71,9 @@ class FreshBundle:
         except BundleError as error:
             self._found_wrong = str(error)
             return False
+
+    def _is_away(self) -> bool:
+        return self._is_link and not os.path.lexists(self._folder)
 
     def _taken(self) -> bool:
         """Load what is there now, unless it is the bundle that is in use.

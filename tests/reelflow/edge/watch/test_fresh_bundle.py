@@ -121,6 +121,9 @@ def test_a_link_that_is_removed_says_that_no_bundle_is_to_be_used(
         assert fresh.gone == ""
     link.unlink()
     assert fresh.gone == ""
+    for _ in range(3):
+        assert not fresh.is_new()
+        assert fresh.problem == "", "the agent would take it for a problem of the next bundle"
     now_s[0] += GONE_S
     assert "no bundle is to be used" in fresh.gone
 
