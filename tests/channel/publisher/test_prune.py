@@ -147,14 +147,21 @@ def test_a_publication_that_had_found_a_file_loses_against_the_removal(publisher
 
 
 class Interrupted(DirectoryStore):
-    """A store in which something happens before the first removal."""
+    """A store in which something happens before the first removal.
+
+    Attributes:
+        removals: since then.
+    """
 
     happens = None
+    removals = 0
 
     def delete(self, name: str) -> None:
         happens, self.happens = self.happens, None
         if happens:
             happens()
+            self.removals = 0
+        self.removals += 1
         super().delete(name)
 
 
@@ -174,6 +181,7 @@ def test_a_second_call_takes_over_and_the_first_removes_nothing_more(tmp_path, m
     publisher.store.happens = lambda: pruned(publisher)
     with pytest.raises(ChannelError, match="another call has changed the channel"):
         pruned(publisher)
+    assert publisher.store.removals == 1, "the one that had begun"
     assert mark(publisher) is None
     assert len(stored(publisher, "bundles")) == 2
 
