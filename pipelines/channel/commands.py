@@ -1,50 +1,36 @@
-"""`python -m pipelines channel init|publish|rollout|rotate-key|refresh|status`."""
+"""`python -m pipelines channel init|publish|rollout|judge|rotate-key|refresh|prune|status`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.channel.options import (
+    EXIT_CODES,
+    NONE,
+    ROOT_FILE,
+    Channel,
+    Days,
+    Groups,
+    Keys,
+    Role,
+    RootFile,
+    Verb,
+    changing,
+    days_of,
+    numbers_of,
+)
 from pipelines.console import wide_console
 from reelflow.errors import ChannelError, ParamsError
 
 if TYPE_CHECKING:
-    from pipelines.channel.repository import ChannelRepository
     from reelflow.settings import Settings
 
-EXIT_CODES = (
-    "Exit codes: 0 success; 2 a wrong command line; 5 the bundle is damaged or not sealed; 6 the store or "
-    "the disk refuses; 7 the registry; 11 the channel is not signed as its root says, has expired (status), "
-    "keys are missing, or another call was first."
-)
 commands = typer.Typer(
     help="Update channels: which bundle devices are to run, signed.", epilog=EXIT_CODES, no_args_is_help=True
 )
-
-Role = Literal["root", "targets", "snapshot", "timestamp"]
-Verb = Literal["pause", "resume", "abort", "finish"]
-Channel = Annotated[
-    str, typer.Option("--channel", envvar="REELFLOW_CHANNEL", help="A folder, or s3://BUCKET/PREFIX.")
-]
-RootFile = Annotated[
-    Path, typer.Option("--root", envvar="REELFLOW_CHANNEL_ROOT", help="The root that is trusted first.")
-]
-Keys = Annotated[
-    list[str],
-    typer.Option(
-        "--key",
-        envvar="REELFLOW_CHANNEL_KEYS",
-        help="ROLE=URI of a private key: file:PATH, envvar:NAME, hsm:..., awskms:...#PUBLIC.pem; repeatable.",
-    ),
-]
-Days = Annotated[
-    list[str], typer.Option("--expire", help="ROLE=DAYS until metadata expires, as timestamp=7; repeatable.")
-]
-Groups = Annotated[list[str], typer.Option("--group", help="All devices of a group; repeatable.")]
-ROOT_FILE = Path("channel-root.json")
-NONE: list[str] = []
 
 
 @commands.command(epilog=EXIT_CODES)
@@ -76,7 +62,7 @@ def init(
         missing = [role for role in ROLES if not keys.of(role)]
         keys = keys.joined(open_keys(make_keys(new_keys, missing)))
     with alone(channel):
-        begin(store, root, keys, _numbers(threshold, "--threshold", 100), _days(expire))
+        begin(store, root, keys, numbers_of(threshold, "--threshold", 100), days_of(expire))
     wide_console().print(
         f"the channel {channel} has begun; give {root} to each device as root.json", markup=False
     )
@@ -104,7 +90,7 @@ def publish(
 
     settings, audience = Settings(), Audience(tuple(group), percent)
     keys = open_keys(key)
-    with _changing(channel, root, settings) as repository, _bundle(bundle, version, model, settings) as found:
+    with changing(channel, root, settings) as repository, _bundle(bundle, version, model, settings) as found:
         folder, name, number = found
         done = publish_bundle(repository, keys, folder, audience, model_name=name, version=number)
     told = (
@@ -134,7 +120,7 @@ def rollout(
     if verb is None and percent is None and not group:
         raise ParamsError("nothing to change: expected --percent, --group, or pause, resume, abort or finish")
     keys = open_keys(key)
-    with _changing(channel, root, Settings()) as repository:
+    with changing(channel, root, Settings()) as repository:
         changed = change_rollout(repository, keys, verb, groups=tuple(group), percent=percent, reason=reason)
     wide_console().print(told_rollout(changed), markup=False)
 
@@ -166,7 +152,7 @@ def judge(
     settings, keys = Settings(), open_keys(key)
     silence = timedelta(seconds=seconds_of(silent_after, "--silent-after"))
     reports = FleetStore.at(fleet, settings).reports()
-    with _changing(channel, root, settings) as repository:
+    with changing(channel, root, settings) as repository:
         found = stop_if_bad(
             repository,
             keys,
@@ -198,8 +184,8 @@ def rotate_key(
     from reelflow.settings import Settings
 
     keys, signer = open_keys(key), new_key(new)
-    with _changing(channel, root, Settings()) as repository:
-        found = rotate(repository, keys, role, signer, replaced=replace, days=_days(expire))
+    with changing(channel, root, Settings()) as repository:
+        found = rotate(repository, keys, role, signer, replaced=replace, days=days_of(expire))
     ids = ", ".join(keyid[:12] for keyid in found.signed.roles[role].keyids)
     wide_console().print(f"root {found.signed.version}: {role} is signed by {ids}", markup=False)
 
@@ -212,7 +198,7 @@ def refresh(channel: Channel, root: RootFile = ROOT_FILE, key: Keys = NONE) -> N
     from reelflow.settings import Settings
 
     console, keys = wide_console(), open_keys(key)
-    with _changing(channel, root, Settings()) as repository:
+    with changing(channel, root, Settings()) as repository:
         state, left = sign_again(repository, keys)
     signed = state.timestamp.signed
     console.print(f"timestamp {signed.version} expires {signed.expires:%Y-%m-%d %H:%M} UTC", markup=False)
@@ -222,6 +208,36 @@ def refresh(channel: Channel, root: RootFile = ROOT_FILE, key: Keys = NONE) -> N
             f"{role} expires {expires:%Y-%m-%d}: run channel refresh with its key (--key {role}=URI)",
             markup=False,
         )
+
+
+@commands.command(epilog=EXIT_CODES)
+def prune(
+    channel: Channel,
+    keep: Annotated[
+        int, typer.Option(min=1, help="Newest bundles that stay; those of the rollout stay in any case.")
+    ] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+    root: RootFile = ROOT_FILE,
+    key: Keys = NONE,
+) -> None:
+    """Remove the files of old bundles, which no device asks for; needs the timestamp's key alone."""
+    from pipelines.channel.keys import open_keys
+    from pipelines.channel.prune import plan_prune
+    from pipelines.channel.prune import prune as remove
+    from pipelines.channel.view import print_prune
+    from reelflow.settings import Settings
+
+    console, keys = wide_console(), open_keys(key)
+    with changing(channel, root, Settings()) as repository:
+        plan = plan_prune(repository, keep)
+        print_prune(plan, console)
+        if dry_run:
+            console.print("nothing was removed (--dry-run)")
+        elif not plan.removed and not plan.pruning:
+            console.print("nothing to remove")
+        elif yes or typer.confirm(f"Remove {len(plan.removed)} files from {channel}?"):
+            console.print(f"removed {remove(repository, keys, plan)} files")
 
 
 @commands.command(epilog=EXIT_CODES)
@@ -246,16 +262,6 @@ def status(
 
 
 @contextmanager
-def _changing(channel: str, root: Path, settings: "Settings") -> "Iterator[ChannelRepository]":
-    """The repository of a call that changes it."""
-    from pipelines.channel.repository import alone, open_repository
-
-    repository = open_repository(channel, root, settings)
-    with alone(channel):
-        yield repository
-
-
-@contextmanager
 def _bundle(
     folder: Path | None, version: str, model: str, settings: "Settings"
 ) -> Iterator[tuple[Path, str, int]]:
@@ -270,22 +276,3 @@ def _bundle(
     found = registered_version(versions, model, version)
     with versions.bundle(found) as bundle:
         yield bundle, found.model_name, found.number
-
-
-def _days(texts: Sequence[str]) -> Mapping[str, int]:
-    from pipelines.channel.metadata import LONGEST_DAYS
-
-    return _numbers(texts, "--expire", LONGEST_DAYS)
-
-
-def _numbers(texts: Sequence[str], option: str, most: int) -> Mapping[str, int]:
-    """`ROLE=N` of a command line."""
-    from pipelines.channel.keys import ROLES
-
-    found = {}
-    for text in texts:
-        role, _, number = text.partition("=")
-        if role not in ROLES or not number.isdecimal() or not 1 <= int(number) <= most:
-            raise ParamsError(f"{option} {text}: expected ROLE=N with N from 1 to {most}, as timestamp=7")
-        found[role] = int(number)
-    return found

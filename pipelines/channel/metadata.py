@@ -15,6 +15,8 @@ from reelflow.errors import ChannelError
 
 PERIODS = "x-reelflow-days"
 """Field of the root: days after which each role's metadata expires."""
+PRUNING = "x-reelflow-pruning"
+"""Field of the timestamp: since when files are being removed, and by which call."""
 DAYS: Mapping[str, int] = {"root": 365, "targets": 365, "snapshot": 30, "timestamp": 7}
 LONGEST_DAYS = 3650
 Role = TypeVar("Role", Root, Targets, Snapshot, Timestamp)

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from tuf.api.metadata import TargetFile, Targets
 
 from pipelines.channel.keys import KeyRing
-from pipelines.channel.metadata import ChannelState
+from pipelines.channel.metadata import PRUNING, ChannelState
 from pipelines.channel.repository import ChannelRepository
 from reelflow.contracts import BundleReport
 from reelflow.documents import Document
@@ -78,6 +78,7 @@ def publish(
         staged = _staged(bundle, Path(folder, "bundle"))
         listing = list_bundle(staged, model_name, version)
         state = repository.read()
+        _check_not_pruned(state)
         before = read_rollout(repository, state)
         uploaded = _upload(repository, staged, listing)
     if before and before.bundle == listing.id and before.state != "aborted":
@@ -185,11 +186,26 @@ def _staged(source: Path, folder: Path) -> Bundle:
     return open_bundle(folder)
 
 
+def _check_not_pruned(state: ChannelState) -> None:
+    """Check that no file goes while a publication finds it there.
+
+    Raises:
+        ChannelError: files are being removed.
+    """
+    if since := state.timestamp.signed.unrecognized_fields.get(PRUNING):
+        failed = ChannelError(
+            f"files of this channel are being removed, since {since}: publish when channel prune has ended; "
+            "if it was killed, run it again"
+        )
+        failed.may_pass = True
+        raise failed
+
+
 def _upload(repository: ChannelRepository, bundle: Bundle, listing: BundleListing) -> int:
     """Store the files that the channel lacks; gives their number."""
     contents = {file.sha256: file for file in listing.files}
     return sum(
-        repository.put(_stored(content_name(sha256), sha256), bundle.path(file.path), sha256)
+        repository.put(stored_name(content_name(sha256), sha256), bundle.path(file.path), sha256)
         for sha256, file in contents.items()
     )
 
@@ -239,7 +255,7 @@ def _put_document(repository: ChannelRepository, name: str, document: Document) 
     content = document.to_json().encode()
     info = TargetFile.from_data(name, content, ["sha256"])
     with content_file(content) as path:
-        repository.put(_stored(name, info.hashes["sha256"]), path, info.hashes["sha256"])
+        repository.put(stored_name(name, info.hashes["sha256"]), path, info.hashes["sha256"])
     return info
 
 
@@ -247,7 +263,7 @@ def _file_info(file: ListedFile) -> TargetFile:
     return TargetFile(file.size_bytes, {"sha256": file.sha256}, content_name(file.sha256))
 
 
-def _stored(name: str, sha256: str) -> str:
+def stored_name(name: str, sha256: str) -> str:
     """The object of a target: TUF's consistent snapshots put the hash in front of the last name."""
     folder, slash, last = name.rpartition("/")
     return f"{TARGETS}/{folder}{slash}{sha256}.{last}"
@@ -260,7 +276,7 @@ def _read(repository: ChannelRepository, targets: Targets, name: str, kind: type
         return None
     with TemporaryDirectory() as folder:
         path = Path(folder, "document")
-        stored = _stored(name, info.hashes["sha256"])
+        stored = stored_name(name, info.hashes["sha256"])
         if not repository.store.get(stored, path, sha256=info.hashes["sha256"]):
             raise ChannelError(f"{stored} is missing or damaged: restore it from a copy, or publish again")
         return kind.read(path)

@@ -7,7 +7,9 @@ before the claim leaves objects that nobody names. After a crash behind it, the 
 `timestamp.json`. Devices see the old or the new state.
 """
 
-from contextlib import AbstractContextManager, nullcontext
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +27,7 @@ from reelflow.objectstore.open import store_at
 from reelflow.settings import Settings
 
 METADATA = "metadata"
+OLD_TARGETS = re.compile(rf"{METADATA}/([0-9]{{1,9}})\.targets\.json")
 TIMESTAMP = f"{METADATA}/timestamp.json"
 MAX_BYTES = 5_000_000
 OTHER = "another call has changed the channel meanwhile: run the same command again"
@@ -76,7 +79,7 @@ class ChannelRepository:
             before: an older root, whose keys may have signed as well: while keys are being replaced.
         """
         root = self.root()
-        timestamp = self._newest_timestamp()
+        timestamp = self.newest_timestamp()
         snapshot_meta = timestamp.signed.snapshot_meta
         snapshot = self._described(Snapshot, snapshot_meta.version)
         targets_meta = snapshot.signed.meta["targets.json"]
@@ -92,6 +95,14 @@ class ChannelRepository:
         if finish:
             self._show(timestamp)
         return ChannelState(root, targets, snapshot, timestamp)
+
+    def targets_before(self, version: int) -> Iterator[Targets]:
+        """Older targets that the store still holds, the newest first, not verified."""
+        found = (OLD_TARGETS.fullmatch(one.name) for one in self.store.list(f"{METADATA}/"))
+        for number in sorted((int(one[1]) for one in found if one), reverse=True):
+            if number < version:
+                with suppress(ChannelError):
+                    yield self._described(Targets, number).signed
 
     def has_state(self) -> bool:
         """Whether there is a first timestamp."""
@@ -145,6 +156,18 @@ class ChannelRepository:
             one.signed.version = 0
         self.commit(blank, keys, {})
 
+    def newest_timestamp(self) -> Metadata[Timestamp]:
+        """The newest timestamp, not verified; devices may not see it yet."""
+        shown = self._read(TIMESTAMP)
+        found = parsed(shown, Timestamp, TIMESTAMP) if shown else None
+        version = found.signed.version if found else 0
+        while content := self._read(version_name(Timestamp.type, version + 1)):
+            version += 1
+            found = parsed(content, Timestamp, version_name(Timestamp.type, version))
+        if found is None:
+            raise ChannelError("there is no channel, or none that is complete: run channel init")
+        return found
+
     def put(self, name: str, path: Path, sha256: str) -> bool:
         """Store a file under a name that says its hash; True if it was not there, or damaged."""
         with TemporaryDirectory() as folder:
@@ -176,18 +199,7 @@ class ChannelRepository:
         while self._read(TIMESTAMP) != (content := timestamp.to_bytes()):
             with content_file(content) as path:
                 self.store.replace(TIMESTAMP, path)
-            timestamp = self._newest_timestamp()
-
-    def _newest_timestamp(self) -> Metadata[Timestamp]:
-        shown = self._read(TIMESTAMP)
-        found = parsed(shown, Timestamp, TIMESTAMP) if shown else None
-        version = found.signed.version if found else 0
-        while content := self._read(version_name(Timestamp.type, version + 1)):
-            version += 1
-            found = parsed(content, Timestamp, version_name(Timestamp.type, version))
-        if found is None:
-            raise ChannelError("there is no channel, or none that is complete: run channel init")
-        return found
+            timestamp = self.newest_timestamp()
 
     def _described(self, kind: type[Role], version: int) -> Metadata[Role]:
         name = version_name(kind.type, version)

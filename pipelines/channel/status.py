@@ -5,7 +5,7 @@ from datetime import datetime
 from tuf.api.metadata import Timestamp
 
 from pipelines.channel.keys import ROLES
-from pipelines.channel.metadata import utc_seconds
+from pipelines.channel.metadata import PRUNING, utc_seconds
 from pipelines.channel.publish import read_listing, read_rollout
 from pipelines.channel.repository import ChannelRepository
 from pipelines.channel.rotation import is_due
@@ -26,12 +26,17 @@ class RoleStatus(Document):
 
 
 class ChannelStatus(Document):
-    """The document of `channel status --json`."""
+    """The document of `channel status --json`.
+
+    Attributes:
+        pruning: since when files are being removed; empty if none are.
+    """
 
     channel: str
     roles: tuple[RoleStatus, ...]
     rollout: Rollout | None
     bundles: tuple[BundleListing, ...]
+    pruning: str = ""
 
     @property
     def is_expired(self) -> bool:
@@ -66,4 +71,5 @@ def read_status(repository: ChannelRepository, channel: str) -> ChannelStatus:
         ),
         rollout=rollout,
         bundles=tuple(one for one in (read_listing(repository, state, name) for name in named) if one),
+        pruning=str(state.timestamp.signed.unrecognized_fields.get(PRUNING, "")),
     )

@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.channel.prune import PrunePlan
 from pipelines.channel.status import ChannelStatus, RoleStatus
 from pipelines.fleet.standing import RolloutStanding
 from reelflow.commandline import printable
@@ -23,6 +24,18 @@ def print_channel(status: ChannelStatus, console: Console) -> None:
         size = f"{len(bundle.files)} files, {bundle.size_bytes / 1e6:.2f} MB"
         console.print(f"{bundle.id[:SHORT]}  {printable(bundle.model_name)}, {version}, {size}", markup=False)
     console.print(told_rollout(status.rollout), markup=False)
+    if status.pruning:
+        console.print(_told_pruning(status.pruning), markup=False)
+
+
+def print_prune(plan: PrunePlan, console: Console) -> None:
+    """Print what stays, and what would be removed."""
+    if plan.pruning:
+        console.print(_told_pruning(plan.pruning), markup=False)
+    kept = ", ".join(bundle[:SHORT] for bundle in plan.kept) or "none"
+    console.print(f"bundles that stay: {kept}", markup=False)
+    files = f"{len(plan.removed)} files of other bundles, {plan.size_bytes / 1e6:.2f} MB"
+    console.print(f"to be removed: {files}", markup=False)
 
 
 def told_rollout(rollout: Rollout | None) -> str:
@@ -35,6 +48,13 @@ def told_rollout(rollout: Rollout | None) -> str:
     return printable(
         f"rollout {rollout.number} is {rollout.state}{reason}: {rollout.bundle[:SHORT]} for "
         f"{rollout.percent:g} % of the devices{groups}{before}"
+    )
+
+
+def _told_pruning(since: str) -> str:
+    return (
+        f"files are being removed since {printable(since)}: "
+        "nothing can be published until channel prune has ended"
     )
 
 

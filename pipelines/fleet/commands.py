@@ -2,11 +2,13 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.console import wide_console
+from reelflow.errors import ParamsError
 
 if TYPE_CHECKING:
     from pipelines.fleet.store import HeardReport
@@ -20,19 +22,32 @@ Silent = Annotated[str, typer.Option(help="A device that has told nothing for so
 @commands.command()
 def receive(
     fleet: Fleet,
-    token: Annotated[str, typer.Option(help="Secret that devices show: env:NAME or file:PATH.")],
+    token: Annotated[
+        str,
+        typer.Option(
+            help="Secret of all devices, any of which may speak for another: env:NAME or file:PATH."
+        ),
+    ] = "",
+    tokens: Annotated[
+        Path | None,
+        typer.Option(help="Folder with a file for each device, DEVICE, that holds its own secret."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8081,
 ) -> None:
     """Receive reports of devices (`reelflow update --report`), until it is stopped."""
     import uvicorn
 
+    from pipelines.fleet.access import DeviceTokens, SharedToken
     from pipelines.fleet.receiver import make_receiver
     from pipelines.fleet.store import FleetStore
     from reelflow.edge.serve.access import read_token
     from reelflow.settings import Settings
 
-    app = make_receiver(FleetStore.at(fleet, Settings()), read_token(token))
+    if bool(token) == (tokens is not None):
+        raise ParamsError("name one: --token env:NAME for all devices, or --tokens FOLDER with one for each")
+    access = DeviceTokens(tokens) if tokens else SharedToken(read_token(token))
+    app = make_receiver(FleetStore.at(fleet, Settings()), access)
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
 
 

@@ -1,8 +1,4 @@
-"""A small receiver of reports: `POST /report`, with a shared secret, into a store."""
-
-import base64
-import binascii
-import hmac
+"""A small receiver of reports: `POST /report`, with a token, into a store."""
 
 import pydantic
 from starlette.applications import Starlette
@@ -11,21 +7,23 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from pipelines.fleet.access import Access, credentials_of
 from pipelines.fleet.store import MOST_BYTES, FleetStore
 from reelflow.edge.update.agent.report import DeviceReport
 from reelflow.errors import StorageError
 
 
-def make_receiver(fleet: FleetStore, secret: str) -> Starlette:
+def make_receiver(fleet: FleetStore, access: Access) -> Starlette:
     """The web application.
 
     Args:
         fleet: where reports go.
-        secret: that every request shows, as a bearer token or as the password of any user.
+        access: who may tell what, by the token that every request shows.
     """
 
     async def receive(request: Request) -> Response:
-        if not _is_right(request.headers.get("authorization", ""), secret):
+        shown = credentials_of(request.headers.get("authorization", ""))
+        if shown is None or not await run_in_threadpool(access.is_right, shown):
             return PlainTextResponse("the token is missing or wrong\n", 401)
         if (body := await _body(request)) is None:
             return PlainTextResponse(f"a report has at most {MOST_BYTES} bytes\n", 413)
@@ -33,6 +31,8 @@ def make_receiver(fleet: FleetStore, secret: str) -> Starlette:
             report = DeviceReport.model_validate_json(body)
         except pydantic.ValidationError:
             return PlainTextResponse("this is not a report of this version of reelflow\n", 422)
+        if not access.may_tell(shown, report.device):
+            return PlainTextResponse("the token is that of another device\n", 403)
         try:
             await run_in_threadpool(fleet.put, report)
         except StorageError:
@@ -57,15 +57,3 @@ async def _body(request: Request) -> bytes | None:
     except ClientDisconnect:
         return None
     return bytes(content)
-
-
-def _is_right(shown: str, secret: str) -> bool:
-    form, _, value = shown.partition(" ")
-    if form.lower() == "basic":
-        try:
-            value = base64.b64decode(value, validate=True).decode(errors="replace").partition(":")[2]
-        except binascii.Error:
-            return False
-    elif form.lower() != "bearer":
-        return False
-    return hmac.compare_digest(value.strip().encode(errors="replace"), secret.encode())

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from reelflow.objectstore.directory import DirectoryStore
+from reelflow.objectstore.interface import ObjectStore
+from reelflow.objectstore.open import store_at
+from reelflow.settings import Settings
 from tests.bundles import renamed_bundle, write_small_bundle
 from tests.channel.file_server import FileServer, serving
 from tests.channel.fleet import Device, Publisher
+from tests.s3_server import BUCKET, SERVERS
 from tests.sharing import made_once
 
 
@@ -26,6 +31,15 @@ def second(tmp_path_factory: pytest.TempPathFactory, first: Path) -> Path:
 
 def _renamed(first: Path, folder: Path) -> None:
     renamed_bundle(first, folder, "thumbnail-second")
+
+
+@pytest.fixture(params=["directory", *SERVERS])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path, s3_servers, s3_credentials) -> ObjectStore:
+    """A store of each kind."""
+    if request.param == "directory":
+        return DirectoryStore(tmp_path / "channel")
+    endpoint = s3_servers(request.param)
+    return store_at(f"s3://{BUCKET}/{tmp_path.name}", Settings(s3_endpoint=endpoint))
 
 
 @pytest.fixture

@@ -74,6 +74,7 @@ def serve(
 ) -> None:
     """Watch a camera as `watch` does, and serve a page: live picture, answers, events, health, metrics."""
     from reelflow.edge.recording.keeper import RecordOptions
+    from reelflow.edge.update.agent.absence import explained
     from reelflow.edge.watch.service import watch_source
     from reelflow.edge.watch.watcher import WatchOptions
 
@@ -81,7 +82,7 @@ def serve(
         record, before, after, record_mb, keep_unsure, unsure_mb, unsure_below, unsure_every
     )
     options = WatchOptions(hop, timeout, window, on, off, least, update, recording)
-    with _page(host, port, token) as page:
+    with explained(bundle), _page(host, port, token) as page:
         watch_source(
             bundle,
             source,

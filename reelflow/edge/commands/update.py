@@ -13,12 +13,15 @@ import typer
 
 from reelflow.commandline import printable, seconds_of, tell
 from reelflow.edge.commands.options import AsJson
+from reelflow.edge.update.agent.memory import SELF_TEST_MB
 from reelflow.errors import BundleError, ParamsError
 
 if TYPE_CHECKING:
     from reelflow.edge.update.agent.agent import Channel, DeviceAgent, DeviceOptions, Outcome
     from reelflow.edge.update.agent.follow import Follower
+    from reelflow.edge.update.agent.report import FleetReporter
 
+COUNTS = "counts"
 MACHINE_ID = Path("/etc/machine-id")
 SHOWN = 12
 ID_LENGTH = 32
@@ -40,7 +43,7 @@ class UpdateOptions:
     agent: "DeviceAgent"
     as_json: bool
     rate_kb: int
-    report: Callable[[], None]
+    reporter: "FleetReporter | None"
 
     @property
     def opened(self) -> "Channel":
@@ -71,6 +74,11 @@ class UpdateOptions:
         from reelflow.edge.update.agent.archive import ArchiveChannel
 
         return ArchiveChannel(archive) if archive else self.opened
+
+    def report(self) -> None:
+        """Tell the fleet, if somebody wants to hear."""
+        if self.reporter:
+            self.reporter.report()
 
     def show(self, outcome: "Outcome") -> None:
         """Show what has come of a step."""
@@ -110,7 +118,9 @@ def main(
         str, typer.Option(help="Time without a watcher after which a new bundle is given up.")
     ] = "30m",
     test_seconds: Annotated[float, typer.Option(min=1, max=86400, help="For a bundle's self-test.")] = 300.0,
-    test_mb: Annotated[int, typer.Option(min=64, max=65536, help="Memory for a bundle's self-test.")] = 512,
+    test_mb: Annotated[
+        int, typer.Option(min=64, max=65536, help="Memory for a bundle's self-test; cameras need 80 MB more.")
+    ] = SELF_TEST_MB,
     every: Annotated[str, typer.Option(help="Follow the channel for good, as 15m; else one round.")] = "",
     rate_kb: Annotated[
         int, typer.Option(min=0, help="Kilobytes a second that a download may take; 0: any.")
@@ -140,7 +150,7 @@ def main(
         limits=SelfTestLimits(test_seconds, test_mb * 1024 * 1024),
     )
     agent = DeviceAgent(state, options)
-    given = UpdateOptions(state, channel, agent, as_json, rate_kb, _reporter(report, agent, options))
+    given = UpdateOptions(state, channel, agent, as_json, rate_kb, _reporter(report, agent, options, state))
     context.obj = given
     if context.invoked_subcommand is None:
         _follow(given, seconds_of(every, "--every") if every else None)
@@ -184,7 +194,7 @@ def wait(
     follower = _follower(given, channel)
     with _ended_by_signals(follower.stop):
         _check(outcome := follower.wait(within_s))
-    if outcome.action == "waiting":
+    if outcome.action in ("waiting", "on trial"):
         raise BundleError(
             f"the bundle {channel.bundle[:SHOWN]} is still on trial: no watcher has confirmed it"
         )
@@ -201,6 +211,8 @@ def status(context: typer.Context) -> None:
         typer.echo(found.to_json(), nl=False)
         return
     typer.echo(f"current   {_named(given, found.current)}")
+    if found.why_none:
+        typer.echo(f"no bundle is in use: {printable(found.why_none)}")
     typer.echo(f"previous  {_named(given, found.previous)}")
     if found.trial:
         typer.echo(f"on trial  {_named(given, found.trial.bundle)}")
@@ -245,26 +257,23 @@ def _follow(given: UpdateOptions, every_s: float | None) -> None:
             _check(follower.once())
         else:
             follower.every(every_s)
+            if given.reporter:
+                given.reporter.close()
 
 
-def _reporter(address: str, agent: "DeviceAgent", options: "DeviceOptions") -> Callable[[], None]:
-    """What tells the fleet how this device does; failures are shown, and change nothing."""
+def _reporter(
+    address: str, agent: "DeviceAgent", options: "DeviceOptions", state: Path
+) -> "FleetReporter | None":
     if not address:
-        return lambda: None
-    from reelflow.edge.update.agent.report import ReportPost, report_of
+        return None
+    from reelflow.edge.update.agent.report import FleetReporter
     from reelflow.edge.watch.service import given
 
-    post = ReportPost(given(address))
-
-    def report() -> None:
-        if problem := post.send(report_of(agent.state, options)):
-            tell(f"the fleet is not told: {problem}")
-
-    return report
+    return FleetReporter(given(address), agent, options, state / COUNTS, tell)
 
 
 def _check(outcome: "Outcome") -> None:
-    if outcome.action in ("refused", "rolled back"):
+    if outcome.action in ("refused", "rolled back", "given up"):
         raise BundleError(f"the bundle {(outcome.bundle or '')[:SHOWN]} is not in use: {outcome.reason}")
 
 

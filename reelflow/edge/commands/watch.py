@@ -57,6 +57,7 @@ def watch(
 ) -> None:
     """Watch a camera: events with a start and an end, until the source or the service ends."""
     from reelflow.edge.recording.keeper import RecordOptions
+    from reelflow.edge.update.agent.absence import explained
     from reelflow.edge.watch.service import watch_source
     from reelflow.edge.watch.watcher import WatchOptions
 
@@ -64,14 +65,15 @@ def watch(
         record, before, after, record_mb, keep_unsure, unsure_mb, unsure_below, unsure_every
     )
     options = WatchOptions(hop, timeout, window, on, off, least, update, recording)
-    watch_source(
-        bundle,
-        source,
-        options,
-        sink or [],
-        spool,
-        answers=answers,
-        as_json=as_json,
-        threads=threads,
-        health=health,
-    )
+    with explained(bundle):
+        watch_source(
+            bundle,
+            source,
+            options,
+            sink or [],
+            spool,
+            answers=answers,
+            as_json=as_json,
+            threads=threads,
+            health=health,
+        )

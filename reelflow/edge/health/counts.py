@@ -14,6 +14,8 @@ from reelflow.errors import BundleError
 BINS = 10
 DAY_LENGTH = len("2026-01-31")
 MOST_LABELS = 10_000
+COUNTS, SERIES = "counts-*.json", "series"
+MOST_SERIES_BYTES = 100
 
 
 class DayCounts(Document):
@@ -66,11 +68,21 @@ def counts_path(folder: Path, day: str, bundle: str) -> Path:
     return folder / f"counts-{day}-{bundle}.json"
 
 
+def series_of(folder: Path) -> str:
+    """Which series of counts the folder of one watcher holds: another one after it was emptied."""
+    try:
+        with (folder / SERIES).open(encoding="utf-8", errors="replace") as file:
+            found = file.read(MOST_SERIES_BYTES).strip()
+    except OSError:
+        return "0"
+    return found if found.isalnum() else "0"
+
+
 def read_counts(folders: Iterable[Path]) -> list[DayCounts]:
-    """The counts below folders; those that can be read."""
+    """The counts in folders; those that can be read."""
     found = []
     for folder in folders:
-        for path in sorted(folder.glob("counts-*.json")):
+        for path in sorted(folder.glob(COUNTS)):
             with suppress(BundleError):
                 found.append(DayCounts.read(path))
     return found

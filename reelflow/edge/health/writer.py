@@ -1,12 +1,14 @@
 """Writes how a watcher does, and what it answers in a day: a sink that listens, and tells files."""
 
+import math
+import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from reelflow.edge.events.model import Message, WindowAnswer
-from reelflow.edge.health.counts import DAY_LENGTH, DayCounts, counts_path
+from reelflow.edge.health.counts import DAY_LENGTH, SERIES, DayCounts, counts_path
 from reelflow.edge.health.document import HEALTH, WatcherHealth, uptime_s
 from reelflow.errors import BundleError, StorageError
 from reelflow.files import atomic
@@ -45,6 +47,8 @@ class HealthFile:
             starts += before.starts if before.bundle == bundle else 0
         self._counts: DayCounts | None = None
         self._dropped = 0
+        if not (folder / SERIES).exists():
+            self._put(folder / SERIES, secrets.token_hex(8))
         self._begin(bundle, starts)
         self._write()
 
@@ -53,7 +57,8 @@ class HealthFile:
         self._loaded = loaded
 
     def send(self, message: Message) -> None:
-        """Take a message; answers alone count."""
+        """Take a message; answers alone count, each to the bundle that is loaded when it comes."""
+        self._take_bundle()
         if isinstance(message, WindowAnswer):
             now_s = time.monotonic()
             gap_s = 0.0 if self._answered_s is None else now_s - self._answered_s
@@ -79,13 +84,11 @@ class HealthFile:
 
     def beat(self) -> None:
         """Say that the watcher works; to be called at least every few seconds."""
-        bundle, why = self._loaded()
-        if bundle != self._bundle:
-            self._begin(bundle, 1)
-        elif time.monotonic() - self._written_s < EVERY_S and why == self._why:
-            return
-        self._why = why
-        self._write()
+        self._take_bundle()
+        _, why = self._loaded()
+        if time.monotonic() - self._written_s >= EVERY_S or why != self._why:
+            self._why = why
+            self._write()
 
     def close(self, timeout_s: float) -> None:  # noqa: ARG002
         """Write what was counted."""
@@ -96,10 +99,15 @@ class HealthFile:
         self._starts = 0
         self._write()
 
+    def _take_bundle(self) -> None:
+        bundle, _ = self._loaded()
+        if bundle != self._bundle:
+            self._begin(bundle, 1)
+
     def _begin(self, bundle: str, starts: int) -> None:
         self._write_counts()
         self._bundle, self._starts, self._why = bundle, starts, ""
-        self._answering_s, self._answered_s, self._written_s = 0.0, None, 0.0
+        self._answering_s, self._answered_s, self._written_s = 0.0, None, -math.inf
 
     def _write(self) -> None:
         self._written_s = time.monotonic()
@@ -112,17 +120,18 @@ class HealthFile:
             problem=self._why,
             told_s=uptime_s(),
         )
-        self._put(self._path, told)
+        self._put(self._path, told.to_json())
         self._write_counts()
 
     def _write_counts(self) -> None:
         if self._counts:
-            self._put(counts_path(self._path.parent, self._counts.day, self._counts.bundle), self._counts)
+            path = counts_path(self._path.parent, self._counts.day, self._counts.bundle)
+            self._put(path, self._counts.to_json())
 
-    def _put(self, path: Path, told: WatcherHealth | DayCounts) -> None:
+    def _put(self, path: Path, told: str) -> None:
         try:
             with atomic(path) as partial:
-                partial.write_text(told.to_json(), encoding="utf-8")
+                partial.write_text(told, encoding="utf-8")
                 partial.chmod(READABLE)
         except StorageError as error:
             self.failures += 1

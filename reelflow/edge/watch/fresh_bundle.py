@@ -2,9 +2,12 @@
 
 Copies in place write files in any order. Until all of them are as `bundle.json` and `SHA256SUMS` say, the old
 bundle goes on, and every change is a reason to look again. Why a bundle is left is told once it stands still.
+A link that is removed is another matter: whoever keeps it says that no bundle is to be used.
 """
 
+import math
 import os
+import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,6 +18,7 @@ from reelflow.edge.seal import SUMS
 from reelflow.errors import BundleError
 
 MOST_FILES = 256
+GONE_S = 5.0  # a link that people replace by hand is away for a moment
 Identity = tuple[str, tuple[tuple[str, int, int, int], ...]]
 """Where a folder really is; name, inode, size and time of the last change of each file."""
 
@@ -35,6 +39,7 @@ class FreshBundle:
             BundleError: it is damaged.
         """
         self._folder, self._threads = folder, threads
+        self._is_link, self._gone_since_s = folder.is_symlink(), math.inf
         self.problem = self._found_wrong = ""
         self._identity = self._found()
         bundle = open_bundle(folder)
@@ -42,8 +47,20 @@ class FreshBundle:
         self.classifier = Classifier(bundle, threads=threads)
         self.loaded = Path(self._identity[0]).name
 
+    @property
+    def gone(self) -> str:
+        """That the link has been removed; empty while it is there."""
+        if not self._is_away():
+            self._gone_since_s = math.inf
+            return ""
+        self._gone_since_s = min(self._gone_since_s, time.monotonic())
+        is_gone = time.monotonic() - self._gone_since_s >= GONE_S
+        return f"{self._folder} is gone: no bundle is to be used" if is_gone else ""
+
     def is_new(self) -> bool:
         """Look again; whether another bundle has been loaded. One that is not whole is left."""
+        if self._is_away():  # nothing is wrong with a bundle: there is none
+            return False
         found = self._found()
         if found == self._identity:
             self.problem = self._found_wrong
@@ -54,6 +71,9 @@ class FreshBundle:
         except BundleError as error:
             self._found_wrong = str(error)
             return False
+
+    def _is_away(self) -> bool:
+        return self._is_link and not os.path.lexists(self._folder)
 
     def _taken(self) -> bool:
         """Load what is there now, unless it is the bundle that is in use.

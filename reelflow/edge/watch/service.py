@@ -4,12 +4,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from reelflow.commandline import printable, tell
 from reelflow.edge.camera.address import parse_source
 from reelflow.edge.camera.wire import Told
+from reelflow.edge.health.document import HEALTH
 from reelflow.edge.health.writer import HealthFile
 from reelflow.edge.seal import uncovered
 from reelflow.edge.sinks.interface import Sink
@@ -68,7 +70,7 @@ def watch_source(
     if options.on is not None and options.off is not None and options.off > options.on:
         raise ParamsError(f"--off {options.off:g} is above --on {options.on:g}: an event would never hold")
     source = parse_source(given(address))
-    healthy = HealthFile(health, bundle.resolve().name) if health else None
+    healthy = _health_file(health, bundle)
     with silenced_stderr():
         fresh = FreshBundle(bundle, threads)
     if left := uncovered(bundle):
@@ -109,6 +111,17 @@ def given(address: str) -> str:
     if not os.environ.get(name):
         raise ParamsError(f"env:{printable(name)} names a variable that is not set, or empty: set it")
     return os.environ[name]
+
+
+def _health_file(folder: Path | None, bundle: Path) -> HealthFile | None:
+    """Where the watcher says how it does; without a bundle, what an earlier start has said is over."""
+    if folder is None:
+        return None
+    if bundle.exists():
+        return HealthFile(folder, bundle.resolve().name)
+    with suppress(OSError):
+        (folder / HEALTH).unlink(missing_ok=True)
+    return None
 
 
 def _standard_output(answers: bool, *, as_json: bool) -> Sink:

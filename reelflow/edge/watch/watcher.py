@@ -19,7 +19,7 @@ from reelflow.edge.watch.fresh_bundle import FreshBundle
 from reelflow.edge.watch.stages import StageClock
 from reelflow.edge.watch.systemd import ServiceManager
 from reelflow.edge.watch.windows import Windows, WindowScores
-from reelflow.errors import ClipError
+from reelflow.errors import BundleError, ClipError
 
 TICK_S = 0.25
 CLOSE_S = 5.0
@@ -110,7 +110,7 @@ class Watcher:
 
         Raises:
             ClipError: the source is a file that cannot be used.
-            BundleError: the head returns NaN.
+            BundleError: the head returns NaN; or the link to the bundle has been removed.
         """
         self._manager.ready()
         camera = self._opened()
@@ -231,10 +231,17 @@ class Watcher:
                 sink.send(message)
 
     def _renewed(self, camera: Camera) -> Camera:
-        """Take a new bundle, if there is one; say why one is not taken."""
+        """Take a new bundle, if there is one; say why one is not taken.
+
+        Raises:
+            BundleError: the link to the bundle has been removed.
+        """
         before = self._bundle.problem
         if self._bundle.is_new():
             return self._swap(camera)
+        if gone := self._bundle.gone:
+            self._end("bundle")
+            raise BundleError(gone)
         if self._bundle.problem and self._bundle.problem != before:
             self._say(f"the new bundle is left, and the old one goes on: {self._bundle.problem}")
         return camera

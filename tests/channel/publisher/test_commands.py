@@ -202,7 +202,7 @@ def test_a_change_of_nothing_is_refused(begun):
 
 
 def test_every_command_has_help_and_the_exit_codes():
-    for command in ("init", "publish", "rollout", "rotate-key", "refresh", "status"):
+    for command in ("init", "publish", "rollout", "judge", "rotate-key", "refresh", "prune", "status"):
         shown = CliRunner().invoke(app, ["channel", command, "--help"], env={"COLUMNS": "300"}).output
         assert "Exit codes: 0 success" in shown, command
 

@@ -3,39 +3,15 @@
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 from pipelines.channel.rotation import refresh as sign_again
 from reelflow.errors import ChannelError, ParamsError, StorageError
-from reelflow.objectstore.directory import DirectoryStore
-from reelflow.objectstore.interface import ObjectStore
-from reelflow.objectstore.open import store_at
-from reelflow.settings import Settings
 from tests.channel.fleet import Device, Publisher, days, new_ring
-from tests.s3_server import BUCKET, SERVERS
+from tests.channel.stores import Mortal, mirror
 
 MOST_CHANGES = 40
-
-
-class Mortal(DirectoryStore):
-    """A store whose user is killed after some changes."""
-
-    left = 10**9
-
-    def put_new(self, name: str, path: Path) -> None:
-        self._live()
-        super().put_new(name, path)
-
-    def replace(self, name: str, path: Path) -> None:
-        self._live()
-        super().replace(name, path)
-
-    def _live(self) -> None:
-        if self.left == 0:
-            raise KeyboardInterrupt
-        self.left -= 1
 
 
 @pytest.fixture
@@ -110,14 +86,6 @@ def test_of_two_that_publish_at_once_one_is_told(mortal, first, second):
     assert raised.value.may_pass
 
 
-@pytest.fixture(params=["directory", *SERVERS])
-def anywhere(request, tmp_path, s3_servers, s3_credentials) -> ObjectStore:
-    if request.param == "directory":
-        return DirectoryStore(tmp_path / "channel")
-    endpoint = s3_servers(request.param)
-    return store_at(f"s3://{BUCKET}/{tmp_path.name}", Settings(s3_endpoint=endpoint))
-
-
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 def test_a_channel_in_a_folder_and_in_s3(anywhere, tmp_path, monkeypatch, first, second):
     publisher = Publisher(tmp_path, monkeypatch, store=anywhere)
@@ -132,11 +100,6 @@ def test_a_channel_in_a_folder_and_in_s3(anywhere, tmp_path, monkeypatch, first,
     publisher.rollout("finish")
     mirror(anywhere, tmp_path / "mirror")
     assert device.update().report.name == "thumbnail-second"
-
-
-def mirror(store: ObjectStore, folder: Path) -> None:
-    for one in list(store.list()):
-        assert store.get(one.name, folder / one.name)
 
 
 def test_many_refresh_at_once_and_each_is_counted_or_told(mortal):

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -19,34 +18,19 @@ from pipelines.__main__ import app
 from pipelines.fleet.standing import judge
 from pipelines.fleet.store import FleetStore, HeardReport
 from reelflow.edge.health.counts import DayCounts
+from reelflow.edge.health.kept import KeptCounts
 from reelflow.edge.update.agent.agent import DeviceOptions
-from reelflow.edge.update.agent.report import DeviceReport, ReportPost, report_of
+from reelflow.edge.update.agent.report import ReportPost, report_of
 from reelflow.edge.update.agent.state import AgentState, RefusedBundle
 from reelflow.edge.update.channel.documents import Rollout
 from reelflow.objectstore.directory import DirectoryStore
 from tests.device_bundles import write_health
+from tests.pipelines.fleet.reports import NEW, OLD, free_port, report, wait_until_ready
 from tests.workplace import ROOT
 
-NEW, OLD = "a" * 64, "b" * 64
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 DAY = timedelta(days=1)
 SECRET = "a secret of more than sixteen"
-
-
-def report(device: str, **values: object) -> DeviceReport:
-    document = {
-        "device": device,
-        "told_at": "1970-01-01T00:00:00Z",  # it has no clock
-        "version": "1",
-        "architecture": "aarch64",
-        "current": OLD,
-        "previous": None,
-        "trial": None,
-        "refused": [],
-        "watchers": {"door": 12.0},
-        "counts": [],
-    }
-    return DeviceReport.model_validate(document | values)
 
 
 def heard(device: str, ago: timedelta = timedelta(0), **values: object) -> HeardReport:
@@ -98,7 +82,8 @@ def test_what_a_device_tells_is_what_its_agent_and_its_watchers_know(tmp_path: P
     for day in days:
         (tmp_path / "door" / f"counts-{day}-x.json").write_text(DayCounts(day=day, bundle=NEW).to_json())
     state = AgentState(current=NEW, refused=(RefusedBundle(bundle=OLD, reason="it hangs"),))
-    found = report_of(state, DeviceOptions(device="one", group="canary", health=tmp_path))
+    counts = KeptCounts(tmp_path / "kept", tmp_path).last_days()
+    found = report_of(state, DeviceOptions(device="one", group="canary", health=tmp_path), counts)
     assert (found.device, found.group, found.current) == ("one", "canary", NEW)
     assert found.watchers == {"door": 12.5, "yard": None}
     assert [one.day for one in found.counts] == list(days[1:])
@@ -116,25 +101,6 @@ def receiver(tmp_path: Path) -> Iterator[str]:
             yield f"127.0.0.1:{port}"
         finally:
             process.terminate()
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def wait_until_ready(port: int) -> None:
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).close()
-        except urllib.error.URLError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("the receiver does not answer")
 
 
 def test_a_device_tells_a_real_receiver_and_status_shows_it(receiver: str, tmp_path: Path) -> None:

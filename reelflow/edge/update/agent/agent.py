@@ -2,8 +2,8 @@
 
 At every moment the link `current` leads to a whole, tested bundle. The order of a switch: the bundle is on
 the disk, then the state says that it is on trial, then the link changes. The order of a way back: the state
-says which bundle is the current one, then the link changes. After a power cut the link is made to follow
-the state.
+says which bundle is the current one, then the link changes. Where there is none before, the link goes: what
+was given up is not used. After a power cut the link is made to follow the state.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,15 @@ LOCK = ".lock"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 Action = Literal[
-    "unchanged", "available", "refused", "on trial", "waiting", "confirmed", "rolled back", "withdrawn"
+    "unchanged",
+    "available",
+    "refused",
+    "on trial",
+    "waiting",
+    "confirmed",
+    "rolled back",
+    "given up",
+    "withdrawn",
 ]
 
 
@@ -99,7 +107,7 @@ class DeviceAgent:
 
     @property
     def state(self) -> AgentState:
-        """What is remembered; after damage, what the link says."""
+        """What is remembered; what the link says where there is nothing, or after damage."""
         try:
             return AgentState.load(self._folder)
         except BundleError:
@@ -165,8 +173,7 @@ class DeviceAgent:
             state = self._settle()
             if state.intended != bundle or (state.trial is None and state.previous is None):
                 return Outcome("unchanged", state.intended)
-            self._return_to(state.rolled_back())
-            return Outcome("rolled back", bundle, reason)
+            return self._left(state, bundle, reason)
 
     def settle(self) -> AgentState:
         """Make good what a power cut has left; to be called before watchers start."""
@@ -193,13 +200,20 @@ class DeviceAgent:
             if why := next((one.problem for one in watchers if one.is_fresh and one.problem), ""):
                 return self._go_back(state, f"a watcher does not take it: {why}")
             if sign == "silent":
-                waited_s = trial.waited_s + since_s
-                if waited_s > options.give_up_s:
-                    return self._go_back(
-                        state, f"no watcher has run with it for {waited_s:.0f} s{self._unread()}"
-                    )
-                state.tried(trial.model_copy(update={"waited_s": waited_s})).save(self._folder)
+                return self._without_watcher(state, trial, since_s)
             return Outcome("waiting", trial.bundle, sign)
+
+    def _without_watcher(self, state: AgentState, trial: BundleTrial, since_s: float) -> Outcome:
+        """Wait for a watcher; a first bundle stays on trial, as nothing speaks against it."""
+        waited_s = trial.waited_s + since_s
+        why = f"no watcher has run with it for {waited_s:.0f} s{self._unread()}"
+        is_over = waited_s > self._options.give_up_s
+        if is_over and state.current:
+            return self._go_back(state, why)
+        state.tried(trial.model_copy(update={"waited_s": waited_s})).save(self._folder)
+        if is_over:
+            return Outcome("on trial", trial.bundle, f"{why}; it is the first one, and stays")
+        return Outcome("waiting", trial.bundle, "silent")
 
     def _unread(self) -> str:
         """What this user may not read of what watchers say."""
@@ -245,12 +259,16 @@ class DeviceAgent:
 
     def _go_back(self, state: AgentState, reason: str) -> Outcome:
         left = state.intended
-        self._return_to(state.refusing(left, reason).rolled_back() if left else state)
-        return Outcome("rolled back", left, reason)
+        return self._left(state.refusing(left, reason) if left else state, left, reason)
 
-    def _return_to(self, state: AgentState) -> None:
+    def _left(self, state: AgentState, bundle: str | None, reason: str) -> Outcome:
+        """Go back to the bundle before; to none where there is none."""
+        found = self._return_to(state.rolled_back())
+        return Outcome("rolled back" if found.intended else "given up", bundle, reason)
+
+    def _return_to(self, state: AgentState) -> AgentState:
         state.save(self._folder)
-        self._follow(state)
+        return self._follow(state)
 
     def _settle(self) -> AgentState:
         state = self.state
@@ -265,11 +283,13 @@ class DeviceAgent:
         return self._follow(state)
 
     def _follow(self, state: AgentState) -> AgentState:
-        """Have the link lead to the intended bundle; to the one before if that is damaged."""
+        """Have the link lead to the intended bundle; to the one before if that is damaged, or to none."""
         while state.intended and not self.bundles.is_whole(state.intended):
             state = state.rolled_back()  # the damaged one is not refused: it is fetched again
             state.save(self._folder)
-        if state.intended and self.bundles.linked != state.intended:
+        if state.intended is None:
+            self.bundles.unlink()
+        elif self.bundles.linked != state.intended:
             self.bundles.switch(state.intended)
         return state
 

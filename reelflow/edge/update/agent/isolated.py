@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from reelflow.edge.update.agent.memory import SELF_TEST_MB
 from reelflow.errors import BundleError
 
 MODULE = "reelflow.edge.update.agent.examine"
@@ -23,7 +24,7 @@ class SelfTestLimits:
     """
 
     seconds: float = 300.0
-    memory_bytes: int = 512 * 1024 * 1024
+    memory_bytes: int = SELF_TEST_MB * 1024 * 1024
 
 
 def examine_apart(folder: Path, limits: SelfTestLimits) -> None:

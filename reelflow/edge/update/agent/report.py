@@ -1,7 +1,9 @@
 """What a device tells its fleet: the bundle in use, how watchers do, what they answer. No pictures."""
 
 import platform
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -9,15 +11,17 @@ from pydantic import Field
 from reelflow import __version__
 from reelflow.contracts import Sha256
 from reelflow.documents import Document
-from reelflow.edge.health.counts import DayCounts, read_counts
+from reelflow.edge.health.counts import DayCounts
 from reelflow.edge.health.document import read_health
+from reelflow.edge.health.kept import KeptCounts
 from reelflow.edge.sinks.address import parse_address
 from reelflow.edge.sinks.delivery import RefusedError, UndeliveredError
 from reelflow.edge.sinks.webhook import Webhook
-from reelflow.edge.update.agent.agent import DeviceOptions
+from reelflow.edge.update.agent.agent import DeviceAgent, DeviceOptions
 from reelflow.edge.update.agent.state import AgentState, RefusedBundle
+from reelflow.errors import StorageError
 
-MOST_DAYS, MOST_REFUSED, MOST_COUNTS = 3, 10, 100
+MOST_REFUSED, MOST_COUNTS = 10, 100
 
 
 class DeviceReport(Document):
@@ -43,11 +47,9 @@ class DeviceReport(Document):
     counts: tuple[DayCounts, ...] = Field(max_length=MOST_COUNTS)
 
 
-def report_of(state: AgentState, options: DeviceOptions) -> DeviceReport:
-    """What a device tells now."""
+def report_of(state: AgentState, options: DeviceOptions, counts: Sequence[DayCounts] = ()) -> DeviceReport:
+    """What a device tells now; `counts` of the last days."""
     health = read_health(options.health)
-    counts = sorted(read_counts(options.health.glob("*/")), key=lambda one: one.day)
-    days = sorted({one.day for one in counts})[-MOST_DAYS:]
     return DeviceReport(
         device=options.device,
         group=options.group,
@@ -59,7 +61,7 @@ def report_of(state: AgentState, options: DeviceOptions) -> DeviceReport:
         trial=state.trial.bundle if state.trial else None,
         refused=state.refused[-MOST_REFUSED:],
         watchers={name: one.answering_s if one.is_fresh else None for name, one in health.items()},
-        counts=tuple(one for one in counts if one.day in days)[-MOST_COUNTS:],
+        counts=tuple(counts)[-MOST_COUNTS:],
     )
 
 
@@ -82,3 +84,47 @@ class ReportPost:
         except (UndeliveredError, RefusedError) as error:
             return str(error)
         return ""
+
+
+class FleetReporter:
+    """Tells the fleet how a device does, and keeps what was counted; what fails changes nothing."""
+
+    def __init__(
+        self,
+        address: str,
+        agent: DeviceAgent,
+        options: DeviceOptions,
+        kept: Path,
+        tell: Callable[[str], object],
+    ) -> None:
+        """Name the receiver.
+
+        Args:
+            address: of the receiver.
+            agent: whose state is told.
+            options: of the agent.
+            kept: folder of counts that outlive a start of the device.
+            tell: told what goes wrong.
+
+        Raises:
+            ParamsError: the address is none.
+        """
+        self._post, self._agent, self._options, self._tell = ReportPost(address), agent, options, tell
+        self._counts = KeptCounts(kept, options.health)
+
+    def report(self) -> None:
+        """Send a report."""
+        self._keep(at_once=False)
+        told = report_of(self._agent.state, self._options, self._counts.last_days())
+        if problem := self._post.send(told):
+            self._tell(f"the fleet is not told: {problem}")
+
+    def close(self) -> None:
+        """Keep what was counted since the last hour."""
+        self._keep(at_once=True)
+
+    def _keep(self, *, at_once: bool) -> None:
+        try:
+            self._counts.keep(at_once=at_once)
+        except StorageError as error:
+            self._tell(f"what watchers have counted is not kept: {error}")

@@ -10,7 +10,7 @@ from reelflow.documents import Document
 from reelflow.files import write_text
 
 STATE = "agent.json"
-MAX_REFUSED = 100
+MAX_REFUSED, SHOWN = 100, 12
 
 
 class BundleTrial(Document):
@@ -88,19 +88,28 @@ class AgentState(Document):
         refused = tuple(one for one in self.refused if one.bundle != bundle)
         return self.model_copy(update={"refused": refused})
 
+    @property
+    def why_none(self) -> str:
+        """Why no bundle is in use; empty if one is."""
+        if self.intended:
+            return ""
+        if not self.refused:
+            return "none has come yet, or the disk has damaged it"
+        last = self.refused[-1]
+        return f"{last.bundle[:SHOWN]} was given up, and there is none before it: {last.reason}"
+
     def why_refused(self, bundle: str) -> str | None:
         """Why a bundle is not tried again; None if it may be."""
         return next((one.reason for one in self.refused if one.bundle == bundle), None)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The state in a folder; a new one if there is none.
+        """The state in a folder.
 
         Raises:
-            BundleError: it is damaged.
+            BundleError: there is none, or it is damaged.
         """
-        path = folder / STATE
-        return cls.read(path) if path.exists() else cls()
+        return cls.read(folder / STATE)
 
     def save(self, folder: Path) -> None:
         """Write it; after this it outlives a power cut.

@@ -81,6 +81,17 @@ class InstalledBundles:
         with disk_errors(self.link):
             replace_link(self.link, Path(VERSIONS, bundle))
 
+    def unlink(self) -> None:
+        """Remove the link: no bundle is in use; after this it outlives a power cut.
+
+        Raises:
+            StorageError: the disk is read-only.
+        """
+        if self.link.is_symlink():
+            with disk_errors(self.link):
+                self.link.unlink(missing_ok=True)
+                sync_folder(self._folder)
+
     def clean(self, kept: Collection[str], fetching: Collection[str] = ()) -> None:
         """Remove the folders of all other bundles, and of attempts to fetch others.
 

@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 ROOT = "root.json"
 MAX_DOCUMENT_BYTES = 1_000_000
 MAY_PASS = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+GONE = (
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.GONE,
+)  # S3 says the first where it lists nothing
 KEEPS = "this device keeps what it runs"
 Known = TypeVar("Known", bound=Document)
 
@@ -119,7 +124,8 @@ class ChannelClient:
             raise ChannelError(f"{name} of {self._place.shown} has {info.length} bytes, too many: {KEEPS}")
         path = self._state / "documents" / quote(name, "")
         if not self._updater.find_cached_target(info, str(path)):
-            self._updater.download_target(info, str(path))
+            with self._not_removed(name):
+                self._updater.download_target(info, str(path))
         try:
             return kind.read(path)
         except BundleError as error:
@@ -133,7 +139,7 @@ class ChannelClient:
         info = self._info(content_name(file.sha256))
         if (info.length, info.hashes.get("sha256")) != (file.size_bytes, file.sha256):
             raise ChannelError(f"{self._place.shown} lists {file.path} with another size or hash: {KEEPS}")
-        with part.open("a+b") as opened:
+        with self._not_removed(file.path), part.open("a+b") as opened:
             begun = opened.tell() > 0
             if not self._completed(opened, info) and not (begun and self._completed(opened, info)):
                 raise ChannelError(
@@ -157,6 +163,23 @@ class ChannelClient:
             part.truncate(0)
             return False
         return True
+
+    @contextmanager
+    def _not_removed(self, name: str) -> Iterator[None]:
+        """Tell a file that is gone from a wrong address: the metadata that names it came from there."""
+        from tuf.api.exceptions import DownloadHTTPError
+
+        try:
+            yield
+        except DownloadHTTPError as error:
+            if error.status_code not in GONE:
+                raise
+            gone = ChannelError(
+                f"{self._place.shown} holds {name} no more ({error}): the channel has gone on since "
+                f"this device asked it, or has lost the file; {KEEPS}, ask again later"
+            )
+            gone.may_pass = True
+            raise gone from None
 
     def _info(self, name: str) -> "TargetFile":
         info = self._updater.get_targetinfo(name)

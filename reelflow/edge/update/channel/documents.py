@@ -15,7 +15,7 @@ from reelflow.documents import Document
 from reelflow.edge.bundle import MAX_BUNDLE_BYTES, MAX_FILES, MAX_MANIFEST_BYTES, SAFE_NAME
 from reelflow.edge.seal import RECORDS, SUMS
 
-ROLLOUT = "rollout.json"
+ROLLOUT, LISTINGS, CONTENTS = "rollout.json", "bundles/", "files/"
 MAX_LISTED = MAX_FILES + len((SUMS, BundleReport.file_name, *RECORDS))
 MAX_LISTED_BYTES = MAX_BUNDLE_BYTES + 16 * MAX_MANIFEST_BYTES
 MAX_NAME = 200
@@ -128,12 +128,12 @@ def place_of(device_id: str, number: int) -> float:
 
 def listing_name(bundle_id: str) -> str:
     """The target of a bundle's listing."""
-    return f"bundles/{bundle_id}.json"
+    return f"{LISTINGS}{bundle_id}.json"
 
 
 def content_name(sha256: str) -> str:
     """The target of a file's content."""
-    return f"files/{sha256}"
+    return f"{CONTENTS}{sha256}"
 
 
 def _parents(paths: dict[str, str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pytest
 
 from reelflow.edge.events.model import WindowAnswer
 from reelflow.edge.health import writer
+from reelflow.edge.health.counts import read_counts
 from reelflow.edge.health.document import HEALTH, WatcherHealth, read_health, sign_of, uptime_s
 from reelflow.edge.health.writer import HealthFile
 from tests.device_bundles import write_health
@@ -60,7 +61,7 @@ def test_another_user_may_read_it_whatever_the_service_hides(tmp_path: Path, clo
     finally:
         os.umask(before)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o644}
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_what_this_user_may_not_read_is_named(tmp_path: Path) -> None:
@@ -145,3 +146,18 @@ def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "door").mkdir()
     (tmp_path / "door" / HEALTH).write_text("{")
     assert read_health(tmp_path) == {}
+
+
+def test_the_first_answer_of_a_new_bundle_is_counted_to_it(tmp_path: Path, clock: list[float]) -> None:
+    loaded = ["old"]
+    health = HealthFile(tmp_path, "old")
+    health.follow(lambda: (loaded[0], ""))
+    for bundle, answers in (("old", 3), ("new", 2)):
+        loaded[0] = bundle
+        for _ in range(answers):
+            health.send(ANSWER)
+            clock[0] += 1
+    assert (said(tmp_path).bundle, said(tmp_path).starts) == ("new", 1)
+    assert said(tmp_path).answering_s == 0, "written with the first answer"
+    health.close(1)
+    assert {one.bundle: one.answers for one in read_counts([tmp_path])} == {"old": 3, "new": 2}

@@ -1,6 +1,7 @@
 """`reelflow update` as a device runs it: a real channel, a real watcher, a real camera."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +15,14 @@ import pytest
 
 from reelflow.contracts import Sampling
 from reelflow.edge.bundle import open_bundle
+from reelflow.edge.health.writer import HealthFile
 from reelflow.edge.update.agent.report import DeviceReport
 from reelflow.edge.update.agent.state import STATE, AgentState
 from tests.bundles import FRAMES, WINDOW_S, renamed_bundle, write_small_bundle
 from tests.channel.desk import Desk
-from tests.device_bundles import bundle_id, spoilt_bundle
+from tests.device_bundles import bundle_id, spoilt_bundle, write_health
 from tests.reelflow.edge.camera.http_camera import HttpCamera, http_camera, steady, wait_for
+from tests.reelflow.edge.health.test_health import ANSWER
 from tests.webhook_server import serving
 
 REELFLOW = (sys.executable, "-c", "from reelflow.cli import main; main()")
@@ -31,7 +34,7 @@ class Field:
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.device, self.health = folder / "device", folder / "health"
         self._desk = Desk(folder, patch)
-        self.publish = self._desk.publish
+        self.publish, self.channel = self._desk.publish, str(self._desk.channel)
         self._desk.done("init", "--new-keys", self._desk.keys)
         (self.device / "channel").mkdir(parents=True)
         (self.device / "channel" / "root.json").write_bytes(self._desk.root.read_bytes())
@@ -83,6 +86,33 @@ def test_what_is_done_by_hand_is_told_to_the_fleet(field: Field, one: Path, tmp_
     told = [(one.current, one.trial, [refused.bundle for refused in one.refused]) for one in reports]
     first, second = bundle_id(one), bundle_id(two)
     assert told == [(first, second, []), (second, None, []), (first, None, [second])]
+
+
+def counted(folder: Path, answers: int) -> None:
+    """A watcher that answers so often, and ends."""
+    health = HealthFile(folder, "one")
+    for _ in range(answers):
+        health.send(ANSWER)
+    health.close(1)
+
+
+def test_what_was_counted_is_told_after_a_start_of_the_device(field: Field, one: Path) -> None:
+    """What watchers write below /run is lost; the service keeps it as it ends, whatever the hour."""
+    field.publish(one)
+    counted(field.health / "door", 5)
+    with serving() as fleet:
+        options = ["--state", str(field.device), "--channel", field.channel, "--device", "one"]
+        options += ["--health", str(field.health), "--report", fleet.address, "--every", "1s"]
+        with subprocess.Popen([*REELFLOW, "update", *options], stdout=subprocess.DEVNULL) as service:
+            wait_for(lambda: bool(list(field.device.glob("counts/*/counts-*.json"))), 60)
+            counted(field.health / "door", 2)
+            service.send_signal(signal.SIGTERM)
+            assert service.wait(60) == 0
+        shutil.rmtree(field.health)
+        fleet.taken.clear()
+        assert field.update("--report", fleet.address, "confirm").returncode == 0
+    (report,) = [DeviceReport.model_validate_json(body) for body in fleet.taken]
+    assert [(one.day, one.answers) for one in report.counts] == [(ANSWER.told_at[:10], 7)]
 
 
 @pytest.mark.slow
@@ -152,6 +182,31 @@ def test_agents_that_run_at_once_take_a_bundle_once(field: Field, one: Path, tmp
     assert state.trial is None
     assert {state.current, *(refused.bundle for refused in state.refused)} >= {bundle_id(tmp_path / "two")}
     assert (field.in_use == "two") == (not state.refused)
+
+
+def test_a_running_watcher_ends_when_its_first_bundle_is_given_up(field: Field, one: Path) -> None:
+    """It is not served as if it worked; `watch` and `status` say why, and the next bundle is taken."""
+    field.publish(one)
+    assert actions(field.update("apply")) == ["on trial"]
+    with http_camera(steady()) as camera, field.watched(camera) as watcher:
+        health = field.health / "door" / "health.json"
+        wait_for(lambda: health.exists() and json.loads(health.read_text())["answering_s"] > 0, 60)
+        write_health(field.health, bundle_id(one), "yard", starts=9)  # another camera
+        done = field.update()
+        assert (actions(done), done.returncode) == (["on trial", "given up"], 5)
+        assert watcher.wait(60) == 5
+        assert json.loads(health.read_text())["problem"] == ""
+        write_health(field.health, bundle_id(one), "door", starts=9)  # a watcher that crashed has left it
+        command = [*REELFLOW, "watch", str(field.device / "current"), camera.address]
+        command += ["--health", str(field.health / "door")]
+        again = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert again.returncode == 5
+    assert f"leads to no bundle: {bundle_id(one)[:12]} was given up" in again.stderr
+    assert "a watcher starts with it again and again" in again.stderr
+    assert not health.exists(), "it counts for nothing when the bundle is tried again"
+    command = [*REELFLOW, "update", "--state", str(field.device), "--device", "one", "status"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    assert f"no bundle is in use: {bundle_id(one)[:12]} was given up" in told
 
 
 def test_what_cannot_be_done_is_said_with_what_to_do(field: Field) -> None:

@@ -10,7 +10,8 @@ import pytest
 from reelflow.edge.bundle import HEAD, open_bundle
 from reelflow.edge.classifier import Classifier
 from reelflow.edge.seal import SUMS, seal
-from reelflow.edge.watch.fresh_bundle import FreshBundle
+from reelflow.edge.watch import fresh_bundle
+from reelflow.edge.watch.fresh_bundle import GONE_S, FreshBundle
 from reelflow.errors import BundleError
 from reelflow.files import files_below, sha256_file
 from tests.bundles import renamed_bundle
@@ -101,3 +102,35 @@ def test_a_network_that_is_replaced_after_its_check_is_not_loaded(current: Path,
     copied_over(current / HEAD, (following / HEAD).read_bytes())
     with pytest.raises(BundleError, match="is being written over"):
         Classifier(checked)
+
+
+def test_a_link_that_is_removed_says_that_no_bundle_is_to_be_used(
+    current: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    now_s = [100.0]
+    monkeypatch.setattr(fresh_bundle.time, "monotonic", lambda: now_s[0])
+    link = tmp_path / "link"
+    link.symlink_to(current)
+    fresh = FreshBundle(link, 1)
+    for _ in range(2):  # by hand, a link is away for a moment
+        link.unlink()
+        assert fresh.gone == ""
+        now_s[0] += GONE_S - 1
+        assert fresh.gone == ""
+        link.symlink_to(current)
+        assert fresh.gone == ""
+    link.unlink()
+    assert fresh.gone == ""
+    for _ in range(3):
+        assert not fresh.is_new()
+        assert fresh.problem == "", "the agent would take it for a problem of the next bundle"
+    now_s[0] += GONE_S
+    assert "no bundle is to be used" in fresh.gone
+
+
+def test_a_folder_that_is_away_is_being_copied(current: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fresh_bundle, "GONE_S", 0.0)
+    fresh = FreshBundle(current, 1)
+    shutil.rmtree(current)
+    assert not fresh.is_new()
+    assert fresh.gone == ""

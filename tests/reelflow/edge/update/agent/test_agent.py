@@ -1,5 +1,6 @@
 """A device's agent, story by story: at the end of each, the link leads to a bundle that works."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from reelflow.edge.bundle import open_bundle
 from reelflow.edge.update.agent import agent as agent_module
 from reelflow.edge.update.agent.agent import DeviceAgent, DeviceOptions
+from reelflow.edge.update.agent.versions import InstalledBundles
 from reelflow.errors import BundleError, ChannelError
 from tests.device_bundles import FolderChannel, named_bundles, spoilt_bundle, write_health
 
@@ -249,3 +251,113 @@ def test_two_bundles_are_kept_and_no_more(workshop: Workshop) -> None:
         workshop.install(name)
     kept = {path.name for path in (workshop.folder / "versions").iterdir()}
     assert kept == {workshop.ids["two"], workshop.ids["three"]}
+
+
+def first_on_trial(workshop: Workshop) -> str:
+    workshop.channel.publish(workshop.ids["one"])
+    assert workshop.agent.apply(workshop.channel).action == "on trial"
+    return workshop.ids["one"]
+
+
+def is_linked(workshop: Workshop) -> bool:
+    return os.path.lexists(workshop.folder / "current")
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"starts": 4}, "a watcher starts with it again and again"),
+        ({"problem": "needs more memory"}, "a watcher does not take it: needs more memory"),
+    ],
+)
+def test_a_first_bundle_that_is_given_up_is_used_no_more(
+    workshop: Workshop, values: dict[str, object], reason: str
+) -> None:
+    """There is none to go back to: better no answers, and a reason, than those of a bundle that fails."""
+    one = first_on_trial(workshop)
+    write_health(workshop.health, one, **values)
+    outcome = workshop.agent.look(10)
+    assert (outcome.action, outcome.bundle, outcome.reason) == ("given up", one, reason)
+    assert not is_linked(workshop)
+    state = workshop.another().settle()
+    assert (state.intended, state.why_refused(one)) == (None, reason)
+    assert state.why_none == f"{one[:12]} was given up, and there is none before it: {reason}"
+    assert not is_linked(workshop)
+    assert workshop.agent.apply(workshop.channel).action == "refused"
+    assert workshop.agent.apply(workshop.channel, again=True).action == "on trial"
+    assert workshop.in_use == "one"
+
+
+def test_after_a_first_bundle_that_was_given_up_the_next_one_is_taken(workshop: Workshop) -> None:
+    write_health(workshop.health, first_on_trial(workshop), starts=4)
+    workshop.agent.look(10)
+    workshop.install("two")
+    assert workshop.in_use == "two"
+
+
+def test_a_first_bundle_without_a_watcher_stays_on_trial(workshop: Workshop) -> None:
+    """Cameras may come later: that nobody runs it says nothing against it; each round tells."""
+    one = first_on_trial(workshop)
+    assert workshop.agent.look(1000).action == "waiting"
+    for _ in range(3):
+        outcome = workshop.agent.look(1000)
+        assert outcome.action == "on trial"
+        assert "it is the first one, and stays" in outcome.reason
+    assert workshop.in_use == "one"
+    write_health(workshop.health, one, answering_s=300)
+    assert workshop.agent.look(10).action == "confirmed"
+
+
+def test_a_first_bundle_that_another_updater_takes_back_is_used_no_more(workshop: Workshop) -> None:
+    one = first_on_trial(workshop)
+    assert workshop.agent.leave(one, "Mender rolled it back").action == "given up"
+    assert not is_linked(workshop)
+    assert workshop.agent.apply(workshop.channel).action == "on trial"
+
+
+def test_a_power_cut_between_state_and_link_is_made_good(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_health(workshop.health, first_on_trial(workshop), starts=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(InstalledBundles, "unlink", cut)
+        with pytest.raises(KeyboardInterrupt):
+            workshop.agent.look(10)
+    assert is_linked(workshop)
+    workshop.another().settle()
+    assert not is_linked(workshop)
+
+
+def cut(_bundles: InstalledBundles) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_device_that_starts_again_and_again_with_its_first_bundle_uses_it_no_more(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_on_trial(workshop)
+    monkeypatch.setattr(agent_module, "BOOT_ID", tmp_path / "boot")
+    for number in range(4):
+        assert is_linked(workshop)
+        (tmp_path / "boot").write_text(str(number))
+        workshop.another().settle()
+    assert not is_linked(workshop)
+
+
+def test_a_bundle_that_was_there_before_the_agent_is_kept(workshop: Workshop) -> None:
+    """A state that is missing is made from the link, as a damaged one is."""
+    workshop.install("one")
+    (workshop.folder / "agent.json").unlink()
+    assert workshop.another().settle().current == workshop.ids["one"]
+    assert workshop.in_use == "one"
+
+
+def test_where_the_only_bundle_is_damaged_nothing_is_in_use_until_it_is_fetched_again(
+    workshop: Workshop,
+) -> None:
+    workshop.install("one")
+    (workshop.folder / "versions" / workshop.ids["one"] / "head.tflite").unlink()
+    workshop.another().settle()
+    assert not is_linked(workshop)
+    assert workshop.agent.apply(workshop.channel).action == "on trial"
+    assert workshop.in_use == "one"

@@ -69,5 +69,5 @@ def test_a_library_that_is_given_no_memory_is_told_with_the_limit(
     why = "libx.so: failed to map segment from shared object"
     (tmp_path / "av.py").write_text(f"raise ImportError({why!r})\n")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    with pytest.raises(BundleError, match=f"its self-test fails: within 512 MB of memory: {why}"):
+    with pytest.raises(BundleError, match=f"its self-test fails: within 320 MB of memory: {why}"):
         examine_apart(small_bundle, SelfTestLimits())

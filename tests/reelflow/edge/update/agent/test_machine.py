@@ -61,6 +61,7 @@ class Device(RuleBasedStateMachine):
 
     small: Path
     boot: Path
+    is_new = False
 
     @initialize()
     def begin(self) -> None:
@@ -73,7 +74,8 @@ class Device(RuleBasedStateMachine):
         self.boots = 0
         self.boot.write_text("0")
         self.agent.apply(self.channel)
-        self.agent.confirm()
+        if not self.is_new:
+            self.agent.confirm()
 
     @property
     def agent(self) -> DeviceAgent:
@@ -126,12 +128,17 @@ class Device(RuleBasedStateMachine):
 
     @invariant()
     def a_whole_bundle_is_in_use(self) -> None:
-        if hasattr(self, "folder"):
+        if hasattr(self, "folder") and not (
+            self.is_new and not os.path.lexists(self.folder / "device" / "current")
+        ):
             assert open_bundle(self.folder / "device" / "current").report.name in NAMES
 
     def teardown(self) -> None:
         if not hasattr(self, "folder"):
             return
+        state = self.agent.settle()
+        assert (self.folder / "device" / "current").is_symlink() == (state.intended is not None)
+        assert state.intended is None or state.why_refused(state.intended) is None
         self.channel.reachable = 10_000
         self.channel.publish(self.ids["three"], state="done")
         self.agent.settle()
@@ -142,20 +149,28 @@ class Device(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
+class NewDevice(Device):
+    """A device whose first bundle is on trial: it may be left with none, and never with one that failed."""
+
+    is_new = True
+
+
+@pytest.mark.parametrize("device", [Device, NewDevice])
 def test_a_whole_bundle_is_in_use_whatever_happens(
-    small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    device: type[Device], small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Device, "small", small_bundle, raising=False)
     monkeypatch.setattr(Device, "boot", tmp_path / "boot", raising=False)
     monkeypatch.setattr(agent_module, "BOOT_ID", tmp_path / "boot")
     monkeypatch.setattr(agent_module, "examine_apart", lambda _folder, _limits: None)
-    run_state_machine_as_test(Device, settings=settings(max_examples=EXAMPLES, stateful_step_count=20))
+    run_state_machine_as_test(device, settings=settings(max_examples=EXAMPLES, stateful_step_count=20))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
+@pytest.mark.parametrize("device", [Device, NewDevice])
 def test_a_whole_bundle_is_in_use_whatever_happens_for_long(
-    small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    device: type[Device], small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.reelflow.edge.update.agent.test_machine.EXAMPLES", 100)
-    test_a_whole_bundle_is_in_use_whatever_happens(small_bundle, tmp_path, monkeypatch)
+    test_a_whole_bundle_is_in_use_whatever_happens(device, small_bundle, tmp_path, monkeypatch)
