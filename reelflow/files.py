@@ -232,6 +232,16 @@ def locked(path: Path, holder: str = "") -> Iterator[None]:
             yield
 
 
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock on `path`."""
+    with disk_errors(path), suppress(FileNotFoundError), path.open("r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def fingerprint(path: Path) -> str:
     """Cheap identity of a file or folder: names, sizes and modification times below it."""
     if path.is_file():

@@ -10,10 +10,11 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from pipelines.local.results import STATE, RunState, show_release
-from pipelines.local.run_folder import WORK, alone_in
+from pipelines.local.run_folder import LOCK, WORK, alone_in
 from pipelines.trials.record import record_search
 from reelflow.contracts import Summary
 from reelflow.errors import BundleError, ReelflowError, TrackingError
+from reelflow.files import is_locked
 from reelflow.params import ReleaseParams
 from reelflow.progress import Event, watched_by
 from reelflow.settings import Settings
@@ -77,7 +78,7 @@ def replay(settings: Settings, console: Console) -> Replayed:
 
 
 def _refusal(owed: Owed, error: ReelflowError) -> str:
-    return f"{owed.run or 'steps'} waits on, it was refused: {error}; mend that and run {REPLAY}"
+    return f"{owed.run or 'steps'} is not in MLflow yet: {error}; when that is mended, run {REPLAY}"
 
 
 def _warn(console: Console, text: str) -> None:
@@ -125,6 +126,8 @@ def _record_search(owed: Owed, search: OwedSearch, settings: Settings, console: 
         state = search.out / WORK / STATE
         if RunState.read(state).name != owed.run:
             raise BundleError(f"{search.out} holds another search now")
+        if is_locked(search.out / LOCK):  # waiting would hold up the others for hours
+            raise TrackingError(f"it is running in {search.out}, and records itself at its end")
         with alone_in(search.out, console):
             record_search(owed.settings(settings), search)
     except BundleError as error:

@@ -11,6 +11,7 @@ from reelflow.settings import Settings
 from reelflow.tracking.client import check_reachable
 from reelflow.tracking.facts.spans import MS
 from reelflow.tracking.spool.owed import OwedSearch, TrackingSpool
+from reelflow.tracking.spool.recorder import RETRY_S
 
 
 class SearchRecorder:
@@ -36,10 +37,13 @@ class SearchRecorder:
         self._settings, self._params, self._out, self._tell = settings, params, out, tell
         self._spool = TrackingSpool(settings.spool)
         self._behind = not reached
+        self._next_try = 0.0 if reached else time.monotonic() + RETRY_S
         self._record: SearchRecord | None = None
 
     def trial(self, fold: str, attempt: Attempt) -> None:
         """Record a trial; what MLflow does not take of it is recorded at the end."""
+        if time.monotonic() < self._next_try:
+            return
         try:
             if self._behind:
                 check_reachable(self._settings)
@@ -48,7 +52,7 @@ class SearchRecorder:
         except TrackingError as error:
             if not self._behind:
                 self._tell(f"{error}; trials are recorded at the end")
-            self._behind = True
+            self._behind, self._next_try = True, time.monotonic() + RETRY_S
 
     def finish(self) -> ReelflowError | None:
         """Record the result and trials that could not be; returns why not, if they are still owed."""

@@ -20,6 +20,7 @@ from pipelines.trials.search import Attempt, FoldScore, Search, best, open_study
 from pipelines.trials.space import Space, load_space
 from reelflow.artifacts.clips import read_clips
 from reelflow.errors import DataError, ParamsError, StorageError, TrackingError
+from reelflow.files import locked
 from reelflow.params import load_params
 from reelflow.settings import Settings
 from reelflow.splitting.protocols import Protocol, make_folds
@@ -353,6 +354,10 @@ def test_a_search_without_mlflow_goes_on_and_a_replay_records_it(tmp_path, datab
     spool.keep(owed.but(server=database))
 
     here = settings.model_copy(update={"tracking_uri": database})
+    with locked(tmp_path / "out/.lock"):  # as the same command holds it
+        assert replay(here, Console(file=shown, width=1000)).refused == (owed.run,)
+    assert f"it is running in {tmp_path / 'out'}, and records itself" in shown.getvalue()
+    assert any(spool.all())
     for _ in range(2):  # the second finds the runs of the first
         spool.keep(owed.but(server=database))
         assert replay(here, Console(quiet=True)).sent == (owed.run,)

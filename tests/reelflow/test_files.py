@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from reelflow.files import files_below, link_file, locked, write_bytes
+from reelflow.files import files_below, is_locked, link_file, locked, write_bytes
 from reelflow.progress import watched_by
 
 
@@ -59,3 +59,12 @@ def test_folders_that_go_meanwhile_are_passed_over(tmp_path: Path, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", scan)
     assert files_below(tmp_path) == [tmp_path / "stays"]
+
+
+def test_a_lock_is_seen_while_it_is_held(tmp_path):
+    lock = tmp_path / "lock"
+    assert not is_locked(lock)
+    assert not lock.exists()
+    with locked(lock):
+        assert is_locked(lock)
+    assert not is_locked(lock)

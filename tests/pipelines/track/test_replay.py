@@ -90,8 +90,8 @@ def test_a_run_whose_experiment_was_deleted_waits_and_holds_up_no_other(spool, t
     owe(spool, "old run", folder, "theirs")
     owe(spool, "night run", folder)
     first, *rest = refused()
-    assert first.startswith("old run waits on, it was refused: the MLflow experiment 'theirs' was deleted")
-    assert "mend that and run python -m pipelines track replay" in first
+    assert first.startswith("old run is not in MLflow yet: the MLflow experiment 'theirs' was deleted")
+    assert "when that is mended, run python -m pipelines track replay" in first
     assert first.endswith(f"or remove {spool.document_of('old run')}")
     assert rest == [
         "night run is in MLflow",
@@ -119,7 +119,7 @@ def test_a_run_whose_params_conflict_waits_and_holds_up_no_other(spool, tmp_path
 
     monkeypatch.setattr(Tracker, "_create", create_and_log)
     told = refused()
-    assert told[0].startswith("night run waits on, it was refused: MLflow at")
+    assert told[0].startswith("night run is not in MLflow yet: MLflow at")
     assert "Changing param values is not allowed" in " ".join(told)
     assert [line for line in told if line.endswith("is in MLflow")] == [
         "old run is in MLflow",
@@ -138,7 +138,7 @@ def test_a_run_starts_beside_one_that_is_refused(spool, tmp_path):
     console = Console(file=StringIO(), width=1000)
     replay_before_a_run(Settings(), console)
     told = console.file.getvalue()
-    assert "old run waits on, it was refused" in told
+    assert "old run is not in MLflow yet" in told
     assert "night run is in MLflow now" in told
 
 
