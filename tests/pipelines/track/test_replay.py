@@ -12,8 +12,8 @@ from pipelines.track.commands import commands
 from reelflow.errors import TrackingError
 from reelflow.settings import Settings
 from reelflow.tracking import client as mlflow_client
+from reelflow.tracking.runs.experiment import ExperimentRuns
 from reelflow.tracking.spool.owed import Owed, OwedRelease, TrackingSpool
-from reelflow.tracking.tracker import Tracker
 from tests.fake_reports import PARAMS, dataset_report, save_step
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -108,7 +108,7 @@ def test_a_run_whose_params_conflict_waits_and_holds_up_no_other(spool, tmp_path
     folder = save_step(tmp_path / "d", dataset_report(), "dataset", PARAMS.dataset)
     for run in ("old run", "night run", "day run"):
         owe(spool, run, folder)
-    create = Tracker._create
+    create = ExperimentRuns.create
 
     def create_and_log(self, name, tags, started_ms):
         """Somebody else logs to the run meanwhile."""
@@ -117,7 +117,7 @@ def test_a_run_whose_params_conflict_waits_and_holds_up_no_other(spool, tmp_path
             self._client.log_param(made, "dataset.key", "another")
         return made
 
-    monkeypatch.setattr(Tracker, "_create", create_and_log)
+    monkeypatch.setattr(ExperimentRuns, "create", create_and_log)
     told = refused()
     assert told[0].startswith("night run is not in MLflow yet: MLflow at")
     assert "Changing param values is not allowed" in " ".join(told)
