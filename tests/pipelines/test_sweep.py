@@ -123,7 +123,7 @@ def test_what_was_chosen_is_a_params_file(finished):
 def test_every_trial_is_a_child_run(finished):
     _, out, _ = finished
     tracker = Tracker(Settings(MLFLOW_TRACKING_URI=f"sqlite:///{out.parent / 'mlflow.db'}"))
-    runs = tracker._search({})
+    runs = tracker._runs.search({})
     (parent,) = [run for run in runs if PARENT_TAG not in run.data.tags]
     children = [run for run in runs if run.data.tags.get(PARENT_TAG) == parent.info.run_id]
     assert Counter(run.data.tags["reelflow.fold"] for run in children) == {
