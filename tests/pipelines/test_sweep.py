@@ -362,7 +362,7 @@ def test_a_search_without_mlflow_goes_on_and_a_replay_records_it(tmp_path, datab
         spool.keep(owed.but(server=database))
         assert replay(here, Console(quiet=True)).sent == (owed.run,)
         assert not any(spool.all())
-        found = Tracker(here)._search({})
+        found = Tracker(here)._runs.search({})
         (parent,) = [run for run in found if PARENT_TAG not in run.data.tags]
         children = [run for run in found if run is not parent]
         assert len(children) == 3 * len(report.studies)
