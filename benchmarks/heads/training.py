@@ -35,7 +35,7 @@ def trained(clips: ClipSet, params: TrainingParams, out: Path) -> list[Path]:
 
 def _learner(clips: ClipSet, params: TrainingParams, checkpoints: Path) -> EpochLearner:
     examples = clips.examples
-    with memory_errors():
+    with memory_errors("gru", params):
         seed_everything(params.seed)
         network = build_head(
             "gru",

@@ -135,7 +135,7 @@ def workers_of(process: subprocess.Popen) -> list[int]:
 
 def wait_for_step(model: Path, process: subprocess.Popen) -> None:
     """Until the second step of an epoch is kept, not the first epoch."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not any(model.parent.glob(".training-*.partial/checkpoints/0/[1-9]*-[12]")):
         assert process.poll() is None
         assert time.monotonic() < deadline
@@ -149,16 +149,17 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.timeout(900)
 def test_a_killed_worker_ends_the_training_which_resumes_to_the_same_bytes(tmp_path, inputs, monkeypatch):
     monkeypatch.setenv("REELFLOW_EVENTS", str(tmp_path / "events.jsonl"))  # not to MLflow
     whole, killed = tmp_path / "whole" / "model", tmp_path / "killed" / "model"
     process = start(tmp_path, inputs["thumbnail"], whole)
-    assert process.wait(120) == 0
+    assert process.wait(300) == 0
     process = start(tmp_path, inputs["thumbnail"], killed)
     wait_for_step(killed, process)
     pids = workers_of(process)
     os.kill(pids[1], signal.SIGKILL)
-    assert process.wait(10) == 8
+    assert process.wait(60) == 8
     assert "worker 1 of 2 was killed by signal 9" in (tmp_path / "stderr").read_text()
     assert not any(map(is_alive, pids))
 
@@ -168,13 +169,13 @@ def test_a_killed_worker_ends_the_training_which_resumes_to_the_same_bytes(tmp_p
     pids = workers_of(process)
     process.kill()  # not its workers
     process.wait()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while any(map(is_alive, pids)):
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
     process = start(tmp_path, inputs["thumbnail"], killed)
-    assert process.wait(120) == 0
+    assert process.wait(300) == 0
     assert "resumes after step" in (tmp_path / "events.jsonl").read_text()
     assert TrainingReport.open(killed).epochs_run == EPOCHS
     for path in whole.iterdir():

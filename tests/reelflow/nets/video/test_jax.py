@@ -13,7 +13,7 @@ from tests.jax_environment import jax_python
 from tests.reelflow.nets.video.weights import randomise
 from tests.workplace import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("jax"), pytest.mark.timeout(900)]
 CLIPS = 3
 NETWORK = {"stages": (1, 1, 1, 1), "width": 1 / 16, "frames": 5, "side": 40}  # forms A, B, C, and 2D
 CASES = {
