@@ -84,6 +84,7 @@ STEPS_BY_FILE = {
     "reelflow/video/decode.py": "dataset frames features baselines conversion release",
     "reelflow/video/stream.py": "",
     "reelflow/workers/processes.py": "dataset frames",
+    "reelflow/workers/usage/gpus.py": "",
     "pipelines/training.py": "",
     "params.yaml": "",
 }

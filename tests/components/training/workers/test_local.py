@@ -87,8 +87,9 @@ def test_one_that_ends_ends_the_others_with_its_reason(tmp_path, what, error, to
 def test_workers_end_with_the_process_that_started_them(tmp_path, number):
     job = job_of(tmp_path / "model", "0:waiting,1:waiting")
     (tmp_path / "job.json").write_text(job.to_json())
-    code = (
-        "import sys; from pathlib import Path; from components.training.job import TrainingJob;"
+    code = (  # a shell that starts tests in the background ignores SIGINT
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from pathlib import Path; from components.training.job import TrainingJob;"
         "from components.training.workers import local; local.MODULE = 'tests.stand_in_worker';"
         "local._gpus = lambda: 0; local.train_here(TrainingJob.read(Path(sys.argv[1])), 2)"
     )
