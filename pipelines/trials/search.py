@@ -16,6 +16,7 @@ from pipelines.trials.candidate import SweepCandidate, first_of, suggest
 from pipelines.trials.space import Space
 from reelflow.errors import BundleError, ParamsError, StorageError
 from reelflow.files import sha256_text
+from reelflow.tracking.facts.spans import MS
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 State = Literal["COMPLETE", "PRUNED", "FAIL"]
 CANDIDATE, FOLDS, ERROR = "candidate", "folds", "error"
 DATABASE = "sweep.db"
-MS = 1000
 
 
 class FoldScore(NamedTuple):

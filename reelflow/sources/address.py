@@ -10,11 +10,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from reelflow.errors import ParamsError
+from reelflow.sources.userinfo import without_credentials
 
 KINDS = "a path, git+https://HOST/REPO.git@REVISION#PATH (or git+ssh://, git+file://), or s3://BUCKET/PREFIX"
 BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
 GIT = re.compile(r"git\+(https?|ssh|file)://")
-USER = re.compile(r"://[^/@\s]*@")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def parse_source(source: str) -> Address:
             return S3Prefix(bucket, prefix.strip("/"))
     if GIT.match(source):
         return _parse_git(source)
-    raise ParamsError(f"dataset.source is {redacted(source)!r}: expected {KINDS}")
+    raise ParamsError(f"dataset.source is {without_credentials(source)!r}: expected {KINDS}")
 
 
 def is_remote(source: str) -> bool:
@@ -73,22 +73,19 @@ def is_remote(source: str) -> bool:
     return "://" in source
 
 
-def redacted(text: str) -> str:
-    """The text without users and passwords in its addresses."""
-    return USER.sub("://***@", text)
-
-
 def _parse_git(source: str) -> GitPath:
     try:
         parts = urlsplit(source.removeprefix("git+"))
     except ValueError as error:
-        raise ParamsError(f"dataset.source is {redacted(source)!r}: {error}; expected {KINDS}") from None
+        raise ParamsError(
+            f"dataset.source is {without_credentials(source)!r}: {error}; expected {KINDS}"
+        ) from None
     place, _, revision = parts.path.rpartition("@") if "@" in parts.path else (parts.path, "", "")
     path = parts.fragment.strip("/")
     if not place.strip("/") or not path or ".." in path.split("/"):
         raise ParamsError(
-            f"dataset.source is {redacted(source)!r}: expected git+https://HOST/REPO.git@REVISION#PATH, "
-            "with the path of the clips in the repository"
+            f"dataset.source is {without_credentials(source)!r}: expected "
+            "git+https://HOST/REPO.git@REVISION#PATH, with the path of the clips in the repository"
         )
     url = unquote(place) if parts.scheme == "file" else f"{parts.scheme}://{parts.netloc}{place}"
     return GitPath(url, revision, path)
@@ -99,6 +96,7 @@ def _check_no_password(source: str) -> None:
     user = rest.partition("/")[0].rpartition("@")[0]
     if ":" in user or (user and not scheme.endswith("ssh")):
         raise ParamsError(
-            f"dataset.source is {redacted(source)!r}: an address must not have a password or token: params "
-            "and records repeat it; use the environment (GIT_ASKPASS, an SSH key, AWS_ variables)"
+            f"dataset.source is {without_credentials(source)!r}: an address must not have a password or "
+            "token: params and records repeat it; use the environment (GIT_ASKPASS, an SSH key, AWS_ "
+            "variables)"
         )

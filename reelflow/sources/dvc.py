@@ -16,8 +16,9 @@ from reelflow.errors import DataError, ReelflowError, StorageError
 from reelflow.files import atomic, exists
 from reelflow.progress import emit
 from reelflow.settings import Settings
-from reelflow.sources.address import GitPath, redacted
+from reelflow.sources.address import GitPath
 from reelflow.sources.cache import Entry
+from reelflow.sources.userinfo import without_credentials
 
 ATTEMPTS = 3
 GIT_TIMEOUT_S = 30  # DVC tries some times more
@@ -203,21 +204,23 @@ def _told(what: str, missing: str) -> Iterator[None]:
     except ReelflowError:
         raise
     except FileNotFoundError:
-        raise DataError(redacted(f"{what}: {missing}")) from None
+        raise DataError(without_credentials(f"{what}: {missing}")) from None
     except RecursionError:
-        raise DataError(redacted(f"{what}: DVC's list of it has names outside of the folder")) from None
+        raise DataError(
+            without_credentials(f"{what}: DVC's list of it has names outside of the folder")
+        ) from None
     except RevError as error:
-        raise DataError(f"{redacted(what)}: {error}; name a branch, tag or commit") from None
+        raise DataError(f"{without_credentials(what)}: {error}; name a branch, tag or commit") from None
     except Exception as error:  # file systems of DVC raise errors of their own libraries
         said = _said(error)
         if "is not a git repository" in said:
             raise DataError(
-                f"{redacted(what)}: its DVC repository is not under git ({said}): run "
+                f"{without_credentials(what)}: its DVC repository is not under git ({said}): run "
                 "dvc config core.no_scm true in it, or git init"
             ) from None
         raise StorageError(
-            f"{redacted(what)} cannot be fetched by DVC: {said}; look at the address, the remote and the "
-            "credentials of the environment, and run the same command again"
+            f"{without_credentials(what)} cannot be fetched by DVC: {said}; look at the address, the remote "
+            "and the credentials of the environment, and run the same command again"
         ) from None
 
 
@@ -228,4 +231,4 @@ def _said(error: BaseException) -> str:
     if isinstance(error, SCMError):
         while root := error.__cause__ or error.__context__:
             error = root
-    return " ".join(redacted(str(error)).split()) or type(error).__name__
+    return " ".join(without_credentials(str(error)).split()) or type(error).__name__

@@ -136,20 +136,18 @@ class Tracker:
                 for some_params, some_points, some_tags in parts:
                     self._client.log_batch(run_id, metrics=some_points, params=some_params, tags=some_tags)
 
-    def log_points(
-        self, run_id: str, points: Iterable[tuple[str, int, float, int | None]], start_ms: int
-    ) -> None:
+    def log_points(self, run_id: str, points: Iterable[tuple[str, int, float, int | None]]) -> None:
         """Log points of curves.
 
         Args:
             run_id: of `parent` or `child`.
             points: name of the metric, step, value, and milliseconds since 1970; without these, the step
                 is an epoch, and its time as many milliseconds after the start of the run.
-            start_ms: of the run, as `started_ms` tells it.
         """
         from mlflow.entities import Metric
 
         with tracking_errors(self._uri), exclusive(self._uri):
+            start_ms = _start_ms(self._client, run_id)
             told = [
                 Metric(name, value, start_ms + step if time_ms is None else time_ms, step)
                 for name, step, value, time_ms in points

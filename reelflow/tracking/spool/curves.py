@@ -119,7 +119,7 @@ class Curves:
             if (run_id, metric) not in self._sent:
                 self._sent[run_id, metric] = tracker.steps(run_id, metric)
         fresh = [point for point in points if point.step not in self._sent[run_id, point.metric]]
-        tracker.log_points(run_id, fresh, start_ms)
+        tracker.log_points(run_id, fresh)
         for point in points:
             self._sent[run_id, point.metric].add(point.step)
 

@@ -4,6 +4,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -45,6 +46,17 @@ def owe(spool: TrackingSpool, run: str, folder: Path, experiment: str = "reelflo
     spool.keep(Owed.of(settings).with_folder(folder).but(status="FINISHED"))
 
 
+def owe_one_that_is_refused(spool: TrackingSpool, tmp_path: Path) -> tuple[MlflowClient, str]:
+    """Owe two runs, the first of an experiment that was deleted; the client, and that experiment."""
+    client, theirs = mlflow_client.connect(Settings(experiment="theirs"))
+    client.delete_experiment(theirs)
+    mlflow_client._connect.cache_clear()
+    folder = save_step(tmp_path / "d", dataset_report(), "dataset", PARAMS.dataset)
+    owe(spool, "old run", folder, "theirs")
+    owe(spool, "night run", folder)
+    return client, theirs
+
+
 def names_in(experiment: str = "reelflow") -> list[str]:
     client, found = mlflow_client.connect(Settings(experiment=experiment))
     return [run.info.run_name for run in client.search_runs([found])]
@@ -83,12 +95,7 @@ def test_a_bundle_whose_folders_are_gone_does_not_hold_up_the_rest(spool, tmp_pa
 
 
 def test_a_run_whose_experiment_was_deleted_waits_and_holds_up_no_other(spool, tmp_path):
-    client, theirs = mlflow_client.connect(Settings(experiment="theirs"))
-    client.delete_experiment(theirs)
-    mlflow_client._connect.cache_clear()
-    folder = save_step(tmp_path / "d", dataset_report(), "dataset", PARAMS.dataset)
-    owe(spool, "old run", folder, "theirs")
-    owe(spool, "night run", folder)
+    client, theirs = owe_one_that_is_refused(spool, tmp_path)
     first, *rest = refused()
     assert first.startswith("old run is not in MLflow yet: the MLflow experiment 'theirs' was deleted")
     assert "when that is mended, run python -m pipelines track replay" in first
@@ -129,12 +136,7 @@ def test_a_run_whose_params_conflict_waits_and_holds_up_no_other(spool, tmp_path
 
 
 def test_a_run_starts_beside_one_that_is_refused(spool, tmp_path):
-    client, theirs = mlflow_client.connect(Settings(experiment="theirs"))
-    client.delete_experiment(theirs)
-    mlflow_client._connect.cache_clear()
-    folder = save_step(tmp_path / "d", dataset_report(), "dataset", PARAMS.dataset)
-    owe(spool, "old run", folder, "theirs")
-    owe(spool, "night run", folder)
+    owe_one_that_is_refused(spool, tmp_path)
     console = Console(file=StringIO(), width=1000)
     replay_before_a_run(Settings(), console)
     told = console.file.getvalue()
