@@ -19,6 +19,7 @@ from reelflow.params import ReleaseParams
 from reelflow.progress import Event, watched_by
 from reelflow.settings import Settings
 from reelflow.sources.userinfo import without_credentials
+from reelflow.tracking.client import is_well
 from reelflow.tracking.spool.owed import Owed, OwedRelease, OwedSearch, TrackingSpool
 from reelflow.tracking.spool.sending import send
 from reelflow.workers.patience import patiently
@@ -67,7 +68,7 @@ def replay(settings: Settings, console: Console) -> Replayed:
             try:
                 patiently(_sender(owed, settings, spool, console), settings.patience_s)
             except ReelflowError as error:
-                if error.may_pass:
+                if error.may_pass and not is_well(settings):
                     raise
                 refused.append(owed.run)
                 _warn(console, f"{_refusal(owed, error)}, or remove {spool.document_of(owed.run)}")

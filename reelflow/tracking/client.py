@@ -186,6 +186,18 @@ def is_reachable(settings: Settings) -> bool:
     return True
 
 
+def is_well(settings: Settings) -> bool:
+    """Whether MLflow can do what runs need: an error that stays is then that of one run."""
+    try:
+        check_reachable(settings)
+        client, experiment = connect(settings)
+        with tracking_errors(settings.tracking_uri):
+            client.get_experiment(experiment)
+    except ReelflowError:
+        return False
+    return True
+
+
 def check_reachable(settings: Settings) -> None:
     """Send a server one quick request: MLflow's own wait for minutes where it hangs.
 

@@ -187,8 +187,9 @@ def test_an_address_where_nothing_has_ever_answered_is_a_mistake(at, proxy):
     assert not (at.out / "work" / "events.jsonl").exists()
 
 
-def test_a_run_that_is_forbidden_holds_up_no_other_and_a_server_that_is_away_does(
-    at, server, proxy, tmp_path
+@pytest.mark.parametrize("fault", ["403", "500"])
+def test_a_run_that_is_refused_holds_up_no_other_and_a_server_that_is_away_does(
+    at, server, proxy, tmp_path, fault
 ):
     at.spool.remember(at.asked)
     proxy.spoil("request", reset)
@@ -198,10 +199,10 @@ def test_a_run_that_is_forbidden_holds_up_no_other_and_a_server_that_is_away_doe
     assert at.replayed() == 7
     assert [owed.run for owed in at.spool.all()] == ["run of first", "run of run"]
 
-    def forbids_one(exchange: Exchange) -> None:
-        (FAULTS["403"] if b"closed" in exchange.sent or "closed" in exchange.path else pass_on)(exchange)
+    def refuses_one(exchange: Exchange) -> None:
+        (FAULTS[fault] if b"closed" in exchange.sent or "closed" in exchange.path else pass_on)(exchange)
 
-    proxy.spoil("request", forbids_one)
+    proxy.spoil("request", refuses_one)
     assert at.replayed() == 7
     assert [owed.run for owed in at.spool.all()] == ["run of first"]
     check_whole(told(at, server))
