@@ -1,6 +1,7 @@
 """Shortcut baselines: classifiers that see only metadata or thumbnails of a clip."""
 
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.predictions import Scores, write_predictions
 from reelflow.artifacts.shard_files import ShardAccess
 from reelflow.contracts import Baseline, BaselinesReport, Clip, DatasetReport
-from reelflow.errors import BundleError, DataError
+from reelflow.errors import BundleError, DataError, StepError
 from reelflow.params import BaselinesParams
 from reelflow.progress import track
 from reelflow.splitting.protocols import Protocol, make_folds, read_protocol
+from reelflow.workers.cpus import granted_cpus
+
+MANY_FOLDS = 5  # processes that import scikit-learn take as long as two or three folds
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ def run(
         DataError: a class has no training clips, or there are no test clips.
         BundleError: an input is damaged, or the inputs do not belong together.
         StorageError: the disk is full or read-only.
+        StepError: a process was ended, as for memory.
     """
     source, store = DatasetReport.open(dataset), FrameStore(frames, access)
     if store.report.data_hash != source.data_hash:
@@ -104,14 +109,22 @@ def _folds_of(
 
 
 def _score(known: _Clips, inputs: BaselineInputs, seed: int) -> Scores:
-    """Scores of the tested clips, fold after fold, `(tested clips, classes)`."""
-    groups = [clip.group for clip in known.clips]
-    return np.concatenate(
-        [
-            score_held_out(inputs, known.truth, groups, train, test, len(known.labels), seed)
-            for train, test in track(known.folds, len(known.folds), "folds")
-        ]
+    """Scores of the tested clips, fold after fold, `(tested clips, classes)`; many folds use every CPU."""
+    from joblib import Parallel, delayed  # type: ignore[import-untyped]
+
+    groups, classes = [clip.group for clip in known.clips], len(known.labels)
+    work, count = delayed(score_held_out), len(known.folds)
+    workers = granted_cpus() if count >= MANY_FOLDS else 1
+    found = Parallel(workers, return_as="generator")(
+        work(inputs, known.truth, groups, train, test, classes, seed) for train, test in known.folds
     )
+    try:
+        return np.concatenate(list(track(found, count, "folds")))
+    except BrokenProcessPool as error:
+        raise StepError(
+            f"a process that fits baselines was ended: {error}; look at the memory, and run the same command "
+            "again"
+        ) from error
 
 
 def _write(folder: Path, name: str, known: _Clips, scores: Scores) -> Baseline:

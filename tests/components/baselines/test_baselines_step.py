@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from components.baselines import step
 from components.baselines.inputs import metadata, thumbnails
 from components.baselines.models import score_held_out
 from components.baselines.step import run
@@ -18,7 +21,7 @@ from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.frames import FrameStore
 from reelflow.artifacts.predictions import read_predictions
 from reelflow.contracts import BaselinesReport, Clip, DatasetReport, FramesReport
-from reelflow.errors import BundleError, DataError, ParamsError
+from reelflow.errors import BundleError, DataError, ParamsError, StepError
 from reelflow.params import load_params
 from reelflow.progress import watched_by
 from reelflow.splitting.protocols import Protocol, make_folds
@@ -84,10 +87,10 @@ def neither(tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def four_folds(tmp_path_factory, neither) -> tuple[Path, BaselinesReport]:
+def five_folds(tmp_path_factory, neither) -> tuple[Path, BaselinesReport]:
     """Baselines of clips that give nothing away, by four folds: their folder and report."""
     folder = tmp_path_factory.mktemp("baselines")
-    return folder, run(PARAMS, protocol="group_kfold(4)", **neither, baselines=folder)
+    return folder, run(PARAMS, protocol="group_kfold(5)", **neither, baselines=folder)
 
 
 def test_a_file_size_that_gives_the_class_away_is_found(tmp_path):
@@ -104,14 +107,14 @@ def test_brightness_that_gives_the_class_away_is_found(tmp_path):
     assert report.metrics["metadata_accuracy"] < 0.8
 
 
-def test_without_a_shortcut_baselines_are_near_chance(four_folds):
-    _, report = four_folds
+def test_without_a_shortcut_baselines_are_near_chance(five_folds):
+    _, report = five_folds
     assert all(0.3 < value < 0.7 for value in report.metrics.values())
 
 
-@pytest.mark.parametrize("protocol", ["holdout", "group_kfold(4)"])
-def test_the_scored_clips_are_those_that_the_protocol_tests(tmp_path, neither, four_folds, protocol):
-    folder, report = four_folds
+@pytest.mark.parametrize("protocol", ["holdout", "group_kfold(5)"])
+def test_the_scored_clips_are_those_that_the_protocol_tests(tmp_path, neither, five_folds, protocol):
+    folder, report = five_folds
     if protocol == "holdout":
         folder = make(tmp_path / "baselines")
         report = run(PARAMS, protocol=protocol, **neither, baselines=folder)
@@ -136,18 +139,26 @@ def test_clips_without_frames_are_left_out(tmp_path):
     assert len(report.baselines[0].scored.clip_ids) == 2 * COUNTS["test"] - 3
 
 
-def test_the_same_clips_give_the_same_bytes_and_progress_is_told(tmp_path, neither):
+def test_one_process_and_several_give_the_same_bytes_and_progress_is_told(
+    tmp_path, neither, five_folds, monkeypatch
+):
+    monkeypatch.setattr(step, "MANY_FOLDS", 6)
     events = []
     with watched_by(events.append):
-        for name in ("one", "two"):
-            run(PARAMS, protocol="holdout", **neither, baselines=make(tmp_path / name))
+        run(PARAMS, protocol="group_kfold(5)", **neither, baselines=make(tmp_path / "one"))
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert files == ["baselines.json", "metadata.npy", "thumbnails.npy"]
     for name in files:
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+        assert (tmp_path / "one" / name).read_bytes() == (five_folds[0] / name).read_bytes()
     done = [(event["done"], event["total"], event["unit"]) for event in events]
     assert (64, 64, "clips") in done
-    assert (1, 1, "folds") in done
+    assert {(folds, 5, "folds") for folds in range(1, 6)} <= {*done}
+
+
+def test_a_process_that_is_ended_is_told(tmp_path, neither, monkeypatch):
+    monkeypatch.setattr(step, "score_held_out", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(StepError, match="look at the memory"):
+        run(PARAMS, protocol="group_kfold(5)", **neither, baselines=make(tmp_path / "baselines"))
 
 
 @pytest.mark.slow
