@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.own_clips import SETS, SHARED, Measured, check_data, measure
 from reelflow.backbones.interface import Backbone, Codes
 from reelflow.backbones.registry import load_backbone
-from reelflow.commandline import run_command
+from reelflow.commandline import run_command, tell
 from reelflow.nets.heads import build_head
 from reelflow.nets.linear import fit_linear, summaries_of
 from reelflow.params import load_params
@@ -64,6 +64,8 @@ def main(
             f"| {whole.wall_s:.0f} | {whole.wall_s / seconds:.2f} |",
             flush=True,
         )
+        steps = [f"{task} {taken_s:.0f} s" for task, taken_s in whole.summary.seconds.items()]
+        tell(f"{name}: {', '.join(steps)}; the rest starts processes")
 
 
 def do_bare_work(whole: Measured, source: Path, weights: Path) -> BareWork:
