@@ -13,6 +13,7 @@ def check(
     weights: str,
     teachers: list,  # type: ignore[type-arg]
     split_lists: list,  # type: ignore[type-arg]
+    inflate: str,
     work: str,
     mlflow_ui: str,
     always: bool,
@@ -35,6 +36,7 @@ def check(
         weights=weights,
         teachers=teachers,
         split_lists=split_lists,
+        inflate=inflate,
     )
     said = "This run in MLflow" if versions.data else "Nothing has changed since this run"
     Path(run.path).write_text(f"[{said}]({mlflow_ui}/{page})\n", encoding="utf-8")

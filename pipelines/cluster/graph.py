@@ -15,6 +15,7 @@ from pipelines.cluster.outcome import outcome
 from pipelines.cluster.pods.tasks import TaskConfigurator
 from pipelines.training import DESCRIPTION, NAME, CacheVersions, Graph
 from reelflow.files import sha256_text
+from reelflow.nets.video.design import inflated_from
 from reelflow.params import STEPS, Params
 from reelflow.provenance.code import code_hash
 from reelflow.sources.userinfo import as_link
@@ -47,6 +48,7 @@ def build_for_cluster(
                 weights=params.features.weights,
                 teachers=list(params.training.teacher),
                 split_lists=params.dataset.list_files,
+                inflate=_inflated(params),
                 work=work,
                 mlflow_ui=as_link(cluster.mlflow.ui),
                 always=always,
@@ -60,6 +62,12 @@ def build_for_cluster(
                 Graph(params, configure, parts, versions, cached, prove).unroll()
 
     return pipeline
+
+
+def _inflated(params: Params) -> str:
+    """The file of weights that a head starts from; empty if none does."""
+    video = params.training.video
+    return next(filter(None, (inflated_from(head, video) for head in params.training.heads)), "")
 
 
 def _configured(task: Any, name: str, configure: TaskConfigurator) -> Any:

@@ -5,6 +5,7 @@ nothing to do and ends.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,6 +57,7 @@ def begin(
     weights: str = "",
     teachers: Sequence[str] = (),
     split_lists: Sequence[str] = (),
+    inflate: str = "",
 ) -> tuple[InputVersions, str]:
     """Start a run in MLflow, unless a finished run has the same inputs.
 
@@ -67,24 +69,28 @@ def begin(
         weights: of backbones, as in params; files count by their content.
         teachers: as in params.
         split_lists: files, as in params; they count by their content.
+        inflate: the file that video networks start from, as in params; likewise.
 
     Returns:
         What a cache must tell apart, and a link below the MLflow UI to this run, or to the finished run with
         the same inputs.
 
     Raises:
-        DataError: there are no clips, no weights, or no split lists.
+        DataError: there are no clips, no weights, no split lists, or no file to start from.
         StorageError: they cannot be reached.
         TrackingError: MLflow refuses, or is not reachable.
     """
+    files = [("dataset.split_lists", one) for one in split_lists]
+    files += [("training.video.inflate", inflate)] if inflate else []
     try:
-        data, own = _version(settings, source), _weights_version(settings, weights)
-        given = [teacher_version(one, settings) for one in teachers]
-        listed = [_list_version(one) for one in split_lists]
+        data = patiently(lambda: _version(settings, source), settings.patience_s)
+        own = _weights_version(settings, weights)
+        given = [patiently(partial(teacher_version, one, settings), settings.patience_s) for one in teachers]
+        named = [_file_version(key, file) for key, file in files]
     except ReelflowError as error:
         record_failure(settings, "check", str(error))
         raise
-    mark = {MARK_TAG: sha256_text("\n".join([work, data, *filter(None, [own, *given, *listed])]))}
+    mark = {MARK_TAG: sha256_text("\n".join([work, data, *filter(None, [own, *given, *named])]))}
     is_new, link = patiently(lambda: _started(settings, mark, always=always), settings.patience_s)
     if not is_new:
         return InputVersions("", "", ""), link
@@ -123,9 +129,9 @@ def _weights_version(settings: Settings, weights: str) -> str:
     return ""
 
 
-def _list_version(file: str) -> str:
+def _file_version(key: str, file: str) -> str:
     if not Path(file).is_file():
-        raise _absent(file, "dataset.split_lists")
+        raise _absent(file, key)
     return sha256_file(Path(file))
 
 

@@ -110,6 +110,16 @@ def test_split_lists_are_read_again_each_time_for_their_paths_say_nothing_of_the
     assert asked == {"runtimeValue": {"constant": ["a.txt", "b.txt"]}}
 
 
+@pytest.mark.parametrize(("heads", "file"), [(["gru", "p3d_63"], "/weights/resnet50.h5"), (["gru"], "")])
+def test_the_file_that_a_head_starts_from_is_looked_at_each_time(tmp_path, heads, file):
+    video = PARAMS.training.video.model_dump() | {"inflate": "/weights/resnet50.h5"}
+    params = PARAMS.with_values(
+        features={"backbones": ["thumbnail", "pixels_32"]}, training={"heads": heads, "video": video}
+    )
+    asked = compiled(tmp_path, params=params).tasks["check"]["inputs"]["parameters"]["inflate"]
+    assert asked == {"runtimeValue": {"constant": file}}
+
+
 def test_the_version_of_the_data_is_part_of_the_cache_key(package):
     version = package.tasks["dataset"]["inputs"]["parameters"]["data_version"]
     assert version == {"componentInputParameter": "pipelinechannel--check-Output"}

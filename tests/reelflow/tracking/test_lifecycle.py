@@ -8,8 +8,10 @@ from threading import Thread
 
 import pytest
 
-from reelflow.errors import DataError, TrackingError
+from reelflow.errors import DataError, StorageError, TrackingError
 from reelflow.settings import Settings
+from reelflow.sources.fetch import data_version
+from reelflow.tracking import lifecycle
 from reelflow.tracking.lifecycle import NOTHING_NEW, WORDLESS, InputVersions, begin, end
 from reelflow.tracking.records import (
     DONE,
@@ -227,3 +229,53 @@ def test_a_split_list_with_other_clips_is_new_work(database, tmp_path):
     assert found[2] == NOTHING
     with pytest.raises(DataError, match=r"correct dataset\.split_lists, or mount a volume there"):
         begin(settings(database, "run"), str(clips), "work", always=False, split_lists=["none.txt"])
+
+
+@pytest.mark.parametrize("patience_s", [0, 30])
+def test_a_check_waits_for_a_source_that_is_away(database, clips, monkeypatch, patience_s):
+    away = StorageError("s3: no answer")
+    away.may_pass = True
+    failures = [away]
+
+    def version(source: str, settings: Settings) -> str:
+        if failures:
+            raise failures.pop()
+        return data_version(source, settings)
+
+    monkeypatch.setattr(lifecycle, "data_version", version)
+    patient = settings(database, "run-1").model_copy(update={"patience_s": patience_s})
+    if not patience_s:
+        with pytest.raises(StorageError, match="no answer"):
+            begin(patient, str(clips), "work", always=False)
+        return
+    assert begin(patient, str(clips), "work", always=False)[0].data
+
+
+def test_a_check_waits_for_the_mlflow_of_a_teacher(database, clips, monkeypatch):
+    away = TrackingError("MLflow: no answer")
+    away.may_pass = True
+    failures = [away]
+
+    def version(teacher: str, settings: Settings) -> str:
+        if failures:
+            raise failures.pop()
+        return teacher
+
+    monkeypatch.setattr(lifecycle, "teacher_version", version)
+    patient = settings(database, "run-1").model_copy(update={"patience_s": 30})
+    assert begin(patient, str(clips), "work", always=False, teachers=["models:/clips@champion"])[0].teachers
+
+
+def test_another_file_to_start_from_is_new_work(database, tmp_path):
+    clips, file = tmp_path / "recipe.yaml", tmp_path / "resnet50.h5"
+    clips.write_text("a recipe")
+    found = []
+    for content in ("one", "two", "two"):
+        file.write_text(content)
+        name = f"run-{len(found)}"
+        found.append(begin(settings(database, name), str(clips), "work", always=False, inflate=str(file))[0])
+        finish_run(settings(database, name), "FINISHED")
+    assert found[0] == found[1] != NOTHING
+    assert found[2] == NOTHING
+    with pytest.raises(DataError, match=r"correct training\.video\.inflate, or mount a volume there"):
+        begin(settings(database, "run"), str(clips), "work", always=False, inflate=str(tmp_path / "none.h5"))
