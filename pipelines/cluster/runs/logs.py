@@ -60,7 +60,9 @@ def _without_pod(run: ClusterRun, task: ClusterTask, namespace: str, link: str) 
 
 def _stream(words: Sequence[str]) -> None:
     command = ["kubectl", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as running:
         assert running.stdout
         assert running.stderr
         for line in running.stdout:

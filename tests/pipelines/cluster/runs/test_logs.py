@@ -21,7 +21,8 @@ if (here / "refuses").exists():
 if sys.argv[1] == "get":
     print((here / "pods.json").read_text())
 else:
-    print("the log of", sys.argv[2])
+    print("the log of", sys.argv[2], flush=True)
+    sys.stdout.buffer.write((here / "more").read_bytes() if (here / "more").exists() else b"")
 """
 
 
@@ -94,6 +95,12 @@ def test_the_log_is_that_of_the_last_attempt(kubectl, capsys, name):
         "json",
     ]
     assert reading == ["logs", "impl-2", "--namespace", "team", "--container", "main"]
+
+
+def test_a_log_may_hold_any_bytes(kubectl, capsys):
+    (kubectl / "more").write_bytes(b"cannot decode caf\xe9.avi\n")
+    print_log(RUN, "conversion", "team", "LINK")
+    assert capsys.readouterr().out.endswith("cannot decode caf\N{REPLACEMENT CHARACTER}.avi\n")
 
 
 def test_a_log_is_followed(kubectl, capsys):
