@@ -8,6 +8,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from pipelines.values import read_values
+from reelflow.params import STEPS
 from reelflow.sources.userinfo import without_credentials
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
@@ -21,9 +22,24 @@ UNITS = {
     **{unit: Decimal(10 ** (3 * power)) for power, unit in enumerate("MGT", start=2)},
     **{f"{unit}i": Decimal(1024**power) for power, unit in enumerate("KMGT", start=1)},
 }
-
-
 MOST_PARTS = 8
+DEFAULT = "default"
+TASK_STEPS = ("check", *STEPS, "proof", "outcome")
+"""Steps of the tasks of a run; `frames clips` is one of frames."""
+
+
+def _is_step(name: str) -> str:
+    if name not in TASK_STEPS:
+        raise ValueError(f"there is no such step; expected one of {', '.join(TASK_STEPS)}")
+    return name
+
+
+def _is_step_or_default(name: str) -> str:
+    return name if name == DEFAULT else _is_step(name)
+
+
+Step = Annotated[str, pydantic.AfterValidator(_is_step)]
+StepOrDefault = Annotated[str, pydantic.AfterValidator(_is_step_or_default)]
 
 
 class ConfigSection(BaseModel):
@@ -76,7 +92,7 @@ class Secret(ConfigSection):
     name: Name
     env: dict[Variable, str] = Field(min_length=1, description="variable: key of the secret")
     optional: bool = Field(default=False, description="tasks start without it")
-    tasks: tuple[str, ...] = Field(default=(), description="steps that see it; empty: all")
+    tasks: tuple[Step, ...] = Field(default=(), description="steps that see it; empty: all")
 
 
 class Volume(ConfigSection):
@@ -84,7 +100,7 @@ class Volume(ConfigSection):
 
     claim: Name
     path: MountPath
-    tasks: tuple[str, ...] = Field(min_length=1, description="steps that see it")
+    tasks: tuple[Step, ...] = Field(min_length=1, description="steps that see it")
 
 
 class Toleration(ConfigSection):
@@ -151,7 +167,7 @@ class ClusterConfig(ConfigSection):
         default=900, ge=0, description="how long a task tries again itself while a server is away"
     )
     backoff_s: PositiveInt = Field(description="before the first retry; doubled before each further one")
-    tasks: dict[str, TaskConfig]
+    tasks: dict[StepOrDefault, TaskConfig]
 
     def parts(self, shards: int) -> int:
         """How many tasks share the work on so many shards.
@@ -162,7 +178,7 @@ class ClusterConfig(ConfigSection):
 
     def task_config(self, step: str) -> TaskConfig:
         """The configuration of the tasks of a step."""
-        return self.tasks.get(step, self.tasks["default"])
+        return self.tasks.get(step, self.tasks[DEFAULT])
 
     @pydantic.model_validator(mode="after")
     def _fan_out_needs_a_store(self) -> Self:
@@ -173,8 +189,8 @@ class ClusterConfig(ConfigSection):
     @pydantic.field_validator("tasks")
     @classmethod
     def _has_default(cls, tasks: dict[str, TaskConfig]) -> dict[str, TaskConfig]:
-        if "default" not in tasks:
-            raise ValueError("needs an entry called default")
+        if DEFAULT not in tasks:
+            raise ValueError(f"needs an entry called {DEFAULT}")
         return tasks
 
 

@@ -11,6 +11,7 @@ from reelflow.errors import ParamsError
 
 WHOLE = Path("infra/cluster.yaml").resolve()
 DEV = Path("infra/cluster.dev.yaml")
+TRAINING = yaml.safe_load(WHOLE.read_text())["tasks"]["training"]
 
 
 def written(folder: Path, values: object) -> Path:
@@ -60,6 +61,21 @@ def test_a_file_that_extends_another_has_only_what_differs(tmp_path):
         (
             {"extends": str(WHOLE), "tasks": {"frames": {"limits": {"memory": "512Mi"}}}},
             "requests.memory is 2Gi, which is more than limits.memory, 512Mi",
+        ),
+        (
+            {"extends": str(WHOLE), "volumes": [{"claim": "clips", "path": "/data", "tasks": ["chek"]}]},
+            "volumes.0.tasks.0: Value error, there is no such step; expected one of check, dataset, frames",
+        ),
+        (
+            {
+                "extends": str(WHOLE),
+                "secrets": [{"name": "key", "env": {"KEY": "key"}, "tasks": ["ouctome"]}],
+            },
+            "secrets.0.tasks.0: Value error, there is no such step",
+        ),
+        (
+            {"extends": str(WHOLE), "tasks": {"trainings": TRAINING}},
+            "tasks.trainings.[key]: Value error, there is no such step",
         ),
     ],
 )
