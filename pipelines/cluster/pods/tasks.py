@@ -68,10 +68,13 @@ class TaskConfigurator:
         for secret in self._cluster.secrets:
             if secret.tasks and step not in secret.tasks:
                 continue
-            keys = {key: variable for variable, key in secret.env.items()}
-            kubernetes.use_secret_as_env(
-                task, secret_name=secret.name, secret_key_to_env=keys, optional=secret.optional
-            )
+            for variable, key in secret.env.items():
+                kubernetes.use_secret_as_env(
+                    task,
+                    secret_name=secret.name,
+                    secret_key_to_env={key: variable},
+                    optional=secret.optional,
+                )
 
     def _variables(self, config: TaskConfig) -> dict[str, str]:
         """Those of a task, and of its workers."""

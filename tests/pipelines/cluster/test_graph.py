@@ -177,6 +177,14 @@ def test_a_secret_reaches_the_tasks_that_it_is_for_as_a_variable(package):
     assert told == {"outcome"}
 
 
+def test_one_key_of_a_secret_may_be_two_variables(tmp_path):
+    secret = Secret(name="store", env={"AWS_SECRET_ACCESS_KEY": "key", "MLFLOW_TRACKING_PASSWORD": "key"})
+    cluster = cluster_with_images(tmp_path).model_copy(update={"secrets": (secret,)})
+    found = compiled(tmp_path, cluster).pods["frames"]["secretAsEnv"]
+    given = {entry["envVar"] for one in found for entry in one["keyToEnv"]}
+    assert given == set(secret.env)
+
+
 def test_gpus_volumes_nodes_and_float_backbones(tmp_path):
     cluster = cluster_with_images(tmp_path, "training-gpu", "features-float")
     whole = Resources(cpu="4", memory="16Gi")
