@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 Document = dict[str, Any]
-GRPC_CODES = {400: 3, 404: 5, 409: 6, 500: 13}  # 34, 10, 13, 24
+GRPC_CODES = {400: 3, 404: 5, 409: 6, 500: 13, 401: 16, 403: 7, 503: 14}
+"""34, 10, 13, 24; the last three are of ../common/util/error.go, and HTTP's as grpc-gateway has them."""
 
 
 class Refusal(Exception):

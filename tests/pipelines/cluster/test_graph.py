@@ -30,6 +30,7 @@ from tests.cluster_files import cluster_with_images
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 PARAMS = load_params(Path("params.yaml"))
 CLUSTER = load_cluster(Path("infra/cluster.yaml"))
+SHARED = {"store": Store(address="s3://bucket/shards")}
 
 
 class Package:
@@ -71,6 +72,36 @@ def test_links_of_the_kfp_ui_name_no_user_of_mlflow(tmp_path):
     given = package.tasks["check"]["inputs"]["parameters"]["mlflow_ui"]
     assert given["runtimeValue"]["constant"] == "https://mlflow.example/ml"
     assert "s3cret" not in (tmp_path / "package.yaml").read_text()
+
+
+def longest_chain(package: Package, dag: dict[str, Any]) -> int:
+    """How many tasks start one after another; a group is as long as what is in it."""
+    tasks, lengths = dag["dag"]["tasks"], {}
+
+    def length(key: str) -> int:
+        if key not in lengths:
+            component = package.pipeline["components"][tasks[key]["componentRef"]["name"]]
+            own = longest_chain(package, component) if "dag" in component else 1
+            before = (length(other) for other in tasks[key].get("dependentTasks", ()))
+            lengths[key] = own + max(before, default=0)
+        return lengths[key]
+
+    return max(map(length, tasks))
+
+
+@pytest.mark.parametrize("heads", [["gru"], ["gru", "lstm", "single_frame"]])
+def test_nine_tasks_start_one_after_another_however_many_heads_there_are(tmp_path, heads):
+    package = compiled(tmp_path, params=PARAMS.with_values(training={"heads": heads}))
+    assert longest_chain(package, package.pipeline["root"]) == 9
+
+
+def test_parts_and_another_architecture_are_one_more_start_each(tmp_path):
+    cluster = cluster_with_images(tmp_path, "edge-aarch64")
+    params = PARAMS.with_values(release={"architectures": ["x86_64", "aarch64"]})
+    proven = compiled(tmp_path, cluster, params)
+    assert longest_chain(proven, proven.pipeline["root"]) == 10
+    dealt = compiled(tmp_path, cluster.model_copy(update={**SHARED, "fan_out": 2}))
+    assert longest_chain(dealt, dealt.pipeline["root"]) == 10
 
 
 def test_kfp_knows_every_field(package):
@@ -346,9 +377,6 @@ def test_network_policies_know_the_tasks_by_their_labels(package):
     assert all(covers("reelflow-tasks", found) for found in labels.values())
     web = {name for name, found in labels.items() if covers("reelflow-web", found)}
     assert web == {"outcome", "features thumbnail"}
-
-
-SHARED = {"store": Store(address="s3://bucket/shards")}
 
 
 def many(tmp_path: Path, fan_out: int) -> Package:
