@@ -110,8 +110,8 @@ class FakeKfp:
         if self._tokens is not None:
             self._tokens[token] = self._tokens.get(token, 0) - 1
             if self._tokens[token] < 0:
-                # the status is that of resource/resource_manager.go IsAuthorized; the words name the token, so
-                # that a test sees whether the client quotes it
+                # the status is that of resource/resource_manager.go IsAuthorized; the words name the token,
+                # so that a test sees whether the client quotes it
                 raise Refusal(401, f"Request unauthenticated: {token or 'no token'} is expired or unknown")
 
 

@@ -158,6 +158,15 @@ def test_the_namespace_must_fit_the_installation(tmp_path):
         quick_client(config_for(tmp_path, fake, namespace="team")).check()
 
 
+@pytest.mark.parametrize("namespace", ["", "team"])
+def test_a_ui_whose_api_is_away_is_not_taken_for_an_installation(fake, tmp_path, monkeypatch, namespace):
+    # frontend/server/handlers/healthz.ts of KFP 2.17 answers in place of the API; 01 always has multi_user
+    health = ("GET /healthz", lambda *asked: {"apiServerReady": False})
+    monkeypatch.setattr("tests.fake_kfp.store.ROUTES", [health])
+    with pytest.raises(ClusterError, match="KFP's UI answers and its API server does not"):
+        quick_client(config_for(tmp_path, fake, namespace=namespace)).check()
+
+
 def test_a_private_authority_is_trusted_when_named(tmp_path):
     certificate = tmp_path / "server.pem"
     certificate.write_bytes(self_signed())
