@@ -14,9 +14,17 @@ from reelflow.sources.userinfo import without_credentials
 from reelflow.splitting.protocols import Protocol
 from reelflow.yaml_file import read_yaml
 
+
+def _differ(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a name that is there twice: two tasks would have it."""
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{', '.join(twice)} is named more than once; name each once")
+    return names
+
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 LabelFolder = Literal["only", "top", "parent"]
-Names = Annotated[tuple[str, ...], Field(min_length=1)]
+Names = Annotated[tuple[str, ...], Field(min_length=1), pydantic.AfterValidator(_differ)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Size = Annotated[int, Field(ge=1, le=65536)]
 Blocks = Annotated[int, Field(ge=1, le=200)]

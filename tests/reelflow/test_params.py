@@ -28,6 +28,7 @@ def test_the_default_file_is_valid():
         ("frames", {"count": 0}, ["frames.count", "greater than or equal to 1", "found 0"]),
         ("training", {"learning_rate": -1}, ["training.learning_rate", "found -1"]),
         ("training", {"heads": []}, ["training.heads"]),
+        ("training", {"heads": ["gru", "tcn", "gru"]}, ["training.heads", "gru is named more than once"]),
         ("conversion", {"head": "int4"}, ["conversion.head", "'float16', 'dynamic' or 'int8'"]),
         ("dataset", {"test": 0.95}, ["validation + test must stay below 1"]),
         ("release", {"model_name": "a b/c"}, ["release.model_name"]),
