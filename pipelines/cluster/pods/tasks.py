@@ -19,6 +19,10 @@ WRITABLE = (SCRATCH, "/minio", "/s3", "/gcs", "/.local", "/.cache", "/.config")
 """What a task may write: its own folder, and those where KFP's compiler mounts emptyDirs without a limit, for
 artifacts and caches (backend/src/v2/compiler/argocompiler/container.go). Mounts merge by their path, so one
 emptyDir takes the place of all: its limit is the one number for everything that a task may write."""
+WAITING_S = 86_400
+"""How long the pods of a task may wait for nodes. Beyond `maxDuration` after the start of the first attempt,
+Argo tries nothing again and ends an attempt at work (`processNodeRetries` and `getDeadline` in v4.0.5 of
+workflow/controller). kfp's default is an hour, which a first attempt alone may last."""
 SHARDS_SHARE = 2
 """One part in so many of a task's scratch is for shards; the rest for clips, artifacts, temporary files."""
 
@@ -107,7 +111,13 @@ def _set_resources(task: Any, config: TaskConfig, backoff_s: int) -> None:
     if config.gpus:
         task.set_accelerator_type(GPU).set_accelerator_limit(config.gpus)
     if config.retries:
-        task.set_retry(config.retries, backoff_duration=f"{backoff_s}s", backoff_factor=2)
+        window_s = WAITING_S + (config.retries + 1) * config.timeout_s + backoff_s * 2**config.retries
+        task.set_retry(
+            config.retries,
+            backoff_duration=f"{backoff_s}s",
+            backoff_factor=2,
+            backoff_max_duration=f"{window_s}s",
+        )
     kubernetes.set_timeout(task, config.timeout_s)
     for label, value in config.node_selector.items():
         kubernetes.add_node_selector(task, label_key=label, label_value=value)
