@@ -79,7 +79,7 @@ def _spec(client: KubeflowClient, run: kfp.V2beta1Run) -> list[SpecTask]:
         if error.status == NOT_FOUND:
             return []
         raise
-    return tasks_of(found.pipeline_spec)
+    return tasks_of(found.pipeline_spec or {})
 
 
 def _run(run: kfp.V2beta1Run, tasks: Any = ()) -> ClusterRun:

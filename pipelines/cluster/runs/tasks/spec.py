@@ -28,12 +28,14 @@ class SpecTask:
 
 
 def tasks_of(document: Mapping[str, Any]) -> list[SpecTask]:
-    """All tasks that become pods, each after those that it waits for.
+    """All tasks that become pods, each after those that it waits for; none of a workflow of KFP 1.
 
     Args:
         document: a spec as the API returns it: with platforms beside it, or alone.
     """
     spec = document.get("pipeline_spec", document)
+    if "root" not in spec:
+        return []
     return list(_pods(spec.get("components", {}), spec["root"]["dag"]["tasks"], ()))
 
 

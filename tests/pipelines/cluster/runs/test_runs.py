@@ -93,6 +93,15 @@ def test_a_run_whose_version_was_deleted_is_shown_by_kfp_s_names(fake, client, c
     assert "training-3" in [task.name for task in get_run(client, run_id).tasks]
 
 
+@pytest.mark.parametrize(
+    "spec", [{"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "spec": {}}, None]
+)
+def test_a_run_of_somebody_else_s_workflow_is_shown_by_kfp_s_names(fake, client, config, command, spec):
+    run_id = with_spec(fake, start(fake, client, config, **recorded(3)), spec)
+    shown = command("status", run_id)
+    assert (shown.code, "training-3" in shown.out) == (0, True), shown.err
+
+
 def test_waiting_goes_on_while_the_server_is_away(fake, client, config):
     run_id = start(fake, client, config)
     seen = []
