@@ -137,7 +137,11 @@ def test_a_folder_that_is_away_is_being_copied(current: Path, monkeypatch: pytes
     assert fresh.gone == ""
 
 
-UNFIT = [("sampling", {"frames": FRAMES}, "name a window"), ("labels", (UNSURE, "shrink", "spin"), UNSURE)]
+UNFIT = [
+    ("sampling", {"frames": FRAMES}, "name a window"),
+    ("sampling", {"frames": FRAMES, "clip_s": 1e9}, "name a window"),
+    ("labels", (UNSURE, "shrink", "spin"), UNSURE),
+]
 
 
 @pytest.mark.parametrize(("name", "value", "why"), UNFIT)
