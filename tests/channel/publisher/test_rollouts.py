@@ -108,6 +108,17 @@ def test_the_first_bundle_has_nothing_to_go_back_to(publisher, first):
         publisher.rollout("abort")
 
 
+def test_what_devices_cannot_be_told_is_an_error(publisher, first, tmp_path):
+    with pytest.raises(BundleError, match="model_name: String should have at most 200"):
+        publisher.publish(renamed_bundle(first, tmp_path / "long", "x" * 300))
+    many = tuple(f"group {number}" for number in range(101))
+    with pytest.raises(ParamsError, match="groups: Tuple should have at most 100"):
+        publisher.publish(first, *many)
+    publisher.publish(first)
+    with pytest.raises(ParamsError, match="reason: String should have at most 1000"):
+        publisher.rollout("pause", reason="x" * 1001)
+
+
 def test_an_unsealed_bundle_is_not_published(publisher, first, tmp_path):
     copy = shutil.copytree(first, tmp_path / "copy")
     (copy / "SHA256SUMS").unlink()
