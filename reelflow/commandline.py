@@ -25,6 +25,7 @@ LONGEST_TMPDIR_BYTES = 56  # of 107 that a socket's path may have; the rest is w
 SHORT_TMPDIR = "/tmp"  # noqa: S108
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST_DURATION_S = 100 * 365 * 86400  # more overflows what adds it to dates
 TEMPORARY = ("TMPDIR", "TEMP", "TMP")  # where Python looks
 
 
@@ -65,9 +66,14 @@ def seconds_of(text: str, option: str) -> float:
     Raises:
         ParamsError: it is none.
     """
-    if not (found := DURATION.fullmatch(text)) or not float(found[1]):
-        raise ParamsError(f"{option} {printable(text)}: expected a time above 0, as 90s, 15m, 6h or 1d")
-    return float(found[1]) * SECONDS[found[2]]
+    found = DURATION.fullmatch(text)
+    seconds = float(found[1]) * SECONDS[found[2]] if found else 0.0
+    if not 0 < seconds <= LONGEST_DURATION_S:
+        raise ParamsError(
+            f"{option} {printable(text)}: expected a time above 0, as 90s, 15m, 6h or 1d, and "
+            "100 years at most"
+        )
+    return seconds
 
 
 def tell(text: str) -> None:

@@ -12,6 +12,7 @@ from reelflow.errors import BundleError
 from reelflow.files import write_text
 
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
+MOST_TOLD = 20  # errors of one document; each takes some hundred bytes of text
 LINE_BREAK = re.compile(r"\n *")
 PLAIN_LIST = re.compile(r"\[(\n[^][{}]+)\]")  # a string of JSON holds no line break
 
@@ -47,7 +48,12 @@ class Document(BaseModel):
         except OSError as error:
             raise BundleError(f"{path} cannot be read: {error.strerror}") from error
         except pydantic.ValidationError as error:
-            raise BundleError(f"{path} is not a valid {cls.__name__}: {error}") from error
+            raise BundleError(f"{path} is not a valid {cls.__name__}: {_told(error)}") from error
+
+
+def _told(error: pydantic.ValidationError) -> str:
+    count = error.error_count()
+    return str(error) if count <= MOST_TOLD else f"{count} of its values are missing or wrong"
 
 
 class Report(Document):

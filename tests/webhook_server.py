@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+ENDLESS = {"drip": (b"HTTP/1.1 200 OK\r\nX: ", b"x"), "continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n")}
+
 
 class WebhookServer(ThreadingHTTPServer):
     """Keeps the bodies that it said 200 to, and all requests.
 
     Attributes:
-        plan: what the next requests get: a status, seconds to stall, `hold`, `cut` or `noise`; then 200.
+        plan: what the next requests get: a status, seconds to stall, `hold`, `cut`, `noise`, or an answer
+            without an end, `drip` or `continue`; then 200.
         free: ends what is held.
         path: that is right; all others get 404.
         authorization: that is right; none takes all.
@@ -53,6 +56,12 @@ class _Handler(BaseHTTPRequestHandler):
         if step == "hold":
             server.free.wait(60)
             step = 200
+        if step in ENDLESS:
+            beginning, more = ENDLESS[str(step)]
+            self.wfile.write(beginning)
+            while not server.free.wait(0.02):
+                self.wfile.write(more)
+            return
         if step in ("cut", "noise"):
             self.wfile.write(b"HTTP/1.1 2" if step == "cut" else b"\0\1\2 this is no HTTP\r\n\r\n")
             return

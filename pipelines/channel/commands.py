@@ -147,11 +147,13 @@ def judge(
     from pipelines.channel.view import told_rollout, told_standing
     from pipelines.fleet.store import FleetStore
     from reelflow.commandline import seconds_of
+    from reelflow.progress import Line, watched_by
     from reelflow.settings import Settings
 
     settings, keys = Settings(), open_keys(key)
     silence = timedelta(seconds=seconds_of(silent_after, "--silent-after"))
-    reports = FleetStore.at(fleet, settings).reports()
+    with watched_by(Line()):
+        reports = FleetStore.at(fleet, settings).reports()
     with changing(channel, root, settings) as repository:
         found = stop_if_bad(
             repository,

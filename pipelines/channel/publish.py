@@ -1,11 +1,14 @@
 """A bundle becomes what devices of a channel are to run; and who of them already."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeVar
 
+import pydantic
 from tuf.api.metadata import TargetFile, Targets
 
 from pipelines.channel.keys import KeyRing
@@ -23,7 +26,7 @@ from reelflow.edge.update.channel.documents import (
     content_name,
     listing_name,
 )
-from reelflow.errors import BundleError, ChannelError, ParamsError
+from reelflow.errors import BundleError, ChannelError, ParamsError, ReelflowError
 from reelflow.files import sha256_file
 from reelflow.objectstore.content import content_file
 
@@ -70,7 +73,8 @@ def publish(
         version: of the registry; 0 for none.
 
     Raises:
-        BundleError: the bundle is damaged, or not sealed.
+        BundleError: the bundle is damaged, or not sealed, or its names are too long.
+        ParamsError: the audience has too many groups.
         ChannelError: the channel is not as its root says, or keys are missing.
         StorageError: the store refuses.
     """
@@ -83,13 +87,14 @@ def publish(
         uploaded = _upload(repository, staged, listing)
     if before and before.bundle == listing.id and before.state != "aborted":
         return PublishedBundle(before, listing, uploaded, changed=False)
-    rollout = Rollout(
-        number=before.number + 1 if before else 1,
-        bundle=listing.id,
-        previous=_previous(before, listing.id),
-        groups=audience.groups,
-        percent=audience.percent,
-    )
+    with _fits(ParamsError, "the rollout"):
+        rollout = Rollout(
+            number=before.number + 1 if before else 1,
+            bundle=listing.id,
+            previous=_previous(before, listing.id),
+            groups=audience.groups,
+            percent=audience.percent,
+        )
     _commit(repository, state, keys, rollout, listing)
     return PublishedBundle(rollout, listing, uploaded)
 
@@ -106,7 +111,7 @@ def change_rollout(
     """Widen, pause, resume, abort or finish the rollout.
 
     Raises:
-        ParamsError: nothing has been published, or the rollout has ended.
+        ParamsError: nothing has been published, the rollout has ended, or a value is too long.
         ChannelError: the channel is not as its root says, or keys are missing.
         StorageError: the store refuses.
     """
@@ -126,7 +131,7 @@ def changed_rollout(
     """The rollout after a command.
 
     Raises:
-        ParamsError: it has ended; or an abort has nothing to go back to.
+        ParamsError: it has ended; an abort has nothing to go back to; or a value is too long.
     """
     if before.state in ("aborted", "done") and (verb or groups or percent is not None):
         raise ParamsError(f"the rollout {before.number} is {before.state}: publish a bundle to begin another")
@@ -139,7 +144,8 @@ def changed_rollout(
         "percent": before.percent if percent is None else percent,
         "reason": reason if verb else before.reason,
     }
-    return Rollout.model_validate(before.model_dump() | changes)
+    with _fits(ParamsError, "the rollout"):
+        return Rollout.model_validate(before.model_dump() | changes)
 
 
 def read_rollout(repository: ChannelRepository, state: ChannelState) -> Rollout | None:
@@ -153,19 +159,39 @@ def read_listing(repository: ChannelRepository, state: ChannelState, bundle_id: 
 
 
 def list_bundle(bundle: Bundle, model_name: str = "", version: int = 0) -> BundleListing:
-    """The listing of a sealed bundle."""
+    """The listing of a sealed bundle.
+
+    Raises:
+        BundleError: a listing does not hold its names.
+    """
     names = [SUMS, BundleReport.file_name, *RECORDS, *bundle.report.files]
-    files = tuple(
-        ListedFile(path=name, sha256=sha256_file(path), size_bytes=path.stat().st_size)
-        for name, path in ((name, bundle.path(name)) for name in names)
-        if path.is_file()
-    )
-    return BundleListing(
-        id=sha256_file(bundle.path(SUMS)),
-        model_name=model_name or bundle.report.name,
-        version=version,
-        files=files,
-    )
+    with _fits(BundleError, "the bundle"):
+        files = tuple(
+            ListedFile(path=name, sha256=sha256_file(path), size_bytes=path.stat().st_size)
+            for name, path in ((name, bundle.path(name)) for name in names)
+            if path.is_file()
+        )
+        return BundleListing(
+            id=sha256_file(bundle.path(SUMS)),
+            model_name=model_name or bundle.report.name,
+            version=version,
+            files=files,
+        )
+
+
+@contextmanager
+def _fits(error: type[ReelflowError], what: str) -> Iterator[None]:
+    """Say what a document for devices does not hold.
+
+    Raises:
+        ReelflowError: `error`.
+    """
+    try:
+        yield
+    except pydantic.ValidationError as refused:
+        first = refused.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise error(f"{what} cannot be told to devices: {where}: {first['msg']}: shorten it") from refused
 
 
 def _staged(source: Path, folder: Path) -> Bundle:

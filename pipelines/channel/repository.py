@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from pipelines.channel.keys import KeyRing
 from pipelines.channel.metadata import ChannelState, Role, check_signed, meta_file, parsed, sign
@@ -80,18 +80,9 @@ class ChannelRepository:
         """
         root = self.root()
         timestamp = self.newest_timestamp()
-        snapshot_meta = timestamp.signed.snapshot_meta
-        snapshot = self._described(Snapshot, snapshot_meta.version)
-        targets_meta = snapshot.signed.meta["targets.json"]
-        targets = self._described(Targets, targets_meta.version)
         _check_any(timestamp, root.signed, before)
-        _check_any(snapshot, root.signed, before)
-        _check_any(targets, root.signed, before)
-        try:
-            snapshot_meta.verify_length_and_hashes(snapshot.to_bytes())
-            targets_meta.verify_length_and_hashes(targets.to_bytes())
-        except RepositoryError as error:
-            raise ChannelError(f"the channel's metadata does not belong together: {error}") from None
+        snapshot = self._verified(Snapshot, timestamp.signed.snapshot_meta, root.signed, before)
+        targets = self._verified(Targets, snapshot.signed.meta["targets.json"], root.signed, before)
         if finish:
             self._show(timestamp)
         return ChannelState(root, targets, snapshot, timestamp)
@@ -207,6 +198,16 @@ class ChannelRepository:
         if content is None:
             raise ChannelError(f"{name} is missing, although the channel names it: restore it from a copy")
         return parsed(content, kind, name)
+
+    def _verified(self, kind: type[Role], meta: MetaFile, root: Root, before: Root | None) -> Metadata[Role]:
+        """What verified metadata describes; before this, nothing of it is used."""
+        found = self._described(kind, meta.version)
+        _check_any(found, root, before)
+        try:
+            meta.verify_length_and_hashes(found.to_bytes())
+        except RepositoryError as error:
+            raise ChannelError(f"the channel's metadata does not belong together: {error}") from None
+        return found
 
     def _read(self, name: str) -> bytes | None:
         return self.store.read(name, 0, MAX_BYTES)

@@ -77,8 +77,10 @@ def _findings(
     from pipelines.drift.fleet import against_first_days, against_test
     from pipelines.fleet.store import FleetStore
     from reelflow.errors import DataError
+    from reelflow.progress import Line, watched_by
 
-    counts = FleetStore.at(fleet, settings).counts()
+    with watched_by(Line()):
+        counts = FleetStore.at(fleet, settings).counts()
     if reference == "test":
         found = against_test(counts, tested.answers, days, bounds)
     else:

@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.drift.measure import DriftFinding
+from reelflow.commandline import printable
 
 
 def drift_table(findings: Iterable[DriftFinding]) -> Table:
@@ -14,7 +15,7 @@ def drift_table(findings: Iterable[DriftFinding]) -> Table:
     for finding in findings:
         why = f": {'; '.join(finding.reasons)}" if finding.reasons else ""
         table.add_row(
-            Text(finding.whose),
+            Text(printable(finding.whose)),
             f"{finding.answers}",
             f"{finding.label_index:.2f}",
             f"{finding.score_index:.2f}",

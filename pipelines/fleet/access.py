@@ -5,7 +5,6 @@ compared in constant time, and is in no answer and no log.
 """
 
 import base64
-import binascii
 import hmac
 import re
 import secrets
@@ -108,7 +107,7 @@ def credentials_of(header: str) -> Credentials | None:
         return None
     try:
         user, _, secret = base64.b64decode(value, validate=True).decode(errors="replace").partition(":")
-    except binascii.Error:
+    except ValueError:  # not of base64, or not of ASCII
         return None
     return Credentials(user, secret.strip())
 

@@ -61,9 +61,11 @@ def status(
     from pipelines.fleet.store import FleetStore
     from pipelines.fleet.view import device_table
     from reelflow.commandline import seconds_of
+    from reelflow.progress import Line, watched_by
     from reelflow.settings import Settings
 
-    reports = FleetStore.at(fleet, Settings()).reports()
+    with watched_by(Line()):
+        reports = FleetStore.at(fleet, Settings()).reports()
     if as_json:
         typer.echo(json.dumps([_document(heard) for heard in reports], indent=2))
         return

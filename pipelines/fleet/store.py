@@ -6,12 +6,13 @@ clock.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from reelflow.commandline import LAYOUT, printable
 from reelflow.documents import Document
 from reelflow.edge.health.counts import DayCounts
 from reelflow.edge.update.agent.report import DeviceReport
@@ -75,13 +76,18 @@ class FleetStore:
         return sorted(found, key=lambda heard: heard.report.device)
 
     def counts(self) -> dict[str, list[DayCounts]]:
-        """What was counted, by device, the oldest day first."""
-        found: dict[str, list[DayCounts]] = {}
+        """What was counted, by device, the oldest day first.
+
+        Days that had not begun when the store took them, of a clock that was ahead, count where a device has
+        no others: they would be its last ones for ever.
+        """
+        found: dict[str, list[tuple[bool, DayCounts]]] = {}
         devices = [heard.report.device for heard in self.reports()]
         names = {sha256_text(device)[:32]: device for device in devices}
         for stored, counts in self._read(COUNTS, DayCounts):
-            found.setdefault(names.get(stored.name.split("/")[1], "unknown"), []).append(counts)
-        return {device: sorted(days, key=lambda one: one.day) for device, days in sorted(found.items())}
+            device = names.get(stored.name.split("/")[1], "unknown")
+            found.setdefault(device, []).append((_has_begun(counts, stored), counts))
+        return {device: _in_order(days) for device, days in sorted(found.items())}
 
     def _put(self, name: str, document: Document) -> None:
         with content_file(document.to_json().encode()) as path:
@@ -99,4 +105,15 @@ class FleetStore:
                 try:
                     yield stored, kind.read(path)
                 except BundleError as error:
-                    emit("notice", message=f"{stored.name} is left out: {error}")
+                    told = printable(f"{stored.name} is left out: {error}", keep=LAYOUT)
+                    emit("notice", message=told)
+
+
+def _has_begun(counts: DayCounts, stored: Stored) -> bool:
+    tomorrow = datetime.fromtimestamp(stored.modified, UTC) + timedelta(days=1)
+    return counts.day <= tomorrow.date().isoformat()
+
+
+def _in_order(days: Sequence[tuple[bool, DayCounts]]) -> list[DayCounts]:
+    begun = [counts for has_begun, counts in days if has_begun]
+    return sorted(begun or [counts for _, counts in days], key=lambda counts: counts.day)

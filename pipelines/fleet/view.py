@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.fleet.store import HeardReport
+from reelflow.commandline import printable
 
 SHOWN = 12
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
@@ -21,7 +22,7 @@ def device_table(reports: Iterable[HeardReport], now: datetime, silent_after: ti
         left = report.refused[-1] if report.refused else None
         table.add_row(
             *(
-                Text(text)  # what devices say is no markup
+                Text(printable(text))  # what devices say is no markup, and no command to a terminal
                 for text in (
                     report.device,
                     report.group,

@@ -11,7 +11,17 @@ from pipelines.inbox.clips import KnownClips
 from pipelines.inbox.gather import Inbox, WaitingClip, waiting_clips
 from pipelines.inbox.look import ClipLook, look
 from pipelines.inbox.page import write_page
-from pipelines.inbox.sheet import CLIPS, LABELS, SHEET, STRIPS, Sheet, SheetClip, read_labels, write_labels
+from pipelines.inbox.sheet import (
+    CLIPS,
+    LABELS,
+    SHEET,
+    STRIPS,
+    Sheet,
+    SheetClip,
+    free_name,
+    read_labels,
+    write_labels,
+)
 from reelflow.contracts import Rejected
 from reelflow.errors import ClipError, DataError, disk_errors
 from reelflow.files import atomic, locked, write_bytes, write_text
@@ -195,12 +205,8 @@ def _looked_at(inbox: Inbox, chosen: Sequence[WaitingClip], scratch: Path) -> It
 
 def _sheet_clip(one: WaitingClip, seen: ClipLook, names: set[str]) -> SheetClip:
     note = one.note
-    name = one.safe_name
-    if name in names:
-        stem, dot, suffix = name.rpartition(".")
-        name = f"{stem}-{seen.sha256[:12]}{dot}{suffix}"
     return SheetClip(
-        name=name,
+        name=free_name(one.safe_name, seen.sha256, names.__contains__),
         origin=one.origin,
         identity=one.identity,
         sha256=seen.sha256,

@@ -7,7 +7,8 @@ count.
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import chain, count
 from pathlib import Path
 
 from pydantic import Field
@@ -76,6 +77,19 @@ class Sheet(Document):
                 f"{folder} is not a sheet: python -m pipelines inbox sheet INBOX {folder} makes one"
             )
         return cls.read(folder / SHEET)
+
+
+def free_name(name: str, sha256: str, is_taken: Callable[[str], bool]) -> str:
+    """A name that no other clip has, of the hash where the own one is taken; devices choose names.
+
+    Args:
+        name: of the clip's file.
+        sha256: of the clip.
+        is_taken: whether another clip has a name.
+    """
+    stem, dot, suffix = name.rpartition(".")
+    others = (f"{stem}-{sha256[:12]}{f'-{number}' if number else ''}{dot}{suffix}" for number in count())
+    return next(one for one in chain([name], others) if not is_taken(one))
 
 
 def write_labels(folder: Path, sheet: Sheet, given: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from components.dataset.source.groups_csv import DELIMITERS, read_groups
 from components.dataset.source.listing import GROUPS
 from components.dataset.source.naming import groups_by_name
 from pipelines.inbox.clips import KnownClips
-from pipelines.inbox.sheet import CLIPS, UNUSABLE, Sheet, SheetClip
+from pipelines.inbox.sheet import CLIPS, UNUSABLE, Sheet, SheetClip, free_name
 from reelflow.errors import DataError, disk_errors, some_of
 from reelflow.files import atomic, files_below, sha256_file, write_text
 from reelflow.progress import track
@@ -97,7 +97,7 @@ def _moves(chosen: Sequence[tuple[SheetClip, str]], folder: Path, clips: Path) -
     if known.has_splits:
         parts = ", ".join(sorted(one.name for one in clips.iterdir() if one.is_dir()))
         raise DataError(f"{clips} holds {parts}: name the one that takes the clips, {clips / 'train'}")
-    wrong = []
+    wrong, targets = [], set[Path]()
     for clip, label in chosen:
         found = known.same_as(clip.sha256, (folder / CLIPS / clip.name).stat().st_size)
         if others := [f"{path} ({other})" for path, other in found.items() if other != label]:
@@ -105,7 +105,9 @@ def _moves(chosen: Sequence[tuple[SheetClip, str]], folder: Path, clips: Path) -
         elif found:
             yield _Move(clip, label, next(iter(found)), is_there=True)
         else:
-            yield _Move(clip, label, _free_target(clips / label, clip), is_there=False)
+            target = _free_target(clips / label, clip, targets)
+            targets.add(target)
+            yield _Move(clip, label, target, is_there=False)
     if wrong:
         raise DataError(
             f"{len(wrong)} clip(s) have two labels, and nothing was copied: {some_of(wrong, MOST_TOLD)}; "
@@ -113,11 +115,13 @@ def _moves(chosen: Sequence[tuple[SheetClip, str]], folder: Path, clips: Path) -
         )
 
 
-def _free_target(place: Path, clip: SheetClip) -> Path:
-    """A name that no other clip has."""
-    stem, dot, suffix = clip.name.rpartition(".")
-    other = place / f"{stem}-{clip.sha256[:12]}{dot}{suffix}"
-    return other if os.path.lexists(place / clip.name) else place / clip.name
+def _free_target(place: Path, clip: SheetClip, targets: Collection[Path]) -> Path:
+    """A name that no other clip has, be it there or on its way."""
+
+    def is_taken(name: str) -> bool:
+        return os.path.lexists(place / name) or place / name in targets
+
+    return place / free_name(clip.name, clip.sha256, is_taken)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from rich.table import Table
 from rich.text import Text
 
+from reelflow.commandline import printable
 from reelflow.tracking.journal.entry import GateRow, JournalEntry
 
 SHOWN = 12
@@ -25,7 +26,7 @@ def entry_table(entries: Iterable[JournalEntry]) -> Table:
             entry.code[:SHOWN],
             entry.data[:SHOWN],
         )
-        table.add_row(*map(Text, cells))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
 
 

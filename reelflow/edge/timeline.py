@@ -20,7 +20,7 @@ from reelflow.edge.segments import DECIMALS, Segment, SegmentBuilder, as_segment
 from reelflow.errors import ParamsError
 from reelflow.video.stream import FrameStream
 
-LEAST_WINDOW_S = 0.01
+LEAST_WINDOW_S, MOST_WINDOW_S = 0.01, 3600.0
 LEAST_REACH, LEAST_REACH_S = 3, 0.4  # compared on either side of a change point, in samples and seconds
 
 
@@ -80,7 +80,7 @@ def window_of(classifier: Classifier, window_s: float | None) -> float:
         ParamsError: neither the bundle nor the caller gives them.
     """
     found = window_s or classifier.report.sampling.clip_s
-    if not found >= LEAST_WINDOW_S:
+    if not LEAST_WINDOW_S <= found <= MOST_WINDOW_S:
         told = f"says its clips were {found:g} s long" if found else "does not say how long its clips were"
         raise ParamsError(f"the bundle {classifier.report.name} {told}: name a window, --window SECONDS")
     return found

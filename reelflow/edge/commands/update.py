@@ -25,6 +25,7 @@ COUNTS = "counts"
 MACHINE_ID = Path("/etc/machine-id")
 SHOWN = 12
 ID_LENGTH = 32
+MOST_NAME = 200  # of a device and of a group: DeviceReport
 LEAST_RATE_KB = 2  # slower answers look like an attack: Limits.least_bytes_per_s
 
 update = typer.Typer(invoke_without_command=True, no_args_is_help=False)
@@ -140,6 +141,9 @@ def main(
         raise ParamsError(
             f"--rate-kb {rate_kb} is too slow to end: name {LEAST_RATE_KB} or more, or 0 for any"
         )
+    for option, text in (("--device", device), ("--group", group)):
+        if len(text) > MOST_NAME or not text.isprintable():
+            raise ParamsError(f"{option} is no name: expected {MOST_NAME} printable characters at most")
     options = DeviceOptions(
         device=device or _machine(),
         group=group,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -14,8 +14,11 @@ from reelflow.errors import BundleError
 BINS = 10
 DAY_LENGTH = len("2026-01-31")
 MOST_LABELS = 10_000
+MOST_ANSWERS = 2**53
+"""Of one count: what a float holds exactly, since shares are made of it."""
 COUNTS, SERIES = "counts-*.json", "series"
 MOST_SERIES_BYTES = 100
+Count = Annotated[int, Field(ge=0, le=MOST_ANSWERS)]
 
 
 class DayCounts(Document):
@@ -30,10 +33,10 @@ class DayCounts(Document):
 
     day: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
     bundle: str = Field(max_length=255)
-    labels: dict[str, int] = Field(default={}, max_length=MOST_LABELS)
-    unsure: int = Field(default=0, ge=0)
-    scores: tuple[int, ...] = Field(default=(0,) * BINS, min_length=BINS, max_length=BINS)
-    dropped: int = Field(default=0, ge=0)
+    labels: dict[str, Count] = Field(default={}, max_length=MOST_LABELS)
+    unsure: Count = 0
+    scores: tuple[Count, ...] = Field(default=(0,) * BINS, min_length=BINS, max_length=BINS)
+    dropped: Count = 0
 
     @property
     def answers(self) -> int:

@@ -62,7 +62,7 @@ def _code() -> str:
 
 def _watched(bundle: Path, clip: Path) -> tuple[ProvenAnswer, ...]:
     with silenced_stderr():
-        fresh = FreshBundle(bundle, 1)
+        fresh = FreshBundle(bundle, 1, WINDOW_S)
     heard = _Heard()
     options = WatchOptions(window_s=WINDOW_S, hop_s=WINDOW_S, timeout_s=TIMEOUT_S)
     Watcher(fresh, parse_source(str(clip)), [heard], options, lambda _: None).run()

@@ -8,15 +8,20 @@ Of the answers, 2xx is a success; 408, 425, 429 and 5xx may pass; any other is a
 import hashlib
 import http.client
 import json
+import os
+import socket
 import ssl
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Timer
 from urllib.parse import quote
 
 from reelflow import __version__
 from reelflow.edge.sinks.address import Address, without_secrets
 from reelflow.edge.sinks.delivery import RefusedError, UndeliveredError
 
-TIMEOUT_S = 10.0
+TIMEOUT_S, WHOLE_S = 10.0, 30.0
 MAY_PASS = (408, 425, 429)
 PATH_CHARACTERS = "/%:@!$&'()*+,;=~-._?"
 ADVICE = {
@@ -30,8 +35,15 @@ ADVICE = {
 class Webhook:
     """Posts messages as JSON. A certificate that is not valid for the host is a failure."""
 
-    def __init__(self, address: Address, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._address, self._timeout_s = address, timeout_s
+    def __init__(self, address: Address, *, timeout_s: float = TIMEOUT_S, whole_s: float = WHOLE_S) -> None:
+        """Name the receiver.
+
+        Args:
+            address: of the receiver.
+            timeout_s: without a byte, and for a connection.
+            whole_s: for a message and its answer.
+        """
+        self._address, self._timeout_s, self._whole_s = address, timeout_s, whole_s
         self._target = quote(address.path or "/", safe=PATH_CHARACTERS)
         if address.query:
             self._target += "?" + quote(address.query, safe=PATH_CHARACTERS)
@@ -62,8 +74,10 @@ class Webhook:
         """Status, and where a redirect leads."""
         connection = self._connection()
         try:
-            connection.request("POST", self._target, body.encode(), self._headers(body))
-            answer = connection.getresponse()
+            connection.connect()
+            with _within(self._whole_s, connection):
+                connection.request("POST", self._target, body.encode(), self._headers(body))
+                answer = connection.getresponse()
             return answer.status, answer.headers.get("Location", "") if 300 <= answer.status < 400 else ""
         finally:
             connection.close()
@@ -87,6 +101,36 @@ class Webhook:
             pair = f"{self._address.user or ''}:{self._address.password or ''}"
             headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
         return headers
+
+
+@contextmanager
+def _within(seconds: float, connection: http.client.HTTPConnection) -> Iterator[None]:
+    """Bound all of an exchange: a timeout of a socket begins anew with each byte that drips.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    ended = Event()
+    # a number of its own: TLS would be confused by another thread that ends it
+    with socket.socket(fileno=os.dup(connection.sock.fileno())) as line:
+
+        def end() -> None:
+            ended.set()
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+        timer = Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except (OSError, http.client.HTTPException):
+            if not ended.is_set():
+                raise
+        finally:
+            timer.cancel()
+        if ended.is_set():
+            raise TimeoutError
 
 
 def idempotency_key(body: str) -> str:

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from reelflow.edge.bundle import open_bundle
+from reelflow.edge.bundle import Bundle, open_bundle
 from reelflow.edge.classifier import Classifier
+from reelflow.edge.events.model import UNSURE
 from reelflow.edge.seal import SUMS
-from reelflow.errors import BundleError
+from reelflow.edge.timeline import window_of
+from reelflow.errors import BundleError, ParamsError
 
 MOST_FILES = 256
 GONE_S = 5.0  # a link that people replace by hand is away for a moment
@@ -32,19 +34,24 @@ class FreshBundle:
         problem: why the newest could not be, since that has not changed any more; empty if it could.
     """
 
-    def __init__(self, folder: Path, threads: int) -> None:
+    def __init__(self, folder: Path, threads: int, window_s: float | None = None) -> None:
         """Load the bundle.
 
+        Args:
+            folder: of the bundle, or a link to it.
+            threads: that LiteRT computes with.
+            window_s: that an answer covers; None for what each bundle says.
+
         Raises:
-            BundleError: it is damaged.
+            BundleError: it is damaged, or no camera can be watched with it.
         """
-        self._folder, self._threads = folder, threads
+        self._folder, self._threads, self._window_s = folder, threads, window_s
         self._is_link, self._gone_since_s = folder.is_symlink(), math.inf
         self.problem = self._found_wrong = ""
         self._identity = self._found()
         bundle = open_bundle(folder)
         self.is_sealed = bundle.is_sealed
-        self.classifier = Classifier(bundle, threads=threads)
+        self.classifier = self._opened(bundle)
         self.loaded = Path(self._identity[0]).name
 
     @property
@@ -79,17 +86,35 @@ class FreshBundle:
         """Load what is there now, unless it is the bundle that is in use.
 
         Raises:
-            BundleError: it is damaged, or not whole yet.
+            BundleError: it is damaged, not whole yet, or no camera can be watched with it.
         """
         bundle = open_bundle(self._folder)
         if self.is_sealed and not bundle.is_sealed:
             raise BundleError(f"{self._folder} has no {SUMS}, and the bundle before had it: copy it too")
         is_new = bundle.report != self.classifier.report
         if is_new:
-            self.classifier, self.is_sealed = Classifier(bundle, threads=self._threads), bundle.is_sealed
+            self.classifier, self.is_sealed = self._opened(bundle), bundle.is_sealed
             self.problem = ""
         self.loaded = Path(self._identity[0]).name
         return is_new
+
+    def _opened(self, bundle: Bundle) -> Classifier:
+        """Load a bundle that a camera can be watched with.
+
+        Raises:
+            BundleError: a network cannot be loaded; or it lacks a window, or a class has the name of a state.
+        """
+        classifier = Classifier(bundle, threads=self._threads)
+        if UNSURE in classifier.report.labels:
+            raise BundleError(
+                f"the bundle {classifier.report.name} has a class {UNSURE!r}, as events call what has no "
+                "answer: train with another name of it"
+            )
+        try:
+            window_of(classifier, self._window_s)
+        except ParamsError as error:
+            raise BundleError(str(error)) from error
+        return classifier
 
     def _found(self) -> Identity:
         real = Path(os.path.realpath(self._folder))

@@ -64,7 +64,7 @@ def watch_source(
 
     Raises:
         ParamsError: an address or a value cannot be used.
-        BundleError: the bundle is damaged.
+        BundleError: the bundle is damaged, or no camera can be watched with it.
         ClipError: the source is a file that cannot be used.
     """
     if options.on is not None and options.off is not None and options.off > options.on:
@@ -72,7 +72,7 @@ def watch_source(
     source = parse_source(given(address))
     healthy = _health_file(health, bundle)
     with silenced_stderr():
-        fresh = FreshBundle(bundle, threads)
+        fresh = FreshBundle(bundle, threads, options.window_s)
     if left := uncovered(bundle):
         say(f"warning: {bundle}: {left}")
     opened = [_standard_output(answers, as_json=as_json)]

@@ -93,8 +93,13 @@ class Promotions:
 
         Raises:
             ChampionMovedError: there is a newer entry.
-            PromotionError: the chain is broken, and nobody accepts that.
+            PromotionError: the chain is broken, and nobody accepts that; or the version was deleted.
         """
+        if not self.registry.has(self.model_name, champion):
+            raise PromotionError(
+                f"{self.model_name}/{champion} is no longer in the registry, and nothing is moved: promote "
+                "another version"
+            )
         before = self._champion(judged)
         previous = judged.before(champion) if action == "rollback" else before
         changes = {"champion": champion, "previous": previous}

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from reelflow.errors import BundleError, ParamsError
+from reelflow.errors import BundleError, ChannelError, ParamsError
 from reelflow.files import sha256_file
 from tests.bundles import renamed_bundle
 from tests.channel.fleet import Device, days
@@ -106,6 +106,27 @@ def test_the_first_bundle_has_nothing_to_go_back_to(publisher, first):
     publisher.publish(first)
     with pytest.raises(ParamsError, match="there is none to go back to"):
         publisher.rollout("abort")
+
+
+def test_what_devices_cannot_be_told_is_an_error(publisher, first, tmp_path):
+    with pytest.raises(BundleError, match="model_name: String should have at most 200"):
+        publisher.publish(renamed_bundle(first, tmp_path / "long", "x" * 300))
+    many = tuple(f"group {number}" for number in range(101))
+    with pytest.raises(ParamsError, match="groups: Tuple should have at most 100"):
+        publisher.publish(first, *many)
+    publisher.publish(first)
+    with pytest.raises(ParamsError, match="reason: String should have at most 1000"):
+        publisher.rollout("pause", reason="x" * 1001)
+
+
+def test_nothing_is_used_of_metadata_before_it_is_verified(publisher, first):
+    publisher.publish(first)
+    path = publisher.file("snapshot")
+    written = json.loads(path.read_text())
+    written["signed"]["meta"] = {}
+    path.write_text(json.dumps(written))
+    with pytest.raises(ChannelError, match="snapshot is signed by 0 of its keys"):
+        publisher.repository.read()
 
 
 def test_an_unsealed_bundle_is_not_published(publisher, first, tmp_path):

@@ -1,17 +1,20 @@
 """Drift is told where answers have moved, and nowhere else."""
 
 import doctest
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from pipelines.drift import measure
 from pipelines.drift.fleet import against_first_days, against_test
 from pipelines.drift.measure import DriftBounds, measure_drift, stability_index
 from pipelines.drift.picture import draw_drift
+from pipelines.drift.view import drift_table
 from reelflow.charts.canvas import save
 from reelflow.edge.health.counts import DayCounts
 
@@ -111,6 +114,14 @@ def test_a_camera_of_its_own_kind_is_compared_with_its_own_first_days() -> None:
     assert {one.verdict for one in against_test(fleet, counts(), 2, BOUNDS) if one.whose == "quiet"} == {
         "drifted"
     }
+
+
+def test_what_a_device_is_called_is_no_command_to_a_terminal() -> None:
+    found = against_test({"one\x1b[2J": [counts()]}, counts(), 1, BOUNDS)
+    console = Console(file=io.StringIO(), width=200)
+    console.print(drift_table(found))
+    assert isinstance(console.file, io.StringIO)
+    assert r"one\x1b[2J" in console.file.getvalue()
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:

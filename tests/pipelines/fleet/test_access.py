@@ -129,6 +129,7 @@ def test_tokens_are_compared_in_constant_time_and_those_of_unknown_devices_too(
 def test_a_secret_is_not_shown() -> None:
     assert DOOR not in repr(credentials_of(f"Bearer {DOOR}"))
     assert credentials_of("Basic !!!") is None
+    assert credentials_of("Basic \xe9") is None, "a header may hold any byte"
     assert credentials_of("Digest x") is None
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pydantic
 import pytest
 from typer.testing import CliRunner
 
@@ -67,12 +68,43 @@ def test_the_last_report_of_a_device_counts_and_every_day(tmp_path: Path) -> Non
     assert [(one.day, one.answers) for one in days] == [("2026-11-26", 5), ("2026-11-27", 7)]
 
 
-def test_a_report_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+def test_days_of_a_clock_that_was_ahead_are_not_the_last_ones(tmp_path: Path) -> None:
+    fleet = FleetStore(DirectoryStore(tmp_path))
+    for device, days in (("one", ("2999-01-01", "2020-01-31")), ("ahead", ("2999-01-01",))):
+        counts = [DayCounts(day=day, bundle=NEW).model_dump() for day in days]
+        fleet.put(report(device, counts=counts))
+    found = {device: [one.day for one in days] for device, days in fleet.counts().items()}
+    assert found == {"one": ["2020-01-31"], "ahead": ["2999-01-01"]}
+
+
+def test_a_report_that_cannot_be_read_hides_no_other_and_is_told(tmp_path: Path) -> None:
     fleet = FleetStore(DirectoryStore(tmp_path))
     fleet.put(report("one"))
     fleet.put(report("two"))
     next(iter(tmp_path.rglob("report.json"))).write_text("{")
     assert len(fleet.reports()) == 1
+    status = CliRunner().invoke(app, ["fleet", "status", str(tmp_path)])
+    assert status.exit_code == 0
+    assert "report.json is left out" in status.stderr
+
+
+def test_what_a_device_says_is_no_command_to_a_terminal(tmp_path: Path) -> None:
+    fleet = FleetStore(DirectoryStore(tmp_path))
+    fleet.put(report("one\x1b[2J", group="\x1b]0;gone\x07", refused=[{"bundle": NEW, "reason": "a\nb"}]))
+    status = CliRunner().invoke(app, ["fleet", "status", str(tmp_path)])
+    assert "\x1b" not in status.stdout
+    assert r"one\x1b[2J" in status.stdout
+    assert r"a\nb" in status.stdout
+
+
+@pytest.mark.parametrize("count", [-1, 10**400], ids=["negative", "huge"])
+@pytest.mark.parametrize("name", ["labels", "unsure", "scores", "dropped"])
+def test_a_count_that_cannot_be_is_no_report(name: str, count: int) -> None:
+    counts = {"day": "2026-11-27", "bundle": NEW}
+    value = {"labels": {"grow": count}, "scores": [count] * 10}.get(name, count)
+    assert report("one", counts=[counts])
+    with pytest.raises(pydantic.ValidationError):
+        report("one", counts=[{**counts, name: value}])
 
 
 def test_what_a_device_tells_is_what_its_agent_and_its_watchers_know(tmp_path: Path) -> None:

@@ -90,6 +90,16 @@ def test_clips_of_one_name_are_told_apart(work: Labelling) -> None:
     assert sorted(names(work))[0].startswith("door-")
 
 
+def test_a_name_that_another_clip_would_get_takes_its_place_from_none(work: Labelling) -> None:
+    last = work.keep("two/door.mp4", 0.3, frames=9)
+    work.keep("one/door.mp4", 0.1, frames=8)
+    work.keep(f"three/door-{sha256_file(last)[:12]}.mp4", 0.2, frames=10)
+    work.make()
+    assert len(set(names(work))) == 3
+    for clip in work.sheet.clips:
+        assert sha256_file(work.folder / "clips" / clip.name) == clip.sha256
+
+
 def test_bad_clips_are_left_out_with_their_reason_and_stop_nothing(work: Labelling, tmp_path: Path) -> None:
     good = work.keep(f"door_20261127_100000_{ID}.mp4")
     (work.inbox / "empty.mp4").touch()

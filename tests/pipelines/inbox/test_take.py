@@ -145,6 +145,19 @@ def test_another_clip_of_the_same_name_is_left(labelled: Labelling) -> None:
     assert len([path for path in labelled.taken() if path.startswith("fall/door")]) == 2
 
 
+def test_no_clip_is_written_over_whatever_names_there_are(labelled: Labelling) -> None:
+    door = next(clip for clip in labelled.sheet.clips if clip.name == DOOR)
+    with_hash = DOOR.replace(".mp4", f"-{door.sha256[:12]}.mp4")
+    theirs = [
+        write_video(labelled.clips / "fall" / name, frames=20 + number)
+        for number, name in enumerate((DOOR, with_hash))
+    ]
+    content = [path.read_bytes() for path in theirs]
+    labelled.done("take", labelled.folder, labelled.clips)
+    assert [path.read_bytes() for path in theirs] == content
+    assert len([path for path in labelled.taken() if path.startswith("fall/door")]) == 3
+
+
 @pytest.mark.parametrize("harm", ["altered", "removed", "link"])
 def test_a_clip_that_people_did_not_see_is_not_taken(labelled: Labelling, harm: str, tmp_path: Path) -> None:
     clip = labelled.folder / "clips" / DOOR

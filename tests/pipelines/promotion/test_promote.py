@@ -12,7 +12,7 @@ from reelflow.contracts import Gate
 from reelflow.errors import PromotionError
 from reelflow.tracking.promotion.gates import GateRecord
 from reelflow.tracking.promotion.moves import Promotions
-from tests.fake_registry import registered_versions
+from tests.fake_registry import MemoryRegistry, registered_versions
 
 MODEL = "m"
 GOOD = Gate(name="min_accuracy", found=0.9, limit=0.5, passed=True)
@@ -37,6 +37,19 @@ def test_a_better_version_is_promoted_and_rolled_back(promotions: Promotions) ->
     assert promotions.registry.alias(MODEL, "champion") == 2
     with pytest.raises(PromotionError, match="has no champion before this one"):
         roll_back(promotions, reason="again")
+
+
+def test_a_version_that_was_deleted_is_not_gone_back_to(
+    promotions: Promotions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(promotions, 2, reason="", force=False)
+    promote(promotions, 3, reason="", force=False)
+    promotions.registry.set_alias(MODEL, "previous", None)  # MLflow deletes the aliases of a version too
+    monkeypatch.setattr(MemoryRegistry, "has", lambda _, model, version: (model, version) != (MODEL, 2))
+    with pytest.raises(PromotionError, match="m/2 is no longer in the registry"):
+        roll_back(promotions, reason="it fails")
+    assert promotions.registry.alias(MODEL, "champion") == 3
+    assert [entry.action for entry in promotions.read().entries] == ["promote", "promote"]
 
 
 @pytest.mark.parametrize(

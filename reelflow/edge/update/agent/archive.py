@@ -38,14 +38,11 @@ class ArchiveChannel:
             BundleError: it is no such file, or holds what no bundle has.
         """
         self._archive = archive
-        with self._opened() as tar:
-            files = [self._listed(tar, member, name) for member, name in self._members(tar)]
-        sums = next((file.sha256 for file in files if file.path == SUMS), None)
-        if sums is None:
-            raise BundleError(f"{archive} holds no {SUMS}: it must be a sealed bundle; {MAKE_ONE}")
         try:
+            with self._opened() as tar:
+                files = tuple(self._listed(tar, member, name) for member, name in self._members(tar))
             self._listing = BundleListing(
-                id=sums, model_name=archive.stem[:200], version=0, files=tuple(files)
+                id=self._sums_of(files), model_name=archive.stem[:200], version=0, files=files
             )
         except pydantic.ValidationError as error:
             raise BundleError(f"{archive}: {error.errors()[0]['msg']}; {MAKE_ONE}") from error
@@ -79,6 +76,12 @@ class ArchiveChannel:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with _content(tar, member) as given, target.open("wb") as taken:
                     shutil.copyfileobj(given, taken)
+
+    def _sums_of(self, files: Sequence[ListedFile]) -> str:
+        found = next((file.sha256 for file in files if file.path == SUMS), None)
+        if found is None:
+            raise BundleError(f"{self._archive} holds no {SUMS}: it must be a sealed bundle; {MAKE_ONE}")
+        return found
 
     @contextmanager
     def _opened(self) -> Iterator[tarfile.TarFile]:

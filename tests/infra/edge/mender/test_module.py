@@ -186,12 +186,13 @@ def link(name: str, kind: bytes = tarfile.SYMTYPE, target: str = "/etc/passwd") 
         (tarfile.TarInfo("../escaped"), "no plain name inside a bundle"),
         (tarfile.TarInfo("/etc/cron.d/evil"), "no plain name inside a bundle"),
         (tarfile.TarInfo("./head.tflite"), "a path is listed twice"),
+        (tarfile.TarInfo("long" * 60), "at most 200 characters"),
         (link("golden/link"), "not a plain file"),
         (link("hard", tarfile.LNKTYPE, "./bundle.json"), "not a plain file"),
         (link("null", tarfile.CHRTYPE, ""), "not a plain file"),
         (link("pipe", tarfile.FIFOTYPE, ""), "not a plain file"),
     ],
-    ids=["parent", "absolute", "twice", "symlink", "hardlink", "device", "pipe"],
+    ids=["parent", "absolute", "twice", "long", "symlink", "hardlink", "device", "pipe"],
 )
 def test_archives_that_lead_elsewhere_are_refused(
     first: MenderDevice, tmp_path: Path, member: tarfile.TarInfo, told: str

@@ -90,6 +90,7 @@ def test_without_a_token_a_name_that_was_led_here_is_refused(host, status):
         ({"sec_fetch_site": "same-origin"}, False),
         ({"origin": "http://evil.example"}, True),
         ({"origin": "null"}, True),
+        ({"origin": "http://["}, True),
         ({"origin": "http://localhost:9999"}, True),
         ({"sec_fetch_site": "cross-site"}, True),
         ({"sec_fetch_site": "same-site", "origin": "http://localhost:9999"}, True),

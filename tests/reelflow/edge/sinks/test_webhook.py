@@ -165,3 +165,13 @@ def test_a_certificate_must_be_known(server: WebhookServer, tmp_path: Path, monk
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     Webhook(address).deliver(BODY)
     assert server.taken == [BODY]
+
+
+@pytest.mark.parametrize("answer", ["drip", "continue"])
+def test_an_answer_without_an_end_is_given_up(server: WebhookServer, answer: str):
+    server.plan = [answer]
+    hook = Webhook(parse_address(server.address), timeout_s=5, whole_s=0.3)
+    with pytest.raises(UndeliveredError, match="no answer in time"):
+        hook.deliver(BODY)
+    hook.deliver(BODY)
+    assert server.taken == [BODY]

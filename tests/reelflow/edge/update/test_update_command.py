@@ -214,6 +214,9 @@ def test_what_cannot_be_done_is_said_with_what_to_do(field: Field) -> None:
         (("--channel", "", "check"), "no channel is named"),
         (("--every", "soon"), "expected a time above 0, as 90s, 15m, 6h or 1d"),
         (("--every", "15m", "check"), "leave out check"),
+        (("--give-up", "99999999999d", "status"), "100 years at most"),
+        (("--device", "x" * 201, "status"), "expected 200 printable characters at most"),
+        (("--group", "lab\n", "status"), "expected 200 printable characters at most"),
         (("check",), "nothing has been published yet"),
         (("rollback",), "there is no bundle to go back to"),
     ):

@@ -9,12 +9,13 @@ import pytest
 
 from reelflow.edge.bundle import HEAD, open_bundle
 from reelflow.edge.classifier import Classifier
+from reelflow.edge.events.model import UNSURE
 from reelflow.edge.seal import SUMS, seal
 from reelflow.edge.watch import fresh_bundle
 from reelflow.edge.watch.fresh_bundle import GONE_S, FreshBundle
 from reelflow.errors import BundleError
 from reelflow.files import files_below, sha256_file
-from tests.bundles import renamed_bundle
+from tests.bundles import FRAMES, renamed_bundle
 from tests.faults.edge.commands import copied_over
 
 FIRST = ("bundle.json", SUMS, HEAD)
@@ -134,3 +135,35 @@ def test_a_folder_that_is_away_is_being_copied(current: Path, monkeypatch: pytes
     shutil.rmtree(current)
     assert not fresh.is_new()
     assert fresh.gone == ""
+
+
+UNFIT = [
+    ("sampling", {"frames": FRAMES}, "name a window"),
+    ("sampling", {"frames": FRAMES, "clip_s": 1e9}, "name a window"),
+    ("labels", (UNSURE, "shrink", "spin"), UNSURE),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "why"), UNFIT)
+def test_a_bundle_that_no_camera_can_be_watched_with_is_left(
+    current: Path, following: Path, name: str, value: object, why: str
+):
+    manifest = following / "bundle.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {name: value}))
+    seal(following)
+    open_bundle(following)
+    fresh = FreshBundle(current, 1)
+    shutil.copytree(following, current, dirs_exist_ok=True)
+    assert not fresh.is_new()
+    assert not fresh.is_new()
+    assert why in fresh.problem
+    assert fresh.classifier.report.name != "second"
+    with pytest.raises(BundleError, match=why):  # a service that starts again may find another one
+        FreshBundle(following, 1)
+
+
+def test_a_window_that_is_named_needs_none_in_the_bundle(following: Path):
+    manifest = following / "bundle.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"sampling": {"frames": FRAMES}}))
+    seal(following)
+    assert FreshBundle(following, 1, 2.0).classifier.report.name == "second"
