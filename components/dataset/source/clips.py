@@ -79,6 +79,11 @@ def clips_among(names: Iterable[str], source: Path, reading: Reading) -> FoundCl
 
 def _found(listing: FolderListing, source: Path, reading: Reading) -> FoundClips:
     listed = os.path.lexists(source / GROUPS)
+    if listing.meant_groups and not listed:
+        raise DataError(
+            f"{source / listing.meant_groups[0]} is not read: rename it to {GROUPS} if it holds groups, "
+            "else to something that is not so like it"
+        )
     found = _by_table(listing, source) if listed else _by_folders(listing, reading)
     if not found.clips:
         raise DataError(_explain_none(listing, source))

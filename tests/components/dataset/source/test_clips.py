@@ -81,6 +81,18 @@ def test_a_flat_folder_needs_groups_csv_alone(tmp_path):
     assert [(one.path, one.reason) for one in found.rejected] == [("3.mp4", "it is not listed in groups.csv")]
 
 
+@pytest.mark.parametrize(
+    "name", ["Groups.csv", "groups.CSV", "group.csv", "groups.csv.txt", "groups.tsv", "groups.csv "]
+)
+def test_a_table_that_is_nearly_called_groups_csv_is_not_passed_over(tmp_path, name):
+    touch(tmp_path, "a/1.mp4", "b/2.mp4", name)
+    with pytest.raises(DataError) as refused:
+        find_clips(tmp_path, Reading())
+    assert f"{tmp_path / name} is not read: rename it to groups.csv" in str(refused.value)
+    write_groups(tmp_path, "path,label,group\na/1.mp4,a,g1\nb/2.mp4,b,g2\n")
+    assert [clip.group for clip in find_clips(tmp_path, Reading()).clips] == ["g1", "g2"]
+
+
 def test_labels_of_groups_csv_are_cleaned_like_those_of_folders(tmp_path):
     touch(tmp_path, "1.mp4", "2.mp4", "3.mp4")
     write_groups(tmp_path, "path,label,group\n1.mp4, grow,g \n2.mp4,grow ,g\n3.mp4,shrink,h\n")
