@@ -107,6 +107,14 @@ def test_labels_of_groups_csv_are_cleaned_like_those_of_folders(tmp_path):
         find_clips(tmp_path, Reading())
 
 
+def test_groups_that_are_written_in_several_ways_are_said(tmp_path):
+    touch(tmp_path, "1.mp4", "2.mp4", "3.mp4", "4.mp4")
+    write_groups(tmp_path, "path,label,group\n1.mp4,a,Rec1\n2.mp4,b,rec 1\n3.mp4,a,12\n4.mp4,b,1-2\n")
+    assert find_clips(tmp_path, Reading()).notes == (
+        "1 group(s) are written in several ways, each a group of its own: 'Rec1' and 'rec 1'",
+    )
+
+
 def test_split_folders_count_beside_groups_csv(tmp_path):
     touch(tmp_path, "train/1.mp4", "val/2.mp4", "test/3.mp4")
     write_groups(tmp_path, "path,label,group\ntrain/1.mp4,a,g\nval/2.mp4,b,h\ntest/3.mp4,a,i\n")
