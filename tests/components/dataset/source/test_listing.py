@@ -71,6 +71,16 @@ def test_links_to_folders_are_followed_and_circles_end(tmp_path):
     }
 
 
+def test_links_to_hidden_folders_are_followed_once(tmp_path):
+    touch(tmp_path, ".store/a/1.mp4", ".store/b/.deep/2.mp4", "c/3.mp4")
+    for link, target in {"a": ".store/a", "b": ".store/b/.deep", "again": ".store/a"}.items():
+        (tmp_path / link).symlink_to(target)
+    (tmp_path / ".store/a/round").symlink_to(tmp_path / ".store")
+    assert list_folder(tmp_path).files == ["a/1.mp4", "b/2.mp4", "c/3.mp4"]
+    reasons = reasons_of(tmp_path)
+    assert reasons["again"] == reasons["a/round/a"] == "it is the same folder as a, which counts once"
+
+
 def test_a_source_that_is_a_link_is_its_target(tmp_path):
     touch(tmp_path / "real", "a/1.mp4")
     (tmp_path / "link").symlink_to("real")
