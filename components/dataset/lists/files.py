@@ -54,7 +54,7 @@ def _read(file: str) -> set[str]:
         raise ParamsError(f"dataset.split_lists: {file}: {error.strerror}; name an existing list") from error
     except UnicodeDecodeError as error:
         raise ParamsError(f"dataset.split_lists: {file} is not UTF-8 text") from error
-    return {path for line in lines if (path := _path(line.strip())) != HERE}
+    return {_path(line.strip()) for line in lines} - {HERE}
 
 
 def _path(line: str) -> str:
