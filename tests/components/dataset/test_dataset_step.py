@@ -230,6 +230,19 @@ def test_the_flag_drops_small_classes(source, tmp_path):
     assert DatasetReport.open(tmp_path / "dataset").dropped_classes == ("lonely",)
 
 
+def test_the_option_for_label_folders_comes_before_the_params(source, tmp_path):
+    for label in ("run ä", "走る"):
+        write_video(source / label / "day/1.mp4", 3, seed=len(label))
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    document["dataset"] |= {"label_folder": "top"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
+    arguments = command(source, tmp_path / "dataset", "--params", str(tmp_path / "params.yaml"))
+    asked = [*arguments, "--label-folder", "only"]
+    ended = subprocess.run(asked, env=environment(tmp_path), capture_output=True, text=True, check=False)
+    assert ended.returncode == 3
+    assert "the class of a clip is not certain" in ended.stderr
+
+
 def test_a_split_list_that_is_edited_in_place_splits_anew(source, tmp_path):
     clips = sorted(path.relative_to(source).as_posix() for path in source.rglob("*.mp4"))
     source, names = named_plainly(source, clips)
