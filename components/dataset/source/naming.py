@@ -42,6 +42,10 @@ PART = re.compile(
 )
 NOON = 12
 PAUSE = timedelta(minutes=30)
+COUNTERS = frozenset(  # what cameras and programs put before the number of a recording
+    {"cimg", "clip", "dji", "dsc", "dscf", "dscn", "file", "gopr", "img", "mah", "mov", "movie", "mvi"}
+    | {"output", "pict", "pxl", "rec", "recording", "sam", "vid", "video"}
+)
 LEAST_RECORDINGS = 3  # of a class, before `name_1`, `name_2` are parts rather than a numbering
 
 
@@ -138,7 +142,7 @@ def _parts(labels: Mapping[str, str]) -> dict[str, str]:
     for path, recording in found.items():
         recordings[labels[path]].add(recording)
     told = (name for path, name in found.items() if len(recordings[labels[path]]) >= LEAST_RECORDINGS)
-    several = {name for name, count in Counter(told).items() if count > 1}
+    several = {name for name, count in Counter(told).items() if count > 1 and name.casefold() not in COUNTERS}
     whole = {path: _stem(path) for path in labels if _stem(path) in several}
     return {path: name for path, name in found.items() if name in several} | whole
 

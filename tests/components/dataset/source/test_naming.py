@@ -74,7 +74,13 @@ def test_one_name_in_two_unicode_forms_is_one_recording():
 
 
 @pytest.mark.parametrize(
-    "stems", [[f"walk_{i:02}" for i in range(50)], ["clip 1", "clip 2", "take_1", "take_2"]]
+    "stems",
+    [
+        [f"walk_{i:02}" for i in range(50)],
+        ["clip 1", "clip 2", "take_1", "take_2"],
+        [f"{camera}_{i:04}" for camera in ("IMG", "DSC", "MVI", "DJI") for i in range(1, 4)],
+        [f"{word}{i}" for word in ("clip ", "Video_", "rec-", "movie_") for i in range(1, 4)],
+    ],
 )
 def test_a_numbering_is_no_recording(stems):
     assert len(set(groups_of(*stems))) == len(stems)
