@@ -55,8 +55,8 @@ def run(
         bool, typer.Option("--drop-small-classes", help="Drop classes too small to split.")
     ] = False,
     label_folder: Annotated[
-        LabelFolder, typer.Option(help="Which folder is the class, where there are several levels.")
-    ] = "only",
+        LabelFolder | None, typer.Option(help="Which folder is the class, where there are several levels.")
+    ] = None,
     runner: Annotated[
         Literal["subprocess", "docker"], typer.Option(help="Steps as processes, or in their images.")
     ] = "subprocess",
@@ -79,7 +79,7 @@ def run(
             names_in(heads),
             protocol,
             drop_small_classes=drop_small_classes,
-            label_folder=label_folder,
+            label_folder=label_folder or "only",
         )
     )
     if default.reason:

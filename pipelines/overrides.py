@@ -24,7 +24,7 @@ def override(
     heads: Sequence[str] = (),
     protocol: str = "",
     drop_small_classes: bool = False,
-    label_folder: LabelFolder = "only",
+    label_folder: LabelFolder | None = None,
     note: str = "",
 ) -> Params:
     """The params with the values that are given; empty ones change nothing.
@@ -35,7 +35,7 @@ def override(
     dataset: dict[str, object] = {"source": source} if source else {}
     if drop_small_classes:
         dataset["drop_small_classes"] = True
-    if label_folder != "only":
+    if label_folder:
         dataset["label_folder"] = label_folder
     features: dict[str, object] = {"weights": weights} if weights else {}
     if backbones or weights:

@@ -59,6 +59,8 @@ def walk_links(
 ) -> Iterator[tuple[Path, list[str], list[str]]]:
     """As `os.walk`, sorted, links to folders followed, each real folder once.
 
+    A folder inside counts where it lies, unless it is hidden there: then where a link to it lies.
+
     Args:
         top: the folder; callers may remove names from the folders of a place.
         refuse: is told the folders that are not entered, and why.
@@ -71,7 +73,8 @@ def walk_links(
 
     def is_new(path: Path) -> bool:
         real = path.resolve()
-        if path.is_symlink() and real.is_relative_to(real_top):
+        inside = path.is_symlink() and real.is_relative_to(real_top)
+        if inside and not any(part.startswith(".") for part in real.relative_to(real_top).parts):
             refuse(path, f"it is a link to {real.relative_to(real_top)} of this folder, which counts once")
         elif real_top.is_relative_to(real):
             refuse(path, "it is a link to a folder around this one")

@@ -6,7 +6,16 @@ from reprlib import Repr
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from reelflow.errors import ParamsError
 from reelflow.sources.address import parse_source
@@ -24,7 +33,7 @@ def _differ(names: tuple[str, ...]) -> tuple[str, ...]:
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 LabelFolder = Literal["only", "top", "parent"]
-Names = Annotated[tuple[str, ...], Field(min_length=1), pydantic.AfterValidator(_differ)]
+Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_differ)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Size = Annotated[int, Field(ge=1, le=65536)]
 Blocks = Annotated[int, Field(ge=1, le=200)]
@@ -44,6 +53,18 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     unrolled: ClassVar[str] = ""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_what_was_meant(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML's words for truth would pass as the numbers 1 and 0; no file or name has a zero byte."""
+        values = value if isinstance(value, list | tuple | set) else [value]
+        wants_truth = cls.model_fields[info.field_name or ""].annotation is bool
+        if not wants_truth and any(isinstance(one, bool) for one in values):
+            raise ValueError("true, yes, on, false, no and off are no numbers, and as text need quotes")
+        if any(isinstance(one, str) and "\0" in one for one in values):
+            raise ValueError("it has a zero byte")
+        return value
 
     def of_one_task(self) -> dict[str, Any]:
         """The values that a task's outcome depends on, less the list that it was unrolled from."""

@@ -1,5 +1,6 @@
-"""Reads YAML files of plain values: bounded in size, duplicate keys refused."""
+"""Reads YAML files of plain values: bounded in size, duplicate keys and octal numbers refused."""
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import yaml
 
 MAX_BYTES = 1024 * 1024
+OCTAL = re.compile(r"[-+]?0[0-7_]+")
 
 
 class _Loader(yaml.SafeLoader):
@@ -15,6 +17,19 @@ class _Loader(yaml.SafeLoader):
         if twice := [name for name, count in names.items() if count > 1]:
             raise yaml.constructor.ConstructorError(None, None, f"duplicate key {twice[0]}", node.start_mark)
         return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if OCTAL.fullmatch(node.value):
+            raise yaml.constructor.ConstructorError(
+                None,
+                None,
+                f"{node.value} would be an octal number: write it without a leading 0",
+                node.start_mark,
+            )
+        return super().construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 def read_yaml(path: Path) -> Any:

@@ -23,13 +23,13 @@ def main(
         bool, typer.Option("--drop-small-classes", help="Drop classes too small for the split.")
     ] = False,
     label_folder: Annotated[
-        LabelFolder, typer.Option(help="Which folder is the class, where there are several levels.")
-    ] = "only",
+        LabelFolder | None, typer.Option(help="Which folder is the class, where there are several levels.")
+    ] = None,
 ) -> None:
     """Probe every clip, set aside what cannot be used, and split the rest."""
     changes = {"source": source} if source else {}
     flags: dict[str, object] = {"drop_small_classes": True} if drop_small_classes else {}
-    flags |= {"label_folder": label_folder} if label_folder != "only" else {}
+    flags |= {"label_folder": label_folder} if label_folder else {}
     section = load_params(params).with_values(dataset={**changes, **flags}).dataset
     perform(
         run,

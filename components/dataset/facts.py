@@ -33,9 +33,18 @@ class Pack(Document):
 
 def hash_clips(root: Path, paths: Iterable[str]) -> dict[str, Sha256]:
     """The sha256 of every clip that is a readable file, by its path."""
-    files = [path for path in paths if is_readable(root / path)]
+    names = list(paths)
     with ThreadPoolExecutor(granted_cpus()) as pool:
-        return dict(zip(files, pool.map(lambda path: sha256_file(root / path), files), strict=True))
+        found = dict(zip(names, pool.map(lambda path: _hash(root / path), names), strict=True))
+    return {path: sha256 for path, sha256 in found.items() if sha256}
+
+
+def _hash(path: Path) -> Sha256:
+    """Empty for what is no file that can be read to its end: probing says why."""
+    try:
+        return sha256_file(path) if is_readable(path) else ""
+    except OSError:
+        return ""
 
 
 class SharedFacts:

@@ -40,7 +40,10 @@ def probe_clip(path: Path) -> Probed:
         facts = probe(path)
     except ClipError as error:
         raise ClipError(reason_by_content(path) or str(error)) from error
-    return Probed(sha256_file(path), path.stat().st_size, facts)
+    try:
+        return Probed(sha256_file(path), path.stat().st_size, facts)
+    except OSError as error:
+        raise ClipError(f"it cannot be read to its end: {error.strerror}") from error
 
 
 def probe_all(

@@ -10,6 +10,7 @@ from pathlib import Path
 from components.dataset.duplicates import drop_duplicates
 from components.dataset.facts import KIND
 from components.dataset.generated.synthetic import generate
+from components.dataset.lists.files import as_they_lie, read_lists
 from components.dataset.probing import NOTES, Probed, probe_all
 from components.dataset.source.clips import RECIPES, FoundClip, FoundClips, Reading, find_clips
 from components.dataset.source.reasons import commonest
@@ -70,7 +71,7 @@ def run(
             raise DataError(
                 f"none of {len(found.clips)} clips can be used; {first}; in all: {_reasons(broken)}"
             )
-        kept, duplicates = drop_duplicates(usable)
+        kept, duplicates = drop_duplicates(_listed_first(params, usable))
         left_out += duplicates
         result = _split(params, found, kept, left_out)
     clips = [
@@ -93,6 +94,14 @@ def _with_lists(params: DatasetParams, train: Path | None, test: Path | None) ->
 
 def _reading(params: DatasetParams) -> Reading:
     return Reading(params.label_folder, params.group_by_name)
+
+
+def _listed_first(params: DatasetParams, usable: dict[FoundClip, Probed]) -> dict[FoundClip, Probed]:
+    """The clips, those of the split lists first: of two copies the one that a list names is kept."""
+    if not params.split_lists:
+        return usable
+    listed = as_they_lie(read_lists(params.split_lists), (clip.path for clip in usable))
+    return dict(sorted(usable.items(), key=lambda item: item[0].path not in listed))
 
 
 def _split(

@@ -52,9 +52,9 @@ def extract(task: tuple[Path, Clip, FramesParams]) -> Extracted:
         ClipError: the clip cannot be decoded, or is not the one that the dataset step saw.
     """
     path, clip, params = task
-    if not path.is_file():
-        raise ClipError("it is missing since the dataset step")
     try:
+        if not path.is_file():
+            raise ClipError("it is missing since the dataset step")
         is_same = sha256_file(path) == clip.sha256
     except OSError as error:
         raise ClipError(f"it cannot be read: {error.strerror}") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from components.dataset.source.groups_csv import read_groups
 from components.dataset.source.labels import check_twins, clean
-from components.dataset.source.layout import SPLIT_FOLDERS, read_layout
+from components.dataset.source.layout import read_layout, split_of
 from components.dataset.source.listing import GROUPS, OF_SYSTEMS, list_folder
 from pipelines.inbox.sheet import UNUSABLE
 from reelflow.errors import DataError, disk_errors
@@ -49,7 +49,7 @@ class KnownClips:
     def classes(self) -> list[str]:
         """The labels, and the folders that wait for their first clip."""
         empty = (one.name for one in self._folder.iterdir() if _is_empty(one))
-        waiting = (clean(name) for name in empty if name.casefold() not in SPLIT_FOLDERS)
+        waiting = (clean(name) for name in empty if not split_of(name))
         return sorted({*self.labels.values(), *waiting})
 
     def same_as(self, sha256: str, size_bytes: int) -> Mapping[Path, str]:
@@ -90,7 +90,7 @@ def labels_of(clips: Path | None, given: str) -> tuple[str, ...]:
     for label in labels:
         if problem := _problem(label):
             raise DataError(f"the label {label!r} cannot be one: {problem}; choose another name")
-    if all(label.casefold() in SPLIT_FOLDERS for label in labels):
+    if all(map(split_of, labels)):
         raise DataError(f"the labels {', '.join(labels)} are names of splits: choose other ones")
     check_twins(dict.fromkeys(labels, "a label"))
     return labels
@@ -111,10 +111,10 @@ def _problem(label: str) -> str:
 def _splits_beside(folder: Path) -> Sequence[Path]:
     """The folders of other splits, if this one is a split."""
     place = folder.absolute()
-    if place.name.casefold() not in SPLIT_FOLDERS or not place.parent.is_dir():
+    if not split_of(place.name) or not place.parent.is_dir():
         return ()
     beside = (one for one in sorted(place.parent.iterdir()) if one.is_dir() and one != place)
-    return [one for one in beside if one.name.casefold() in SPLIT_FOLDERS]
+    return [one for one in beside if split_of(one.name)]
 
 
 def _is_empty(path: Path) -> bool:

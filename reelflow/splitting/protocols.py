@@ -53,7 +53,7 @@ class Protocol:
             return cls("leave_one_group_out")
         if (found := KFOLD.fullmatch(text)) and LEAST_FOLDS <= int(found[1]) <= MOST_FOLDS:
             return cls("group_kfold", folds=int(found[1]), seed=int(found[2] or 1))
-        if found := CROSS_SET.fullmatch(text):
+        if (found := CROSS_SET.fullmatch(text)) and found[1].strip():
             return cls("cross_set", prefix=found[1].strip())
         raise ValueError(
             f"found {text[:100]!r}, expected holdout, leave_one_group_out, cross_set(PREFIX), or "

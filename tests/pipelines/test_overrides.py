@@ -49,3 +49,10 @@ def test_a_protocol_from_the_command_line_is_checked():
     assert found.evaluation.protocol == "group_kfold(5)"
     with pytest.raises(ParamsError, match="expected holdout"):
         override(PARAMS, protocol="kfold")
+
+
+@pytest.mark.parametrize("given", ["top", "only"])
+def test_a_label_folder_that_is_given_comes_before_that_of_the_params(given):
+    params = PARAMS.with_values(dataset={"label_folder": "parent"})
+    assert override(params, label_folder=given).dataset.label_folder == given
+    assert override(params).dataset.label_folder == "parent"

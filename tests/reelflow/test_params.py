@@ -34,6 +34,14 @@ def test_the_default_file_is_valid():
         ("release", {"model_name": "a b/c"}, ["release.model_name"]),
         ("training", {"learning_rate": float("inf")}, ["training.learning_rate", "finite"]),
         ("training", {"seed": 2**32}, ["training.seed", "less than 4294967296"]),
+        ("frames", {"count": True}, ["frames.count", "are no numbers", "found True"]),
+        ("training", {"dropout": False}, ["training.dropout", "are no numbers", "found False"]),
+        ("training", {"penalties": [True, 2]}, ["training.penalties", "are no numbers"]),
+        ("release", {"note": True}, ["release.note", "as text need quotes"]),
+        ("dataset", {"source": "a\0b"}, ["dataset.source", "zero byte"]),
+        ("dataset", {"split_lists": {"train": "a\0b", "test": "c"}}, ["split_lists.train", "zero byte"]),
+        ("features", {"backbones": ["pixels", "pixels"]}, ["features.backbones", "pixels is named more than once"]),
+        ("evaluation", {"protocol": "cross_set( )"}, ["evaluation.protocol", "cross_set(PREFIX)"]),
     ],
 )
 def test_a_wrong_value_is_named_with_what_was_found(tmp_path, section, values, words):
@@ -53,6 +61,8 @@ def test_a_wrong_value_is_named_with_what_was_found(tmp_path, section, values, w
         ("a: 1\na: 2\n", "duplicate key a"),
         ("a: " + "9" * 5000, "not valid YAML"),
         ("a: 2020-99-99", "not valid YAML"),
+        ("a: 013", "013 would be an octal number"),
+        ("a: [-007]", "-007 would be an octal number"),
         ("[" * 20_000, "nested too deeply"),
         ("#" * 2_000_000, "more than 1048576 bytes"),
     ],

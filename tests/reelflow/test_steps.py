@@ -170,6 +170,12 @@ def test_a_missing_input_is_explained(tmp_path):
         perform(make_run([]), tmp_path / "absent", tmp_path / "out")
 
 
+def test_an_input_that_is_a_circle_of_links_is_explained(tmp_path):
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(BundleError, match="circle does not exist: run the step that writes it"):
+        perform(make_run([]), tmp_path / "circle", tmp_path / "out")
+
+
 @pytest.mark.parametrize("place", ["folder", "file", "other step", "below a file"])
 def test_what_no_step_wrote_is_never_replaced(tmp_path, source, place):
     out = tmp_path / "mine"

@@ -1,18 +1,22 @@
 """Split lists, one clip per line, as UCF101's: `Class/v_Class_g01_c01.avi 1`."""
 
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 from reelflow.contracts import Split
 from reelflow.errors import DataError, ParamsError
 from reelflow.params import SplitLists
 
 CLASS_NUMBER = re.compile(r"[ \t,;]+\d+$")
+QUOTED = re.compile(r'"(.*)"')
+HERE = "."
 MAX_BYTES = 256 * 1024 * 1024
 
 
 def read_lists(lists: SplitLists) -> dict[str, Split]:
-    """The split of every listed clip, by its path relative to the source.
+    """The split of every listed clip, by its path relative to the source, in Unicode's composed form.
 
     Raises:
         ParamsError: a list cannot be read.
@@ -28,6 +32,17 @@ def read_lists(lists: SplitLists) -> dict[str, Split]:
     return {**dict.fromkeys(train, "train"), **dict.fromkeys(test, "test")}
 
 
+def as_they_lie(given: Mapping[str, Split], paths: Iterable[str]) -> dict[str, Split]:
+    """The splits by the paths of clips, whose characters a file system may code in another form.
+
+    Args:
+        given: as `read_lists` returns it.
+        paths: of the clips.
+    """
+    there = {normalize("NFC", path): path for path in paths}
+    return {there.get(path, path): split for path, split in given.items()}
+
+
 def _read(file: str) -> set[str]:
     """Paths of a list; the class number that UCF101 puts after them in train lists is dropped."""
     path = Path(file)
@@ -39,9 +54,12 @@ def _read(file: str) -> set[str]:
         raise ParamsError(f"dataset.split_lists: {file}: {error.strerror}; name an existing list") from error
     except UnicodeDecodeError as error:
         raise ParamsError(f"dataset.split_lists: {file} is not UTF-8 text") from error
-    return {_path(line.strip()) for line in lines if line.strip()}
+    return {_path(line.strip()) for line in lines} - {HERE}
 
 
 def _path(line: str) -> str:
-    """A path below the clips' folder, however it is written."""
-    return PurePosixPath(CLASS_NUMBER.sub("", line).replace("\\", "/")).as_posix()
+    """A path below the clips' folder, however it is written; `HERE` for the folder itself and empty lines."""
+    text = CLASS_NUMBER.sub("", line)
+    if quoted := QUOTED.fullmatch(text):
+        text = quoted[1]
+    return normalize("NFC", PurePosixPath(text.replace("\\", "/")).as_posix())

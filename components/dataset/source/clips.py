@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.dataset.source.groups_csv import COLUMNS, Row, read_groups
-from components.dataset.source.labels import changed, check_twins, clean
+from components.dataset.source.labels import changed, check_twins, clean, twins_of_groups
 from components.dataset.source.layout import given_splits, read_layout
 from components.dataset.source.listing import GROUPS, FolderListing, list_folder, list_names
 from components.dataset.source.naming import groups_by_name
@@ -79,6 +79,11 @@ def clips_among(names: Iterable[str], source: Path, reading: Reading) -> FoundCl
 
 def _found(listing: FolderListing, source: Path, reading: Reading) -> FoundClips:
     listed = os.path.lexists(source / GROUPS)
+    if listing.meant_groups and not listed:
+        raise DataError(
+            f"{source / listing.meant_groups[0]} is not read: rename it to {GROUPS} if it holds groups, "
+            "else to something that is not so like it"
+        )
     found = _by_table(listing, source) if listed else _by_folders(listing, reading)
     if not found.clips:
         raise DataError(_explain_none(listing, source))
@@ -94,7 +99,8 @@ def _by_table(listing: FolderListing, source: Path) -> FoundClips:
             listing.reject(path, f"it is not listed in {GROUPS}")
     clips = sorted((_clip(row) for row in rows), key=lambda clip: clip.path)
     splits, notes = given_splits(clip.path for clip in clips)
-    notes = (*notes, *changed(row.label for row in rows), *listing.note())
+    cleaned = changed(row.label for row in rows)
+    notes = (*notes, *cleaned, *twins_of_groups(row.group for row in rows), *listing.note())
     return FoundClips(tuple(clips), tuple(listing.rejected), splits, notes)
 
 

@@ -8,7 +8,11 @@ from collections.abc import Iterable, Mapping
 from reelflow.errors import DataError, some_of
 
 SHOWN = 5
-INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff" + DIRECTION_MARKS
+SELECTORS = {chr(code) for code in range(0xFE00, 0xFE10)}  # of a glyph's variant
+APOSTROPHES = "\u2018\u2019\u02bc`"
+MINUS = "\u2212"
 SEPARATORS = r"[\s_.-]+"
 BESIDE_A_LETTER = re.compile(rf"(?<=[^\W\d_]){SEPARATORS}|{SEPARATORS}(?=[^\W\d_])")
 
@@ -31,19 +35,22 @@ def check_twins(labels: Mapping[str, str]) -> None:
     Raises:
         DataError: near-twins, both named.
     """
-    twins: defaultdict[str, list[str]] = defaultdict(list)
-    for label in sorted(labels):
-        twins[_folded(label)].append(label)
-    found = [same for same in twins.values() if len(same) > 1]
-    if found:
-        lines = [
-            "  " + " and ".join(f"{label!r} ({labels[label]})" for label in same) for same in sorted(found)
-        ]
+    if found := _twins(labels):
+        lines = ["  " + " and ".join(f"{label!r} ({labels[label]})" for label in same) for same in found]
         raise DataError(
             f"{len(found)} label(s) are written in several ways, which would be classes of their own:\n"
             + "\n".join(lines)
             + "\nWrite them alike if they mean one class; else give them names that differ more"
         )
+
+
+def twins_of_groups(groups: Iterable[str]) -> tuple[str, ...]:
+    """A note on groups that differ as the labels of `check_twins` do; empty if none do."""
+    found = _twins(groups)
+    if not found:
+        return ()
+    shown = some_of([" and ".join(map(repr, same)) for same in found], SHOWN)
+    return (f"{len(found)} group(s) are written in several ways, each a group of its own: {shown}",)
 
 
 def changed(names: Iterable[str]) -> tuple[str, ...]:
@@ -55,8 +62,23 @@ def changed(names: Iterable[str]) -> tuple[str, ...]:
     return (f"labels without spaces at their ends, in Unicode's composed form, instead of {shown}",)
 
 
+def _twins(names: Iterable[str]) -> list[list[str]]:
+    twins: defaultdict[str, list[str]] = defaultdict(list)
+    for name in sorted(set(names)):
+        twins[_folded(name)].append(name)
+    return sorted(same for same in twins.values() if len(same) > 1)
+
+
 def _folded(label: str) -> str:
-    visible = "".join(
-        sign for sign in unicodedata.normalize("NFKC", label) if unicodedata.category(sign) != "Cf"
-    )
-    return BESIDE_A_LETTER.sub("", visible.casefold())
+    plain = "".join(map(_plain, unicodedata.normalize("NFKC", label)))
+    return BESIDE_A_LETTER.sub("", plain.casefold())
+
+
+def _plain(sign: str) -> str:
+    """A character as a keyboard has it; nothing for an invisible one."""
+    kind = unicodedata.category(sign)
+    if kind == "Cf" or sign in SELECTORS:
+        return ""
+    if kind == "Pd" or sign == MINUS:
+        return "-"
+    return "'" if sign in APOSTROPHES else sign

@@ -4,6 +4,7 @@ A label is the name of the clip's folder. Further levels could mean a person, a 
 error that shows the readings, unless `dataset.label_folder` chooses one.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ from reelflow.contracts import SPLITS, Split
 from reelflow.errors import DataError, some_of
 from reelflow.params import LabelFolder
 
-SPLIT_FOLDERS: Mapping[str, Split] = {
-    **dict.fromkeys(("train", "training", "trainset", "train_set", "train_data"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev", "valset", "val_set", "val_data"), "validation"),
-    **dict.fromkeys(("test", "testing", "testset", "test_set", "test_data"), "test"),
+SPLIT_NAMES: Mapping[str, Split] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "eval", "evaluation"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
+SPLIT_FOLDER = re.compile(r"(?P<name>[a-z]+?)(?:[\s_.-]*(?:set|data|split|clips|videos))?")
 Folders = Mapping[str, tuple[str, ...]]
 SHOWN = 6
 
@@ -58,13 +60,20 @@ def read_layout(paths: Sequence[str], label_folder: LabelFolder) -> Layout:
 
 
 def given_splits(paths: Iterable[str]) -> tuple[dict[str, Split], tuple[str, ...]]:
-    """Splits by the topmost folders, and a note on them; empty unless all of them are split folders.
+    """Splits by the topmost folders or those below, and a note; empty unless all of a level are such.
 
     Raises:
         DataError: nothing is left to train on.
     """
     folders = {path: PurePosixPath(path).parts[:-1] for path in paths}
-    return _splits_at(0, folders) if _are_splits(0, folders) else ({}, ())
+    level = next((level for level in (0, 1) if _are_splits(level, folders)), None)
+    return ({}, ()) if level is None else _splits_at(level, folders)
+
+
+def split_of(name: str) -> Split | None:
+    """The split that a folder is called after, as `Train` or `test_set`; None for other names."""
+    found = SPLIT_FOLDER.fullmatch(name.strip().casefold())
+    return SPLIT_NAMES.get(found["name"]) if found else None
 
 
 def _take_splits(
@@ -78,8 +87,8 @@ def _take_splits(
             if label_folder == "only":
                 raise DataError(_explain_without_classes(folders))
             continue
-        splits, notes = _splits_at(level, folders)
         left = {path: names[:level] + names[level + 1 :] for path, names in folders.items()}
+        splits, notes = _splits_at(level, {path: folders[path] for path, names in left.items() if names})
         return splits, left, notes
     return {}, folders, ()
 
@@ -88,13 +97,13 @@ def _are_splits(level: int, folders: Folders) -> bool:
     """Whether every folder of a level is called like a split; those of classes, like two or more."""
     if not folders or not all(len(names) > level for names in folders.values()):
         return False
-    found = {_split_of(names[level]) for names in folders.values()}
+    found = {split_of(names[level]) for names in folders.values()}
     return None not in found and (level == 0 or len(found) > 1)
 
 
 def _splits_at(level: int, folders: Folders) -> tuple[dict[str, Split], tuple[str, ...]]:
     names = {path: parts[level] for path, parts in folders.items()}
-    splits = {path: split for path, name in names.items() if (split := _split_of(name))}
+    splits = {path: split for path, name in names.items() if (split := split_of(name))}
     found = set(splits.values())
     shown = some_of(sorted(set(names.values())), SHOWN)
     if len(found) == 1:
@@ -115,10 +124,6 @@ def _counted(shown: str, splits: Mapping[str, Split]) -> str:
     counts = Counter(splits.values())
     found = ", ".join(f"{counts[split]} {split}" for split in SPLITS if counts[split])
     return f"the folders {shown} give the split ({found}), for the protocol holdout"
-
-
-def _split_of(name: str) -> Split | None:
-    return SPLIT_FOLDERS.get(name.strip().casefold())
 
 
 def _explain(folders: Folders, classes: Folders) -> str:
@@ -142,7 +147,7 @@ def _explain(folders: Folders, classes: Folders) -> str:
 def _half_split(folders: Folders) -> str:
     """A hint where some folders are called like splits and others are not."""
     top = {names[0] for names in folders.values() if names}
-    splits = sorted(name for name in top if _split_of(name))
+    splits = sorted(name for name in top if split_of(name))
     others = sorted(top - set(splits))
     if not splits or not others:
         return ""

@@ -4,6 +4,7 @@ Links to folders are followed wherever they lead: whoever owns the folder made t
 listed once, so that links in a circle end.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ OF_SYSTEMS = frozenset(
     | {"lost+found", "system volume information"}
 )
 GROUPS = "groups.csv"
+MEANT_GROUPS = re.compile(r"\s*groups?\s*\.[ct]sv(\.csv|\.txt)?\s*", re.IGNORECASE)
 
 
 @dataclass
@@ -36,12 +38,14 @@ class FolderListing:
         rejected: what is left out, each with its reason.
         ignored: other files, counted by what they are.
         tables: CSV files beside the clips, without `groups.csv`.
+        meant_groups: files whose names are nearly `groups.csv`.
     """
 
     files: list[str] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     tables: list[str] = field(default_factory=list)
+    meant_groups: list[str] = field(default_factory=list)
 
     def reject(self, path: str, reason: str) -> None:
         """Leave a path out."""
@@ -54,10 +58,14 @@ class FolderListing:
             return
         if "/" not in path and suffix in (".csv", ".tsv"):
             self.tables.append(path)
+        if MEANT_GROUPS.fullmatch(path):
+            self.meant_groups.append(path)
         if any(_is_of_systems(folder) for folder in PurePosixPath(path).parts[:-1]):
             self.ignored["in folders of the system"] += 1
         elif any(part.startswith(".") for part in PurePosixPath(path).parts):
             self.ignored["hidden"] += 1
+        elif PurePosixPath(path).name.lower() == GROUPS and "/" in path:
+            self.reject(path, f"{GROUPS} is read from the topmost folder alone: list its clips there")
         elif suffix in NO_CLIPS:
             self.ignored[suffix] += 1
         elif suffix in UNFINISHED:

@@ -16,25 +16,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
+from unicodedata import normalize
 
-UCF101 = re.compile(r"v_(?P<name>.+)_g(?P<group>\d+)_c\d+")
-SEGMENT = re.compile(r"(?P<video>.+)_(?P<start>\d{1,6}(\.\d+)?)_(?P<end>\d{1,6}(\.\d+)?)")
+COPY = r"(?: ?\(\d{1,3}\)|[ _-][^\W\d_]+)?"  # what people and tools append: ` (1)`, `_flip`
+UCF101 = re.compile(rf"v_(?P<name>.+)_g(?P<group>\d+)_c\d+{COPY}")
+SEGMENT = re.compile(rf"(?P<video>.+)_(?P<start>\d{{1,6}}(\.\d+)?)_(?P<end>\d{{1,6}}(\.\d+)?){COPY}")
 KINETICS_ID = 11  # characters of a video's id
 KINETICS_DIGITS = 6
 LONGEST_SEGMENT_S = 600
 GOPRO = re.compile(r"(?:G[HXLS](?:\d\d|[A-Z]{2})|GOPR|GP\d\d)(?P<number>\d{4})", re.IGNORECASE)
 TIMED = re.compile(
-    r"(?P<camera>.*?)(?<!\d)(?P<date>(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\3(?:0[1-9]|[12]\d|3[01]))"
-    r"(?:[-_ T.]{0,3}(?:at )?)(?P<time>(?:[01]\d|2[0-3])[-_.:h]?[0-5]\d(?:[-_.:m]?[0-5]\d)?)"
-    r"(?:\D.*|\d{3}(?:\D.*)?|)"
+    r"(?P<camera>.*?)(?<!\d)"
+    r"(?P<year>(?:19|20)\d\d)[-_. ]?(?P<month>0[1-9]|1[0-2])[-_. ]?(?P<day>0[1-9]|[12]\d|3[01])"
+    r"(?:[-_ T.]{0,3}(?:at )?)"
+    r"(?P<hour>[01]\d|2[0-3]|[1-9](?=(?:[.:]\d\d){1,2}\W?[ap]m))"
+    r"[-_.:h ]?(?P<minute>[0-5]\d)(?:[-_.:m ]?(?P<second>[0-5]\d))?"
+    r"(?:\W?(?P<half>[ap])m(?:\W.*)?|\D.*|\d{3}(?:\D.*)?|)",
+    re.IGNORECASE,
 )
 PART = re.compile(
     r"(?P<name>.*[^\W_])"
-    r"(?:[ _.-]+(?:part|pt|clip|seg|segment|cut|take|scene|trim|copy|chunk|split)?[ _.-]?\d{1,4}"
+    r"(?:[ _.-]+(?:part|pt|clip|seg|segment|cut|take|scene|trim|copy|chunk|split)?[ _.-]?\d{1,6}"
     r"| ?\(\d{1,3}\))",
     re.IGNORECASE,
 )
+NOON = 12
 PAUSE = timedelta(minutes=30)
+COUNTERS = frozenset(  # what cameras and programs put before the number of a recording
+    {"cimg", "clip", "dji", "dsc", "dscf", "dscn", "file", "gopr", "img", "mah", "mov", "movie", "mvi"}
+    | {"output", "pict", "pxl", "rec", "recording", "sam", "vid", "video"}
+)
 LEAST_RECORDINGS = 3  # of a class, before `name_1`, `name_2` are parts rather than a numbering
 
 
@@ -115,9 +126,11 @@ def _timed(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def _moment(name: re.Match[str]) -> datetime | None:
-    digits = re.sub(r"\D", "", name["date"] + name["time"])
+    year, month, day, hour, minute = (int(name[part]) for part in ("year", "month", "day", "hour", "minute"))
+    if name["half"] and hour <= NOON:
+        hour = hour % NOON + (NOON if name["half"] in "pP" else 0)
     try:
-        return datetime.strptime(digits.ljust(14, "0"), "%Y%m%d%H%M%S")
+        return datetime(year, month, day, hour, minute, int(name["second"] or 0))
     except ValueError:
         return None
 
@@ -128,10 +141,10 @@ def _parts(labels: Mapping[str, str]) -> dict[str, str]:
     recordings: defaultdict[str, set[str]] = defaultdict(set)
     for path, recording in found.items():
         recordings[labels[path]].add(recording)
-    groups = {path: name for path, name in found.items() if len(recordings[labels[path]]) >= LEAST_RECORDINGS}
-    several = {name for name, count in Counter(groups.values()).items() if count > 1}
-    whole = {path: _stem(path) for path in labels if path not in groups and _stem(path) in several}
-    return {path: name for path, name in groups.items() if name in several} | whole
+    told = (name for path, name in found.items() if len(recordings[labels[path]]) >= LEAST_RECORDINGS)
+    several = {name for name, count in Counter(told).items() if count > 1 and name.casefold() not in COUNTERS}
+    whole = {path: _stem(path) for path in labels if _stem(path) in several}
+    return {path: name for path, name in found.items() if name in several} | whole
 
 
 def _same_name(labels: Mapping[str, str]) -> dict[str, str]:
@@ -142,7 +155,7 @@ def _same_name(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def _stem(path: str) -> str:
-    return PurePosixPath(path).stem
+    return normalize("NFC", PurePosixPath(path).stem)
 
 
 KINDS = {

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from unicodedata import normalize
 
 from pipelines.studies.study_a.report_forms import Line, read_lines
 from reelflow.errors import DataError, ParamsError
@@ -72,7 +73,7 @@ def read_class_report(path: Path) -> ClassReport:
     rows: dict[str, ClassRow] = {}
     lines, accuracy = _lines(path, COLUMNS)
     for where, values in _rows(lines, path, COLUMNS):
-        label = values["label"].strip()
+        label = normalize("NFC", values["label"].strip())
         if not label or label in rows:
             raise DataError(f"{where}: found the label {label!r}, expected a new one on each line")
         metrics = {name: fraction(values[name], f"{where}, {name}") for name in METRICS}

@@ -8,6 +8,7 @@ says `f1-score`, has no name for the column of labels, and rows of averages.
 import csv
 import json
 from collections.abc import Iterator, Mapping
+from io import StringIO
 from itertools import zip_longest
 from typing import Any
 
@@ -44,10 +45,10 @@ def read_lines(text: str) -> tuple[list[Line], str | None]:
 
 
 def _from_csv(text: str) -> Iterator[Line]:
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
-    for values in reader:
-        first = reader.line_num == 1
-        yield reader.line_num, [value.strip() for value in values] if first else values
+    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    filled = ((reader.line_num, values) for values in reader if any(value.strip() for value in values))
+    for place, (line, values) in enumerate(filled):
+        yield line, values if place else [value.strip() for value in values]
 
 
 def _from_json(text: str) -> list[Line]:

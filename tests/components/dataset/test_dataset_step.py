@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.dataset.lists.inputs import list_inputs
 from components.dataset.step import run
 from reelflow.artifacts.clips import read_clips
 from reelflow.contracts import DatasetReport
-from reelflow.errors import DataError
-from reelflow.params import DatasetParams, load_params
+from reelflow.errors import DataError, ParamsError
+from reelflow.params import DatasetParams, SplitLists, load_params
 from tests.permissions import run_bound_by_rights
 from tests.videos import write_video
 
@@ -229,6 +230,19 @@ def test_the_flag_drops_small_classes(source, tmp_path):
     assert DatasetReport.open(tmp_path / "dataset").dropped_classes == ("lonely",)
 
 
+def test_the_option_for_label_folders_comes_before_the_params(source, tmp_path):
+    for label in ("run ä", "走る"):
+        write_video(source / label / "day/1.mp4", 3, seed=len(label))
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    document["dataset"] |= {"label_folder": "top"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
+    arguments = command(source, tmp_path / "dataset", "--params", str(tmp_path / "params.yaml"))
+    asked = [*arguments, "--label-folder", "only"]
+    ended = subprocess.run(asked, env=environment(tmp_path), capture_output=True, text=True, check=False)
+    assert ended.returncode == 3
+    assert "the class of a clip is not certain" in ended.stderr
+
+
 def test_a_split_list_that_is_edited_in_place_splits_anew(source, tmp_path):
     clips = sorted(path.relative_to(source).as_posix() for path in source.rglob("*.mp4"))
     source, names = named_plainly(source, clips)
@@ -246,6 +260,28 @@ def test_a_split_list_that_is_edited_in_place_splits_anew(source, tmp_path):
 
     assert test_clips(names[0], names[5]) == {names[0], names[5]}
     assert test_clips(names[1], names[6]) == {names[1], names[6]}
+
+
+def test_of_two_copies_the_one_that_a_split_list_names_is_kept(source, tmp_path):
+    clips = sorted(path.relative_to(source).as_posix() for path in source.rglob("*.mp4"))
+    source, names = named_plainly(source, clips)
+    shutil.copy(source / names[0], source / "a/!copy.mp4")
+    (tmp_path / "test.txt").write_text("\n".join([names[0], names[5]]))
+    (tmp_path / "train.txt").write_text("\n".join(name for name in names if name not in (names[0], names[5])))
+    lists = {split: str(tmp_path / f"{split}.txt") for split in ("train", "test")}
+    report = run_on(source, tmp_path / "dataset", split_lists=lists)
+    assert reasons_of(report) == {"a/!copy.mp4": f"same content as {names[0]}"}
+    assert {clip.path for clip in read_clips(tmp_path / "dataset") if clip.split == "test"} == {
+        names[0],
+        names[5],
+    }
+
+
+def test_a_split_list_that_is_no_file_is_an_error(tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    for name in ("pipe.txt", "."):
+        with pytest.raises(ParamsError, match="is not a regular file; name an existing list"):
+            list_inputs(SplitLists(train=str(tmp_path / name), test="test.txt"))
 
 
 def named_plainly(source: Path, clips: list[str]) -> tuple[Path, list[str]]:

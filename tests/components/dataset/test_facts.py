@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from components.dataset import probing
-from components.dataset.facts import KIND, PACKS
-from components.dataset.probing import Probed, probe_all
+from components.dataset.facts import KIND, PACKS, hash_clips
+from components.dataset.probing import Probed, probe_all, probe_clip
 from reelflow.errors import ClipError
 from reelflow.files import sha256_file
 from reelflow.objectstore.open import open_store
 from reelflow.objectstore.shards import SharedShards
 from reelflow.settings import Settings
+from reelflow.video.decode import VideoFacts, probe
 from tests.videos import write_video
 
 
@@ -59,3 +60,24 @@ def test_no_run_decodes_what_another_has_and_broken_clips_are_met_again(tmp_path
     pack = int(sha256_file(more)[:8], 16) % PACKS
     beside = [p.name for p in (tmp_path / "two").iterdir() if int(sha256_file(p)[:8], 16) % PACKS == pack]
     assert sorted(decoded) == sorted({*beside, "broken.mp4"})
+
+
+def test_a_clip_that_cannot_be_read_to_its_end_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    clip = write_video(tmp_path / "gone.mp4", 3)
+
+    def probe_and_lose(path: Path) -> VideoFacts:
+        facts = probe(path)
+        path.unlink()
+        return facts
+
+    monkeypatch.setattr(probing, "probe", probe_and_lose)
+    with pytest.raises(ClipError, match="cannot be read to its end: No such file"):
+        probe_clip(clip)
+
+
+def test_a_file_that_fails_while_it_is_hashed_has_no_hash(tmp_path: Path):
+    clip = write_video(tmp_path / "a.mp4", 3)
+    (tmp_path / "failing.mp4").symlink_to(
+        "/proc/self/mem"
+    )  # a regular file, whose first byte is an I/O error
+    assert hash_clips(tmp_path, ["a.mp4", "failing.mp4"]) == {"a.mp4": sha256_file(clip)}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from unicodedata import normalize
 
 import pytest
 
@@ -355,3 +356,26 @@ def test_lists_may_have_tabs(tmp_path):
     (tmp_path / "train.txt").write_bytes(written.replace(b" 1\r", b"\t1\r").replace(b"/", b"\\"))
     splits = split_clips(members, labels_of(members), params).splits
     assert {path for path, split in splits.items() if split == "test"} == set(test)
+
+
+@pytest.mark.parametrize("line", ["./{}", '"{}"', '"{}" 1', "{}, 1"])
+def test_lists_may_be_what_find_and_spreadsheets_write(tmp_path, line):
+    members = ucf101()
+    test = [member.path for member in members if member.group[-2:] in ("01", "02")]
+    train = [member.path for member in members if member.path not in test]
+    params = with_lists(tmp_path, train, test)
+    (tmp_path / "test.txt").write_text("\n".join([".", "./", " , 1", *map(line.format, test)]))
+    result = split_clips(members, labels_of(members), params)
+    assert {path for path, split in result.splits.items() if split == "test"} == set(test)
+    assert result.notes == ()
+
+
+@pytest.mark.parametrize(("there", "listed"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_lists_in_another_unicode_form_are_followed(tmp_path, there, listed):
+    members = [replace(one, path=normalize(there, f"\u00e9/{one.path}")) for one in ucf101()]
+    test = [member.path for member in members if member.group[-2:] in ("01", "02")]
+    train = [member.path for member in members if member.path not in test]
+    params = with_lists(tmp_path, *([normalize(listed, path) for path in part] for part in (train, test)))
+    result = split_clips(members, labels_of(members), params)
+    assert {path for path, split in result.splits.items() if split == "test"} == set(test)
+    assert (result.rejected, result.notes) == ((), ())

@@ -24,6 +24,7 @@ from reelflow.params import FramesParams
 from reelflow.settings import Settings
 from reelflow.video.sample import uniform_indices
 from tests.environment import in_environment
+from tests.permissions import run_bound_by_rights
 from tests.videos import level, write_dataset, write_video
 
 run = in_environment(step.run)
@@ -112,6 +113,20 @@ def test_clips_that_changed_since_are_left_out(dataset, tmp_path):
         "class 1/ä 1.mp4": "it is missing since the dataset step",
     }
     assert len(FrameStore(tmp_path / "frames").clip_ids) == 6
+
+
+def test_clips_in_a_folder_that_lost_its_rights_are_left_out(tmp_path):
+    noisy_dataset(tmp_path, 1)
+    root = tmp_path / "clips"
+    paths = [*root.rglob("*.mp4"), write_video(root / "b/closed.mp4", 12)]
+    write_dataset(tmp_path / "dataset", paths, root)
+    command = [sys.executable, "-m", "components.frames", "--dataset", str(tmp_path / "dataset")]
+    (root / "b").chmod(0)
+    ended = run_bound_by_rights(*command, "--frames", str(tmp_path / "frames"))
+    (root / "b").chmod(0o700)
+    assert ended.returncode == 0, ended.stderr
+    (left_out,) = FramesReport.open(tmp_path / "frames").quarantined
+    assert (left_out.path, left_out.reason) == ("b/closed.mp4", "it cannot be read: Permission denied")
 
 
 def test_no_clip_left_is_an_error(dataset, tmp_path):

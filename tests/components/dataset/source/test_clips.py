@@ -81,6 +81,18 @@ def test_a_flat_folder_needs_groups_csv_alone(tmp_path):
     assert [(one.path, one.reason) for one in found.rejected] == [("3.mp4", "it is not listed in groups.csv")]
 
 
+@pytest.mark.parametrize(
+    "name", ["Groups.csv", "groups.CSV", "group.csv", "groups.csv.txt", "groups.tsv", "groups.csv "]
+)
+def test_a_table_that_is_nearly_called_groups_csv_is_not_passed_over(tmp_path, name):
+    touch(tmp_path, "a/1.mp4", "b/2.mp4", name)
+    with pytest.raises(DataError) as refused:
+        find_clips(tmp_path, Reading())
+    assert f"{tmp_path / name} is not read: rename it to groups.csv" in str(refused.value)
+    write_groups(tmp_path, "path,label,group\na/1.mp4,a,g1\nb/2.mp4,b,g2\n")
+    assert [clip.group for clip in find_clips(tmp_path, Reading()).clips] == ["g1", "g2"]
+
+
 def test_labels_of_groups_csv_are_cleaned_like_those_of_folders(tmp_path):
     touch(tmp_path, "1.mp4", "2.mp4", "3.mp4")
     write_groups(tmp_path, "path,label,group\n1.mp4, grow,g \n2.mp4,grow ,g\n3.mp4,shrink,h\n")
@@ -93,6 +105,14 @@ def test_labels_of_groups_csv_are_cleaned_like_those_of_folders(tmp_path):
     write_groups(tmp_path, "path,label,group\n1.mp4,grow,g\n2.mp4,GROW,g\n3.mp4,shrink,h\n")
     with pytest.raises(DataError, match=r"'GROW' .* and 'grow'"):
         find_clips(tmp_path, Reading())
+
+
+def test_groups_that_are_written_in_several_ways_are_said(tmp_path):
+    touch(tmp_path, "1.mp4", "2.mp4", "3.mp4", "4.mp4")
+    write_groups(tmp_path, "path,label,group\n1.mp4,a,Rec1\n2.mp4,b,rec 1\n3.mp4,a,12\n4.mp4,b,1-2\n")
+    assert find_clips(tmp_path, Reading()).notes == (
+        "1 group(s) are written in several ways, each a group of its own: 'Rec1' and 'rec 1'",
+    )
 
 
 def test_split_folders_count_beside_groups_csv(tmp_path):

@@ -16,6 +16,7 @@ from reelflow.errors import DataError
         ("cafe\u0301", "caf\u00e9"),
         ("high  jump", "high  jump"),
         (" \u200b ", ""),
+        ("\u202agrow\u202c\u200e", "grow"),
     ],
 )
 def test_ends_are_stripped_and_characters_composed(written, label):
@@ -33,6 +34,11 @@ def test_ends_are_stripped_and_characters_composed(written, label):
         ("walk", "\uff57alk"),
         ("gr\u200bow", "grow"),
         ("class 1", "class1"),
+        ("high-jump", "high\u2013jump"),
+        ("high-jump", "high\u2212jump"),
+        ("1-2", "1\u20112"),
+        ("don't", "don\u2019t"),
+        ("\u2764", "\u2764\ufe0f"),
     ],
 )
 def test_near_twins_are_named(twins):

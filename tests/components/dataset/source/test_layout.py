@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.dataset.source.layout import read_layout
+from components.dataset.source.layout import given_splits, read_layout
 from reelflow.errors import DataError
 
 SPLITS = ("train", "val", "test")
@@ -19,6 +19,7 @@ def split_layout(*splits, classes=("grow", "shrink")):
         ("Train", "VALID", "Testing"),
         ("training", "dev", "test_set"),
         ("train_data", "validation", "test"),
+        ("Training Set", "eval-set", "test videos"),
     ],
 )
 def test_split_folders_give_the_split_and_the_folder_below_the_class(names):
@@ -54,6 +55,29 @@ def test_clips_beside_the_classes_of_a_split_are_stray():
     assert layout.stray == ("train/lost.mp4", "lost.mp4")
 
 
+@pytest.mark.parametrize("bare", ["test", "val"])
+def test_a_split_whose_clips_have_no_class_is_none(bare):
+    layout = read_layout([*split_layout("train"), f"{bare}/1.mp4", f"{bare}/2.mp4"], "only")
+    assert (set(layout.labels.values()), layout.splits) == ({"grow", "shrink"}, {})
+    assert layout.stray == (f"{bare}/1.mp4", f"{bare}/2.mp4")
+    assert layout.notes == ("train is the only split folder: its clips are split anew",)
+
+
+def test_clips_without_a_class_are_not_counted_in_their_split():
+    layout = read_layout([*split_layout("train", "test"), "val/1.mp4"], "only")
+    assert "(4 train, 4 test)" in layout.notes[0]
+    assert "there is no val folder" in layout.notes[1]
+
+
+@pytest.mark.parametrize(
+    "path", ["train/{label}/1.mp4", "{label}/train/1.mp4"], ids=["above classes", "below classes"]
+)
+def test_splits_of_listed_clips_are_found_at_both_levels(path):
+    paths = [path.format(label=label) for label in ("a", "b")]
+    paths += [one.replace("train", "test") for one in paths]
+    assert given_splits(paths)[0] == {one: "train" if "train" in one else "test" for one in paths}
+
+
 @pytest.mark.parametrize(
     ("paths", "said"),
     [
@@ -71,6 +95,7 @@ def test_clips_beside_the_classes_of_a_split_are_stray():
         ([*split_layout(*SPLITS), "train/grow/day/1.mp4"], ["parent: 3 class(es): day, grow, shrink"]),
         (["a/train/1.mp4", "b/train/1.mp4"], ["top: 2 class(es): a, b"]),
         (["train/1.mp4", "test/2.mp4"], ["called like splits", "groups.csv", "--label-folder parent"]),
+        (["train/1.mp4", "evaluation/2.mp4"], ["evaluation, train are called like splits"]),
         (split_layout("val", "test"), ["found the split folders test, val, and no train"]),
     ],
 )

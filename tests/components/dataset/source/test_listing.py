@@ -43,6 +43,14 @@ def test_empty_folders_unfinished_files_and_bad_names_have_reasons(tmp_path):
     assert all("holds no clips" in reasons[name] for name in ("b", "c/d", "empty"))
 
 
+def test_a_table_of_groups_below_the_topmost_folder_has_a_reason(tmp_path):
+    touch(tmp_path, "groups.csv", "train/groups.csv", "train/a/1.mp4")
+    assert list_folder(tmp_path).files == ["train/a/1.mp4"]
+    reasons = reasons_of(tmp_path)
+    assert reasons.keys() == {"train/groups.csv"}
+    assert "list its clips there" in reasons["train/groups.csv"]
+
+
 def test_links_to_folders_are_followed_and_circles_end(tmp_path):
     root, other = tmp_path / "clips", tmp_path / "other"
     touch(root, "a/1.mp4")
@@ -61,6 +69,16 @@ def test_links_to_folders_are_followed_and_circles_end(tmp_path):
         "b/round": "it is the same folder as b, which counts once",
         "c": "it is the same folder as b, which counts once",
     }
+
+
+def test_links_to_hidden_folders_are_followed_once(tmp_path):
+    touch(tmp_path, ".store/a/1.mp4", ".store/b/.deep/2.mp4", "c/3.mp4")
+    for link, target in {"a": ".store/a", "b": ".store/b/.deep", "again": ".store/a"}.items():
+        (tmp_path / link).symlink_to(target)
+    (tmp_path / ".store/a/round").symlink_to(tmp_path / ".store")
+    assert list_folder(tmp_path).files == ["a/1.mp4", "b/2.mp4", "c/3.mp4"]
+    reasons = reasons_of(tmp_path)
+    assert reasons["again"] == reasons["a/round/a"] == "it is the same folder as a, which counts once"
 
 
 def test_a_source_that_is_a_link_is_its_target(tmp_path):

@@ -34,6 +34,16 @@ def groups_of(*stems, label="a", suffix=".mp4"):
             "2024-01-05 12.00",
         ),
         ("202401051000", "202401051010", "202401061010"),
+        ("v_YoYo_g07_c01", "v_YoYo_g07_c02_flip", "v_YoYo_g08_c01 (1)"),
+        ("abcdefghijk_000010_000020", "abcdefghijk_000030_000040 (1)", "bbcdefghijk_000010_000020_flip"),
+        ("2017_0628_134500_001", "2017_0628_134800_002", "2017_0629_134500_003"),
+        ("2024 01 05 10 00 00", "2024 01 05 10 00 30", "2024 01 05 11 00 00"),
+        (
+            "Rec 2024-01-05 at 1.00.00\u202fPM",
+            "Rec 2024-01-05 at 12.50.00 PM",
+            "Rec 2024-01-05 at 1.10.00 AM",
+        ),
+        ("Rec 2024-01-05 10.00.00 AM", "Rec 2024-01-05 10.10.00 AM", "Rec 2024-01-05 10.05.00 PM"),
     ],
 )
 def test_clips_of_one_recording_are_one_group(one, same, other):
@@ -46,8 +56,31 @@ def test_parts_of_several_recordings_are_groups():
     assert groups_of(*stems) == ["rec7"] * 4 + ["rec8"] * 2 + ["rec9"] * 2
 
 
+@pytest.mark.parametrize("digits", [1, 5, 6])
+def test_parts_of_any_class_are_of_the_recording(digits):
+    numbers = [f"{number:0{digits}}" for number in range(1, 4)]
+    names = {f"a/{name}_{number}.mp4": "a" for name in ("rec7", "rec8", "rec9") for number in numbers}
+    groups = groups_by_name(names | {"b/rec7_9.mp4": "b", "b/other_9.mp4": "b"}).groups
+    assert {path for path, group in groups.items() if group == "rec7"} == {
+        "b/rec7_9.mp4",
+        *(f"a/rec7_{number}.mp4" for number in numbers),
+    }
+    assert "b/other_9.mp4" not in groups
+
+
+def test_one_name_in_two_unicode_forms_is_one_recording():
+    first, second, *_ = groups_of("\u00e97_1", "e\u03017_2", "rec8_1", "rec9_2")
+    assert first == second == "\u00e97"
+
+
 @pytest.mark.parametrize(
-    "stems", [[f"walk_{i:02}" for i in range(50)], ["clip 1", "clip 2", "take_1", "take_2"]]
+    "stems",
+    [
+        [f"walk_{i:02}" for i in range(50)],
+        ["clip 1", "clip 2", "take_1", "take_2"],
+        [f"{camera}_{i:04}" for camera in ("IMG", "DSC", "MVI", "DJI") for i in range(1, 4)],
+        [f"{word}{i}" for word in ("clip ", "Video_", "rec-", "movie_") for i in range(1, 4)],
+    ],
 )
 def test_a_numbering_is_no_recording(stems):
     assert len(set(groups_of(*stems))) == len(stems)

@@ -176,6 +176,27 @@ def test_a_bom_crlf_and_further_columns_do_no_harm(tmp_path):
     assert (row.metrics["recall"], row.metrics["f1"], row.support) == (Decimal("0.5"), Decimal("0.5"), 3)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [("\n\n", ""), (",,,,\n", ",,,,\n,,,,\n"), ("\r\n", "\r\n , ,,,\r\n"), ("", "\n\n")]
+)
+def test_empty_rows_of_spreadsheets_do_no_harm(tmp_path, before, after):
+    report = read_class_report(write(tmp_path / "a.csv", f"{before}{HEADER}\nrun,1,1,1,1\n{after}"))
+    assert list(report.rows) == ["run"]
+
+
+def test_a_line_break_of_unicode_in_a_label_ends_no_line(tmp_path):
+    report = read_class_report(write(tmp_path / "a.csv", f"{HEADER}\na\u2028b,1,1,1,1\n"))
+    assert list(report.rows) == ["a\u2028b"]
+
+
+def test_labels_in_two_unicode_forms_are_one_class(tmp_path):
+    one, two = (
+        write(tmp_path / name, f"{HEADER}\n{label},1,1,1,1\n")
+        for name, label in (("one.csv", "caf\u00e9"), ("two.csv", "cafe\u0301"))
+    )
+    assert compare_files(one, two).metrics.equal == 3
+
+
 def test_other_classes_are_refused_by_name(files):
     write(files[1], TWO + "jump,1,1,1,1\n")
     with pytest.raises(DataError, match="only B has jump"):
