@@ -40,7 +40,7 @@ def test_the_default_file_is_valid():
         ("release", {"note": True}, ["release.note", "as text need quotes"]),
         ("dataset", {"source": "a\0b"}, ["dataset.source", "zero byte"]),
         ("dataset", {"split_lists": {"train": "a\0b", "test": "c"}}, ["split_lists.train", "zero byte"]),
-        ("features", {"backbones": ["pixels", "pixels"]}, ["features.backbones", "pixels is named more than once"]),
+        ("features", {"backbones": ["pixels", "pixels"]}, ["features.backbones", "pixels is named more"]),
         ("evaluation", {"protocol": "cross_set( )"}, ["evaluation.protocol", "cross_set(PREFIX)"]),
     ],
 )
