@@ -98,6 +98,13 @@ def is_readable(path: Path) -> bool:
     return os.path.isfile(path) and os.access(path, os.R_OK)  # noqa: PTH113
 
 
+def sha256_readable(path: Path) -> str:
+    """Hex sha256 of a file's content; empty for what is no file, or cannot be read to its end."""
+    with suppress(OSError):
+        return sha256_file(path) if is_readable(path) else ""
+    return ""
+
+
 def files_below(folder: Path) -> list[Path]:
     """Every file below a folder, links to files included; folders that disappear meanwhile are skipped."""
     return sorted(Path(place, name) for place, _, names in os.walk(folder) for name in names)

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from reelflow.contracts import Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
-from reelflow.files import is_readable, sha256_file, sha256_text, write_text
+from reelflow.files import sha256_readable, sha256_text, write_text
 from reelflow.objectstore.shards import SharedShards
 from reelflow.provenance.code import content_code
 from reelflow.video.decode import VideoFacts
@@ -32,19 +32,11 @@ class Pack(Document):
 
 
 def hash_clips(root: Path, paths: Iterable[str]) -> dict[str, Sha256]:
-    """The sha256 of every clip that is a readable file, by its path."""
+    """The sha256 of every clip that can be read, by its path."""
     names = list(paths)
     with ThreadPoolExecutor(granted_cpus()) as pool:
-        found = dict(zip(names, pool.map(lambda path: _hash(root / path), names), strict=True))
+        found = dict(zip(names, pool.map(lambda path: sha256_readable(root / path), names), strict=True))
     return {path: sha256 for path, sha256 in found.items() if sha256}
-
-
-def _hash(path: Path) -> Sha256:
-    """Empty for what is no file that can be read to its end: probing says why."""
-    try:
-        return sha256_file(path) if is_readable(path) else ""
-    except OSError:
-        return ""
 
 
 class SharedFacts:

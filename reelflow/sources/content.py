@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from reelflow.files import is_readable, sha256_file, sha256_text, walk_links, write_text
+from reelflow.files import is_readable, sha256_readable, sha256_text, walk_links, write_text
 from reelflow.progress import track
 from reelflow.settings import Settings
 from reelflow.workers.cpus import granted_cpus
@@ -16,7 +16,7 @@ Row = list[int | str]  # size, time of change, sha256
 
 
 def content_hash(folder: Path, settings: Settings) -> str:
-    """Hash of the names and contents of all files below a folder; hidden ones are left out.
+    """Hash of the names and contents of all files below a folder that can be read, without hidden ones.
 
     Raises:
         StorageError: the hashes cannot be cached.
@@ -27,9 +27,10 @@ def content_hash(folder: Path, settings: Settings) -> str:
     stats = {path: _stat(folder / path) for path in _files(folder)}
     missing = [path for path, stat in stats.items() if known.get(path, [])[:2] != stat]
     with ThreadPoolExecutor(granted_cpus()) as pool:
-        read = pool.map(lambda path: sha256_file(folder / path), missing)
+        read = pool.map(lambda path: sha256_readable(folder / path), missing)
         fresh = dict(zip(missing, track(read, len(missing), "files hashed"), strict=True))
-    rows = {path: [*stat, fresh.get(path) or known[path][2]] for path, stat in stats.items()}
+    hashes = {path: fresh[path] if path in fresh else known[path][2] for path in stats}
+    rows = {path: [*stat, hashes[path]] for path, stat in stats.items() if hashes[path]}
     if rows != known:
         write_text(memo, json.dumps(rows))
     return sha256_text(json.dumps(sorted([path, row[2]] for path, row in rows.items())))

@@ -517,6 +517,14 @@ def test_dvc_sees_other_clips_but_not_another_place(tmp_path):
     assert content_version(str(tmp_path / "one"), Settings()) != one
 
 
+def test_a_file_that_fails_while_it_is_read_is_no_part_of_the_version(tmp_path):
+    for name in ("one", "two"):
+        write_video(tmp_path / name / "a/1.mp4", 3, seed=1)
+    (tmp_path / "two/a/failing.mp4").symlink_to("/proc/self/mem")  # an I/O error at its first byte
+    one, two = (content_version(str(tmp_path / name), Settings()) for name in ("one", "two"))
+    assert one == two
+
+
 class Quiet(WSGIRequestHandler):
     def log_message(self, *arguments: object) -> None:
         pass
