@@ -120,6 +120,12 @@ class Toleration(ConfigSection):
     value: str | None = None
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = "NoSchedule"
 
+    @pydantic.model_validator(mode="after")
+    def _exists_has_no_value(self) -> Self:
+        if self.operator == "Exists" and self.value:
+            raise ValueError("Exists compares no value: leave it out, or set operator to Equal")
+        return self
+
 
 class Resources(ConfigSection):
     """CPU and memory of a container."""
