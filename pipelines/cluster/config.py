@@ -12,6 +12,7 @@ from reelflow.params import STEPS
 from reelflow.sources.userinfo import without_credentials
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+Label = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 MountPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")]
@@ -22,6 +23,7 @@ UNITS = {
     **{unit: Decimal(10 ** (3 * power)) for power, unit in enumerate("MGT", start=2)},
     **{f"{unit}i": Decimal(1024**power) for power, unit in enumerate("KMGT", start=1)},
 }
+SCRATCH_VOLUME = "scratch"
 MOST_PARTS = 8
 DEFAULT = "default"
 TASK_STEPS = ("check", *STEPS, "proof", "outcome")
@@ -98,9 +100,16 @@ class Secret(ConfigSection):
 class Volume(ConfigSection):
     """A claim that is mounted where the params expect clips or weights."""
 
-    claim: Name
+    claim: Label = Field(description="KFP names the pod's volume after it, and a volume's name has no dots")
     path: MountPath
     tasks: tuple[Step, ...] = Field(min_length=1, description="steps that see it")
+
+    @pydantic.field_validator("claim")
+    @classmethod
+    def _is_not_scratch(cls, claim: str) -> str:
+        if claim == SCRATCH_VOLUME:
+            raise ValueError("the volume of this name is for what a task writes; use a claim of another name")
+        return claim
 
 
 class Toleration(ConfigSection):
@@ -110,6 +119,12 @@ class Toleration(ConfigSection):
     operator: Literal["Equal", "Exists"] = "Equal"
     value: str | None = None
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = "NoSchedule"
+
+    @pydantic.model_validator(mode="after")
+    def _exists_has_no_value(self) -> Self:
+        if self.operator == "Exists" and self.value:
+            raise ValueError("Exists compares no value: leave it out, or set operator to Equal")
+        return self
 
 
 class Resources(ConfigSection):

@@ -218,10 +218,21 @@ def _told(what: str, missing: str) -> Iterator[None]:
                 f"{without_credentials(what)}: its DVC repository is not under git ({said}): run "
                 "dvc config core.no_scm true in it, or git init"
             ) from None
-        raise StorageError(
+        failed = StorageError(
             f"{without_credentials(what)} cannot be fetched by DVC: {said}; look at the address, the remote "
             "and the credentials of the environment, and run the same command again"
-        ) from None
+        )
+        failed.may_pass = _is_away(error)
+        raise failed from None
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Whether a server does not answer, as an error or one that it was raised for says."""
+    while error is not None:
+        if isinstance(error, ConnectionError | TimeoutError | socket.gaierror):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _said(error: BaseException) -> str:

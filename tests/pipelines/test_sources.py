@@ -173,6 +173,13 @@ def test_equal_sizes_and_times_do_not_hide_a_change(bucket):
     assert data_version(bucket.source, Settings()) != before
 
 
+def test_a_git_host_that_does_not_answer_may_do_so_later_and_a_missing_one_not(tmp_path):
+    for address, may_pass in (("http://127.0.0.1:9/clips.git", True), (f"file://{tmp_path}/none", False)):
+        with pytest.raises(StorageError, match="cannot be fetched by DVC") as refused:
+            data_version(f"git+{address}#{CLIPS}", Settings())
+        assert refused.value.may_pass is may_pass
+
+
 def test_git_clips_are_those_of_the_revision(team, tmp_path):
     first = publish(team, ONE, "v1")
     second = publish(team, {"a/1.mp4": b"new"}, "v2")

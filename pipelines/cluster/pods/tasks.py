@@ -4,7 +4,7 @@ from typing import Any
 
 from kfp import kubernetes
 
-from pipelines.cluster.config import ClusterConfig, TaskConfig, amount
+from pipelines.cluster.config import SCRATCH_VOLUME, ClusterConfig, TaskConfig, amount
 from pipelines.cluster.pods.workers import GPU, POD_FIELDS, has_workers, worker_pods
 from pipelines.images import PROOF, image_name, read_images, reference_of
 from pipelines.training import set_variables
@@ -131,6 +131,8 @@ def _confine(task: Any, step: str, config: TaskConfig, user: int) -> None:
     """The task's user, labels, and the folders it may write."""
     kubernetes.set_security_context(task, run_as_user=user, run_as_group=user, run_as_non_root=True)
     for path in WRITABLE:
-        kubernetes.empty_dir_mount(task, volume_name="scratch", mount_path=path, size_limit=config.scratch)
+        kubernetes.empty_dir_mount(
+            task, volume_name=SCRATCH_VOLUME, mount_path=path, size_limit=config.scratch
+        )
     for label, value in {**PART_OF, COMPONENT: step}.items():
         kubernetes.add_pod_label(task, label_key=label, label_value=value)

@@ -1,5 +1,6 @@
 """Why pods of a run do not start: KFP's API does not know, kubectl does."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from reelflow.errors import ClusterError
 
 # https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ (conditions, container states)
 NODE_NAME = "workflows.argoproj.io/node-name"  # workflow/common/common.go of Argo
+ATTEMPT = re.compile(r"\(\d+\)$")  # which Argo appends for a node that it may try again
 STARTING = {"ContainerCreating", "PodInitializing"}
 TIMEOUT_S = 15
 
@@ -33,7 +35,7 @@ def with_waiting(run: ClusterRun, namespace: str) -> tuple[ClusterRun, str]:
 def _key(pod: Pod) -> str:
     """The task's own name; of one of KFP's drivers, KFP's name of its task."""
     node = str((pod["metadata"].get("annotations") or {}).get(NODE_NAME, ""))
-    return task_of(pod) or node.rpartition(".")[2].removesuffix(DRIVER)
+    return task_of(pod) or ATTEMPT.sub("", node.rpartition(".")[2]).removesuffix(DRIVER)
 
 
 def _reasons(pod: Pod) -> Iterator[str]:

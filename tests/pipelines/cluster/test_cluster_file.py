@@ -73,6 +73,20 @@ def test_a_file_that_extends_another_has_only_what_differs(tmp_path):
             },
             "secrets.0.tasks.0: Value error, there is no such step",
         ),
+        *(
+            (
+                {"extends": str(WHOLE), "volumes": [{"claim": name, "path": "/data", "tasks": ["check"]}]},
+                "volumes.0.claim: ",
+            )
+            for name in ("team.clips", "c" * 64, "scratch")
+        ),
+        (
+            {
+                "extends": str(WHOLE),
+                "tasks": {"frames": {"tolerations": [{"key": "gpu", "operator": "Exists", "value": "a100"}]}},
+            },
+            "tasks.frames.tolerations.0: Value error, Exists compares no value",
+        ),
         (
             {"extends": str(WHOLE), "tasks": {"trainings": TRAINING}},
             "tasks.trainings.[key]: Value error, there is no such step",
