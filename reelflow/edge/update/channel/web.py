@@ -18,7 +18,7 @@ from reelflow import __version__
 from reelflow.edge.update.channel.answers import CHUNK_BYTES, AnsweredError, BrokenError, Limits
 from reelflow.edge.update.channel.watch import RateWatch
 
-BEGIN = re.compile(r"bytes (\d+)-")
+BEGIN = re.compile(r"bytes ([0-9]{1,18})-")  # Python refuses to read a number of thousands of digits
 
 
 @contextmanager
