@@ -51,10 +51,13 @@ def opened(
 
 @contextmanager
 def _broken(watch: RateWatch) -> Iterator[None]:
-    """What urllib3 and sockets raise, which also an ended connection does."""
+    """What urllib3 and sockets raise, which also an ended connection does.
+
+    Of a redirect to what is no address, urllib3 passes on the ValueError of `urllib.parse`.
+    """
     try:
         yield
-    except HTTPError as error:
+    except (HTTPError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise BrokenError(f"too slow: {watch.told}" if watch.ended else _told(reason)) from None
 
