@@ -19,6 +19,7 @@ class WebhookServer(ThreadingHTTPServer):
         free: ends what is held.
         path: that is right; all others get 404.
         authorization: that is right; none takes all.
+        location: where a redirect leads.
     """
 
     daemon_threads = True
@@ -28,6 +29,7 @@ class WebhookServer(ThreadingHTTPServer):
         self.free = threading.Event()
         self.plan: list[int | float | str] = []
         self.path, self.authorization = "/hook?a=b%20c", None
+        self.location = "http://user:secret@127.0.0.1:1/other"
         self.taken: list[str] = []
         self.requests: list[tuple[str, dict[str, str]]] = []
 
@@ -73,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
             server.taken.append(body)
         self.send_response(int(step))
         if 300 <= int(step) < 400:
-            self.send_header("Location", "http://user:secret@127.0.0.1:1/other")
+            self.send_header("Location", server.location)
         self.end_headers()
         self.wfile.write(b"x" * 100)
 

@@ -18,8 +18,8 @@ class FileServer(ThreadingHTTPServer):
 
     Attributes:
         faults: what a request gets whose path holds the key: a status, `cut`, `drip`, `stall`, `slow_head`,
-            `endless`, `html`, `loop`, `noise`, `whole` (it knows no parts), `shifted` (another part), or
-            content in its place.
+            `endless`, `html`, `loop`, `noise`, `nowhere` (a part of no file), `astray` (a redirect to no
+            address), `whole` (it knows no parts), `shifted` (another part), or content in its place.
         times: how often each fault happens; without a number, always.
         requests: paths that were asked for.
         sent: bytes of bodies, by path.
@@ -70,7 +70,7 @@ class _Files(BaseHTTPRequestHandler):
             self.answer(fault, b"")
         elif isinstance(fault, bytes):
             self.answer(200, fault)
-        elif fault in ("html", "loop", "noise", "stall", "slow_head", "endless"):
+        elif fault in ("html", "loop", "noise", "nowhere", "astray", "stall", "slow_head", "endless"):
             getattr(self, fault)()
         elif path.is_file():
             self.file(path.read_bytes(), fault)
@@ -114,6 +114,12 @@ class _Files(BaseHTTPRequestHandler):
 
     def noise(self) -> None:
         self.wfile.write(b"\0\1\2 this is no HTTP\r\n\r\n")
+
+    def astray(self) -> None:
+        self.answer(302, b"", Location="http://[")
+
+    def nowhere(self) -> None:
+        self.answer(206, b"", **{"Content-Range": f"bytes {'9' * 5000}-"})
 
     def stall(self) -> None:
         self.server.over.wait(30)

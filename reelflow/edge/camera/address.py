@@ -14,6 +14,7 @@ SCHEMES: dict[str, Kind] = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "ht
 DEVICE = re.compile(r"/dev/video[0-9]+")
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 HIDDEN = "..."
+SECRET = re.compile("[@?=]")  # of an address whose scheme is missing or cut
 ASSIGNED = re.compile(r"[^/]*(=|%3[Dd])[^/]*")
 """Some recorders take `/user=admin_password=SECRET_channel=1_stream=0.sdp` (ZoneMinder/zoneminder#3058)."""
 
@@ -54,7 +55,8 @@ def parse_source(text: str) -> CameraSource:
     found = SCHEME.match(text)
     if not found:
         if not Path(text).is_file():
-            raise ParamsError(f"{printable(text)} is not a file: name one, /dev/videoN, rtsp:// or http://")
+            named = HIDDEN if SECRET.search(text) else printable(text)
+            raise ParamsError(f"{named} is not a file: name one, /dev/videoN, rtsp:// or http://")
         return CameraSource(text, "file", printable(text))
     kind = SCHEMES.get(found[1].lower())
     if kind is None:

@@ -14,6 +14,7 @@ from reelflow.documents import Document
 from reelflow.edge.classifier import Classifier
 from reelflow.edge.commands.opening import opened
 from reelflow.edge.golden_video import VIDEO
+from reelflow.edge.timeline import LEAST_WINDOW_S, MOST_WINDOW_S
 from reelflow.edge.watch.thermal import temperature_c, throttled
 from reelflow.video.decode import sample_frames
 from reelflow.video.preprocess import preprocess
@@ -73,7 +74,8 @@ def measure(bundle: Path, clip: Path | None, steady_s: float, threads: int) -> D
     frames = sample_frames(video, sampling.frames)
     stages = _stages(classifier, video, frames)
     rates = _steady(classifier, frames, steady_s)
-    sampled_per_s = sampling.frames / sampling.clip_s if sampling.clip_s else 0.0
+    has_window = LEAST_WINDOW_S <= sampling.clip_s <= MOST_WINDOW_S
+    sampled_per_s = sampling.frames / sampling.clip_s if has_window else 0.0
     mean = float(np.mean(rates))
     return DeviceSpeed(
         bundle=classifier.report.name,

@@ -31,7 +31,7 @@ class DayCounts(Document):
         dropped: frames that came too fast.
     """
 
-    day: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    day: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
     bundle: str = Field(max_length=255)
     labels: dict[str, Count] = Field(default={}, max_length=MOST_LABELS)
     unsure: Count = 0

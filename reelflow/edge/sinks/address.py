@@ -33,8 +33,11 @@ class Address:
 def without_secrets(address: str) -> str:
     """What can be shown of any text that somebody may have meant as an address."""
     scheme, colon, rest = address.partition(":")
-    if not colon:
-        return "..." if "@" in address else printable(address)
+    if not colon and "@" in address:
+        return "..."
+    if not colon:  # a path, or a host whose scheme is missing
+        name = address if address.startswith(("/", ".")) else re.split("[/?#]", address)[0]
+        return printable(name if name == address else f"{name}...")
     host = re.match(r"(//)?([^/?#]*@)?([\w.-]*)", rest)
     shown = host[3] if host and host[1] else ""
     return printable(f"{scheme}://{shown}..." if shown else f"{scheme}:...")

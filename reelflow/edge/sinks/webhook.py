@@ -15,7 +15,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Timer
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from reelflow import __version__
 from reelflow.edge.sinks.address import Address, without_secrets
@@ -67,7 +67,8 @@ class Webhook:
             raise UndeliveredError(f"{shown} answered {status}")
         advice = f": {ADVICE[status]}" if status in ADVICE else ""
         if location:
-            advice = f" with a redirect to {without_secrets(location)}: name that address, none is followed"
+            where = without_secrets(_absolute(location, shown))
+            advice = f" with a redirect to {where}: name that address, none is followed"
         raise RefusedError(f"{shown} refused the message: {status}{advice}")
 
     def _post(self, body: str) -> tuple[int, str]:
@@ -143,6 +144,14 @@ def idempotency_key(body: str) -> str:
     names = [str(message[name]) for name in ("id", "phase") if name in message] or [str(message["kind"])]
     content = hashlib.sha256(body.encode()).hexdigest()[:16]
     return "-".join([*(quote(name, safe="") for name in names), content])
+
+
+def _absolute(location: str, address: str) -> str:
+    """Where a redirect leads; a path alone may be a secret too."""
+    try:
+        return urljoin(address, location)
+    except ValueError:  # it is no address
+        return f"{address}/"
 
 
 def _reason(error: OSError | http.client.HTTPException) -> str:

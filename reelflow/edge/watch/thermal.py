@@ -22,13 +22,13 @@ def temperature_c(folder: Path = THERMAL) -> float | None:
 
 
 def throttled() -> bool | None:
-    """Whether a Raspberry Pi runs slower than it could; None where `vcgencmd` is not there."""
+    """Whether a Raspberry Pi runs slower than it could; None where `vcgencmd` does not tell."""
     command = shutil.which("vcgencmd")
     if command is None:
         return None
-    done = subprocess.run(
-        [command, "get_throttled"], capture_output=True, text=True, check=False, timeout=COMMAND_TIMEOUT_S
-    )
-    with suppress(ValueError):  # throttled=0x50005
+    with suppress(ValueError, subprocess.TimeoutExpired):
+        done = subprocess.run(
+            [command, "get_throttled"], capture_output=True, text=True, check=False, timeout=COMMAND_TIMEOUT_S
+        )  # throttled=0x50005
         return bool(int(done.stdout.strip().partition("=")[2], 16) & THROTTLED_NOW)
     return None

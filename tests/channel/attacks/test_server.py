@@ -47,7 +47,7 @@ def test_slow_retrieval(fault, what, server, offered, refused):
     assert time.monotonic() - begun < LIMITS.attempts * (LIMITS.timeout_s + 1.5)
 
 
-@pytest.mark.parametrize("fault", [500, 502, 503, "noise"])
+@pytest.mark.parametrize("fault", [500, 502, 503, "noise", "nowhere", "astray"])
 @pytest.mark.parametrize("what", ["metadata", "file"])
 def test_a_server_that_fails_is_asked_again_after_growing_waits(
     fault, what, server, offered, device, refused

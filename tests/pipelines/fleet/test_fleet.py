@@ -97,6 +97,11 @@ def test_what_a_device_says_is_no_command_to_a_terminal(tmp_path: Path) -> None:
     assert r"a\nb" in status.stdout
 
 
+def test_a_day_of_other_digits_is_no_report() -> None:
+    with pytest.raises(pydantic.ValidationError):  # no name of an object holds it
+        report("one", counts=[{"day": "\u0662\u0660\u0662\u0666-01-01", "bundle": NEW}])
+
+
 @pytest.mark.parametrize("count", [-1, 10**400], ids=["negative", "huge"])
 @pytest.mark.parametrize("name", ["labels", "unsure", "scores", "dropped"])
 def test_a_count_that_cannot_be_is_no_report(name: str, count: int) -> None:

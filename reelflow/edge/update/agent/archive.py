@@ -22,6 +22,8 @@ from reelflow.edge.update.channel.documents import (
 from reelflow.errors import BundleError, disk_errors
 
 MAKE_ONE = "make it by tar -C BUNDLE -cf FILE ."
+DAMAGED = (tarfile.TarError, ValueError, OverflowError, MemoryError)
+"""What `tarfile` raises; the last three for headers with numbers that it does not check."""
 
 
 class ArchiveChannel:
@@ -88,9 +90,12 @@ class ArchiveChannel:
         try:
             with tarfile.open(self._archive, "r:") as tar:
                 yield tar
-        except tarfile.TarError as error:
+        except pydantic.ValidationError:  # of what was read
+            raise
+        except DAMAGED as error:
+            why = str(error) or type(error).__name__
             raise BundleError(
-                f"{self._archive} is not a tar file without compression: {error}; {MAKE_ONE}"
+                f"{self._archive} is not a tar file without compression: {why}; {MAKE_ONE}"
             ) from error
         except OSError as error:
             raise BundleError(f"{self._archive}: {error.strerror}") from error

@@ -18,7 +18,7 @@ from reelflow import __version__
 from reelflow.edge.update.channel.answers import CHUNK_BYTES, AnsweredError, BrokenError, Limits
 from reelflow.edge.update.channel.watch import RateWatch
 
-BEGIN = re.compile(r"bytes (\d+)-")
+BEGIN = re.compile(r"bytes ([0-9]{1,18})-")  # Python refuses to read a number of thousands of digits
 
 
 @contextmanager
@@ -51,10 +51,13 @@ def opened(
 
 @contextmanager
 def _broken(watch: RateWatch) -> Iterator[None]:
-    """What urllib3 and sockets raise, which also an ended connection does."""
+    """What urllib3 and sockets raise, which also an ended connection does.
+
+    Of a redirect to what is no address, urllib3 passes on the ValueError of `urllib.parse`.
+    """
     try:
         yield
-    except HTTPError as error:
+    except (HTTPError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise BrokenError(f"too slow: {watch.told}" if watch.ended else _told(reason)) from None
 

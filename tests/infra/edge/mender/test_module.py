@@ -4,6 +4,7 @@ The orders: Documentation/update-modules-v3-file-api.md, and the expectations of
 tests/src/mender-update/daemon/state_test.cpp, in mendersoftware/mender at dc6ff6ec.
 """
 
+import io
 import os
 import signal
 import subprocess
@@ -201,6 +202,17 @@ def test_archives_that_lead_elsewhere_are_refused(
     tar_with(archive, evil=member)
     with pytest.raises(BundleError, match=told):
         ArchiveChannel(archive)
+
+
+@pytest.mark.parametrize("content", [b"99999999999999999999 a=b\n", b"28 GNU.sparse.map=0,1,two\n"])
+def test_headers_that_tarfile_does_not_check_are_refused(tmp_path: Path, content: bytes) -> None:
+    header = tarfile.TarInfo("header")
+    header.type, header.size = tarfile.XHDTYPE, len(content)
+    with tarfile.open(tmp_path / "bundle.tar", "w") as tar:
+        tar.addfile(header, io.BytesIO(content))
+        tar.addfile(tarfile.TarInfo("bundle.json"))
+    with pytest.raises(BundleError, match="is not a tar file"):
+        ArchiveChannel(tmp_path / "bundle.tar")
 
 
 def test_what_is_no_archive_of_a_bundle_is_told(first: MenderDevice, tmp_path: Path) -> None:

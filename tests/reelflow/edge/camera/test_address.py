@@ -36,6 +36,10 @@ def test_a_source_is_known_and_shown_without_secrets(text, kind, shown):
         ("rtsp://u:12/s3cret@host/live", "an @ behind its host"),
         ("http://u:12#s3cret@host/live", "an @ behind its host"),
         ("file:///etc/passwd", "file:// cannot be watched"),
+        ("admin:s3cret@10.0.0.5/live", "is not a file"),
+        ("rtsp:/admin:s3cret@10.0.0.5/live", "is not a file"),
+        ("10.0.0.5/live?password=s3cret", "is not a file"),
+        ("10.0.0.5/user=u_password=s3cret.sdp", "is not a file"),
     ],
 )
 def test_what_cannot_be_watched_is_refused(text, told):

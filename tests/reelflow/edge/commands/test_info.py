@@ -1,11 +1,14 @@
 """`reelflow info` and `reelflow benchmark`: what a bundle is, and how fast it is here."""
 
 import json
+import shutil
+from pathlib import Path
 
 from typer.testing import CliRunner
 
 from reelflow.cli import app
 from reelflow.edge.bundle import open_bundle
+from reelflow.edge.seal import seal
 from tests.bundles import LABELS
 
 
@@ -38,6 +41,17 @@ def test_benchmark_measures_every_stage(small_bundle):
     assert found["frames_per_s"] > 0
     assert found["load_s"] > 0
     assert found["peak_mb"] > 20
+
+
+def test_benchmark_knows_no_rate_of_clips_that_last_no_time(small_bundle, tmp_path):
+    folder = Path(shutil.copytree(small_bundle, tmp_path / "bundle"))
+    told = json.loads((folder / "bundle.json").read_text())
+    told["sampling"]["clip_s"] = 5e-324
+    (folder / "bundle.json").write_text(json.dumps(told))
+    seal(folder)
+    done = run("benchmark", folder, "--minutes", 0.01, "--json")
+    assert done.exit_code == 0, done.exception
+    assert json.loads(done.stdout)["sampled_per_s"] == 0
 
 
 def test_benchmark_for_people(small_bundle):

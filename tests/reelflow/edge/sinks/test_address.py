@@ -37,6 +37,8 @@ def test_an_address_is_taken_apart(text: str, shown: str, user: str | None, pass
         "secret@host",
         "http://secret@" + "h" * 70 + "/",
         "http:///user:secret@host",
+        "hooks.example/services/secret",
+        "fleet.example?token=secret",
     ],
 )
 def test_a_wrong_address_is_told_without_credentials(text: str):
@@ -50,6 +52,8 @@ def test_a_wrong_address_is_told_without_credentials(text: str):
 def test_what_is_shown_names_the_host():
     assert without_secrets("ftp://u:p@host.example/secret") == "ftp://host.example..."
     assert without_secrets("what") == "what"
+    assert without_secrets("./logs/what") == "./logs/what"
+    assert without_secrets("host.example/secret") == "host.example..."
 
 
 def test_a_default_port_is_known():

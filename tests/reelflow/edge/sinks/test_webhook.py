@@ -175,3 +175,13 @@ def test_an_answer_without_an_end_is_given_up(server: WebhookServer, answer: str
         hook.deliver(BODY)
     hook.deliver(BODY)
     assert server.taken == [BODY]
+
+
+@pytest.mark.parametrize(
+    "location", ["/hook/secret/", "secret/", "//[secret", "//other.example/secret?a=secret"]
+)
+def test_a_path_that_a_redirect_names_is_not_shown(server: WebhookServer, location: str):
+    server.plan, server.location = [308], location
+    with pytest.raises(RefusedError, match="308 with a redirect to http://") as refused:
+        Webhook(parse_address(server.address)).deliver(BODY)
+    assert "secret" not in str(refused.value)

@@ -36,3 +36,12 @@ def test_a_raspberry_pi_tells_whether_it_is_throttled(tmp_path, monkeypatch, tol
 def test_where_nothing_tells_it_is_not_known(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert thermal.throttled() is None
+
+
+def test_a_command_that_hangs_tells_nothing(tmp_path, monkeypatch):
+    command = tmp_path / "vcgencmd"
+    command.write_text("#!/bin/sh\nexec sleep 60\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(thermal, "COMMAND_TIMEOUT_S", 0.1)
+    assert thermal.throttled() is None
