@@ -1,10 +1,12 @@
 """Settings from environment variables: MLflow, object store, credentials, folders."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from reelflow.errors import ParamsError
 
 
 def sqlite_uri(file: Path) -> str:
@@ -98,6 +100,19 @@ class Settings(BaseSettings):
         default_factory=lambda: _home() / ".cache" / "reelflow" / "weights",
         validation_alias="REELFLOW_WEIGHTS_CACHE",
     )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _is_readable(cls, values: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        """Raise ParamsError for a variable that cannot be read."""
+        try:
+            return read(values)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            raise ParamsError(
+                f"the environment variable {problem['loc'][0]}: found {problem['input']!r}: "
+                f"{problem['msg']}; correct or unset it"
+            ) from None
 
     def variables(self) -> dict[str, str]:
         """The environment variables that give another process these settings, without secrets."""

@@ -10,6 +10,7 @@ from pipelines.cluster.runs.orphans import is_orphan
 from pipelines.cluster.runs.read import RunReader
 
 MAX_LOST_POLLS = 10
+SERVERS_FAULT = 500  # HTTP status; KFP answers 500 while its database is away
 
 
 def wait(
@@ -34,7 +35,7 @@ def wait(
             lost = 0
         except ApiError as error:
             lost += 1
-            if not error.transient or lost == MAX_LOST_POLLS:
+            if not (error.transient or error.status >= SERVERS_FAULT) or lost == MAX_LOST_POLLS:
                 raise
         else:
             tell(run)

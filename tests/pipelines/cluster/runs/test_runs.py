@@ -102,14 +102,15 @@ def test_a_run_of_somebody_else_s_workflow_is_shown_by_kfp_s_names(fake, client,
     assert (shown.code, "training-3" in shown.out) == (0, True), shown.err
 
 
-def test_waiting_goes_on_while_the_server_is_away(fake, client, config):
+@pytest.mark.parametrize(("kind", "times"), [("reset", 7), (500, 3), (503, 7)])
+def test_waiting_goes_on_while_the_server_is_away(fake, client, config, kind, times):
     run_id = start(fake, client, config)
     seen = []
 
     def tell(run):
         seen.append(run.state)
         if len(seen) == 1:
-            fake.fail("reset", times=7)
+            fake.fail(kind, times=times)
             fake.store.runs[run_id]["state"] = "SUCCEEDED"
 
     assert wait(client, run_id, 0.01, tell).well
