@@ -51,13 +51,10 @@ def opened(
 
 @contextmanager
 def _broken(watch: RateWatch) -> Iterator[None]:
-    """What urllib3 and sockets raise, which also an ended connection does.
-
-    Of a redirect to what is no address, urllib3 passes on the ValueError of `urllib.parse`.
-    """
+    """What urllib3 and sockets raise, which also an ended connection does."""
     try:
         yield
-    except (HTTPError, ValueError) as error:
+    except HTTPError as error:
         reason = getattr(error, "reason", None) or error
         raise BrokenError(f"too slow: {watch.told}" if watch.ended else _told(reason)) from None
 
@@ -123,5 +120,14 @@ def _pool(
         watch.watch(opened)
         return opened
 
+    def answered(self: Any, *given: Any, **named: Any) -> urllib3.BaseHTTPResponse:
+        answer: urllib3.BaseHTTPResponse = pool.urlopen(self, *given, **named)
+        try:
+            urlsplit(answer.get_redirect_location() or "")
+        except ValueError:  # urllib3 would pass it on, and leave the connection open
+            answer.close()
+            raise BrokenError("the server leads to what is no address") from None
+        return answer
+
     watched = type("WatchedConnection", (connection,), {"_new_conn": new_connection})
-    return type("WatchedPool", (pool,), {"ConnectionCls": watched})
+    return type("WatchedPool", (pool,), {"ConnectionCls": watched, "urlopen": answered})
