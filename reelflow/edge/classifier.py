@@ -18,6 +18,9 @@ from reelflow.video.decode import sample
 from reelflow.video.preprocess import preprocess, to_input
 from reelflow.video.views import PLAIN, VIEWS, is_spatial
 
+LEAST_WINDOW_S, MOST_WINDOW_S = 0.01, 3600.0
+"""Seconds that one answer may cover."""
+
 
 class Answer(NamedTuple):
     """The best class of some scores.

@@ -15,12 +15,11 @@ from pydantic import Field
 from reelflow.commandline import printable
 from reelflow.documents import Document
 from reelflow.edge.changes import Sample, mark_changes
-from reelflow.edge.classifier import Classifier
+from reelflow.edge.classifier import LEAST_WINDOW_S, MOST_WINDOW_S, Classifier
 from reelflow.edge.segments import DECIMALS, Segment, SegmentBuilder, as_segment
 from reelflow.errors import ParamsError
 from reelflow.video.stream import FrameStream
 
-LEAST_WINDOW_S, MOST_WINDOW_S = 0.01, 3600.0
 LEAST_REACH, LEAST_REACH_S = 3, 0.4  # compared on either side of a change point, in samples and seconds
 
 

@@ -11,10 +11,9 @@ import numpy as np
 from pydantic import Field
 
 from reelflow.documents import Document
-from reelflow.edge.classifier import Classifier
+from reelflow.edge.classifier import LEAST_WINDOW_S, MOST_WINDOW_S, Classifier
 from reelflow.edge.commands.opening import opened
 from reelflow.edge.golden_video import VIDEO
-from reelflow.edge.timeline import LEAST_WINDOW_S, MOST_WINDOW_S
 from reelflow.edge.watch.thermal import temperature_c, throttled
 from reelflow.video.decode import sample_frames
 from reelflow.video.preprocess import preprocess
