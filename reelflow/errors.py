@@ -157,6 +157,14 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise StorageError(f"cannot write {where}: {advice}") from error
 
 
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, and what it was raised for, to the root."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
 def some_of(names: Sequence[str], shown: int) -> str:
     """How a message names many: the first `shown`, and how many more there are."""
     more = f" and {len(names) - shown} more" if len(names) > shown else ""

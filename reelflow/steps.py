@@ -95,10 +95,7 @@ def perform(
 
             def attempt() -> tuple[Path, bool]:
                 with passing(settings) as further, _usage_of(task):
-                    # KFP's folders hold links; Path.resolve() raises where they lead in a circle
-                    given = {
-                        name: Path(os.path.realpath(path)) for name, path in {**inputs, **further}.items()
-                    }
+                    given = {name: _followed(path) for name, path in {**inputs, **further}.items()}
                     provenance = describe_step(step, params, given, options or {})
                     return _finish(run, params, provenance, given, output, settings, reuse, seal, meter)
 
@@ -192,6 +189,11 @@ def asked_for(run: Callable[..., Report], settings: Settings, meter: TransferMet
     return {name: known[name]() for name in signature(run).parameters if name in known}
 
 
+def _followed(path: Path) -> Path:
+    """Where links lead, which KFP's folders hold; `Path.resolve` raises where they lead in a circle."""
+    return Path(os.path.realpath(path))
+
+
 def _record(
     settings: Settings,
     task: str,
@@ -206,7 +208,7 @@ def _record(
     Finished work does not fail because MLflow is away: in a named run the steps that read it record it, and
     their outputs are where they look for it; a step by itself is recorded by a replay.
     """
-    made = [Path(os.path.realpath(path)) for name, path in inputs.items() if name not in GIVEN]
+    made = [_followed(path) for name, path in inputs.items() if name not in GIVEN]
     before = made if settings.run_name else []
     if any(map(is_part, (*before, folder))):
         return

@@ -7,7 +7,7 @@ from textwrap import shorten
 from typing import Literal
 
 from components.dataset.cut_groups import notes_on_cut_groups
-from components.dataset.lists.files import as_they_lie, read_lists
+from components.dataset.lists.files import read_lists
 from components.dataset.lists.parts import Parts, explain_apart, parts_of, presence
 from components.dataset.source.reasons import commonest
 from reelflow.contracts import SPLITS, Rejected, Split
@@ -78,7 +78,7 @@ def split_clips(
     """
     given = folders
     if params.split_lists:
-        given = as_they_lie(read_lists(params.split_lists), (member.path for member in members))
+        given = read_lists(params.split_lists, (member.path for member in members))
     plan = _plan(members, labels, given, params)
     if plan.small and not params.drop_small_classes:
         raise DataError(_explain(plan, refused))

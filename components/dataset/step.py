@@ -10,7 +10,7 @@ from pathlib import Path
 from components.dataset.duplicates import drop_duplicates
 from components.dataset.facts import KIND
 from components.dataset.generated.synthetic import generate
-from components.dataset.lists.files import as_they_lie, read_lists
+from components.dataset.lists.files import read_lists
 from components.dataset.probing import NOTES, Probed, probe_all
 from components.dataset.source.clips import RECIPES, FoundClip, FoundClips, Reading, find_clips
 from components.dataset.source.reasons import commonest
@@ -100,7 +100,7 @@ def _listed_first(params: DatasetParams, usable: dict[FoundClip, Probed]) -> dic
     """The clips, those of the split lists first: of two copies the one that a list names is kept."""
     if not params.split_lists:
         return usable
-    listed = as_they_lie(read_lists(params.split_lists), (clip.path for clip in usable))
+    listed = read_lists(params.split_lists, (clip.path for clip in usable))
     return dict(sorted(usable.items(), key=lambda item: item[0].path not in listed))
 
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from reelflow.errors import DataError, ReelflowError, StorageError
+from reelflow.errors import DataError, ReelflowError, StorageError, causes
 from reelflow.files import atomic, exists
 from reelflow.progress import emit
 from reelflow.settings import Settings
@@ -226,13 +226,9 @@ def _told(what: str, missing: str) -> Iterator[None]:
         raise failed from None
 
 
-def _is_away(error: BaseException | None) -> bool:
+def _is_away(error: BaseException) -> bool:
     """Whether a server does not answer, as an error or one that it was raised for says."""
-    while error is not None:
-        if isinstance(error, ConnectionError | TimeoutError | socket.gaierror):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    return any(isinstance(one, ConnectionError | TimeoutError | socket.gaierror) for one in causes(error))
 
 
 def _said(error: BaseException) -> str:
@@ -240,6 +236,5 @@ def _said(error: BaseException) -> str:
     from dvc.scm import SCMError
 
     if isinstance(error, SCMError):
-        while root := error.__cause__ or error.__context__:
-            error = root
+        *_, error = causes(error)
     return " ".join(without_credentials(str(error)).split()) or type(error).__name__

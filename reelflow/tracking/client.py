@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from reelflow.errors import DISK_ADVICE, ReelflowError, StorageError, TrackingError, advising, disk_errors
+from reelflow.errors import (
+    DISK_ADVICE,
+    ReelflowError,
+    StorageError,
+    TrackingError,
+    advising,
+    causes,
+    disk_errors,
+)
 from reelflow.files import locked
 from reelflow.settings import Settings
 from reelflow.sources.userinfo import as_link, without_credentials
@@ -145,13 +153,9 @@ def _is_away(error: Exception) -> bool:
     return isinstance(error, RequestException | ConnectionError | TimeoutError)
 
 
-def _is_full_disk(error: BaseException | None) -> bool:
+def _is_full_disk(error: BaseException) -> bool:
     """Whether an error or its cause reports a full disk."""
-    while error is not None:
-        if any(words in str(error) for words in FULL_DISK):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    return any(words in str(one) for one in causes(error) for words in FULL_DISK)
 
 
 def _check_form(uri: str) -> None:

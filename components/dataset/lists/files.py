@@ -1,7 +1,7 @@
 """Split lists, one clip per line, as UCF101's: `Class/v_Class_g01_c01.avi 1`."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
@@ -15,30 +15,25 @@ HERE = "."
 MAX_BYTES = 256 * 1024 * 1024
 
 
-def read_lists(lists: SplitLists) -> dict[str, Split]:
-    """The split of every listed clip, by its path relative to the source, in Unicode's composed form.
+def read_lists(lists: SplitLists, paths: Iterable[str]) -> dict[str, Split]:
+    """The split of every listed clip, by its path relative to the source.
+
+    Args:
+        lists: the files.
+        paths: of the clips; a list may code their characters in another form of Unicode.
 
     Raises:
         ParamsError: a list cannot be read.
         DataError: a clip is in both lists, or a list is empty.
     """
     train, test = _read(lists.train), _read(lists.test)
-    for file, paths in ((lists.train, train), (lists.test, test)):
-        if not paths:
+    for file, listed in ((lists.train, train), (lists.test, test)):
+        if not listed:
             raise DataError(f"{file} lists no clips")
     both = sorted(train & test)
     if both:
         raise DataError(f"{len(both)} clip(s) are in both {lists.train} and {lists.test}, such as {both[0]}")
-    return {**dict.fromkeys(train, "train"), **dict.fromkeys(test, "test")}
-
-
-def as_they_lie(given: Mapping[str, Split], paths: Iterable[str]) -> dict[str, Split]:
-    """The splits by the paths of clips, whose characters a file system may code in another form.
-
-    Args:
-        given: as `read_lists` returns it.
-        paths: of the clips.
-    """
+    given: dict[str, Split] = {**dict.fromkeys(train, "train"), **dict.fromkeys(test, "test")}
     there = {normalize("NFC", path): path for path in paths}
     return {there.get(path, path): split for path, split in given.items()}
 

@@ -1,14 +1,14 @@
 """How a cluster's runs begin and end, over a real sqlite MLflow and a real webhook."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from reelflow.errors import DataError, StorageError, TrackingError
+from reelflow.errors import DataError, ReelflowError, StorageError, TrackingError
 from reelflow.settings import Settings
 from reelflow.sources.fetch import data_version
 from reelflow.tracking import lifecycle
@@ -231,18 +231,24 @@ def test_a_split_list_with_other_clips_is_new_work(database, tmp_path):
         begin(settings(database, "run"), str(clips), "work", always=False, split_lists=["none.txt"])
 
 
-@pytest.mark.parametrize("patience_s", [0, 30])
-def test_a_check_waits_for_a_source_that_is_away(database, clips, monkeypatch, patience_s):
-    away = StorageError("s3: no answer")
-    away.may_pass = True
-    failures = [away]
+def away_once(
+    error: ReelflowError, version: Callable[[str, Settings], str]
+) -> Callable[[str, Settings], str]:
+    """Fails at first, as a server that answers later, then works."""
+    error.may_pass = True
+    failures = [error]
 
-    def version(source: str, settings: Settings) -> str:
+    def found(what: str, settings: Settings) -> str:
         if failures:
             raise failures.pop()
-        return data_version(source, settings)
+        return version(what, settings)
 
-    monkeypatch.setattr(lifecycle, "data_version", version)
+    return found
+
+
+@pytest.mark.parametrize("patience_s", [0, 30])
+def test_a_check_waits_for_a_source_that_is_away(database, clips, monkeypatch, patience_s):
+    monkeypatch.setattr(lifecycle, "data_version", away_once(StorageError("s3: no answer"), data_version))
     patient = settings(database, "run-1").model_copy(update={"patience_s": patience_s})
     if not patience_s:
         with pytest.raises(StorageError, match="no answer"):
@@ -252,15 +258,7 @@ def test_a_check_waits_for_a_source_that_is_away(database, clips, monkeypatch, p
 
 
 def test_a_check_waits_for_the_mlflow_of_a_teacher(database, clips, monkeypatch):
-    away = TrackingError("MLflow: no answer")
-    away.may_pass = True
-    failures = [away]
-
-    def version(teacher: str, settings: Settings) -> str:
-        if failures:
-            raise failures.pop()
-        return teacher
-
+    version = away_once(TrackingError("MLflow: no answer"), lambda teacher, _: teacher)
     monkeypatch.setattr(lifecycle, "teacher_version", version)
     patient = settings(database, "run-1").model_copy(update={"patience_s": 30})
     assert begin(patient, str(clips), "work", always=False, teachers=["models:/clips@champion"])[0].teachers
