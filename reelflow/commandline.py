@@ -2,7 +2,6 @@
 
 import atexit
 import errno
-import gc
 import os
 import re
 import secrets
@@ -16,6 +15,7 @@ from typing import Any, NoReturn, TextIO
 import typer
 
 from reelflow.errors import DISK_ADVICE, ParamsError, ReelflowError, StorageError
+from reelflow.workers.ending import end_quickly
 
 INTERRUPTED = 130  # typer's exit code for a KeyboardInterrupt
 LAYOUT = "\n\t"
@@ -33,6 +33,7 @@ def run_command(command: Callable[..., Any] | typer.Typer) -> NoReturn:
     """Run a typer command, or a plain function as one; `reelflow.errors` documents the exit codes."""
     _occupy_standard_streams()
     _prepare_environment()
+    end_quickly()
     try:
         _as_app(command)(standalone_mode=True)
     except ReelflowError as error:
@@ -56,8 +57,6 @@ def start_quickly() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # OpenBLAS would start threads that wait for each other: a device multiplies no matrices with numpy
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # at its end Python would look for cycles among all objects that it is about to give up
-    atexit.register(gc.freeze)
 
 
 def seconds_of(text: str, option: str) -> float:

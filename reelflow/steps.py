@@ -48,6 +48,7 @@ from reelflow.tracking.spool.live import live_curves
 from reelflow.tracking.spool.owed import TrackingSpool
 from reelflow.tracking.transfers import Transfer, record_transfer
 from reelflow.workers.cpus import bound_thread_pools
+from reelflow.workers.ending import end_quickly
 from reelflow.workers.machine import machine
 from reelflow.workers.patience import patiently
 from reelflow.workers.usage.sampling import sampled
@@ -86,6 +87,7 @@ def perform(
     """
     settings = settings or Settings()
     bound_thread_pools()
+    end_quickly()
     step = run.__module__.split(".")[1]
     task = settings.task or " ".join(filter(None, [step, *(options or {}).values()]))
     with watched_by(EventFile(settings.events) if settings.events else Line()), _curves_of(settings, task):

@@ -4,7 +4,9 @@ Summaries are standardised and divided by the root of their length, so that a pe
 whatever the backbone. Penalty and sharpness are chosen by cross-validation over whole groups.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from reelflow.errors import DataError
 from reelflow.nets.ridge import Array, fit_path, fit_sharpness, log_loss, softmax
 from reelflow.params import TrainingParams
+from reelflow.workers.cpus import granted_cpus
 
 if TYPE_CHECKING:
     import keras
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 MOST_FOLDS = 5
 SUMMARY = "summary"  # the name of a layer
 FARTHEST = 10.0  # standard deviations; values beyond are clipped
+COPIES = 3  # of the rows that a fold holds
+MOST_COPIED_BYTES = 2 * 2**30
 FLOOR = 0.01  # of the mean variance, added to each: a nearly constant dimension carries no information
 
 
@@ -108,8 +113,10 @@ def fit_linear(
     classes = int(model.output_shape[-1])
     penalties = sorted(set(params.penalties), reverse=True)
     held_out = np.zeros((len(penalties), len(rows), classes), np.float32)
-    for train, test in folds:
-        held_out[:, test] = _values(rows, truth, train, test, penalties, classes)
+    with _one_thread_each(min(len(folds), MOST_COPIED_BYTES // (COPIES * rows.nbytes))) as pool:
+        found = pool.map(lambda fold: _values(rows, truth, fold[0], fold[1], penalties, classes), folds)
+        for (_, test), values in zip(folds, found, strict=True):
+            held_out[:, test] = values
     sharpness = [np.float32(fit_sharpness(values, truth)) for values in held_out]
     losses = [log_loss(values * sharp, truth) for values, sharp in zip(held_out, sharpness, strict=True)]
     best = int(np.argmin(losses))
@@ -119,6 +126,16 @@ def fit_linear(
     scores = softmax(held_out[best] * sharpness[best])
     accuracy = float((scores.argmax(axis=1) == truth).mean())
     return LinearFit(scores, penalties[best], losses[best], accuracy)
+
+
+@contextmanager
+def _one_thread_each(most: int) -> Iterator[ThreadPoolExecutor]:
+    """A thread a CPU, `most` at most; BLAS, whose own threads wait for each other on small folds, has one."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    workers = max(1, min(most, granted_cpus()))
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
+        yield pool
 
 
 def _folds(
