@@ -215,16 +215,7 @@ def _bare(clip: Path) -> None:
 
 def watch_memory(bundle: Path, folder: Path, minutes: float) -> list[EdgeFigure]:
     """Memory of `watch` and its reading process, on a 640x480 video of 25 frames a second."""
-    video = folder / "camera.mp4"
-    chance = np.random.default_rng(1)
-    scene = chance.integers(0, 256, (480, 640, 3), np.uint8)
-    with av.open(str(video), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast", "crf": "40"})
-        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
-        for number in range(int(minutes * 60 * 25)):
-            picture = np.roll(scene, 2 * number, axis=1)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    video = write_video(folder / "camera.mp4", minutes)
     command = [
         sys.executable,
         "-c",
@@ -236,7 +227,7 @@ def watch_memory(bundle: Path, folder: Path, minutes: float) -> list[EdgeFigure]
     with subprocess.Popen([*command, "--on", "0.01"], stdout=subprocess.DEVNULL) as process:
         found: list[float] = []
         while process.poll() is None:
-            found.append(_memory_mb(process.pid))
+            found.append(memory_mb(process.pid))
             time.sleep(0.5)
     assert process.returncode == 0
     found = [mb for mb in found if mb]
@@ -248,7 +239,21 @@ def watch_memory(bundle: Path, folder: Path, minutes: float) -> list[EdgeFigure]
     ]
 
 
-def _memory_mb(pid: int) -> float:
+def write_video(video: Path, minutes: float) -> Path:
+    """640x480 at 25 frames a second, of noise that moves."""
+    chance = np.random.default_rng(1)
+    scene = chance.integers(0, 256, (480, 640, 3), np.uint8)
+    with av.open(str(video), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast", "crf": "40"})
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        for number in range(int(minutes * 60 * 25)):
+            picture = np.roll(scene, 2 * number, axis=1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return video
+
+
+def memory_mb(pid: int) -> float:
     """Memory of a process and its children; what they share counts once."""
     total = 0
     try:
