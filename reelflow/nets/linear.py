@@ -121,8 +121,8 @@ def fit_linear(
     losses = [log_loss(values * sharp, truth) for values, sharp in zip(held_out, sharpness, strict=True)]
     best = int(np.argmin(losses))
     standard = Standard.of(rows)
-    ((weights, bias),) = fit_path(_ready(rows, standard), truth, penalties[best : best + 1], classes)
-    _set_weights(model, standard, weights * sharpness[best], bias * sharpness[best])
+    weights, bias = fit_path(_ready(rows, standard), truth, penalties[best : best + 1], classes)
+    _set_weights(model, standard, weights[:, 0] * sharpness[best], bias * sharpness[best])
     scores = softmax(held_out[best] * sharpness[best])
     accuracy = float((scores.argmax(axis=1) == truth).mean())
     return LinearFit(scores, penalties[best], losses[best], accuracy)
@@ -171,9 +171,9 @@ def _values(
     """What models of the train rows say of the test rows, `(penalties, test, classes)`."""
     seen = rows[train]
     standard = Standard.of(seen)
-    solutions = fit_path(_ready(seen, standard), truth[train], penalties, classes)
-    tested = _ready(rows[test], standard)
-    return np.stack([tested @ weights + bias for weights, bias in solutions])
+    weights, bias = fit_path(_ready(seen, standard), truth[train], penalties, classes)
+    found = _ready(rows[test], standard) @ weights.reshape(len(weights), -1)  # (test, penalties * classes)
+    return found.reshape(len(test), len(penalties), classes).swapaxes(0, 1) + bias
 
 
 def _ready(rows: Array, standard: Standard) -> Array:

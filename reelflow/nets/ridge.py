@@ -17,7 +17,7 @@ SHARPEST = 1000.0
 
 def fit_path(
     rows: Array, truth: NDArray[np.int64], penalties: Sequence[float], classes: int
-) -> list[tuple[Array, Array]]:
+) -> tuple[Array, Array]:
     """Solve for every penalty.
 
     Args:
@@ -27,7 +27,7 @@ def fit_path(
         classes: how many.
 
     Returns:
-        Weights `(dims, classes)` and bias `(classes,)` for each penalty.
+        Weights `(dims, penalties, classes)`, and the bias `(classes,)` of all.
     """
     from scipy.linalg import cho_factor, cho_solve
 
@@ -37,13 +37,14 @@ def fit_path(
     gram = (rows @ rows.T if wide else rows.T @ rows).astype(np.float64)
     target = wanted - bias if wide else rows.T @ (wanted - bias)
     least = 1e-7 * max(float(np.trace(gram)), 1.0)  # for what float32 leaves of a singular matrix
-    solutions = []
-    for penalty in penalties:
+    found = np.empty((len(gram), len(penalties), classes), np.float32)
+    for place, penalty in enumerate(penalties):
         ridged = gram.copy()
         ridged[np.diag_indices_from(ridged)] += max(penalty, least)
-        found = cho_solve(cho_factor(ridged, overwrite_a=True), target).astype(np.float32)
-        solutions.append((rows.T @ found if wide else found, bias))
-    return solutions
+        found[:, place] = cho_solve(cho_factor(ridged, overwrite_a=True), target)
+    if wide:  # (dims, rows) @ (rows, penalties * classes) -> (dims, penalties, classes)
+        found = (rows.T @ found.reshape(len(rows), -1)).reshape(-1, len(penalties), classes)
+    return found, bias
 
 
 def softmax(values: Array) -> Array:

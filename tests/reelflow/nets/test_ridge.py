@@ -20,24 +20,26 @@ def test_weights_are_those_of_scikit_learn(rows, dims, classes):
 
     values, truth = made_up(rows, dims, classes)
     penalties = (10.0, 1.0, 0.1)
-    for penalty, (weights, bias) in zip(penalties, fit_path(values, truth, penalties, classes), strict=True):
+    weights, bias = fit_path(values, truth, penalties, classes)
+    assert weights.dtype == bias.dtype == np.float32
+    assert weights.shape == (dims, len(penalties), classes)
+    for place, penalty in enumerate(penalties):
         expected = Ridge(alpha=penalty).fit(values.astype(np.float64), np.eye(classes)[truth])
-        assert weights.dtype == bias.dtype == np.float32
-        np.testing.assert_allclose(weights, expected.coef_.T, atol=2e-4)
+        np.testing.assert_allclose(weights[:, place], expected.coef_.T, atol=2e-4)
         np.testing.assert_allclose(bias, expected.intercept_, atol=1e-5)
 
 
 def test_equal_rows_and_a_tiny_penalty_can_be_solved():
     values, truth = made_up(20, 50, 2)
     values, truth = np.repeat(values, 3, axis=0), np.repeat(truth, 3)
-    ((weights, bias),) = fit_path(values, truth, [1e-12], 2)
-    assert ((values @ weights + bias).argmax(axis=1) == truth).all()
+    weights, bias = fit_path(values, truth, [1e-12], 2)
+    assert ((values @ weights[:, 0] + bias).argmax(axis=1) == truth).all()
 
 
 def test_a_class_without_rows_gets_no_value():
     values, truth = made_up(20, 50, 2)
-    ((weights, bias),) = fit_path(values, truth, [1.0], 3)
-    np.testing.assert_array_equal(weights[:, 2], 0)
+    weights, bias = fit_path(values, truth, [1.0], 3)
+    np.testing.assert_array_equal(weights[:, 0, 2], 0)
     assert bias[2] == 0
 
 
