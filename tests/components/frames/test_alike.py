@@ -16,6 +16,8 @@ from reelflow.settings import Settings
 from tests import fake_features
 from tests.videos import write_dataset
 
+LIMITS = (alike.SAME_SCENE, alike.SAME_MOTION)
+
 
 def write_scene(
     path: Path, seed: int, moves: int, *, size=(160, 120), quality="4", brighter=0, flat=False
@@ -77,3 +79,17 @@ def test_copies_within_a_group_are_known_already(tmp_path):
     clips = tmp_path / "clips"
     one, copy = (write_scene(clips / f"{label}/one.mp4", 1, 1, quality=label) for label in ("4", "9"))
     assert alike_in(tmp_path, one, copy) == ()
+
+
+@pytest.mark.parametrize("near", [0.05, 0.3, 3.0], ids=["one camera", "some scenes alike", "none alike"])
+def test_sketches_leave_out_no_pair(near: float) -> None:
+    """As a comparison of all with all finds them; one of ten clips is a copy."""
+    chance = np.random.default_rng(2)
+    scenes = chance.normal(size=HEIGHT * WIDTH) + near * chance.normal(size=(300, HEIGHT * WIDTH))
+    motions = chance.normal(size=(300, FRAMES * HEIGHT * WIDTH))
+    scenes[:30], motions[:30] = scenes[30:60], motions[30:60] + 0.5 * motions[60:90]
+    units = [(one.T / np.linalg.norm(one, axis=1)).T.astype(np.float32) for one in (scenes, motions)]
+    agree = np.logical_and(*(one @ one.T > least for one, least in zip(units, LIMITS, strict=True)))
+    expected = {(int(one), int(other)) for one, other in np.argwhere(agree) if one < other}
+    assert len(expected) >= 30
+    assert set(alike._pairs(units[0], units[1].astype(np.float16))) == expected
