@@ -1,44 +1,32 @@
 """Runs a step under every driver: resumes a killed attempt, reuses a finished output.
 
 The output of a step depends on its parameters, inputs, code and libraries. Together they are its
-provenance; the hash of the provenance is the key of the step. The step works in a partial folder named
-after the key, under a lock; one rename turns that folder into the output. A second attempt with the
-same key resumes in the partial folder; a finished output with the same provenance is reused.
+provenance; the hash of the provenance is the key of the step. `reelflow.outputs` keeps what the step writes.
 """
 
 import os
-import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
 from reelflow.artifacts.shard_files import shard_access
 from reelflow.documents import Report
-from reelflow.durable.replace import remove, replace_folder, replace_link
 from reelflow.errors import (
-    BundleError,
     ReelflowError,
-    RegistryError,
-    StorageError,
     TrackingError,
-    disk_errors,
 )
 from reelflow.files import (
-    TEMPORARY,
-    check_space,
     exists,
-    locked,
-    write_text,
 )
 from reelflow.objectstore.meter import MeteredStore, TransferMeter
 from reelflow.objectstore.open import open_store
 from reelflow.params import Section
 from reelflow.progress import EventFile, Line, emit, watched_by
-from reelflow.provenance.step import GIVEN, PROVENANCE, Provenance, describe_step
+from reelflow.provenance.output import StepOutput
+from reelflow.provenance.step import GIVEN, describe_step
 from reelflow.settings import Settings
 from reelflow.tracking.facts.spans import Span
 from reelflow.tracking.records import forget_failure, is_part, record_failure, record_folder, record_inputs
@@ -90,89 +78,60 @@ def perform(
     end_quickly()
     step = run.__module__.split(".")[1]
     task = settings.task or " ".join(filter(None, [step, *(options or {}).values()]))
+    meter = TransferMeter()
+
+    def attempt() -> tuple[Path, bool]:
+        with passing(settings) as further, _usage_of(task):
+            given = {name: _followed(path) for name, path in {**inputs, **further}.items()}
+            provenance = describe_step(step, params, given, options or {})
+            ((name, target),) = output.items()
+
+            def write(partial: Path) -> None:
+                asked = asked_for(run, settings, meter)
+                run(params, **provenance.options, **given, **{name: partial}, **asked)
+
+            return StepOutput(target, settings.work, provenance).finish(write, seal, reuse=reuse)
+
     with watched_by(EventFile(settings.events) if settings.events else Line()), _curves_of(settings, task):
         emit("started", task=task)
-        started, meter = time.perf_counter(), TransferMeter()
-        try:
-
-            def attempt() -> tuple[Path, bool]:
-                with passing(settings) as further, _usage_of(task):
-                    given = {name: _followed(path) for name, path in {**inputs, **further}.items()}
-                    provenance = describe_step(step, params, given, options or {})
-                    return _finish(run, params, provenance, given, output, settings, reuse, seal, meter)
-
+        started = time.perf_counter()
+        with _failures_told(settings, task):
             folder, reused = patiently(attempt, settings.patience_s)
             report = _report_type(run).open(folder)
             if settings.events is None:
                 span = Span.until(time.time(), time.perf_counter() - started, machine())
                 _record(settings, task, folder, inputs, None if reused else span, is_last=not reuse)
-        except ReelflowError as error:
-            kept = getattr(error, "output", None)
-            whole = {"folder": str(kept)} if kept else {}
-            emit("failed", task=task, message=str(error), exit_code=error.exit_code, **whole)
-            if settings.events is None:
-                record_failure(settings, task, str(error))
-            raise
-        except Exception as error:
-            if settings.events is None:
-                record_failure(settings, task, f"{type(error).__name__}: {error}")
-            raise
-        seconds = time.perf_counter() - started
-        moved = Transfer(read_bytes=dict(meter.read), written_bytes=dict(meter.written))
-        if settings.events is None:
-            record_transfer(settings, task, moved)
-        store = {"read": moved.read_bytes, "written": moved.written_bytes}
-        done = {"folder": str(folder), "reused": reused, "seconds": seconds}
-        emit("finished", task=task, **done, store=store, machine=machine())
+        _tell_finished(settings, task, folder, meter, reused=reused, seconds=time.perf_counter() - started)
         return report
 
 
-def _finish(
-    run: Callable[..., Report],
-    params: Section,
-    provenance: Provenance,
-    inputs: Mapping[str, Path],
-    output: Mapping[str, Path],
-    settings: Settings,
-    reuse: bool,
-    seal: Callable[[Path], None],
-    meter: TransferMeter,
-) -> tuple[Path, bool]:
-    """Finish the output; returns its folder and whether it was finished before."""
-    work = settings.work
-    ((name, target),) = output.items()
-    target = target.absolute()
-    store = work.absolute() if work else target.parent
-    final = store / f"{provenance.step}-{provenance.key}" if work else target
-    partial = store / f".{provenance.step}-{provenance.key}.partial"
-    lock = locked(
-        store / f".{provenance.step}-{provenance.key}.lock", f"another run of this {provenance.step} step"
-    )
-    with lock, _foreign_errors(store), disk_errors(store):
-        reused = reuse and _is_whole(final, provenance)
-        _check_replaceable(target, provenance)
-        if not reused:
-            _check_replaceable(final, provenance)
-            if exists(partial / PROVENANCE) and not _is_whole(partial, provenance):
-                remove(partial)  # an older output: a kill between its exchange and its removal left it
-            partial.mkdir(parents=True, exist_ok=True)
-            for leftover in partial.rglob(TEMPORARY):
-                leftover.unlink()
-            asked = asked_for(run, settings, meter)
-            problem = None
-            try:
-                run(params, **provenance.options, **inputs, **{name: partial}, **asked)
-            except RegistryError as error:  # the output is whole
-                problem = error
-            write_text(partial / PROVENANCE, provenance.to_json())
-            seal(partial)
-            replace_folder(partial, final)
-        if work:
-            _link(target, final)
-        if not reused and problem:
-            problem.output = final
-            raise problem
-    return final, reused
+@contextmanager
+def _failures_told(settings: Settings, task: str) -> Iterator[None]:
+    """Emit a failure, and record it if no driver does."""
+    try:
+        yield
+    except ReelflowError as error:
+        kept = getattr(error, "output", None)
+        whole = {"folder": str(kept)} if kept else {}
+        emit("failed", task=task, message=str(error), exit_code=error.exit_code, **whole)
+        if settings.events is None:
+            record_failure(settings, task, str(error))
+        raise
+    except Exception as error:
+        if settings.events is None:
+            record_failure(settings, task, f"{type(error).__name__}: {error}")
+        raise
+
+
+def _tell_finished(
+    settings: Settings, task: str, folder: Path, meter: TransferMeter, *, reused: bool, seconds: float
+) -> None:
+    moved = Transfer(read_bytes=dict(meter.read), written_bytes=dict(meter.written))
+    if settings.events is None:
+        record_transfer(settings, task, moved)
+    store = {"read": moved.read_bytes, "written": moved.written_bytes}
+    done = {"folder": str(folder), "reused": reused, "seconds": seconds}
+    emit("finished", task=task, **done, store=store, machine=machine())
 
 
 def asked_for(run: Callable[..., Report], settings: Settings, meter: TransferMeter) -> dict[str, Any]:
@@ -258,49 +217,3 @@ def paths(**artifacts: Any) -> dict[str, Path]:
 def where_it_exists(**values: str | None) -> dict[str, Path]:
     """The values that are existing paths, by argument name: `imagenet` is not a path."""
     return {name: Path(value) for name, value in values.items() if value and exists(Path(value))}
-
-
-def _is_whole(folder: Path, provenance: Provenance) -> bool:
-    try:
-        return Provenance.read(folder / PROVENANCE) == provenance
-    except BundleError:
-        return False
-
-
-def _check_replaceable(path: Path, provenance: Provenance) -> None:
-    """Refuse to replace anything but an older output of the same step, a link to one, or an empty folder."""
-    if not os.path.lexists(path) or _is_output(path, provenance.step):
-        return
-    if path.is_symlink() or not path.is_dir() or any(path.iterdir()):
-        raise StorageError(
-            f"{path} is not an output of the {provenance.step} step and is left unchanged: "
-            "choose another output folder, or remove it"
-        )
-
-
-def _is_output(path: Path, step: str) -> bool:
-    """Whether a folder, or what a link leads to, is an output of a step; the link may have lost it."""
-    if path.is_symlink() and not path.exists():
-        return bool(re.fullmatch(rf"{step}-[0-9a-f]{{16}}", path.readlink().name))
-    with suppress(BundleError):
-        return Provenance.read(path / PROVENANCE).step == step
-    return False
-
-
-@contextmanager
-def _foreign_errors(store: Path) -> Iterator[None]:
-    """Report a full disk: libraries fail on it with unrelated errors."""
-    try:
-        yield
-    except ReelflowError:
-        raise
-    except Exception:
-        check_space(store, Path(tempfile.gettempdir()))
-        raise
-
-
-def _link(target: Path, final: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.is_symlink():
-        remove(target)
-    replace_link(target, os.path.relpath(final, target.parent.resolve()))

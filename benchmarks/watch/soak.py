@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import typer
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.edge import memory_mb, write_bundle, write_video
