@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from components.dataset.source.clips import RECIPES, FoundClips, Reading, clips_among, find_clips
 from components.dataset.source.listing import GROUPS
-from pipelines.local.source import check_source
+from pipelines.local.checks import check_source
 from reelflow.nets.heads import check_heads, is_linear
 from reelflow.params import LabelFolder
 from reelflow.settings import Settings

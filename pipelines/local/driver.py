@@ -15,30 +15,23 @@ import psutil
 from rich.console import Console
 
 from components.dataset.lists.inputs import list_inputs
+from pipelines.local.checks import check_folders, check_params
 from pipelines.local.recording import open_tracking, problem_of, whole_but_unregistered
 from pipelines.local.replay import REPLAY, replay_before_a_run
 from pipelines.local.results import RunState, deliver, events_after
-from pipelines.local.run_folder import LOCK, alone_in
+from pipelines.local.run_folder import alone_in
 from pipelines.local.runners import Runner, Steps, open_steps
-from pipelines.local.source import check_source
 from pipelines.local.temporary import own_temporary
 from pipelines.local.view import View, open_view
 from pipelines.training import build, task_names
-from reelflow.backbones.registry import check_backbones
-from reelflow.backbones.weights import KEYWORDS
-from reelflow.contracts import BundleReport, Summary
+from reelflow.contracts import Summary
 from reelflow.errors import (
-    ParamsError,
     ReelflowError,
     StepError,
-    StorageError,
-    WeightsError,
     disk_errors,
 )
-from reelflow.files import check_space, exists, fingerprint, sha256_text
-from reelflow.nets.candidates import candidates
-from reelflow.nets.heads import check_heads
-from reelflow.nets.video.design import check_inflation, inflation_input
+from reelflow.files import check_space, fingerprint, sha256_text
+from reelflow.nets.video.design import inflation_input
 from reelflow.params import STEPS, Params
 from reelflow.progress import Event
 from reelflow.provenance.code import code_hash
@@ -46,11 +39,9 @@ from reelflow.settings import Settings
 from reelflow.sources.fetch import data_version
 from reelflow.steps import where_it_exists
 from reelflow.tracking.spool.recorder import RunRecorder
-from reelflow.tracking.teachers import check_teachers, teacher_version
-from reelflow.video.views import check_views
+from reelflow.tracking.teachers import teacher_version
 
 POLL_S = 0.1
-WRITTEN = ("bundle", "report.html", "run.json", "summary.json", "work")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")  # of kfp's messages
 
 
@@ -64,9 +55,9 @@ def run_local(
     Raises:
         ReelflowError: a step failed; with that step's message and exit code.
     """
-    _check(params)
+    check_params(params)
     out = out.absolute()
-    _check_folders(params, out)
+    check_folders(params, out)
     replay_before_a_run(settings, console)
     with alone_in(out, console), own_temporary():
         state = _state(params, out, settings)
@@ -87,51 +78,6 @@ def run_local(
             raise problem
         state.model_copy(update={"finished": True}).save(out)
         return summary
-
-
-def _check(params: Params) -> None:
-    """Check early what a late step would refuse."""
-    check_backbones(params.features.backbones, params.features.networks)
-    check_heads(params.training.heads)
-    candidates(params)
-    check_views(params.features.views, params.frames.oversample)
-    check_teachers(params.training.teacher)
-    weights = params.features.weights
-    if weights not in KEYWORDS and not exists(Path(weights)):
-        raise WeightsError(f"there is no {weights}: name a folder of weight files (--weights)")
-    for head in params.training.heads:
-        check_inflation(head, params.training.video)
-
-
-def _check_folders(params: Params, out: Path) -> None:
-    """Refuse missing clips, and an output folder with files of the user."""
-    _check_names(
-        out,
-        Path.cwd(),
-        params.dataset.source,
-        params.features.weights,
-        *params.training.teacher,
-        params.training.video.inflate or "",
-    )
-    check_source(params.dataset.source, out)
-    bundle = out / "bundle"
-    if exists(bundle) and not exists(bundle / BundleReport.file_name):
-        raise StorageError(
-            f"{bundle} is not a bundle and is left unchanged: choose another output folder (--out)"
-        )
-    foreign = [name for name in WRITTEN if exists(out / name)]
-    if foreign and not exists(out / LOCK):
-        raise StorageError(
-            f"{out} has {', '.join(foreign)}, which no run wrote (there is no {LOCK} in it); they are left "
-            "unchanged: choose another output folder (--out)"
-        )
-
-
-def _check_names(*paths: Path | str) -> None:
-    """Refuse what KFP would replace."""
-    for path in paths:
-        if "{{" in str(path):
-            raise ParamsError(f"{path} holds {{{{, which KFP replaces: choose a path without it")
 
 
 def _state(params: Params, out: Path, settings: Settings) -> RunState:

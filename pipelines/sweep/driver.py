@@ -6,11 +6,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.local.checks import check_source
 from pipelines.local.recording import open_tracking
 from pipelines.local.replay import REPLAY, replay_before_a_run
 from pipelines.local.results import RunState
 from pipelines.local.run_folder import LOCK, WORK, alone_in
-from pipelines.local.source import check_source
 from pipelines.local.view import open_view
 from pipelines.sweep.folds import Nest, write_nests
 from pipelines.sweep.page import write_results

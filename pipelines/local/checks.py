@@ -1,0 +1,92 @@
+"""What a local run refuses before its first step."""
+
+from pathlib import Path
+
+from pipelines.local.run_folder import LOCK
+from reelflow.backbones.registry import check_backbones
+from reelflow.backbones.weights import KEYWORDS
+from reelflow.contracts import BundleReport
+from reelflow.errors import ParamsError, StorageError, WeightsError
+from reelflow.files import exists
+from reelflow.nets.candidates import candidates
+from reelflow.nets.heads import check_heads
+from reelflow.nets.video.design import check_inflation
+from reelflow.params import Params
+from reelflow.sources.address import is_remote
+from reelflow.sources.dvc import may_be_tracked
+from reelflow.tracking.teachers import check_teachers
+from reelflow.video.views import check_views
+
+WRITTEN = ("bundle", "report.html", "run.json", "summary.json", "work")
+
+
+def check_params(params: Params) -> None:
+    """Check early what a late step would refuse.
+
+    Raises:
+        ParamsError: an unknown backbone, head, view or teacher, or candidates without a pair.
+        WeightsError: there are no weights there.
+    """
+    check_backbones(params.features.backbones, params.features.networks)
+    check_heads(params.training.heads)
+    candidates(params)
+    check_views(params.features.views, params.frames.oversample)
+    check_teachers(params.training.teacher)
+    weights = params.features.weights
+    if weights not in KEYWORDS and not exists(Path(weights)):
+        raise WeightsError(f"there is no {weights}: name a folder of weight files (--weights)")
+    for head in params.training.heads:
+        check_inflation(head, params.training.video)
+
+
+def check_folders(params: Params, out: Path) -> None:
+    """Refuse missing clips, and an output folder with files of the user.
+
+    Raises:
+        ParamsError: the source does not exist or contains `out`, or KFP would replace part of a path.
+        StorageError: the output folder has files that no run wrote.
+    """
+    _check_names(
+        out,
+        Path.cwd(),
+        params.dataset.source,
+        params.features.weights,
+        *params.training.teacher,
+        params.training.video.inflate or "",
+    )
+    check_source(params.dataset.source, out)
+    bundle = out / "bundle"
+    if exists(bundle) and not exists(bundle / BundleReport.file_name):
+        raise StorageError(
+            f"{bundle} is not a bundle and is left unchanged: choose another output folder (--out)"
+        )
+    foreign = [name for name in WRITTEN if exists(out / name)]
+    if foreign and not exists(out / LOCK):
+        raise StorageError(
+            f"{out} has {', '.join(foreign)}, which no run wrote (there is no {LOCK} in it); they are left "
+            "unchanged: choose another output folder (--out)"
+        )
+
+
+def _check_names(*paths: Path | str) -> None:
+    """Refuse what KFP would replace."""
+    for path in paths:
+        if "{{" in str(path):
+            raise ParamsError(f"{path} holds {{{{, which KFP replaces: choose a path without it")
+
+
+def check_source(source: str, out: Path) -> None:
+    """Check that the source exists and that the output folder is outside of it.
+
+    Raises:
+        ParamsError: the source does not exist, or contains the output folder.
+    """
+    if is_remote(source):
+        return
+    path = Path(source)
+    if not exists(path) and not may_be_tracked(path):
+        raise ParamsError(f"there is no {path}: name a folder of clips (--data)")
+    if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
+        raise ParamsError(
+            f"{out} is inside the folder of the clips, {path}: choose another output folder (--out)"
+        )
