@@ -111,7 +111,6 @@ def compile_(
     from pipelines.cluster.config import load_cluster
     from pipelines.cluster.package import compile_to
 
-    output.parent.mkdir(parents=True, exist_ok=True)
     compile_to(load_params(params), output, load_cluster(cluster) if cluster else None)
     Console().print(f"wrote {output}")
 

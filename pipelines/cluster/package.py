@@ -3,6 +3,7 @@
 import json
 import warnings
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -12,8 +13,10 @@ from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.graph import build_for_cluster
 from pipelines.training import build
 from reelflow.errors import ParamsError
+from reelflow.files import write_text
 from reelflow.params import Params
 
+SUFFIX = ".yaml"  # KFP takes no other
 MAX_WORKFLOW_BYTES = 1024 * 1024
 """MAX_WORKFLOW_SIZE of Argo (workflow/packer/packer.go). The nodes of a larger one are compressed; one that
 is too large even so is ended. etcd's own limit is 1.5 MB."""
@@ -41,14 +44,21 @@ def compile_to(
         cached: whether KFP's cache may answer for tasks; on a cluster alone.
 
     Raises:
-        ParamsError: an image is missing, or the pipeline has more tasks than a cluster can hold.
+        ParamsError: the file is not called .yaml, an image is missing, or the pipeline has more tasks than a
+            cluster can hold.
+        StorageError: the disk is full or read-only, or the path leads nowhere.
     """
+    if Path(path).suffix != SUFFIX:
+        raise ParamsError(f"{str(path)!r} does not end with {SUFFIX}, as KFP expects of a pipeline's file")
     pipeline = build_for_cluster(params, cluster, always=always, cached=cached) if cluster else build(params)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # kfp's own
-        compiler.Compiler().compile(pipeline, str(path))
-    if cluster:
-        check_size(Path(path), cluster)
+        with TemporaryDirectory() as folder:
+            package = Path(folder, "package.yaml")
+            compiler.Compiler().compile(pipeline, str(package))
+            if cluster:
+                check_size(package, cluster)
+            write_text(Path(path), package.read_text(encoding="utf-8"))
 
 
 def check_size(package: Path, cluster: ClusterConfig) -> None:
