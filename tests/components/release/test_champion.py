@@ -213,6 +213,7 @@ def test_a_champion_that_sees_other_frames_is_not_run(real_champion, tmp_path, r
     assert found == Incomparable(1, "sees 6 frames a clip, and this run kept 4")
 
 
+@pytest.mark.slow
 def test_a_champion_whose_evaluation_is_damaged_is_run_instead(release, registry):
     release(0.5)
     (registry._kept("reelflow", 1) / "evaluation" / "scores.npy").write_bytes(b"other")

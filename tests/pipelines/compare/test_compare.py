@@ -67,6 +67,7 @@ def test_it_says_what_follows_and_what_does_not(tracked: Path) -> None:
     assert "None of these runs is better than another beyond noise." in shown("--last", 2)
 
 
+@pytest.mark.slow
 def test_runs_with_other_test_clips_are_compared_on_common_ones(tracked: Path) -> None:
     record(tracked, "monday", right=30)
     record(tracked, "tuesday", right=30, first_clip=10)
@@ -104,6 +105,7 @@ def test_a_run_that_is_named_twice_is_one(tracked: Path) -> None:
     assert "1 finished run(s) found" in str(failed)
 
 
+@pytest.mark.slow
 def test_runs_are_named_or_the_newest(tracked: Path) -> None:
     for name in ("monday", "tuesday", "wednesday"):
         record(tracked, name, right=30)

@@ -17,6 +17,7 @@ from reelflow.contracts import BackboneSpec, Preprocessing
 from reelflow.errors import ParamsError, WeightsError
 from reelflow.settings import Settings
 from reelflow.video.preprocess import to_input
+from tests.slowly import slow
 
 SMALL = replace(MOBILENET, side=32)
 """MobileNetV2 on small pictures: the same weights, a fiftieth of the work."""
@@ -182,7 +183,7 @@ def test_the_whole_networks_convert(application: Application) -> None:
         assert difference <= tolerance * expected.max(), quantization
 
 
-@pytest.mark.parametrize("blocks", [1, 4, 16])
+@pytest.mark.parametrize("blocks", [slow(1), 4, slow(16)])
 def test_the_parts_of_a_network_are_the_whole(small: KerasBackbone, blocks: int) -> None:
     first, rest = small.split(blocks)
     maps = first.embed(frames(32))

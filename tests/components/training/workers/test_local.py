@@ -17,6 +17,7 @@ from components.training.workers.local import train_here
 from reelflow.errors import DataError, ParamsError, StepError
 from reelflow.progress import EventFile, watched_by
 from tests import fake_features as fake
+from tests.slowly import slow
 
 SOON_S = 10
 
@@ -83,7 +84,7 @@ def test_one_that_ends_ends_the_others_with_its_reason(tmp_path, what, error, to
             assert not is_alive(tmp_path, rank)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, slow(signal.SIGTERM), slow(signal.SIGINT)])
 def test_workers_end_with_the_process_that_started_them(tmp_path, number):
     job = job_of(tmp_path / "model", "0:waiting,1:waiting")
     (tmp_path / "job.json").write_text(job.to_json())

@@ -145,7 +145,7 @@ def test_a_camera_that_is_lost_is_opened_anew(edge_bundle, kind):
         assert "s3cret" not in "".join(one.model_dump_json() for one in kept.messages)
 
 
-@pytest.mark.parametrize("fps", [slow(5), 60])
+@pytest.mark.parametrize("fps", [slow(5), slow(60)])
 def test_a_window_covers_the_same_time_at_any_rate(edge_bundle, fps):
     with http_camera(steady(fps=fps)) as camera, watching(edge_bundle, camera.address) as kept:
         wait_for(lambda: len(kept.answers()) > 5)
