@@ -377,6 +377,7 @@ def test_a_name_is_a_file_or_a_folder():
         checked_entries("s3://bucket/x", {"up/a": Entry(1, "x"), "up/a/b.mp4": Entry(1, "y")})
 
 
+@pytest.mark.slow
 def test_clips_that_change_between_check_and_step_stop_the_run(bucket):
     bucket.put_all(ONE)
     version = data_version(bucket.source, Settings())
@@ -414,6 +415,7 @@ FETCH = (
 )
 
 
+@pytest.mark.slow
 def test_a_killed_fetch_goes_on_and_two_at_once_are_safe(bucket, tmp_path):
     files = {f"a/{number}.mp4": os.urandom(300_000) for number in range(40)}
     bucket.put_all(files)

@@ -21,6 +21,7 @@ from reelflow.contracts import DatasetReport
 from reelflow.errors import DataError, ParamsError
 from reelflow.params import DatasetParams, SplitLists, load_params
 from tests.permissions import run_bound_by_rights
+from tests.slowly import slow
 from tests.videos import write_video
 
 SMALL = """\
@@ -204,8 +205,8 @@ def test_clips_that_were_probed_are_not_probed_again(source, tmp_path):
     ("make", "code", "said"),
     [
         (lambda folder: folder / "missing", 5, "does not exist"),
-        (lambda folder: folder, 3, "holds no clips"),
-        (lambda folder: _write(folder / "wrong.yaml", "seed: -1"), 2, "wrong.yaml is no recipe"),
+        slow(lambda folder: folder, 3, "holds no clips"),
+        slow(lambda folder: _write(folder / "wrong.yaml", "seed: -1"), 2, "wrong.yaml is no recipe"),
     ],
 )
 def test_bad_sources_end_in_one_message_and_a_code(tmp_path, make, code, said):

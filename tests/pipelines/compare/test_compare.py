@@ -80,6 +80,7 @@ def test_runs_with_other_test_clips_are_compared_on_common_ones(tracked: Path) -
     assert "These runs cannot be compared: no two of them answered the same test clips." in told
 
 
+@pytest.mark.slow
 def test_runs_with_other_classes_are_not_compared(tracked: Path) -> None:
     record(tracked, "monday", right=30)
     record(tracked, "tuesday", right=30, labels=("falling", "sitting"))
@@ -113,6 +114,7 @@ def test_runs_are_named_or_the_newest(tracked: Path) -> None:
     assert "monday" not in shown("--last", 2)
 
 
+@pytest.mark.slow
 def test_a_name_of_a_run_is_text_on_the_page(tracked: Path) -> None:
     record(tracked, "<script>alert(1)</script>", right=20)
     record(tracked, "tuesday", right=30)

@@ -59,6 +59,7 @@ def test_random_weights_follow_the_seed(small: KerasBackbone) -> None:
     np.testing.assert_array_equal(same.embed(frames(32)), small.embed(frames(32)))
 
 
+@pytest.mark.slow
 def test_random_weights_still_tell_pictures_apart(small: KerasBackbone) -> None:
     dark, bright = np.full((1, 32, 32, 3), 20, np.uint8), np.full((1, 32, 32, 3), 200, np.uint8)
     codes = small.embed(np.concatenate([dark, bright])).astype(np.float32)

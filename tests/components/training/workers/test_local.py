@@ -70,9 +70,9 @@ def test_the_chief_s_events_are_passed_on_and_the_cpus_are_shared(tmp_path, monk
     ("what", "error", "told"),
     [
         ("0:waiting,1:killed", StepError, "worker 1 of 2 was killed by signal 9"),
-        ("0:killed,1:waiting", StepError, "worker 0 of 2 was killed by signal 9"),
-        ("0:waiting,1:crashed", StepError, "worker 1 of 2 ended with exit code 1"),
-        ("0:refused,1:waiting", DataError, "no clips"),
+        slow("0:killed,1:waiting", StepError, "worker 0 of 2 was killed by signal 9"),
+        slow("0:waiting,1:crashed", StepError, "worker 1 of 2 ended with exit code 1"),
+        slow("0:refused,1:waiting", DataError, "no clips"),
         ("0:waiting,1:refused", DataError, "no clips"),
     ],
 )

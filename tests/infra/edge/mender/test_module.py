@@ -233,6 +233,7 @@ def test_what_is_no_archive_of_a_bundle_is_told(edge_bundle: Path, tmp_path: Pat
             ArchiveChannel(archive)
 
 
+@pytest.mark.slow
 def test_a_bundle_whose_bytes_were_altered_is_not_installed(device: MenderDevice, tmp_path: Path) -> None:
     altered = renamed_bundle(device.first, tmp_path / "altered", "altered")
     head = altered / "head.tflite"

@@ -94,6 +94,7 @@ def counted(folder: Path, answers: int) -> None:
     health.close(1)
 
 
+@pytest.mark.slow
 def test_what_was_counted_is_told_after_a_start_of_the_device(field: Field, one: Path) -> None:
     """What watchers write below /run is lost; the service keeps it as it ends, whatever the hour."""
     field.publish(one)
