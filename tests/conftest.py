@@ -31,10 +31,29 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("steady")
 
+USUAL_LIMIT_S = 300.0  # of a test, in pyproject.toml
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A group of tests that one worker runs comes first: no worker is left alone with it at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """Groups that one worker runs come first, then what may take long: no worker is left alone at the end.
+
+    One test makes the small run at once, and the others that read it come last: none waits for it.
+    """
+    first_reader = next((item for item in items if _reads_small_run(item)), None)
+    items.sort(key=lambda item: _place(item, first=item is first_reader))
+
+
+def _place(item: pytest.Item, *, first: bool) -> tuple[bool, bool, float]:
+    """Where a test comes, by comparison; one that may take long has a limit above the usual one."""
+    limit = item.get_closest_marker("timeout")
+    limit_s = max(USUAL_LIMIT_S, limit.args[0]) if limit else USUAL_LIMIT_S
+    grouped = item.get_closest_marker("xdist_group") is not None
+    return (_reads_small_run(item) and not first, not (grouped or first), -limit_s)
+
+
+def _reads_small_run(item: pytest.Item) -> bool:
+    """Whether a test that any worker may run needs the finished run."""
+    return "small_run" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("xdist_group")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.accuracy import TRIALS, params_of
 from reelflow.nets.heads import check_heads
 from reelflow.video.views import check_views
+from tests.slowly import slow
 
 PROGRAM = "benchmarks/accuracy.py"
 
@@ -32,8 +33,8 @@ def test_every_protocol_has_a_plain_model_beside_what_is_asked_of():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--set", "x"), "no recipe to measure on 'x'"),
-        (("--recipe", "x"), "no recipe to measure"),
+        slow(("--set", "x"), "no recipe to measure on 'x'"),
+        slow(("--recipe", "x"), "no recipe to measure"),
         (("--data", "nowhere"), "holds no clips/"),
     ],
 )

@@ -16,12 +16,14 @@ from reelflow.artifacts.clips import read_clips
 from reelflow.artifacts.features import FeatureStore
 from reelflow.files import sha256_file
 from tests.environment import in_environment
+from tests.slowly import slow
 
 PROGRAM = "benchmarks/extraction.py"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"), [(("fast",), "no part fast"), (("--data", "nowhere"), "holds no clips/ucf101")]
+    ("arguments", "message"),
+    [slow(("fast",), "no part fast"), (("--data", "nowhere"), "holds no clips/ucf101")],
 )
 def test_what_cannot_be_measured_is_refused(arguments, message):
     done = subprocess.run([sys.executable, PROGRAM, *arguments], capture_output=True, text=True, check=False)

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -168,14 +168,17 @@ def test_every_step_and_input_has_a_lock() -> None:
     assert inputs == set(STEPS)
 
 
-def imported(path: Path) -> Iterator[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     """Modules that a file names in imports, those inside functions too."""
+    found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(found)
 
 
 def reached(folder: Path) -> set[str]:
@@ -185,6 +188,8 @@ def reached(folder: Path) -> set[str]:
     found: set[str] = set()
     while todo:
         path = todo.pop()
+        if path in seen:
+            continue
         seen.add(path)
         for module in imported(path):
             stem = ROOT.joinpath(*module.split("."))

@@ -40,6 +40,7 @@ from reelflow.tracking.lifecycle import begin
 from reelflow.tracking.records import finish_run, record_folder
 from tests.environment import in_environment
 from tests.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, rclone_s3
+from tests.slowly import slow
 from tests.team_repository import CLIPS, git, make_team, publish
 from tests.videos import write_video
 
@@ -332,7 +333,7 @@ def test_links_in_a_repository_do_not_lead_out_of_it(team, tmp_path):
     assert b"private" not in found.values()
 
 
-@pytest.mark.parametrize("relpath", ["../../../out.mp4", "/out.mp4"])
+@pytest.mark.parametrize("relpath", [slow("../../../out.mp4"), "/out.mp4"])
 def test_a_folder_that_dvc_tracks_does_not_lead_out(team, tmp_path, relpath):
     publish(team, ONE, "v1")
     (listing,) = (tmp_path / "remote").rglob("*.dir")
@@ -376,6 +377,7 @@ def test_a_name_is_a_file_or_a_folder():
         checked_entries("s3://bucket/x", {"up/a": Entry(1, "x"), "up/a/b.mp4": Entry(1, "y")})
 
 
+@pytest.mark.slow
 def test_clips_that_change_between_check_and_step_stop_the_run(bucket):
     bucket.put_all(ONE)
     version = data_version(bucket.source, Settings())
@@ -413,6 +415,7 @@ FETCH = (
 )
 
 
+@pytest.mark.slow
 def test_a_killed_fetch_goes_on_and_two_at_once_are_safe(bucket, tmp_path):
     files = {f"a/{number}.mp4": os.urandom(300_000) for number in range(40)}
     bucket.put_all(files)

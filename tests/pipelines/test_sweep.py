@@ -339,6 +339,7 @@ def quick_sweep(folder: Path, settings: Settings, console: Console, monkeypatch)
     return run_sweep(base_params(folder), space(folder.parent), folder.parent / "out", console, settings)
 
 
+@pytest.mark.slow
 def test_a_search_without_mlflow_goes_on_and_a_replay_records_it(tmp_path, database, monkeypatch):
     settings = Settings(tracking_uri="http://127.0.0.1:9", spool=tmp_path / "spool")
     spool, shown = TrackingSpool(settings.spool), StringIO()

@@ -10,6 +10,7 @@ from reelflow.edge.update.channel import contents
 from reelflow.errors import ChannelError, StorageError
 from tests.channel.fleet import Device
 from tests.faults.pipeline.disks import small_disk
+from tests.slowly import slow
 
 
 def test_an_update_that_does_not_fit_is_not_begun(publisher, device, second, server, monkeypatch):
@@ -58,7 +59,7 @@ def fill(path, *, leave):
 
 
 @pytest.mark.parametrize("name", ["root.json", "timestamp.json", "snapshot.json", "targets.json"])
-@pytest.mark.parametrize("content", [None, b"", b"\0\0\0"])
+@pytest.mark.parametrize("content", [None, slow(b""), slow(b"\0\0\0")])
 def test_trusted_metadata_that_a_loss_of_power_took(name, content, publisher, device, second):
     """The pinned root leads to all of it again."""
     path = device.state / "metadata" / name

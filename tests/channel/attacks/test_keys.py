@@ -11,6 +11,7 @@ from tests.channel.fleet import Thief, days
 ROLES = ("root", "targets", "snapshot", "timestamp")
 
 
+@pytest.mark.slow
 def test_a_device_that_was_offline_for_a_year(publisher, device, second, server):
     """Every key is new, most of them twelve times; the pinned root has expired: it leads on, root by root."""
     for month in range(12):

@@ -207,6 +207,7 @@ def test_every_command_has_help_and_the_exit_codes():
         assert "Exit codes: 0 success" in shown, command
 
 
+@pytest.mark.slow
 def test_a_registered_version_is_published_by_its_alias(begun, first, tmp_path, database, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database)
     registry = MlflowRegistry(Settings())

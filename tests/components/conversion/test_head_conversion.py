@@ -12,7 +12,7 @@ from reelflow.nets.heads import HEADS, build_head
 from reelflow.nets.linear import fit_linear, summaries_of
 from reelflow.nets.runtime import seed_everything
 from tests.bundles import TRAINING, random_head
-from tests.slowly import slow_but
+from tests.slowly import slow, slow_but
 
 TOLERANCE = {"float32": 1e-5, "float16": 2e-3, "dynamic": 2e-2}
 DIM, CLASSES = 12, 5
@@ -20,8 +20,8 @@ CASES = [(name, views, how) for name in HEADS for views, how in ((1, "float32"),
 CASES += [(name, 1, "float16") for name in ("lstm", "tcn")]
 
 
-QUICK = [case for case in CASES if case[2] == "dynamic"]
-QUICK += [("gru", 1, "float32"), ("segment_linear", 1, "float32"), ("lstm", 1, "float16")]
+OTHERS = [("gru", 1, "float32"), ("lstm", 1, "float16")]
+QUICK = [(name, 3, "dynamic") for name in HEADS if name not in ("gru", "lstm")] + OTHERS
 
 
 @pytest.mark.parametrize(("name", "views", "quantization"), slow_but(CASES, *QUICK))
@@ -78,7 +78,7 @@ def test_long_clips_and_many_segments_stay_within_the_operators_of_a_device(name
     assert not {"VAR_HANDLE", "CALL_ONCE"} & count_operators(found).keys()
 
 
-@pytest.mark.parametrize("motion", [False, True])
+@pytest.mark.parametrize("motion", [slow(False), True])
 def test_a_fitted_linear_head_keeps_to_keras(motion: bool, tmp_path: Path):
     """Its weights span many orders of magnitude, for dimensions that hardly vary."""
     chance = np.random.default_rng(5)

@@ -21,6 +21,7 @@ from reelflow.contracts import DatasetReport
 from reelflow.errors import DataError, ParamsError
 from reelflow.params import DatasetParams, SplitLists, load_params
 from tests.permissions import run_bound_by_rights
+from tests.slowly import slow
 from tests.videos import write_video
 
 SMALL = """\
@@ -167,6 +168,7 @@ def test_a_recipe_becomes_a_data_set_with_its_clips(tmp_path):
         assert (tmp_path / "dataset/clips" / clip.path).stat().st_size == clip.size_bytes
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_what_it_found(tmp_path):
     text = SMALL.replace("clips_per_group: 1", "clips_per_group: 5").replace("groups: 4", "groups: 5")
     (tmp_path / "small.yaml").write_text(text)
@@ -203,8 +205,8 @@ def test_clips_that_were_probed_are_not_probed_again(source, tmp_path):
     ("make", "code", "said"),
     [
         (lambda folder: folder / "missing", 5, "does not exist"),
-        (lambda folder: folder, 3, "holds no clips"),
-        (lambda folder: _write(folder / "wrong.yaml", "seed: -1"), 2, "wrong.yaml is no recipe"),
+        slow(lambda folder: folder, 3, "holds no clips"),
+        slow(lambda folder: _write(folder / "wrong.yaml", "seed: -1"), 2, "wrong.yaml is no recipe"),
     ],
 )
 def test_bad_sources_end_in_one_message_and_a_code(tmp_path, make, code, said):
@@ -243,6 +245,7 @@ def test_the_option_for_label_folders_comes_before_the_params(source, tmp_path):
     assert "the class of a clip is not certain" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_split_list_that_is_edited_in_place_splits_anew(source, tmp_path):
     clips = sorted(path.relative_to(source).as_posix() for path in source.rglob("*.mp4"))
     source, names = named_plainly(source, clips)
@@ -304,6 +307,7 @@ def test_ucf101_as_it_lies_here(shared_data, tmp_path):
     assert (report.metrics["clips"], report.groups) == (87, 17)
 
 
+@pytest.mark.slow
 def test_ucf101_as_it_lies_here_by_the_lists(shared_data, tmp_path):
     lists = {split: str(shared_data / f"ucf101_splits/{split}list01.txt") for split in ("train", "test")}
     report = run_on(
@@ -323,6 +327,7 @@ def test_ucf101_as_it_lies_here_by_the_lists(shared_data, tmp_path):
     assert len({(clip.group, clip.split) for clip in clips}) == 17
 
 
+@pytest.mark.slow
 def test_ut_interaction_keeps_its_sequences_whole(shared_data, tmp_path):
     report = run_on(shared_data / "clips/ut_interaction", tmp_path / "dataset")
     clips = read_clips(tmp_path / "dataset")
@@ -378,6 +383,7 @@ def test_a_class_of_refused_clips_is_told_with_the_commonest_reasons_and_a_list(
     assert not kept.exists()
 
 
+@pytest.mark.slow
 def test_clips_and_folders_without_permission_are_left_out(source, tmp_path):
     for name in ("closed.mp4", "locked/in.mp4"):
         write_video(source / "走る" / name, 3, seed=5)

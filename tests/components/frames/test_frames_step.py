@@ -115,6 +115,7 @@ def test_clips_that_changed_since_are_left_out(dataset, tmp_path):
     assert len(FrameStore(tmp_path / "frames").clip_ids) == 6
 
 
+@pytest.mark.slow
 def test_clips_in_a_folder_that_lost_its_rights_are_left_out(tmp_path):
     noisy_dataset(tmp_path, 1)
     root = tmp_path / "clips"
@@ -157,6 +158,7 @@ def test_only_shards_without_index_are_written_again(dataset, tmp_path, monkeypa
     assert first.stat().st_ino != written
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_writes_no_finished_shard_again(tmp_path):
     noisy_dataset(tmp_path, 24)
     killed = start(tmp_path, tmp_path / "frames")

@@ -118,6 +118,7 @@ def test_three_clips_more_are_no_proof(release):
     assert report.comparison.verdict == "equal"
 
 
+@pytest.mark.slow
 def test_the_same_bundle_again_is_not_compared_with_itself(release, registry):
     release(0.7)
     report = release(0.7)
@@ -213,6 +214,7 @@ def test_a_champion_that_sees_other_frames_is_not_run(real_champion, tmp_path, r
     assert found == Incomparable(1, "sees 6 frames a clip, and this run kept 4")
 
 
+@pytest.mark.slow
 def test_a_champion_whose_evaluation_is_damaged_is_run_instead(release, registry):
     release(0.5)
     (registry._kept("reelflow", 1) / "evaluation" / "scores.npy").write_bytes(b"other")
@@ -296,6 +298,7 @@ def lineage_of(made: FakeRun) -> Lineage:
     )
 
 
+@pytest.mark.slow
 def test_a_class_that_falls_stops_a_better_challenger_if_asked(tmp_path, registry):
     def released(name: str, right: dict[str, int], **limits: object) -> ReleaseReport:
         made = write_run(

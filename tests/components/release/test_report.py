@@ -331,6 +331,7 @@ def test_a_perfect_classifier_and_two_classes(tmp_path):
     assert not re.search(r"\bnan\b", text)
 
 
+@pytest.mark.slow
 def test_a_hundred_classes_stay_within_bounds(tmp_path):
     labels = [f"Class {n:03d}" for n in range(101)]
     text = page(tmp_path, labels, accuracies={"gru": 0.7}, clips_per_class=8)

@@ -73,6 +73,7 @@ def test_a_small_student_agrees_more_with_its_teacher_than_without(tmp_path, inp
     assert agreement[1] < agreement[0] - 0.2
 
 
+@pytest.mark.slow
 def test_several_teachers_teach_their_mean(tmp_path, inputs, teacher):
     from components.training.distillation import distilled_scores
     from components.training.folds import fold_rows

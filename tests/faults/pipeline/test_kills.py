@@ -22,7 +22,7 @@ from tests.faults.pipeline.runs import (
 )
 from tests.workplace import RECIPE, ROOT, Workplace
 
-KILLS, SEED = 6, 5
+KILLS, SEED = 4, 5
 MORE_CLIPS = {"clips_per_group": 3, "width": 320, "height": 240}
 FRAMES = {"count": 25, "shards": 12}
 

@@ -68,6 +68,11 @@ FAULTS = {
     "hang": stall,
     "slow": slow,
 }
+SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
+BEGUN = [("reset", share) for share in SHARES]
+BEGUN += [(fault, SHARES[(place + step) % 5]) for place, fault in enumerate(FAULTS) for step in (0, 2)]
+BEGUN = sorted(set(BEGUN))
+"""A refused line everywhere, each other fault at two of the places, each place with four faults or more."""
 
 
 @pytest.fixture(autouse=True)
@@ -128,8 +133,7 @@ def test_without_faults(at, server, proxy):
     assert proxy.seen["request"] in range(REQUESTS - 20, REQUESTS + 20)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9])
+@pytest.mark.parametrize(("fault", "share"), BEGUN)
 def test_an_outage_that_begins_somewhere_and_lasts(at, server, proxy, fault, share):
     proxy.spoil("request", FAULTS[fault], ALWAYS, after=int(REQUESTS * share))
     code = at.session()
@@ -166,8 +170,13 @@ def test_mlflow_repeats_each_request_and_nothing_is_there_twice(at, server, prox
     check_whole(told(at, server))
 
 
-@pytest.mark.parametrize("last", ["answer lost", "cut upload"])
-@pytest.mark.parametrize("requests", range(4, 160, 15))
+@pytest.mark.parametrize(
+    ("requests", "last"),
+    [
+        (requests, ("answer lost", "cut upload")[place % 2])
+        for place, requests in enumerate(range(4, 160, 15))
+    ],
+)
 def test_a_replay_that_ends_anywhere_goes_on_where_it_was(at, server, proxy, last, requests):
     at.spool.remember(at.asked)
     proxy.spoil("request", reset)

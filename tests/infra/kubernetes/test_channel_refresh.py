@@ -11,6 +11,7 @@ from pipelines.channel.commands import commands
 from tests.infra.kubernetes.manifests import OVERLAYS, Object, one, pods, with_component
 from tests.infra.kubernetes.policies import EVERYWHERE, Policy, missing_references
 from tests.infra.kubernetes.test_overlays import VERSIONS
+from tests.slowly import slow_but
 from tests.workplace import ROOT
 
 
@@ -25,7 +26,7 @@ def test_objects_keep_to(policy: Policy, refreshed: list[Object]) -> None:
     assert list(policy(refreshed)) == []
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", slow_but(VERSIONS, VERSIONS[-1]))
 def test_objects_are_valid(version: str, refreshed: list[Object]) -> None:
     for item in refreshed:
         kubernetes_validate.validate(item, version, strict=True)

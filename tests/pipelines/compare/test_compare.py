@@ -67,6 +67,7 @@ def test_it_says_what_follows_and_what_does_not(tracked: Path) -> None:
     assert "None of these runs is better than another beyond noise." in shown("--last", 2)
 
 
+@pytest.mark.slow
 def test_runs_with_other_test_clips_are_compared_on_common_ones(tracked: Path) -> None:
     record(tracked, "monday", right=30)
     record(tracked, "tuesday", right=30, first_clip=10)
@@ -79,6 +80,7 @@ def test_runs_with_other_test_clips_are_compared_on_common_ones(tracked: Path) -
     assert "These runs cannot be compared: no two of them answered the same test clips." in told
 
 
+@pytest.mark.slow
 def test_runs_with_other_classes_are_not_compared(tracked: Path) -> None:
     record(tracked, "monday", right=30)
     record(tracked, "tuesday", right=30, labels=("falling", "sitting"))
@@ -104,6 +106,7 @@ def test_a_run_that_is_named_twice_is_one(tracked: Path) -> None:
     assert "1 finished run(s) found" in str(failed)
 
 
+@pytest.mark.slow
 def test_runs_are_named_or_the_newest(tracked: Path) -> None:
     for name in ("monday", "tuesday", "wednesday"):
         record(tracked, name, right=30)
@@ -111,6 +114,7 @@ def test_runs_are_named_or_the_newest(tracked: Path) -> None:
     assert "monday" not in shown("--last", 2)
 
 
+@pytest.mark.slow
 def test_a_name_of_a_run_is_text_on_the_page(tracked: Path) -> None:
     record(tracked, "<script>alert(1)</script>", right=20)
     record(tracked, "tuesday", right=30)

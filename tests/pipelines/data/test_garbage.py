@@ -64,6 +64,7 @@ def run_sweep(store: MemoryStore, scene: Scene) -> None:
     sweep(store, plan_collection(read_catalog(store), scene.roots, 14, NOW))
 
 
+@pytest.mark.slow
 @given(SCENES)
 @settings(max_examples=150)
 def test_whatever_is_needed_stays_whole_wherever_a_sweep_is_cut_off(scene: Scene):

@@ -164,6 +164,7 @@ def test_what_a_note_says_is_shown_in_one_short_line(work: Labelling) -> None:
     assert len(work.csv.read_text().splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_a_clip_that_this_user_may_not_read_is_asked_for_again(work: Labelling) -> None:
     work.fill()
     gate = next(work.inbox.glob("gate*.mp4"))
@@ -260,6 +261,7 @@ def test_a_sheet_takes_no_folder_with_other_files(work: Labelling) -> None:
     assert [path.name for path in work.folder.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.slow
 def test_a_call_waits_for_one_that_is_making_the_sheet(work: Labelling) -> None:
     work.fill()
     with locked(work.folder / LOCK):

@@ -192,6 +192,7 @@ def test_a_folder_that_is_no_sheet_is_told(work: Labelling) -> None:
     assert failed.exit_code == 3
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # of DVC
 def test_dvc_follows_the_clips_if_it_did(labelled: Labelling, tmp_path: Path) -> None:
     from dvc.repo import Repo

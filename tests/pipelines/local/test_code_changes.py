@@ -31,6 +31,7 @@ def run_again(small_run: tuple[Workplace, Path, str], checkout: Path, tmp_path: 
     return run
 
 
+@pytest.mark.slow
 def test_after_a_change_to_what_no_step_imports_nothing_runs(run_again):
     assert "nothing has changed" in run_again("reelflow/edge/drawing.py")
 

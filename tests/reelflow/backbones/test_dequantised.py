@@ -25,6 +25,7 @@ def weights(shared_data: Path) -> Path:
     return shared_data / "weights"
 
 
+@pytest.mark.slow
 def test_features_are_close_to_the_quantised_network_s(shared_data: Path, weights: Path) -> None:
     """A padding, a layer or the input range out of place gives a cosine below 0.9."""
     events: list[Event] = []

@@ -17,6 +17,7 @@ from reelflow.contracts import BackboneSpec, Preprocessing
 from reelflow.errors import ParamsError, WeightsError
 from reelflow.settings import Settings
 from reelflow.video.preprocess import to_input
+from tests.slowly import slow
 
 SMALL = replace(MOBILENET, side=32)
 """MobileNetV2 on small pictures: the same weights, a fiftieth of the work."""
@@ -58,6 +59,7 @@ def test_random_weights_follow_the_seed(small: KerasBackbone) -> None:
     np.testing.assert_array_equal(same.embed(frames(32)), small.embed(frames(32)))
 
 
+@pytest.mark.slow
 def test_random_weights_still_tell_pictures_apart(small: KerasBackbone) -> None:
     dark, bright = np.full((1, 32, 32, 3), 20, np.uint8), np.full((1, 32, 32, 3), 200, np.uint8)
     codes = small.embed(np.concatenate([dark, bright])).astype(np.float32)
@@ -182,7 +184,7 @@ def test_the_whole_networks_convert(application: Application) -> None:
         assert difference <= tolerance * expected.max(), quantization
 
 
-@pytest.mark.parametrize("blocks", [1, 4, 16])
+@pytest.mark.parametrize("blocks", [slow(1), 4, slow(16)])
 def test_the_parts_of_a_network_are_the_whole(small: KerasBackbone, blocks: int) -> None:
     first, rest = small.split(blocks)
     maps = first.embed(frames(32))

@@ -140,6 +140,7 @@ def best_match(light: NDArray[np.float64], motion: Motion) -> str:
     return max(motion.classes, key=lambda label: np.correlate(signal, motion.classes[label]).max())
 
 
+@pytest.mark.slow
 def test_the_order_of_all_frames_tells_the_class(clips):
     thumbnails, labels, _, _ = clips
     light = thumbnails - np.median(thumbnails, axis=1, keepdims=True)

@@ -17,6 +17,7 @@ from components.training.workers.local import train_here
 from reelflow.errors import DataError, ParamsError, StepError
 from reelflow.progress import EventFile, watched_by
 from tests import fake_features as fake
+from tests.slowly import slow
 
 SOON_S = 10
 
@@ -69,9 +70,9 @@ def test_the_chief_s_events_are_passed_on_and_the_cpus_are_shared(tmp_path, monk
     ("what", "error", "told"),
     [
         ("0:waiting,1:killed", StepError, "worker 1 of 2 was killed by signal 9"),
-        ("0:killed,1:waiting", StepError, "worker 0 of 2 was killed by signal 9"),
-        ("0:waiting,1:crashed", StepError, "worker 1 of 2 ended with exit code 1"),
-        ("0:refused,1:waiting", DataError, "no clips"),
+        slow("0:killed,1:waiting", StepError, "worker 0 of 2 was killed by signal 9"),
+        slow("0:waiting,1:crashed", StepError, "worker 1 of 2 ended with exit code 1"),
+        slow("0:refused,1:waiting", DataError, "no clips"),
         ("0:waiting,1:refused", DataError, "no clips"),
     ],
 )
@@ -83,7 +84,7 @@ def test_one_that_ends_ends_the_others_with_its_reason(tmp_path, what, error, to
             assert not is_alive(tmp_path, rank)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, slow(signal.SIGTERM), slow(signal.SIGINT)])
 def test_workers_end_with_the_process_that_started_them(tmp_path, number):
     job = job_of(tmp_path / "model", "0:waiting,1:waiting")
     (tmp_path / "job.json").write_text(job.to_json())

@@ -38,8 +38,7 @@ EPOCHS = 80  # of the one that is killed
 TINY = {"width": 0.0625, "stages": [1, 1, 1, 1]}
 LARGE_BATCH = {"batch_size": 14}  # norms over a few clips and places magnify the last bits
 CASES = {
-    "gru": {},
-    "tcn": {"weight_decay": 0.01, "gradient_norm": 1},
+    "gru": {"weight_decay": 0.01, "gradient_norm": 1},
     "p3d_63": LARGE_BATCH | {"optimizer": "adam"},
     "convlstm_c2d_63": LARGE_BATCH | {"gradient_norm": 1, "video": TINY | {"recompute": True}},
 }

@@ -6,9 +6,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from reelflow.contracts import Sampling
 from reelflow.edge.update.agent.state import STATE, AgentState
-from tests.bundles import FRAMES, WINDOW_S, write_small_bundle
 from tests.device_bundles import bundle_id, write_health
 from tests.workplace import ROOT
 
@@ -25,7 +23,7 @@ def archive_of(bundle: Path, archive: Path) -> Path:
 class MenderDevice:
     """The state of a device's agent, and the tree that Mender gives a module (its file API, protocol v3)."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, first: Path) -> None:
         self.state, self.health, self.tree = folder / "state", folder / "health", folder / "tree"
         for part in ("files", "tmp", "header"):
             (self.tree / part).mkdir(parents=True)
@@ -45,8 +43,7 @@ class MenderDevice:
             "REELFLOW": str(program),
             "REELFLOW_MENDER_ENV": str(self.settings),
         }
-        self.first = folder / "one"
-        write_small_bundle(self.first, sampling=Sampling(frames=FRAMES, clip_s=WINDOW_S))
+        self.first = first
 
     def bring(self, bundle: Path) -> None:
         """What Mender has unpacked of an artifact."""

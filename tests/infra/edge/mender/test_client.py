@@ -71,10 +71,10 @@ class MenderClient:
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> MenderClient:
+def client(tmp_path: Path, edge_bundle: Path) -> MenderClient:
     if subprocess.run([*APART, "true"], capture_output=True).returncode:
         pytest.skip("mounts of its own are not allowed here: run this as root")
-    device = MenderDevice(tmp_path)
+    device = MenderDevice(tmp_path, edge_bundle)
     device.run_first()
     return MenderClient(device, tmp_path)
 

@@ -23,15 +23,10 @@ from tests.infra.edge.mender.place import MenderDevice, archive_of, tar_with
 FAILED = ("SupportsRollback", "ArtifactRollback", "ArtifactFailure", "Cleanup")
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> MenderDevice:
-    return MenderDevice(tmp_path_factory.mktemp("first"))
-
-
 @pytest.fixture
-def device(tmp_path: Path) -> MenderDevice:
+def device(tmp_path: Path, edge_bundle: Path) -> MenderDevice:
     """A device that runs its first bundle."""
-    found = MenderDevice(tmp_path)
+    found = MenderDevice(tmp_path, edge_bundle)
     found.run_first()
     return found
 
@@ -57,6 +52,7 @@ def test_an_artifact_is_installed_and_committed_once_a_watcher_answers(device: M
     assert (agent.current, agent.previous, agent.trial) == (bundle_id(two), bundle_id(device.first), None)
 
 
+@pytest.mark.slow
 def test_a_bundle_that_fails_its_self_test_leaves_all_as_it_was(device: MenderDevice, tmp_path: Path) -> None:
     spoilt = spoilt_bundle(device.first, tmp_path)
     device.bring(tmp_path / spoilt)
@@ -138,6 +134,7 @@ def test_a_rollback_that_the_disk_refuses_is_made_good_by_the_failure_state(devi
     assert device.in_use == bundle_id(device.first)
 
 
+@pytest.mark.slow
 def test_after_a_power_cut_behind_the_commit_the_device_goes_back_as_mender_does(
     device: MenderDevice,
 ) -> None:
@@ -196,9 +193,9 @@ def link(name: str, kind: bytes = tarfile.SYMTYPE, target: str = "/etc/passwd") 
     ids=["parent", "absolute", "twice", "long", "symlink", "hardlink", "device", "pipe"],
 )
 def test_archives_that_lead_elsewhere_are_refused(
-    first: MenderDevice, tmp_path: Path, member: tarfile.TarInfo, told: str
+    edge_bundle: Path, tmp_path: Path, member: tarfile.TarInfo, told: str
 ) -> None:
-    archive = archive_of(first.first, tmp_path / "bundle.tar")
+    archive = archive_of(edge_bundle, tmp_path / "bundle.tar")
     tar_with(archive, evil=member)
     with pytest.raises(BundleError, match=told):
         ArchiveChannel(archive)
@@ -215,15 +212,15 @@ def test_headers_that_tarfile_does_not_check_are_refused(tmp_path: Path, content
         ArchiveChannel(tmp_path / "bundle.tar")
 
 
-def test_what_is_no_archive_of_a_bundle_is_told(first: MenderDevice, tmp_path: Path) -> None:
+def test_what_is_no_archive_of_a_bundle_is_told(edge_bundle: Path, tmp_path: Path) -> None:
     absent = tmp_path / "absent.tar"
     text = tmp_path / "text.tar"
     text.write_text("no tar")
     packed = tmp_path / "packed.tar"
-    subprocess.run(["tar", "-C", first.first, "-czf", packed, "."], check=True)
+    subprocess.run(["tar", "-C", edge_bundle, "-czf", packed, "."], check=True)
     other = tmp_path / "other.tar"
     subprocess.run(["tar", "-C", tmp_path, "-cf", other, "text.tar"], check=True)
-    cut = archive_of(first.first, tmp_path / "cut.tar")
+    cut = archive_of(edge_bundle, tmp_path / "cut.tar")
     os.truncate(cut, cut.stat().st_size // 2)
     for archive, told in (
         (absent, "No such file"),
@@ -236,6 +233,7 @@ def test_what_is_no_archive_of_a_bundle_is_told(first: MenderDevice, tmp_path: P
             ArchiveChannel(archive)
 
 
+@pytest.mark.slow
 def test_a_bundle_whose_bytes_were_altered_is_not_installed(device: MenderDevice, tmp_path: Path) -> None:
     altered = renamed_bundle(device.first, tmp_path / "altered", "altered")
     head = altered / "head.tflite"

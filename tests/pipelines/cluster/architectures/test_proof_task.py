@@ -71,6 +71,7 @@ def test_the_task_writes_a_proof(attempting: Attempting, edge_bundle: Path, vide
     assert (made.why, made.proof.architecture, len(made.proof.classified)) == ("", HERE, 2)
 
 
+@pytest.mark.slow
 def test_the_task_writes_why_there_is_no_proof(
     attempting: Attempting, edge_bundle: Path, videos: Path, tmp_path: Path
 ):
@@ -128,6 +129,7 @@ def outputs(small_run: SmallRun) -> dict[str, Path]:
     return {"dataset": dataset, "frames": frames, "evaluations": evaluations, "bundle": out / "bundle"}
 
 
+@pytest.mark.slow
 def test_release_compares_what_the_tasks_have_left(
     small_run: SmallRun, attempting: Attempting, tmp_path: Path
 ):

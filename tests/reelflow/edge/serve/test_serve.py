@@ -70,6 +70,7 @@ def test_a_token_lets_programs_in(small_bundle, camera):
         assert SECRET not in service.told
 
 
+@pytest.mark.slow
 def test_a_watcher_that_fails_takes_the_page_with_it(small_bundle, tmp_path):
     (tmp_path / "page.mp4").write_text("<html>")
     with served(small_bundle, tmp_path / "page.mp4") as service:

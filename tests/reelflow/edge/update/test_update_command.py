@@ -13,12 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from reelflow.contracts import Sampling
 from reelflow.edge.bundle import open_bundle
 from reelflow.edge.health.writer import HealthFile
 from reelflow.edge.update.agent.report import DeviceReport
 from reelflow.edge.update.agent.state import STATE, AgentState
-from tests.bundles import FRAMES, WINDOW_S, renamed_bundle, write_small_bundle
+from tests.bundles import renamed_bundle
 from tests.channel.desk import Desk
 from tests.device_bundles import bundle_id, spoilt_bundle, write_health
 from tests.reelflow.edge.camera.http_camera import HttpCamera, http_camera, steady, wait_for
@@ -69,9 +68,8 @@ def field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Field:
 
 
 @pytest.fixture
-def one(tmp_path: Path) -> Path:
-    write_small_bundle(tmp_path / "one", sampling=Sampling(frames=FRAMES, clip_s=WINDOW_S))
-    return tmp_path / "one"
+def one(edge_bundle: Path) -> Path:
+    return edge_bundle
 
 
 def test_what_is_done_by_hand_is_told_to_the_fleet(field: Field, one: Path, tmp_path: Path) -> None:
@@ -96,6 +94,7 @@ def counted(folder: Path, answers: int) -> None:
     health.close(1)
 
 
+@pytest.mark.slow
 def test_what_was_counted_is_told_after_a_start_of_the_device(field: Field, one: Path) -> None:
     """What watchers write below /run is lost; the service keeps it as it ends, whatever the hour."""
     field.publish(one)
@@ -160,6 +159,7 @@ def test_a_bundle_that_fails_its_self_test_is_refused_with_its_reason(
     assert status["trial"] is None
 
 
+@pytest.mark.slow
 def test_agents_that_run_at_once_take_a_bundle_once(field: Field, one: Path, tmp_path: Path) -> None:
     """A timer and a person, or a service that was started twice."""
     field.publish(one)
@@ -184,6 +184,7 @@ def test_agents_that_run_at_once_take_a_bundle_once(field: Field, one: Path, tmp
     assert (field.in_use == "two") == (not state.refused)
 
 
+@pytest.mark.slow
 def test_a_running_watcher_ends_when_its_first_bundle_is_given_up(field: Field, one: Path) -> None:
     """It is not served as if it worked; `watch` and `status` say why, and the next bundle is taken."""
     field.publish(one)

@@ -83,6 +83,7 @@ def test_a_clip_survives_the_end_of_its_camera_and_of_the_reading_process(edge_b
         assert "s3cret" not in clip.name
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_the_watching_goes_on(edge_bundle, tmp_path):
     said: list[str] = []
     with small_disk(tmp_path / "disk") as disk, http_camera(steady()) as camera:

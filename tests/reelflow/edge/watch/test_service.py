@@ -103,6 +103,7 @@ def test_the_service_manager_is_told(edge_bundle, tmp_path):
     assert not any("s3cret" in one for one in told)
 
 
+@pytest.mark.slow
 def test_no_process_is_left_behind_when_the_service_is_killed(edge_bundle):
     with http_camera(steady()) as camera, service(edge_bundle, camera.address, *QUICK) as process:
         line_of(process, phase="start")

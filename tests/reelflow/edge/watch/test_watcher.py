@@ -145,7 +145,7 @@ def test_a_camera_that_is_lost_is_opened_anew(edge_bundle, kind):
         assert "s3cret" not in "".join(one.model_dump_json() for one in kept.messages)
 
 
-@pytest.mark.parametrize("fps", [slow(5), 60])
+@pytest.mark.parametrize("fps", [slow(5), slow(60)])
 def test_a_window_covers_the_same_time_at_any_rate(edge_bundle, fps):
     with http_camera(steady(fps=fps)) as camera, watching(edge_bundle, camera.address) as kept:
         wait_for(lambda: len(kept.answers()) > 5)
@@ -155,6 +155,7 @@ def test_a_window_covers_the_same_time_at_any_rate(edge_bundle, fps):
     assert told[-1] - told[0] == pytest.approx(times_s[-1] - times_s[0], abs=3)
 
 
+@pytest.mark.slow
 def test_no_answer_stands_on_old_frames(edge_bundle):
     over = Moment()
     with http_camera(silent(until(over))) as camera, watching(edge_bundle, camera.address) as kept:
@@ -181,6 +182,7 @@ def test_a_new_bundle_is_taken_without_losing_the_source(edge_bundle, tmp_path):
     assert [event.reason for event in kept.events() if event.phase == "end"] == ["bundle", "stopped"]
 
 
+@pytest.mark.slow
 def test_a_damaged_new_bundle_is_left_and_the_old_one_goes_on(edge_bundle, tmp_path):
     damaged = renamed_bundle(edge_bundle, tmp_path / "damaged", "second")
     (damaged / "head.tflite").write_bytes(b"\0" * 100)

@@ -10,6 +10,7 @@ from reelflow.nets.runtime import prepare
 from reelflow.nets.video.design import Design
 from tests.reelflow.nets.video.caffe import convolve, max_pool, moved, relu, run_network
 from tests.reelflow.nets.video.weights import as_clips, as_frames, kernel_of, network_of, norm_of, randomise
+from tests.slowly import slow
 
 CLIPS, CLASSES = 3, 3
 TINY = Design("conv", (2, 1, 1, 1), width=1 / 32)  # 2 channels; the forms are A, B, then C, A, and 2D
@@ -77,7 +78,7 @@ def test_a_temporal_pool_keeps_an_odd_last_frame(frames):
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize(("frames", "side"), [(4, 40), (3, 37), (1, 48), (18, 36)])
+@pytest.mark.parametrize(("frames", "side"), [slow(4, 40), (3, 37), slow(1, 48), slow(18, 36)])
 @pytest.mark.parametrize("temporal", TEMPORAL)
 def test_a_network_is_the_authors(temporal, frames, side, training):
     """Scores, and in training every moving statistic; conv5 keeps 2x2 places for its statistics."""

@@ -15,6 +15,7 @@ from reelflow.nets.saved import load_head, save_head
 from reelflow.nets.video.design import NETWORKS
 from tests.fake_features import training_params
 from tests.reelflow.nets.video.weights import randomise
+from tests.slowly import slow
 
 FRAMES, SIDE, CLASSES = 4, 16, 3
 DIM = SIDE * SIDE * 3
@@ -88,7 +89,7 @@ def test_a_whole_network_comes_back(name, tmp_path):
     assert save_head(build(name, video={"width": 1 / 16}), tmp_path / "again.keras") == digest
 
 
-@pytest.mark.parametrize("frames", [1, 3, 26])
+@pytest.mark.parametrize("frames", [1, slow(3), slow(26)])
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_any_number_of_frames_will_do(name, frames):
     pixels = np.random.default_rng(2).random((2, frames, 8 * 8 * 3), dtype=np.float32)
