@@ -49,7 +49,7 @@ test: $(VENV)/dev ## Run the ordinary tests
 test-all: $(VENV)/dev ## Run every kind of test whole, and end with one table: KINDS="docker slow"
 	@$(BIN)/python -m tests.everything $(KINDS)
 
-# Slow tests have a third worker: one waits for ends of MLflow's outages most of the time.
+# Slow tests have a third worker: one waits for half an hour, for ends of MLflow's outages.
 test-slow test-browser test-cluster test-s3: test-%: $(VENV)/dev ## Run the tests of one marker
 	$(if $(filter browser slow,$*),command -v chromium >/dev/null || { apt-get update && apt-get install -y chromium; })
 	$(if $(filter cluster,$*),ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update && apt-get install -y postgresql; })
