@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.dataset.source.groups_csv import COLUMNS, Row, read_groups
-from components.dataset.source.labels import changed, check_twins, clean, twins_of_groups
+from components.dataset.source.labels import changed, check_names, check_twins, clean, twins_of_groups
 from components.dataset.source.layout import given_splits, read_layout
 from components.dataset.source.listing import GROUPS, FolderListing, list_folder, list_names
 from components.dataset.source.naming import groups_by_name
@@ -87,7 +87,9 @@ def _found(listing: FolderListing, source: Path, reading: Reading) -> FoundClips
     found = _by_table(listing, source) if listed else _by_folders(listing, reading)
     if not found.clips:
         raise DataError(_explain_none(listing, source))
-    check_twins({clip.label: clip.path for clip in reversed(found.clips)})
+    labels = {clip.label: clip.path for clip in reversed(found.clips)}
+    check_names(labels)
+    check_twins(labels)
     return found
 
 
