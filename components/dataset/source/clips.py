@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.dataset.source.groups_csv import COLUMNS, Row, read_groups
+from components.dataset.source.groups_csv import COLUMNS, Row, note_on_columns, read_groups
 from components.dataset.source.labels import changed, check_names, check_twins, clean, twins_of_groups
 from components.dataset.source.layout import given_splits, read_layout
 from components.dataset.source.listing import GROUPS, FolderListing, list_folder, list_names
@@ -16,6 +16,7 @@ from reelflow.errors import DataError
 from reelflow.params import LabelFolder
 
 RECIPES = (".yaml", ".yml")
+TABLES = (".csv", ".tsv", ".tab", ".txt")
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,11 @@ def clips_among(names: Iterable[str], source: Path, reading: Reading) -> FoundCl
 def _found(listing: FolderListing, source: Path, reading: Reading) -> FoundClips:
     listed = os.path.lexists(source / GROUPS)
     if listing.meant_groups and not listed:
+        meant = source / listing.meant_groups[0]
+        is_text = meant.suffix.strip().lower() in TABLES
+        how = f"rename it to {GROUPS}" if is_text else f"save it as CSV in UTF-8, called {GROUPS},"
         raise DataError(
-            f"{source / listing.meant_groups[0]} is not read: rename it to {GROUPS} if it holds groups, "
-            "else to something that is not so like it"
+            f"{meant} is not read: {how} if it holds groups, else to something that is not so like it"
         )
     found = _by_table(listing, source) if listed else _by_folders(listing, reading)
     if not found.clips:
@@ -95,6 +98,8 @@ def _found(listing: FolderListing, source: Path, reading: Reading) -> FoundClips
 
 def _by_table(listing: FolderListing, source: Path) -> FoundClips:
     rows = read_groups(source, set(listing.files))
+    if not rows:
+        raise DataError(f"{source / GROUPS} lists no clips: write a line for each, or remove it")
     listed = {row.path for row in rows}
     for path in listing.files:
         if path not in listed:
@@ -102,7 +107,13 @@ def _by_table(listing: FolderListing, source: Path) -> FoundClips:
     clips = sorted((_clip(row) for row in rows), key=lambda clip: clip.path)
     splits, notes = given_splits(clip.path for clip in clips)
     cleaned = changed(row.label for row in rows)
-    notes = (*notes, *cleaned, *twins_of_groups(row.group for row in rows), *listing.note())
+    notes = (
+        *notes,
+        *note_on_columns(source),
+        *cleaned,
+        *twins_of_groups(row.group for row in rows),
+        *listing.note(),
+    )
     return FoundClips(tuple(clips), tuple(listing.rejected), splits, notes)
 
 

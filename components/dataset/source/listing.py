@@ -26,7 +26,11 @@ OF_SYSTEMS = frozenset(
     | {"lost+found", "system volume information"}
 )
 GROUPS = "groups.csv"
-MEANT_GROUPS = re.compile(r"\s*groups?\s*\.[ct]sv(\.csv|\.txt)?\s*", re.IGNORECASE)
+MEANT_GROUPS = re.compile(
+    r"(copy of )?groups?\s*([ _-]*copy|\(\d+\))*\s*"
+    r"\.(csv|tsv|tab|txt|xlsx?|ods|numbers|json|jsonl|parquet)(\.csv|\.txt|\.xlsx?)?",
+    re.IGNORECASE,
+)
 
 
 @dataclass
@@ -58,7 +62,7 @@ class FolderListing:
             return
         if "/" not in path and suffix in (".csv", ".tsv"):
             self.tables.append(path)
-        if MEANT_GROUPS.fullmatch(path):
+        if MEANT_GROUPS.fullmatch(path.strip()):
             self.meant_groups.append(path)
         if any(_is_of_systems(folder) for folder in PurePosixPath(path).parts[:-1]):
             self.ignored["in folders of the system"] += 1

@@ -20,7 +20,7 @@ def test_labels_with_control_characters_are_an_error_in_one_line(tmp_path, label
 
 def test_the_name_of_a_device_s_answer_is_no_class(tmp_path):
     touch(tmp_path, f"{UNSURE}/1.mp4", "c/2.mp4")
-    with pytest.raises(DataError, match="a class is called 'unsure' .*give the class another name"):
+    with pytest.raises(DataError, match=r"a class is called 'unsure' .*give the class another name"):
         find_clips(tmp_path, Reading())
     write_groups(tmp_path, f"path,label,group\n{UNSURE}/1.mp4,other,g\nc/2.mp4,c,h\n")
     assert {clip.label for clip in find_clips(tmp_path, Reading()).clips} == {"c", "other"}
@@ -31,7 +31,7 @@ def test_the_name_of_a_device_s_answer_is_no_class(tmp_path):
     [("1", "1.0"), ("1", "01"), ("class 1", "class_01"), ("A008", "a8"), ("-1", "-1.00"), ("0", "00")],
 )
 def test_one_number_written_in_two_ways_is_named(twins):
-    with pytest.raises(DataError, match="1 label.s. are written in several ways"):
+    with pytest.raises(DataError, match=r"1 label.s. are written in several ways"):
         check_twins(dict.fromkeys(twins, "clip"))
 
 
