@@ -164,7 +164,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a clip and its first moving stream; errors of FFmpeg become a `ClipError`."""
     try:
         if not path.is_file():
-            raise ClipError("it is missing, or not a regular file")
+            raise ClipError(_why_no_file(path))
         if path.stat().st_size == 0:
             raise ClipError("the file is empty")
         with av.open(str(path.absolute()), options=OPTIONS, metadata_errors="replace") as container:
@@ -177,6 +177,14 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise ClipError(f"it cannot be opened: {error}") from error
     except MemoryError as error:
         raise ClipError("its frames do not fit into memory") from error
+
+
+def _why_no_file(path: Path) -> str:
+    if path.is_dir():
+        return "it is a folder, not a clip: name the clips in it"
+    if path.exists():
+        return "it is not a regular file"
+    return "it is a link to what is not there" if path.is_symlink() else "it is missing"
 
 
 def moving_stream(container: InputContainer) -> VideoStream:

@@ -8,11 +8,12 @@ from pathlib import Path
 from components.dataset.source.groups_csv import COLUMNS, Row, note_on_columns, read_groups
 from components.dataset.source.labels import changed, check_names, check_twins, clean, twins_of_groups
 from components.dataset.source.layout import given_splits, read_layout
-from components.dataset.source.listing import GROUPS, FolderListing, list_folder, list_names
+from components.dataset.source.listing import ARCHIVES, GROUPS, FolderListing, list_folder, list_names
 from components.dataset.source.naming import groups_by_name
 from components.dataset.source.reasons import commonest
 from reelflow.contracts import Rejected, Split
 from reelflow.errors import DataError
+from reelflow.files import exists, shown_path
 from reelflow.params import LabelFolder
 
 RECIPES = (".yaml", ".yml")
@@ -65,7 +66,7 @@ def find_clips(source: Path, reading: Reading) -> FoundClips:
         DataError: there are no clips, `groups.csv` is wrong, or labels are not certain.
     """
     if not source.is_dir():
-        raise DataError(f"{source} is not a folder: expected {source}/<class>/<clip>")
+        raise DataError(_explain_no_folder(source))
     return _found(list_folder(source), source, reading)
 
 
@@ -87,7 +88,7 @@ def _found(listing: FolderListing, source: Path, reading: Reading) -> FoundClips
         raise DataError(
             f"{meant} is not read: {how} if it holds groups, else to something that is not so like it"
         )
-    found = _by_table(listing, source) if listed else _by_folders(listing, reading)
+    found = _by_table(listing, source) if listed else _by_folders(listing, source, reading)
     if not found.clips:
         raise DataError(_explain_none(listing, source))
     labels = {clip.label: clip.path for clip in reversed(found.clips)}
@@ -117,12 +118,12 @@ def _by_table(listing: FolderListing, source: Path) -> FoundClips:
     return FoundClips(tuple(clips), tuple(listing.rejected), splits, notes)
 
 
-def _by_folders(listing: FolderListing, reading: Reading) -> FoundClips:
+def _by_folders(listing: FolderListing, source: Path, reading: Reading) -> FoundClips:
     layout = read_layout(listing.files, reading.label_folder)
     labels = {path: clean(label) for path, label in layout.labels.items() if clean(label)}
     for path in listing.files:
         if path in layout.stray:
-            listing.reject(path, "it is in no class folder: move it into one")
+            listing.reject(path, _why_stray(source / path))
         elif path not in labels:
             listing.reject(path, "the name of its class folder is blank: rename the folder")
     named = groups_by_name(labels) if reading.group_by_name else None
@@ -139,8 +140,23 @@ def _by_folders(listing: FolderListing, reading: Reading) -> FoundClips:
     return FoundClips(tuple(clips), tuple(listing.rejected), layout.splits, notes)
 
 
+def _why_stray(path: Path) -> str:
+    """Why a clip has no class; a link whose target is away may have been a whole class."""
+    if path.is_symlink() and not exists(path):
+        target = shown_path(str(path.readlink()))
+        return f"it is a link to {target}, which is not there: connect its disk, or remove it"
+    return "it is in no class folder: move it into one"
+
+
 def _clip(row: Row) -> FoundClip:
     return FoundClip(row.path, clean(row.label), row.group)
+
+
+def _explain_no_folder(source: Path) -> str:
+    if not exists(source):
+        return f"{source} is not there, or is not a folder: expected {source}/<class>/<clip>"
+    advice = "unpack it, and" if source.suffix.lower() in ARCHIVES else "it is a file:"
+    return f"{source} is not a folder: {advice} name the folder that holds <class>/<clip>"
 
 
 def _explain_alone(alone: int, clips: int) -> tuple[str]:
@@ -160,4 +176,4 @@ def _explain_none(listing: FolderListing, source: Path) -> str:
             "of a clip is its recording"
         )
     left = f"; left out: {commonest(one.reason for one in listing.rejected)}" if listing.rejected else ""
-    return f"{source} holds no clips: expected {source}/<class>/<clip>{left}"
+    return f"{source} holds no clips: expected {source}/<class>/<clip>{left}{listing.explain_ignored()}"
