@@ -8,7 +8,7 @@ from typing import Literal
 
 from components.dataset.cut_groups import notes_on_cut_groups
 from components.dataset.lists.files import read_lists
-from components.dataset.lists.parts import Parts, explain_apart, parts_of, presence
+from components.dataset.lists.parts import Parts, explain_absent, explain_apart, parts_of, presence
 from components.dataset.source.reasons import commonest
 from reelflow.contracts import SPLITS, Rejected, Split
 from reelflow.errors import DataError, some_of
@@ -82,7 +82,8 @@ def split_clips(
         given = read_lists(params.split_lists, (member.path for member in members))
     plan = _plan(members, labels, given, params)
     if plan.small and not params.drop_small_classes:
-        raise DataError(_explain(plan, refused))
+        absent = explain_absent(members, given) if params.split_lists else ""
+        raise DataError(_explain(plan, refused) + absent)
     tell(plan.notes)
     _check_classes_left(labels, plan.small)
     splits = _splits(plan, params)
