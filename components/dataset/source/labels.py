@@ -5,7 +5,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from reelflow.edge.events.model import UNSURE
+from reelflow.contracts import UNSURE
 from reelflow.errors import DataError, some_of
 
 SHOWN = 5

@@ -4,7 +4,7 @@ import pytest
 
 from components.dataset.source.clips import Reading, find_clips
 from components.dataset.source.labels import check_twins
-from reelflow.edge.events.model import UNSURE
+from reelflow.contracts import UNSURE
 from reelflow.errors import DataError
 from tests.components.dataset.source.files import touch, write_groups
 
