@@ -14,6 +14,11 @@ INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff" + DIRECTION_MARKS
 SELECTORS = {chr(code) for code in range(0xFE00, 0xFE10)}  # of a glyph's variant
 APOSTROPHES = "\u2018\u2019\u02bc`"
 MINUS = "\u2212"
+LOOKALIKES = str.maketrans(  # Cyrillic and Greek letters that look like Latin ones, in lower or upper case
+    "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0456\u0458\u0455"
+    "\u03b1\u03b2\u03b5\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7",
+    "abekmhopctyxijsabeikvoptyx",
+)
 SEPARATORS = r"[\s_.-]+"
 CONTROLS = frozenset({"Cc", "Zl", "Zp"})  # Unicode's kinds of line breaks and terminal commands
 LEADING_ZEROS = re.compile(r"(?<![\d.,])0+(?=\d)")
@@ -58,7 +63,7 @@ def check_names(labels: Mapping[str, str]) -> None:
 
 
 def check_twins(labels: Mapping[str, str]) -> None:
-    """Check that no two labels differ only in case, separators, zeros, or how their characters are coded.
+    """Check that no two labels differ only in case, separators, zeros, or letters that look alike.
 
     Args:
         labels: by label, a clip that has it.
@@ -103,7 +108,9 @@ def _twins(names: Iterable[str]) -> list[list[str]]:
 def _folded(label: str) -> str:
     plain = "".join(map(_plain, unicodedata.normalize("NFKC", label)))
     whole = WHOLE_NUMBER.fullmatch(plain.strip())
-    return LEADING_ZEROS.sub("", whole[1] if whole else BESIDE_A_LETTER.sub("", plain.casefold()))
+    return LEADING_ZEROS.sub(
+        "", whole[1] if whole else BESIDE_A_LETTER.sub("", plain.casefold()).translate(LOOKALIKES)
+    )
 
 
 def _plain(sign: str) -> str:
