@@ -20,6 +20,7 @@ def nothing_runs(monkeypatch):
     [
         *(("run", f"--{name}") for name in ("data", "weights", "out", "backbones", "heads", "protocol")),
         *(("run", "--model"), ("run", "--params"), ("sweep", "--data"), ("sweep", "--space")),
+        *(("data status", "--data"), ("data status", "--weights")),
         *(("reproduce study-a", "--data"), ("reproduce study-b", "--data")),
     ],
 )
