@@ -16,7 +16,7 @@ WORDS = (
     r"|rot(?:ate[d]?)?|scaled?|shift(?:ed)?|slow(?:er)?|slowmo|small|sped|speed|stab(?:ili[sz]ed)?|trim(?:med)?"
     r"|zoom(?:ed)?|[hx]\.?26[45]|hevc|\d{3,4}p|\d{2,3}fps|[24]k"
 )
-EDITED = re.compile(rf"(?P<name>.+?)[ _.~-]+(?:{WORDS})(?:[ _.-]?\d{{1,3}})?", re.IGNORECASE)
+EDITED = re.compile(rf"(?P<name>.*?[^ _.~-])[ _.~-]++(?:{WORDS})(?:[ _.-]?\d{{1,3}})?", re.IGNORECASE)
 NUMBERED = re.compile(r"(?P<name>.+?)(?: ?\(\d{1,3}\)|~\d{1,2})", re.IGNORECASE)
 OF_CAMERAS = (
     (re.compile(r"IMG_E(?P<number>\d{4})", re.IGNORECASE), "IMG_{number}"),  # what an iPhone has edited

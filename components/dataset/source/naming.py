@@ -68,9 +68,8 @@ def groups_by_name(labels: Mapping[str, str]) -> NamedGroups:
     counts: list[str] = []
     copies = originals(labels)
     for kind, find in KINDS.items():
-        found = find(
-            {path: label for path, label in labels.items() if path not in groups.keys() | copies.keys()}
-        )
+        done = groups.keys() | copies.keys()
+        found = find({path: label for path, label in labels.items() if path not in done})
         groups |= found
         counts += _counted(kind, found)
     of_copies = {copy: groups.get(original, original) for copy, original in copies.items()}

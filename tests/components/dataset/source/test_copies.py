@@ -1,5 +1,7 @@
 """What an edit, an export or an augmentation appends makes no recording of its own."""
 
+from time import process_time
+
 import pytest
 
 from components.dataset.source.copies import originals
@@ -65,3 +67,12 @@ def test_another_format_of_a_clip_beside_a_copy_is_of_the_same_group():
     groups = groups_by_name(labels).groups
     assert len({groups[path] for path in ("a/x.mp4", "a/x.lrv", "a/x_flip.mp4")}) == 1
     assert "a/y.mp4" not in groups
+
+
+def test_many_and_long_names_take_their_time_once():
+    labels = {f"a/{'x y_' * 20}{number}.mp4": "a" for number in range(5_000)}
+    labels |= {f"a/{'(' * 100}{' ' * 100}{number}.mp4": "a" for number in range(500)}
+    labels["a/x.mp4"] = labels["a/x_flip.mp4"] = "a"
+    begun = process_time()
+    assert groups_by_name(labels).groups.keys() >= {"a/x.mp4", "a/x_flip.mp4"}
+    assert process_time() - begun < 20
