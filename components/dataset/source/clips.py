@@ -1,9 +1,10 @@
 """Finds the clips of a source with their labels, groups and given splits."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from components.dataset.source.groups_csv import COLUMNS, Row, note_on_columns, read_groups
 from components.dataset.source.labels import changed, check_names, check_twins, clean, twins_of_groups
@@ -135,6 +136,7 @@ def _by_folders(listing: FolderListing, source: Path, reading: Reading) -> Found
         *changed(layout.labels.values()),
         *(named.notes if named else ()),
         *(_explain_alone(alone, len(clips)) if alone else ()),
+        *(_explain_subfolders(clips) if reading.label_folder == "top" else ()),
         *listing.note(),
     )
     return FoundClips(tuple(clips), tuple(listing.rejected), layout.splits, notes)
@@ -163,6 +165,18 @@ def _explain_alone(alone: int, clips: int) -> tuple[str]:
     return (
         f"{alone} of {clips} clips are groups of their own: without {GROUPS} ({','.join(COLUMNS)}) it is "
         "unknown which clips are of the same recording",
+    )
+
+
+def _explain_subfolders(clips: Sequence[FoundClip]) -> tuple[str, ...]:
+    """A note on folders of several clips below those of the classes, which tell no groups."""
+    inside = Counter(str(PurePosixPath(clip.path).parent) for clip in clips if clip.group == clip.path)
+    several = sorted(folder for folder, count in inside.items() if "/" in folder and count > 1)
+    if not several:
+        return ()
+    return (
+        f"{len(several)} folder(s) below those of the classes hold several clips, such as {several[0]}: if "
+        f"these are recordings or persons, list their clips as groups in {GROUPS}",
     )
 
 

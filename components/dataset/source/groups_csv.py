@@ -1,12 +1,13 @@
 """`groups.csv`: path, label and group of every clip, as people and spreadsheets write it.
 
 Commas, semicolons or tabs, also as Excel's first line `sep=;` says; empty rows; paths with backslashes, or
-absolute ones inside the folder. What is not certain is an error that says what to write.
+absolute ones inside the folder, or in another case. What is not certain is an error that says what to write.
 """
 
 import csv
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -150,6 +151,8 @@ class _Places:
         self._roots = sorted({source.absolute().as_posix(), source.resolve().as_posix()})
         self._files = files
         self._composed = {_nfc(file): file for file in files}
+        cases = Counter(map(_any_case, files))
+        self._any_case = {_any_case(file): file for file in files if cases[_any_case(file)] == 1}
 
     def __contains__(self, path: str) -> bool:
         return path in self._files
@@ -168,6 +171,8 @@ class _Places:
                 return path
             if _nfc(path) in self._composed:
                 return self._composed[_nfc(path)]
+        if path_in_any_case := self._any_case.get(_any_case(path)):
+            return path_in_any_case
         if not _is_inside(path):
             raise DataError(f"{where}: {text} is outside of the folder; {self._advice(path)}")
         return path
@@ -192,6 +197,11 @@ def _is_inside(path: str) -> bool:
     return not (
         PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive or ".." in PurePosixPath(path).parts
     )
+
+
+def _any_case(path: str) -> str:
+    """A path as Windows and macOS compare it."""
+    return _nfc(path).casefold()
 
 
 def _nfc(path: str) -> str:

@@ -2,9 +2,11 @@
 
 import pytest
 
+from components.dataset.source.clips import Reading, find_clips
 from components.dataset.source.labels import check_twins
 from components.dataset.source.layout import read_layout
 from reelflow.errors import DataError
+from tests.components.dataset.source.files import touch
 
 
 def layout_of(*splits, **reading):
@@ -60,3 +62,12 @@ def test_letters_that_look_alike_make_near_twins(twins):
 
 def test_other_words_of_another_alphabet_are_other_classes():
     check_twins(dict.fromkeys(("\u0431\u0435\u0433", "\u0445\u043e\u0434\u044c\u0431\u0430", "beg"), "clip"))
+
+
+def test_folders_below_the_classes_that_may_be_recordings_are_said(tmp_path):
+    touch(tmp_path, *(f"{label}/{day}/{name}.mp4" for label in "ab" for day in ("d1", "d2") for name in "xy"))
+    notes = find_clips(tmp_path, Reading(label_folder="top")).notes
+    assert "4 folder(s) below those of the classes hold several clips, such as a/d1" in notes[-1]
+    assert not [
+        note for note in find_clips(tmp_path, Reading(label_folder="parent")).notes if "below" in note
+    ]

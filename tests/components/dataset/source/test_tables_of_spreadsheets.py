@@ -88,3 +88,11 @@ def test_a_file_of_groups_in_another_form_is_not_passed_over(tmp_path, name, adv
     with pytest.raises(DataError) as refused:
         find_clips(tmp_path, Reading())
     assert f"{tmp_path / name} is not read: {advice}" in str(refused.value)
+
+
+def test_paths_in_another_case_are_taken_where_one_clip_is_meant(tmp_path):
+    write_groups(tmp_path, "path,label,group\nX/A.MP4,walk,g\nx/b.mp4,run,h\nx/B.mp4,run,i\n")
+    rows = read_groups(tmp_path, ["x/a.mp4", "x/b.mp4", "x/B.mp4"])
+    assert [row.path for row in rows] == ["x/a.mp4", "x/b.mp4", "x/B.mp4"]
+    write_groups(tmp_path, "path,label,group\nx/a.mp4,walk,g\nX/B.MP4,run,h\n")
+    assert read_groups(tmp_path, ["x/a.mp4", "x/b.mp4", "x/B.mp4"])[1].path == "X/B.MP4"
