@@ -15,8 +15,16 @@ from pipelines.console import wide_console
 from pipelines.data.commands import commands as data_commands
 from pipelines.drift.commands import commands as drift_commands
 from pipelines.fleet.commands import commands as fleet_commands
+from pipelines.given import path_option, text_option
 from pipelines.inbox.commands import commands as inbox_commands
-from pipelines.overrides import absolute_path, absolute_source, names_in, override, with_model_name
+from pipelines.overrides import (
+    absolute_path,
+    absolute_source,
+    names_in,
+    override,
+    protocol_in,
+    with_model_name,
+)
 from pipelines.promotion.commands import commands as promotion_commands
 from pipelines.studies.commands import commands as study_commands
 from pipelines.track.commands import commands as track_commands
@@ -36,20 +44,22 @@ app.add_typer(promotion_commands)
 app.add_typer(channel_commands, name="channel")
 app.add_typer(track_commands, name="track")
 
-ParamsFile = Annotated[Path, typer.Option(help="The params file.")]
+ParamsFile = Annotated[Path, path_option("The params file.")]
 
 
 @app.command()
 def run(
-    data: Annotated[str, typer.Option(help="Clips: DIR (DIR/<class>/<clip>), git+https:// or s3://.")] = "",
-    weights: Annotated[Path | None, typer.Option(help="Folder of weight files.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("out"),
-    backbones: Annotated[str, typer.Option(help="Comma-separated backbones.")] = "",
-    heads: Annotated[str, typer.Option(help="Comma-separated heads.")] = "",
-    protocol: Annotated[str, typer.Option(help="How clips are held out, as group_kfold(5).")] = "",
-    model: Annotated[str, typer.Option(help="Name in the registry; else after the clips' folder.")] = "",
+    data: Annotated[
+        str | None, text_option("Clips: DIR (DIR/<class>/<clip>), git+https:// or s3://.")
+    ] = None,
+    weights: Annotated[Path | None, path_option("Folder of weight files.")] = None,
+    out: Annotated[Path, path_option("Where the results go.")] = Path("out"),
+    backbones: Annotated[str | None, text_option("Comma-separated backbones.")] = None,
+    heads: Annotated[str | None, text_option("Comma-separated heads.")] = None,
+    protocol: Annotated[str | None, text_option("How clips are held out, as group_kfold(5).")] = None,
+    model: Annotated[str | None, text_option("Name in the registry; else after the clips' folder.")] = None,
     params: Annotated[
-        Path | None, typer.Option(help="The params file; else params.small.yaml for few clips of your own.")
+        Path | None, path_option("The params file; else params.small.yaml for few clips of your own.")
     ] = None,
     drop_small_classes: Annotated[
         bool, typer.Option("--drop-small-classes", help="Drop classes too small to split.")
@@ -68,7 +78,7 @@ def run(
 
     console = Console(file=sys.stdout)  # kfp's own output is redirected while it runs
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    source, settings = absolute_source(data), Settings()
+    source, settings, held_out = absolute_source(data), Settings(), protocol_in(protocol)
     default = (
         Default(params)
         if params
@@ -77,7 +87,7 @@ def run(
             out,
             settings,
             names_in(heads),
-            protocol,
+            held_out,
             drop_small_classes=drop_small_classes,
             label_folder=label_folder or "only",
         )
@@ -90,7 +100,7 @@ def run(
         weights=absolute_path(weights),
         backbones=names_in(backbones),
         heads=names_in(heads),
-        protocol=protocol or default.protocol,
+        protocol=held_out or default.protocol,
         drop_small_classes=drop_small_classes,
         label_folder=label_folder,
         note=default.reason,
@@ -117,13 +127,15 @@ def compile_(
 
 @app.command()
 def sweep(
-    data: Annotated[str, typer.Option(help="Clips: DIR (DIR/<class>/<clip>), git+https:// or s3://.")] = "",
-    weights: Annotated[Path | None, typer.Option(help="Folder of weight files.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("out/sweep"),
-    space: Annotated[Path, typer.Option(help="What to choose from.")] = Path("sweep.yaml"),
+    data: Annotated[
+        str | None, text_option("Clips: DIR (DIR/<class>/<clip>), git+https:// or s3://.")
+    ] = None,
+    weights: Annotated[Path | None, path_option("Folder of weight files.")] = None,
+    out: Annotated[Path, path_option("Where the results go.")] = Path("out/sweep"),
+    space: Annotated[Path, path_option("What to choose from.")] = Path("sweep.yaml"),
     trials: Annotated[int | None, typer.Option(min=1, max=1000, help="Trials of each study.")] = None,
-    protocol: Annotated[str, typer.Option(help="How clips are held out from the search.")] = "",
-    backbones: Annotated[str, typer.Option(help="Comma-separated backbones.")] = "",
+    protocol: Annotated[str | None, text_option("How clips are held out from the search.")] = None,
+    backbones: Annotated[str | None, text_option("Comma-separated backbones.")] = None,
     params: ParamsFile = Path("params.yaml"),
 ) -> None:
     """Search for the best head and values; the accuracy reported is of clips that the search never saw."""
@@ -138,7 +150,7 @@ def sweep(
         source=absolute_source(data),
         weights=absolute_path(weights),
         backbones=names_in(backbones),
-        protocol=protocol,
+        protocol=protocol_in(protocol),
     )
     found = load_space(space, chosen, trials)
     print_report(run_sweep(chosen, found, out, console, Settings()), out, console)

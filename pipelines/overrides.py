@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from unicodedata import normalize
 
+from reelflow.errors import ParamsError
 from reelflow.files import sha256_text
 from reelflow.params import LabelFolder, Params
 from reelflow.sources.address import is_remote
+from reelflow.splitting.protocols import read_protocol
 
 DEFAULT_MODEL = "reelflow"
 DEFAULT_WEIGHTS_BACKBONE = "mobilenet_v2_quant"
@@ -60,7 +62,7 @@ def absolute_path(path: Path | None) -> str:
     return str(path.absolute()) if path else ""
 
 
-def with_model_name(params: Params, data: Path | str | None, model: str) -> Params:
+def with_model_name(params: Params, data: Path | str | None, model: str | None) -> Params:
     """The params with a name of its own in the registry for other clips than the default ones.
 
     A champion of other classes is never replaced, so that data sets under one name would block each other.
@@ -81,6 +83,22 @@ def model_name_of(data: str) -> str:
     return f"{DEFAULT_MODEL}-{plain}" + ("" if name.isascii() else f"-{sha256_text(name)[:HASH_LETTERS]}")
 
 
-def names_in(text: str) -> list[str]:
-    """The names in a comma-separated list."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+def names_in(text: str | None) -> list[str]:
+    """The names in a comma-separated list; none of no text.
+
+    Raises:
+        ParamsError: there are commas and no name.
+    """
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    if text and not names:
+        raise ParamsError(f"found {text!r}, expected names with commas between them")
+    return names
+
+
+def protocol_in(text: str | None) -> str:
+    """A protocol as params write it; empty for none.
+
+    Raises:
+        ParamsError: unknown protocol.
+    """
+    return str(read_protocol(text)) if text else ""

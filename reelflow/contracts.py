@@ -17,6 +17,8 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 MAX_ALIKE = 200  # pairs of each two splits
+UNSURE = "unsure"
+"""A word of devices for a clip or event whose score is too low for an answer; no class may have this name."""
 
 
 class Clip(Document):

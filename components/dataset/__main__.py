@@ -16,8 +16,9 @@ from reelflow.steps import perform
 def main(
     dataset: Annotated[Path, typer.Option(help="Folder to write.")],
     source: Annotated[
-        str, typer.Option(help="Folder, recipe (.yaml), git+https:// or s3:// of clips; else dataset.source.")
-    ] = "",
+        str | None,
+        typer.Option(help="Folder, recipe (.yaml), git+https:// or s3:// of clips; else dataset.source."),
+    ] = None,
     params: Annotated[Path, typer.Option(help="Params file.")] = Path("params.yaml"),
     drop_small_classes: Annotated[
         bool, typer.Option("--drop-small-classes", help="Drop classes too small for the split.")
@@ -27,7 +28,7 @@ def main(
     ] = None,
 ) -> None:
     """Probe every clip, set aside what cannot be used, and split the rest."""
-    changes = {"source": source} if source else {}
+    changes = {} if source is None else {"source": source}
     flags: dict[str, object] = {"drop_small_classes": True} if drop_small_classes else {}
     flags |= {"label_folder": label_folder} if label_folder else {}
     section = load_params(params).with_values(dataset={**changes, **flags}).dataset

@@ -8,10 +8,10 @@ from typing import Literal
 
 from components.dataset.cut_groups import notes_on_cut_groups
 from components.dataset.lists.files import read_lists
-from components.dataset.lists.parts import Parts, explain_apart, parts_of, presence
+from components.dataset.lists.parts import Parts, explain_absent, explain_apart, parts_of, presence
 from components.dataset.source.reasons import commonest
 from reelflow.contracts import SPLITS, Rejected, Split
-from reelflow.errors import DataError
+from reelflow.errors import DataError, some_of
 from reelflow.params import DatasetParams
 from reelflow.progress import emit
 from reelflow.splitting.splits import Member, split_by_group
@@ -22,6 +22,7 @@ GIVEN: Mapping[str, int] = {"train": 1, "validation": 1, "test": 1}
 NONE_GIVEN: Mapping[str, Split] = {}
 NONE_REFUSED: Mapping[str, Sequence[str]] = {}
 LONGEST_NOTICE = 400
+SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def split_clips(
         given = read_lists(params.split_lists, (member.path for member in members))
     plan = _plan(members, labels, given, params)
     if plan.small and not params.drop_small_classes:
-        raise DataError(_explain(plan, refused))
+        absent = explain_absent(members, given) if params.split_lists else ""
+        raise DataError(_explain(plan, refused) + absent)
     tell(plan.notes)
     _check_classes_left(labels, plan.small)
     splits = _splits(plan, params)
@@ -234,4 +236,13 @@ def _check_classes_left(labels: Collection[str], small: dict[str, str]) -> None:
     if small:
         emit("notice", message=f"classes dropped as too small: {', '.join(small)}")
     if len(left) < 2:
-        raise DataError(f"a classifier needs two classes or more; found {left}, too small: {list(small)}")
+        raise DataError(_explain_few(left, list(small)))
+
+
+def _explain_few(left: Sequence[str], small: Sequence[str]) -> str:
+    found = f"found {left[0]!r} alone" if left else "found none"
+    dropped = f", and {some_of(small, SHOWN)} too small" if small else ""
+    return (
+        f"a classifier needs two classes or more; {found}{dropped}: add a folder of clips for another class, "
+        "or list the clips with their labels in groups.csv (path,label,group)"
+    )

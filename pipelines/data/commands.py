@@ -10,6 +10,7 @@ import typer
 
 from pipelines.console import wide_console
 from pipelines.data.outputs import DEFAULT_FOLDERS
+from pipelines.given import path_option, text_option
 from reelflow.errors import ParamsError
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ JOBS = 8
 
 @commands.command()
 def status(
-    data: Annotated[str, typer.Option(help="Clips, as given to run.")] = "",
-    weights: Annotated[Path | None, typer.Option(help="Folder of weight files, as given to run.")] = None,
-    backbones: Annotated[str, typer.Option(help="Comma-separated backbones.")] = "",
+    data: Annotated[str | None, text_option("Clips, as given to run.")] = None,
+    weights: Annotated[Path | None, path_option("Folder of weight files, as given to run.")] = None,
+    backbones: Annotated[str | None, text_option("Comma-separated backbones.")] = None,
     params: Annotated[Path, typer.Option(help="The params file.")] = Path("params.yaml"),
     out: Outputs = list(DEFAULT_FOLDERS),  # noqa: B006
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.dataset.source.groups_csv import DELIMITERS, read_groups
+from components.dataset.source.groups_csv import form_of, read_groups
 from components.dataset.source.listing import GROUPS
 from components.dataset.source.naming import groups_by_name
 from pipelines.inbox.clips import KnownClips
@@ -143,12 +143,12 @@ def _list_groups(clips: Path, targets: Sequence[str]) -> None:
     listed = {named[place]: group for place, group in groups.items() if place in named}
     with disk_errors(path):
         before = path.read_text(encoding="utf-8-sig")
-    first = before.partition("\n")[0]
+    first, _, rest = before.partition("\n")
+    delimiter, is_header = form_of(first)
+    head = first if is_header else rest.partition("\n")[0]
+    header = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter))]
     text = io.StringIO()
-    writer = csv.writer(text, delimiter=max(DELIMITERS, key=first.count), lineterminator="\n")
-    header = [
-        name.strip().lower() for name in next(csv.reader([first], delimiter=max(DELIMITERS, key=first.count)))
-    ]
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     for target in new:
         group = named.get(target, Path(target).stem)
         values = {"path": target, "label": labels[target], "group": listed.get(group, group)}

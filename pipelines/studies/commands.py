@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from pipelines.given import path_option, text_option
 from pipelines.overrides import names_in
 from reelflow.errors import ParamsError
 from reelflow.params import load_params
@@ -42,12 +43,12 @@ def compare_reports(
 @commands.command()
 def reproduce(
     study: Annotated[Literal["study-a", "study-b"], typer.Argument(help="The study.")],
-    data: Annotated[Path, typer.Option(help="UCF101: DIR/<Class>/v_*.avi, or DIR/UCF-101/<Class>/v_*.avi.")],
+    data: Annotated[Path, path_option("UCF101: DIR/<Class>/v_*.avi, or DIR/UCF-101/<Class>/v_*.avi.")],
     split: Annotated[int, typer.Option(min=1, max=3, help="Which of the official lists.")] = 1,
-    lists: Annotated[Path | None, typer.Option(help="Folder of the official lists.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Folder of weight files; else a download.")] = None,
-    backbones: Annotated[str, typer.Option(help="Comma-separated backbones.")] = "",
-    heads: Annotated[str, typer.Option(help="Comma-separated heads.")] = "",
+    lists: Annotated[Path | None, path_option("Folder of the official lists.")] = None,
+    weights: Annotated[Path | None, path_option("Folder of weight files; else a download.")] = None,
+    backbones: Annotated[str | None, text_option("Comma-separated backbones.")] = None,
+    heads: Annotated[str | None, text_option("Comma-separated heads.")] = None,
     validation: Annotated[
         Literal["group", "random"], typer.Option(help="Validation clips: by whole groups, or clip by clip.")
     ] = "group",
@@ -55,11 +56,11 @@ def reproduce(
     random_cut: Annotated[
         bool, typer.Option(help="Run a random cut of the same clips too, which shows the gap between both.")
     ] = True,
-    reference: Annotated[Path | None, typer.Option(help="Folder of study A's own tables.")] = None,
+    reference: Annotated[Path | None, path_option("Folder of study A's own tables.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Where the results go; else out/reproduction or out/reproduction-b.")
+        Path | None, path_option("Where the results go; else out/reproduction or out/reproduction-b.")
     ] = None,
-    params: Annotated[Path | None, typer.Option(help="The params file; else params.STUDY.yaml.")] = None,
+    params: Annotated[Path | None, path_option("The params file; else params.STUDY.yaml.")] = None,
 ) -> None:
     """Run a study with its own values on UCF101, on the official lists and on a random cut of the same clips.
 

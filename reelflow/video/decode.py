@@ -31,6 +31,9 @@ Image = NDArray[np.uint8]
 Kept = TypeVar("Kept")
 MAX_PIXELS = 8192 * 8192
 
+PICTURES = frozenset({"bmp", "jpeg2000", "jpegls", "ljpeg", "mjpeg", "png", "tiff", "webp"})
+"""Codecs of single pictures: beside another stream, one of these is mostly a thumbnail."""
+
 OPTIONS = {
     "protocol_whitelist": "file",
     "format_whitelist": ",".join(FORMATS),
@@ -161,7 +164,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a clip and its first moving stream; errors of FFmpeg become a `ClipError`."""
     try:
         if not path.is_file():
-            raise ClipError("it is missing, or not a regular file")
+            raise ClipError(_why_no_file(path))
         if path.stat().st_size == 0:
             raise ClipError("the file is empty")
         with av.open(str(path.absolute()), options=OPTIONS, metadata_errors="replace") as container:
@@ -176,8 +179,16 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise ClipError("its frames do not fit into memory") from error
 
 
+def _why_no_file(path: Path) -> str:
+    if path.is_dir():
+        return "it is a folder, not a clip: name the clips in it"
+    if path.exists():
+        return "it is not a regular file"
+    return "it is a link to what is not there" if path.is_symlink() else "it is missing"
+
+
 def moving_stream(container: InputContainer) -> VideoStream:
-    """The first stream that is no cover picture, on one thread.
+    """The stream that a player shows, on one thread: of several the main one, no cover, no thumbnail.
 
     Raises:
         ClipError: there is none that can be decoded.
@@ -185,12 +196,21 @@ def moving_stream(container: InputContainer) -> VideoStream:
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         raise ClipError("it holds no video stream")
-    stream = streams[0]
+    stream = max(streams, key=_likelihood)
     if stream.codec_context is None:
         raise ClipError("its codec is unknown")
     _check_size(stream.codec_context.width, stream.codec_context.height)
     stream.codec_context.thread_count = 1
     return stream
+
+
+def _likelihood(stream: VideoStream) -> tuple[bool, bool, bool, bool, int]:
+    """How likely a stream is the main one: it decodes, moves, is the default, has more pixels."""
+    codec = stream.codec_context
+    if codec is None:
+        return False, False, False, False, 0
+    is_default = bool(stream.disposition & Disposition.default)
+    return True, stream.frames != 1, codec.name not in PICTURES, is_default, codec.width * codec.height
 
 
 def decoded(

@@ -46,6 +46,17 @@ def presence(parts: Parts, given: Mapping[str, Split]) -> tuple[str, ...]:
     return (*notes, *([f"partly available classes: {', '.join(partial)}"] if partial else []))
 
 
+def explain_absent(members: Iterable[Member], given: Mapping[str, Split]) -> str:
+    """How many listed clips are not there, with an example; empty if all are."""
+    absent = sorted(given.keys() - {member.path for member in members})
+    if not absent:
+        return ""
+    return (
+        f"\n{len(absent)} of {len(given)} listed clips are not there or not usable, such as {absent[0]}: "
+        "the lists must write paths as they are below the folder of clips"
+    )
+
+
 def explain_apart(parts: Parts, labels: Collection[str]) -> tuple[str, ...]:
     """Why these classes do not follow the lists, and the consequence."""
     if not labels:

@@ -1,21 +1,24 @@
 """Finds the clips of a source with their labels, groups and given splits."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from components.dataset.source.groups_csv import COLUMNS, Row, read_groups
-from components.dataset.source.labels import changed, check_twins, clean, twins_of_groups
+from components.dataset.source.groups_csv import COLUMNS, Row, note_on_columns, read_groups
+from components.dataset.source.labels import changed, check_names, check_twins, clean, twins_of_groups
 from components.dataset.source.layout import given_splits, read_layout
-from components.dataset.source.listing import GROUPS, FolderListing, list_folder, list_names
+from components.dataset.source.listing import ARCHIVES, GROUPS, FolderListing, list_folder, list_names
 from components.dataset.source.naming import groups_by_name
 from components.dataset.source.reasons import commonest
 from reelflow.contracts import Rejected, Split
 from reelflow.errors import DataError
+from reelflow.files import exists, shown_path
 from reelflow.params import LabelFolder
 
 RECIPES = (".yaml", ".yml")
+TABLES = (".csv", ".tsv", ".tab", ".txt")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def find_clips(source: Path, reading: Reading) -> FoundClips:
         DataError: there are no clips, `groups.csv` is wrong, or labels are not certain.
     """
     if not source.is_dir():
-        raise DataError(f"{source} is not a folder: expected {source}/<class>/<clip>")
+        raise DataError(_explain_no_folder(source))
     return _found(list_folder(source), source, reading)
 
 
@@ -80,19 +83,25 @@ def clips_among(names: Iterable[str], source: Path, reading: Reading) -> FoundCl
 def _found(listing: FolderListing, source: Path, reading: Reading) -> FoundClips:
     listed = os.path.lexists(source / GROUPS)
     if listing.meant_groups and not listed:
+        meant = source / listing.meant_groups[0]
+        is_text = meant.suffix.strip().lower() in TABLES
+        how = f"rename it to {GROUPS}" if is_text else f"save it as CSV in UTF-8, called {GROUPS},"
         raise DataError(
-            f"{source / listing.meant_groups[0]} is not read: rename it to {GROUPS} if it holds groups, "
-            "else to something that is not so like it"
+            f"{meant} is not read: {how} if it holds groups, else to something that is not so like it"
         )
-    found = _by_table(listing, source) if listed else _by_folders(listing, reading)
+    found = _by_table(listing, source) if listed else _by_folders(listing, source, reading)
     if not found.clips:
         raise DataError(_explain_none(listing, source))
-    check_twins({clip.label: clip.path for clip in reversed(found.clips)})
+    labels = {clip.label: clip.path for clip in reversed(found.clips)}
+    check_names(labels)
+    check_twins(labels)
     return found
 
 
 def _by_table(listing: FolderListing, source: Path) -> FoundClips:
     rows = read_groups(source, set(listing.files))
+    if not rows:
+        raise DataError(f"{source / GROUPS} lists no clips: write a line for each, or remove it")
     listed = {row.path for row in rows}
     for path in listing.files:
         if path not in listed:
@@ -100,16 +109,22 @@ def _by_table(listing: FolderListing, source: Path) -> FoundClips:
     clips = sorted((_clip(row) for row in rows), key=lambda clip: clip.path)
     splits, notes = given_splits(clip.path for clip in clips)
     cleaned = changed(row.label for row in rows)
-    notes = (*notes, *cleaned, *twins_of_groups(row.group for row in rows), *listing.note())
+    notes = (
+        *notes,
+        *note_on_columns(source),
+        *cleaned,
+        *twins_of_groups(row.group for row in rows),
+        *listing.note(),
+    )
     return FoundClips(tuple(clips), tuple(listing.rejected), splits, notes)
 
 
-def _by_folders(listing: FolderListing, reading: Reading) -> FoundClips:
+def _by_folders(listing: FolderListing, source: Path, reading: Reading) -> FoundClips:
     layout = read_layout(listing.files, reading.label_folder)
     labels = {path: clean(label) for path, label in layout.labels.items() if clean(label)}
     for path in listing.files:
         if path in layout.stray:
-            listing.reject(path, "it is in no class folder: move it into one")
+            listing.reject(path, _why_stray(source / path))
         elif path not in labels:
             listing.reject(path, "the name of its class folder is blank: rename the folder")
     named = groups_by_name(labels) if reading.group_by_name else None
@@ -121,19 +136,47 @@ def _by_folders(listing: FolderListing, reading: Reading) -> FoundClips:
         *changed(layout.labels.values()),
         *(named.notes if named else ()),
         *(_explain_alone(alone, len(clips)) if alone else ()),
+        *(_explain_subfolders(clips) if reading.label_folder == "top" else ()),
         *listing.note(),
     )
     return FoundClips(tuple(clips), tuple(listing.rejected), layout.splits, notes)
+
+
+def _why_stray(path: Path) -> str:
+    """Why a clip has no class; a link whose target is away may have been a whole class."""
+    if path.is_symlink() and not exists(path):
+        target = shown_path(str(path.readlink()))
+        return f"it is a link to {target}, which is not there: connect its disk, or remove it"
+    return "it is in no class folder: move it into one"
 
 
 def _clip(row: Row) -> FoundClip:
     return FoundClip(row.path, clean(row.label), row.group)
 
 
+def _explain_no_folder(source: Path) -> str:
+    if not exists(source):
+        return f"{source} is not there, or is not a folder: expected {source}/<class>/<clip>"
+    advice = "unpack it, and" if source.suffix.lower() in ARCHIVES else "it is a file:"
+    return f"{source} is not a folder: {advice} name the folder that holds <class>/<clip>"
+
+
 def _explain_alone(alone: int, clips: int) -> tuple[str]:
     return (
         f"{alone} of {clips} clips are groups of their own: without {GROUPS} ({','.join(COLUMNS)}) it is "
         "unknown which clips are of the same recording",
+    )
+
+
+def _explain_subfolders(clips: Sequence[FoundClip]) -> tuple[str, ...]:
+    """A note on folders of several clips below those of the classes, which tell no groups."""
+    inside = Counter(str(PurePosixPath(clip.path).parent) for clip in clips if clip.group == clip.path)
+    several = sorted(folder for folder, count in inside.items() if "/" in folder and count > 1)
+    if not several:
+        return ()
+    return (
+        f"{len(several)} folder(s) below those of the classes hold several clips, such as {several[0]}: if "
+        f"these are recordings or persons, list their clips as groups in {GROUPS}",
     )
 
 
@@ -147,4 +190,4 @@ def _explain_none(listing: FolderListing, source: Path) -> str:
             "of a clip is its recording"
         )
     left = f"; left out: {commonest(one.reason for one in listing.rejected)}" if listing.rejected else ""
-    return f"{source} holds no clips: expected {source}/<class>/<clip>{left}"
+    return f"{source} holds no clips: expected {source}/<class>/<clip>{left}{listing.explain_ignored()}"

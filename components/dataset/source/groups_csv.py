@@ -1,21 +1,28 @@
 """`groups.csv`: path, label and group of every clip, as people and spreadsheets write it.
 
-Commas, semicolons or tabs; empty rows; paths with backslashes, or absolute ones inside the folder. What is
-not certain is an error that says what to write.
+Commas, semicolons or tabs, also as Excel's first line `sep=;` says; empty rows; paths with backslashes, or
+absolute ones inside the folder, or in another case. What is not certain is an error that says what to write.
 """
 
 import csv
+import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from textwrap import shorten
+from typing import TextIO
 
-from components.dataset.source.labels import clean
+from components.dataset.source.labels import clean, has_control
 from components.dataset.source.listing import GROUPS
-from reelflow.errors import DataError
+from reelflow.errors import DataError, some_of
 
 COLUMNS = ("path", "label", "group")
 DELIMITERS = ",;\t"
+SHOWN, SHOWN_COLUMNS = 60, 6
+SPLIT_COLUMNS = frozenset({"split", "set", "subset", "partition", "fold", "usage", "phase"})
+SEPARATOR_LINE = re.compile(r"[\"']?sep=(?P<delimiter>[,;\t])[\"']?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ def read_groups(source: Path, files: Collection[str]) -> list[Row]:
     """
     path = source / GROUPS
     lines = _lines(path)
-    header = [name.strip().lower() for name in lines[0][1]] if lines else []
+    header = _header(lines)
     for column in COLUMNS:
         if header.count(column) != 1:
             found = ", ".join(header) or "of an empty file"
@@ -62,21 +69,50 @@ def read_groups(source: Path, files: Collection[str]) -> list[Row]:
     return list(rows.values())
 
 
+def note_on_columns(source: Path) -> tuple[str, ...]:
+    """A note on columns of `groups.csv` that are not read; empty if there are none."""
+    others = [name for name in _header(_lines(source / GROUPS)) if name and name not in COLUMNS]
+    if not others:
+        return ()
+    split = "; split folders or dataset.split_lists give a split" if set(others) & SPLIT_COLUMNS else ""
+    return (f"{GROUPS}: columns that are not read: {some_of(others, SHOWN_COLUMNS)}{split}",)
+
+
+def _header(lines: Sequence[tuple[int, Sequence[str]]]) -> list[str]:
+    return [name.strip().lower() for name in lines[0][1]] if lines else []
+
+
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """The rows that are not empty, with their line numbers."""
+    """The rows that are not empty, with the numbers of the lines in which they begin."""
     if not path.is_file():
         raise DataError(f"{path} is not a readable file: put the CSV file there, or remove it")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            delimiter = max(DELIMITERS, key=first.count)
-            reader = csv.reader(file, delimiter=delimiter)
-            return [(reader.line_num, row) for row in reader if any(value.strip() for value in row)]
+            return list(_rows(file))
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a CSV file in UTF-8: {error}; save it as CSV in UTF-8") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}; change its rights") from error
+
+
+def _rows(file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    first = file.readline()
+    delimiter, is_header = form_of(first)
+    if is_header:
+        file.seek(0)
+    reader = csv.reader(file, delimiter=delimiter)
+    begins = before = 1 if is_header else 2  # lines count from 1
+    for row in reader:
+        if any(value.strip() for value in row):
+            yield begins, row
+        begins = reader.line_num + before
+
+
+def form_of(first: str) -> tuple[str, bool]:
+    """The delimiter that the first line of a table tells, and whether the line is the table's header."""
+    if said := SEPARATOR_LINE.fullmatch(first):
+        return said["delimiter"], False
+    return max(DELIMITERS, key=first.count), True
 
 
 def _row(
@@ -93,7 +129,19 @@ def _row(
     path, label, group = (named[column] for column in COLUMNS)
     if not clean(label) or not clean(group):
         raise DataError(f"{where}: found {given}; label and group must hold visible characters")
-    return Row(places.find(path, where), label, clean(group))
+    row = Row(places.find(path, where), label, clean(group))
+    _check_whole(row, places, where)
+    return row
+
+
+def _check_whole(row: Row, places: "_Places", where: str) -> None:
+    """A quote that is not closed takes all up to the next one: rows would be lost without a word."""
+    values = (row.label, row.group, "" if row.path in places else row.path)
+    if broken := next(filter(has_control, values), ""):
+        raise DataError(
+            f"{where}: {shorten(repr(broken), SHOWN)} holds a line break or another control character: "
+            'close the quote ("), or remove it'
+        )
 
 
 class _Places:
@@ -103,6 +151,11 @@ class _Places:
         self._roots = sorted({source.absolute().as_posix(), source.resolve().as_posix()})
         self._files = files
         self._composed = {_nfc(file): file for file in files}
+        cases = Counter(map(_any_case, files))
+        self._any_case = {_any_case(file): file for file in files if cases[_any_case(file)] == 1}
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._files
 
     def find(self, text: str, where: str) -> str:
         """The path relative to the folder.
@@ -118,6 +171,8 @@ class _Places:
                 return path
             if _nfc(path) in self._composed:
                 return self._composed[_nfc(path)]
+        if path_in_any_case := self._any_case.get(_any_case(path)):
+            return path_in_any_case
         if not _is_inside(path):
             raise DataError(f"{where}: {text} is outside of the folder; {self._advice(path)}")
         return path
@@ -142,6 +197,11 @@ def _is_inside(path: str) -> bool:
     return not (
         PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive or ".." in PurePosixPath(path).parts
     )
+
+
+def _any_case(path: str) -> str:
+    """A path as Windows and macOS compare it."""
+    return _nfc(path).casefold()
 
 
 def _nfc(path: str) -> str:

@@ -15,11 +15,15 @@ from reelflow.errors import DataError, some_of
 from reelflow.params import LabelFolder
 
 SPLIT_NAMES: Mapping[str, Split] = {
-    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("train", "training", "trn"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev", "eval", "evaluation"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("test", "testing", "tst", "holdout"), "test"),
 }
 SPLIT_FOLDER = re.compile(r"(?P<name>[a-z]+?)(?:[\s_.-]*(?:set|data|split|clips|videos))?")
+LIKE_SPLITS = re.compile(
+    r"(?<![^\W\d_])(?:train|trn|val|valid|validation|test|tst|holdout|eval|training|testing"
+    r"|entrenamiento|prueba|entra[iî]nement|validierung|validaci[oó]n|apprentissage)(?:set|ing)?(?![^\W\d_])"
+)
 Folders = Mapping[str, tuple[str, ...]]
 SHOWN = 6
 
@@ -53,6 +57,9 @@ def read_layout(paths: Sequence[str], label_folder: LabelFolder) -> Layout:
     classes = {path: names for path, names in below.items() if names}
     if label_folder == "only" and any(len(names) > 1 for names in classes.values()):
         raise DataError(_explain(folders, classes))
+    if not splits and (like := _like_splits(classes)):
+        said = f"{some_of(like, SHOWN)} are not read as splits: call them train, val or test if they are"
+        notes = (*notes, said)
     place = 0 if label_folder == "top" else -1
     stray = tuple(path for path in paths if path not in classes)
     labels = {path: names[place] for path, names in classes.items()}
@@ -149,12 +156,20 @@ def _half_split(folders: Folders) -> str:
     top = {names[0] for names in folders.values() if names}
     splits = sorted(name for name in top if split_of(name))
     others = sorted(top - set(splits))
+    if like := _like_splits(folders):
+        return f". If {some_of(like, SHOWN)} are splits, call all such folders train, val or test"
     if not splits or not others:
         return ""
     return (
         f". {some_of(splits, SHOWN)} would be splits if every folder beside them were train, val or test; "
         f"found {some_of(others, SHOWN)}: move them elsewhere"
     )
+
+
+def _like_splits(folders: Folders) -> list[str]:
+    """Topmost folders with others in them that seem to be splits, and are not called so."""
+    top = {names[0] for names in folders.values() if len(names) > 1}
+    return sorted(name for name in top if not split_of(name) and LIKE_SPLITS.search(name.casefold()))
 
 
 def _explain_without_classes(folders: Folders) -> str:

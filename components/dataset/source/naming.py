@@ -2,12 +2,12 @@
 
 | kind | names | group |
 |---|---|---|
-| UCF101 | `v_<Class>_g07_c02` | class and group |
-| Kinetics | `<id>_000010_000020` | the video |
+| published data sets | [known_datasets.py](known_datasets.py) has them | the video, or the person |
 | GoPro | `GX010012`, `GL020012` (proxy), `GOPR0012`, `GP010012` | the recording, by its number |
 | date and time | `VID_20240105_100000`, `cam1 2024-01-05 10.00.30` | a camera's clips without a long pause |
 | numbered parts | `rec7_1`, `rec7_2`, `rec7 (3)`, `rec7-part2` | the name without the number |
 | one name | `a.mp4`, `a.lrv` in one folder | the name |
+| copies | `a_flip`, `a (1)`, `IMG_E1234` beside `a`, `IMG_1234` | that of the original |
 """
 
 import re
@@ -16,14 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
-from unicodedata import normalize
 
-COPY = r"(?: ?\(\d{1,3}\)|[ _-][^\W\d_]+)?"  # what people and tools append: ` (1)`, `_flip`
-UCF101 = re.compile(rf"v_(?P<name>.+)_g(?P<group>\d+)_c\d+{COPY}")
-SEGMENT = re.compile(rf"(?P<video>.+)_(?P<start>\d{{1,6}}(\.\d+)?)_(?P<end>\d{{1,6}}(\.\d+)?){COPY}")
-KINETICS_ID = 11  # characters of a video's id
-KINETICS_DIGITS = 6
-LONGEST_SEGMENT_S = 600
+from components.dataset.source.copies import originals
+from components.dataset.source.known_datasets import finegym, hmdb51, kinetics, persons, stem_of, ucf101
+
 GOPRO = re.compile(r"(?:G[HXLS](?:\d\d|[A-Z]{2})|GOPR|GP\d\d)(?P<number>\d{4})", re.IGNORECASE)
 TIMED = re.compile(
     r"(?P<camera>.*?)(?<!\d)"
@@ -69,43 +65,32 @@ def groups_by_name(labels: Mapping[str, str]) -> NamedGroups:
         labels: the label of every clip, by path.
     """
     groups: dict[str, str] = {}
-    counts: Counter[str] = Counter()
+    counts: list[str] = []
+    copies = originals(labels)
     for kind, find in KINDS.items():
-        left = {path: label for path, label in labels.items() if path not in groups}
-        found = find(left)
+        done = groups.keys() | copies.keys()
+        found = find({path: label for path, label in labels.items() if path not in done})
         groups |= found
-        if len(set(found.values())) < len(found):
-            counts[f"{kind} ({len(found)} clips in {len(set(found.values()))} groups)"] += 1
+        counts += _counted(kind, found)
+    of_copies = {copy: groups.get(original, original) for copy, original in copies.items()}
+    of_originals = {original: groups.get(original, original) for original in copies.values()}
+    counts += _counted("copies", of_copies | of_originals)
     notes = (f"groups by the clips' names: {', '.join(counts)}",) if counts else ()
-    return NamedGroups(groups, notes)
+    return NamedGroups(groups | of_copies | of_originals, notes)
 
 
-def _ucf101(labels: Mapping[str, str]) -> dict[str, str]:
-    return {
-        path: f"{name['name']}_g{name['group']}" for path in labels if (name := UCF101.fullmatch(_stem(path)))
-    }
-
-
-def _kinetics(labels: Mapping[str, str]) -> dict[str, str]:
-    found = {path: SEGMENT.fullmatch(_stem(path)) for path in labels}
-    return {path: name["video"] for path, name in found.items() if name and _is_segment(name)}
-
-
-def _is_segment(name: re.Match[str]) -> bool:
-    """Whether two numbers are the start and the end of a segment, in seconds."""
-    start, end = name["start"], name["end"]
-    looks = "." in start + end or len(name["video"]) == KINETICS_ID
-    looks |= len(start) == len(end) == KINETICS_DIGITS
-    return looks and 0 < float(end) - float(start) <= LONGEST_SEGMENT_S
+def _counted(kind: str, found: Mapping[str, str]) -> list[str]:
+    groups = len(set(found.values()))
+    return [f"{kind} ({len(found)} clips in {groups} groups)"] if groups < len(found) else []
 
 
 def _gopro(labels: Mapping[str, str]) -> dict[str, str]:
     """By the number of the recording; a trimmed or copied chapter has more behind it."""
-    found = {path: GOPRO.match(_stem(path)) for path in labels}
+    found = {path: GOPRO.match(stem_of(path)) for path in labels}
     return {
         path: f"GoPro {name['number']}"
         for path, name in found.items()
-        if name and not _stem(path)[name.end() :][:1].isalnum()
+        if name and not stem_of(path)[name.end() :][:1].isalnum()
     }
 
 
@@ -113,7 +98,7 @@ def _timed(labels: Mapping[str, str]) -> dict[str, str]:
     """Clips of one camera, without a pause of `PAUSE` between the starts of two."""
     cameras: defaultdict[str, list[tuple[datetime, str]]] = defaultdict(list)
     for path in labels:
-        if (name := TIMED.fullmatch(_stem(path))) and (moment := _moment(name)):
+        if (name := TIMED.fullmatch(stem_of(path))) and (moment := _moment(name)):
             cameras[name["camera"].strip(" _.-")].append((moment, path))
     groups: dict[str, str] = {}
     for camera, clips in cameras.items():
@@ -137,13 +122,13 @@ def _moment(name: re.Match[str]) -> datetime | None:
 
 def _parts(labels: Mapping[str, str]) -> dict[str, str]:
     """`rec7_1` and `rec7_2`; in a class of `walk_1` to `walk_50` the number only tells clips apart."""
-    found = {path: name["name"] for path in labels if (name := PART.fullmatch(_stem(path)))}
+    found = {path: name["name"] for path in labels if (name := PART.fullmatch(stem_of(path)))}
     recordings: defaultdict[str, set[str]] = defaultdict(set)
     for path, recording in found.items():
         recordings[labels[path]].add(recording)
     told = (name for path, name in found.items() if len(recordings[labels[path]]) >= LEAST_RECORDINGS)
     several = {name for name, count in Counter(told).items() if count > 1 and name.casefold() not in COUNTERS}
-    whole = {path: _stem(path) for path in labels if _stem(path) in several}
+    whole = {path: stem_of(path) for path in labels if stem_of(path) in several}
     return {path: name for path, name in found.items() if name in several} | whole
 
 
@@ -154,13 +139,12 @@ def _same_name(labels: Mapping[str, str]) -> dict[str, str]:
     return {path: stem.casefold() for path, stem in stems.items() if counts[stem.casefold()] > 1}
 
 
-def _stem(path: str) -> str:
-    return normalize("NFC", PurePosixPath(path).stem)
-
-
 KINDS = {
-    "UCF101": _ucf101,
-    "Kinetics": _kinetics,
+    "UCF101": ucf101,
+    "HMDB51": hmdb51,
+    "FineGym": finegym,
+    "Kinetics": kinetics,
+    "persons": persons,
     "GoPro": _gopro,
     "date and time": _timed,
     "numbered parts": _parts,

@@ -2,11 +2,13 @@
 
 Ours and the studies' are CSV with the columns `label,precision,recall,f1,support`. scikit-learn's
 `classification_report(output_dict=True)` comes as JSON, or as CSV of a DataFrame in either orientation; it
-says `f1-score`, has no name for the column of labels, and rows of averages.
+says `f1-score`, has no name for the column of labels, and rows of averages. Without `output_dict` it is a
+printed table. Spreadsheets part columns by semicolons or tabs, and may write decimal commas.
 """
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping
 from io import StringIO
 from itertools import zip_longest
@@ -15,7 +17,17 @@ from typing import Any
 F1_NAMES = ("f1-score", "f1_score")
 INDEX_NAMES = ("", "index", "class", "unnamed: 0")
 METRICS = ("precision", "recall", "f1-score", "support")
+PRINTED = re.compile(r"\s*precision\s+recall\s+f1-score\s+support\s*")
+PRINTED_LINE = re.compile(
+    r"\s*(?P<label>\S.*?)\s+(?:(?P<precision>\d\.\d+)\s+(?P<recall>\d\.\d+)\s+)?(?P<f1>\d\.\d+)\s+(?P<support>\d+)\s*"
+)
+SEPARATOR_LINE = re.compile(r"\"?sep=(?P<delimiter>[,;\t])\"?\s*", re.IGNORECASE)
+DELIMITERS = ",;\t"
+DECIMAL_COMMA = re.compile(r"\d*,\d+")
 AVERAGES = ("accuracy", "micro avg", "macro avg", "weighted avg", "samples avg")
+
+SHOWN = 60  # characters of a line that is none
+LONGEST_LINE = 2000
 
 Line = tuple[int, list[str]]
 """A line's number and its values."""
@@ -28,8 +40,11 @@ def read_lines(text: str) -> tuple[list[Line], str | None]:
         csv.Error: it is not CSV.
         ValueError: it begins like JSON, and is not a report in JSON.
     """
-    is_json = text.lstrip().startswith("{")
-    lines = _from_json(text) if is_json else list(_from_csv(text))
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    if first.lstrip().startswith("{"):
+        lines = _from_json(text)
+    else:
+        lines = list(_from_print(text) if PRINTED.fullmatch(first) else _from_csv(text))
     if not lines:
         return [], None
     lines = _upright(lines)
@@ -45,10 +60,37 @@ def read_lines(text: str) -> tuple[list[Line], str | None]:
 
 
 def _from_csv(text: str) -> Iterator[Line]:
-    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    file = StringIO(text, newline="")
+    first = file.readline()
+    said = SEPARATOR_LINE.fullmatch(first)
+    if not said:
+        file.seek(0)
+    delimiter = said["delimiter"] if said else max(DELIMITERS, key=first.count)
+    reader, above = csv.reader(file, delimiter=delimiter, strict=True), 1 if said else 0
     filled = ((reader.line_num, values) for values in reader if any(value.strip() for value in values))
     for place, (line, values) in enumerate(filled):
-        yield line, values if place else [value.strip() for value in values]
+        numbers = values if delimiter == "," else [values[0], *map(_with_point, values[1:])]
+        yield line + above, numbers if place else [value.strip() for value in values]
+
+
+def _with_point(value: str) -> str:
+    """A number with a decimal point instead of a comma; other text as it is."""
+    return value.replace(",", ".") if DECIMAL_COMMA.fullmatch(value.strip()) else value
+
+
+def _from_print(text: str) -> Iterator[Line]:
+    """Of a report that scikit-learn has printed; the line of the accuracy has two numbers."""
+    filled = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    yield filled[0][0], ["label", *METRICS]
+    for number, line in filled[1:]:
+        found = PRINTED_LINE.fullmatch(line) if len(line) <= LONGEST_LINE else None
+        if not found:
+            raise csv.Error(
+                f"line {number}: found {line.strip()[:SHOWN]!r}, expected a class and its numbers"
+            )
+        f1 = found["f1"]
+        metrics = (found["precision"] or f1, found["recall"] or f1, f1)
+        yield number, [found["label"], *metrics, found["support"]]
 
 
 def _from_json(text: str) -> list[Line]:

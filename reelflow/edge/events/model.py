@@ -6,10 +6,6 @@ from pydantic import Field
 
 from reelflow.documents import Document
 
-UNSURE = "unsure"
-"""State of an event while no score is high enough for an answer; no class may have this name."""
-
-
 StateName = Literal["connected", "lost", "ended"]
 
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import uuid4
 
-from reelflow.edge.events.model import UNSURE, Event
+from reelflow.contracts import UNSURE
+from reelflow.edge.events.model import Event
 
 EndReason = Literal["score", "other", "source", "stopped", "bundle"]
 

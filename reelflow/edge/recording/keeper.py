@@ -8,8 +8,9 @@ from uuid import uuid4
 
 from pydantic import Field
 
+from reelflow.contracts import UNSURE
 from reelflow.documents import Document
-from reelflow.edge.events.model import UNSURE, Event, WindowAnswer
+from reelflow.edge.events.model import Event, WindowAnswer
 from reelflow.edge.recording.orders import ClipEndOrder, ClipOrder, RingOrder
 from reelflow.edge.recording.shelf import Shelf, clip_name
 

@@ -23,7 +23,8 @@ from threading import Condition, RLock, Thread
 from typing import TYPE_CHECKING
 
 from reelflow.commandline import printable
-from reelflow.edge.events.model import UNSURE, Event, Message, SourceState, WindowAnswer
+from reelflow.contracts import UNSURE
+from reelflow.edge.events.model import Event, Message, SourceState, WindowAnswer
 from reelflow.edge.sinks.address import Address
 from reelflow.edge.sinks.delivery import UndeliveredError
 from reelflow.edge.sinks.spool import Spool

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from reelflow.contracts import UNSURE
 from reelflow.edge.bundle import Bundle, open_bundle
 from reelflow.edge.classifier import Classifier
-from reelflow.edge.events.model import UNSURE
 from reelflow.edge.seal import SUMS
 from reelflow.edge.timeline import window_of
 from reelflow.errors import BundleError, ParamsError

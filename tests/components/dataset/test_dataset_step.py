@@ -118,7 +118,7 @@ def test_what_cannot_be_used_is_left_out_with_its_reason(source, tmp_path):
     reasons = reasons_of(report)
     assert reasons["run ä/text.mp4"].startswith("it is not a")
     assert reasons["run ä/zero.mp4"] == "the file is empty"
-    assert reasons["run ä/link.mp4"] == "it is missing, or not a regular file"
+    assert reasons["run ä/link.mp4"] == "it is a link to what is not there"
     assert reasons["run ä/copy.mp4"] == "same content as run ä/clip\n1.mp4"
     assert report.metrics["clips"] == 10
     assert report.metrics["quarantined"] == 4

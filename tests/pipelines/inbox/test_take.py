@@ -68,6 +68,15 @@ def test_a_table_of_groups_lists_them_too(labelled: Labelling) -> None:
     assert len(set(new.values())) == 1
 
 
+def test_a_table_whose_first_line_tells_excel_the_separator_keeps_it(labelled: Labelling) -> None:
+    table = labelled.clips / "groups.csv"
+    table.write_text("sep=;\npath;label;group\nfall/fall.mp4;fall;a, b\nwalk/walk.mp4;walk;c\n")
+    labelled.done("take", labelled.folder, labelled.clips)
+    lines = table.read_text().splitlines()
+    assert lines[:2] == ["sep=;", "path;label;group"]
+    assert {line.split(";")[0] for line in lines[4:]} == {f"fall/{DOOR}", f"walk/{LATER}"}
+
+
 def test_a_clip_that_is_there_with_another_label_stops_all(labelled: Labelling) -> None:
     (labelled.clips / "walk" / "known.mp4").write_bytes((labelled.inbox / DOOR).read_bytes())
     before = labelled.taken()

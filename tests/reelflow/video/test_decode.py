@@ -218,8 +218,10 @@ def test_what_is_no_clip_is_refused_at_once(tmp_path):
         reasons[name] = str(refused.value)
     assert reasons["text.mp4"].startswith("it is not a")
     assert reasons["empty.mp4"] == "the file is empty"
-    no_file = [reasons[name] for name in ("folder.mp4", "link.mp4", "pipe.mp4", "missing.mp4")]
-    assert set(no_file) == {"it is missing, or not a regular file"}
+    assert reasons["folder.mp4"] == "it is a folder, not a clip: name the clips in it"
+    assert reasons["link.mp4"] == "it is a link to what is not there"
+    assert reasons["pipe.mp4"] == "it is not a regular file"
+    assert reasons["missing.mp4"] == "it is missing"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelflow.edge.events.model import UNSURE
+from reelflow.contracts import UNSURE
 from reelflow.edge.events.tracker import EventRules, EventTracker
 
 RULES = EventRules(on=0.6, off=0.4, least_s=2.0, update_s=5.0)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from reelflow.contracts import UNSURE
 from reelflow.edge.bundle import HEAD, open_bundle
 from reelflow.edge.classifier import Classifier
-from reelflow.edge.events.model import UNSURE
 from reelflow.edge.seal import SUMS, seal
 from reelflow.edge.watch import fresh_bundle
 from reelflow.edge.watch.fresh_bundle import GONE_S, FreshBundle
