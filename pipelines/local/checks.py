@@ -1,9 +1,11 @@
 """What a local run refuses before its first step."""
 
+from importlib import import_module
 from pathlib import Path
 
 from pipelines.local.run_folder import LOCK
-from reelflow.backbones.registry import check_backbones
+from reelflow.backbones.keras_application import find_application_weights
+from reelflow.backbones.registry import BACKBONES, NEEDS_TENSORFLOW, check_backbones, load_backbone
 from reelflow.backbones.weights import KEYWORDS
 from reelflow.contracts import BundleReport
 from reelflow.errors import ParamsError, StorageError, WeightsError
@@ -11,7 +13,8 @@ from reelflow.files import exists
 from reelflow.nets.candidates import candidates
 from reelflow.nets.heads import check_heads
 from reelflow.nets.video.design import check_inflation
-from reelflow.params import Params
+from reelflow.params import FeaturesParams, Params
+from reelflow.settings import Settings
 from reelflow.sources.address import is_remote
 from reelflow.sources.dvc import may_be_tracked
 from reelflow.tracking.teachers import check_teachers
@@ -20,23 +23,34 @@ from reelflow.video.views import check_views
 WRITTEN = ("bundle", "report.html", "run.json", "summary.json", "work")
 
 
-def check_params(params: Params) -> None:
+def check_params(params: Params, settings: Settings) -> None:
     """Check early what a late step would refuse.
 
     Raises:
         ParamsError: an unknown backbone, head, view or teacher, or candidates without a pair.
-        WeightsError: there are no weights there.
+        WeightsError: weights are missing, altered, or of another network.
     """
-    check_backbones(params.features.backbones, params.features.networks)
+    features = params.features
+    check_backbones(features.backbones, features.networks)
     check_heads(params.training.heads)
     candidates(params)
-    check_views(params.features.views, params.frames.oversample)
+    check_views(features.views, params.frames.oversample)
     check_teachers(params.training.teacher)
-    weights = params.features.weights
-    if weights not in KEYWORDS and not exists(Path(weights)):
-        raise WeightsError(f"there is no {weights}: name a folder of weight files (--weights)")
+    if features.weights not in KEYWORDS and not exists(Path(features.weights)):
+        raise WeightsError(f"there is no {features.weights}: name a folder of weight files (--weights)")
+    for backbone in features.backbones if features.weights != "imagenet" else ():
+        _check_weights(backbone, features, settings)
     for head in params.training.heads:
         check_inflation(head, params.training.video)
+
+
+def _check_weights(backbone: str, params: FeaturesParams, settings: Settings) -> None:
+    """See that weights are there; those that only TensorFlow can read are not read."""
+    if backbone not in NEEDS_TENSORFLOW:
+        load_backbone(backbone, params.weights, seed=0, settings=settings, networks=params.networks)
+    elif params.weights != "random":
+        application = import_module(BACKBONES[backbone]).APPLICATION
+        find_application_weights(application, params.weights, settings)
 
 
 def check_folders(params: Params, out: Path) -> None:

@@ -55,7 +55,7 @@ def run_local(
     Raises:
         ReelflowError: a step failed; with that step's message and exit code.
     """
-    check_params(params)
+    check_params(params, settings)
     out = out.absolute()
     check_folders(params, out)
     replay_before_a_run(settings, console)

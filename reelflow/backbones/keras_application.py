@@ -150,6 +150,16 @@ class KerasBackbone:
             yield [to_input(frame[None], self.spec.preprocessing)]  # (1, side, side, 3)
 
 
+def find_application_weights(application: Application, weights: str, settings: Settings) -> Path:
+    """The file of weights; TensorFlow is not imported.
+
+    Raises:
+        WeightsError: as in `find_weights`.
+    """
+    others = [application.without_top, *([application.quantised.name] if application.quantised else [])]
+    return find_weights(weights, application.published, settings, others)
+
+
 def load_application(
     application: Application, weights: str, *, seed: int, settings: Settings
 ) -> KerasBackbone:
@@ -164,9 +174,7 @@ def load_application(
     if weights == "random":
         network = _random(application, seed)
         return _backbone(application, network, _sha256_of(network))
-    quantised = application.quantised
-    others = [application.without_top, *([quantised.name] if quantised else [])]
-    path = find_weights(weights, application.published, settings, others)
+    quantised, path = application.quantised, find_application_weights(application, weights, settings)
     if quantised and path.suffix == ".tflite":
         return _backbone(application, _dequantised(application, path, quantised), sha256_file(path))
     try:
