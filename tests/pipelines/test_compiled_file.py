@@ -24,7 +24,7 @@ def test_places_that_take_no_file_are_told(tmp_path: Path) -> None:
     (tmp_path / "folder.yaml").mkdir()
     for place, told in {
         "file/p.yaml": "is a file",
-        "link/p.yaml": "leads nowhere",
+        "link/p.yaml": "a dead link",
         "folder.yaml": "a folder",
     }.items():
         with pytest.raises(StorageError, match=told):
