@@ -205,7 +205,7 @@ def test_dvc_follows_the_clips_if_it_did(labelled: Labelling, tmp_path: Path) ->
     assert "DVC follows" not in untracked
     assert (team / "clips.dvc").read_text() == before
     told = labelled.done("take", labelled.folder, clips)
-    assert f"DVC follows them: git add {team / 'clips.dvc'}, and dvc push" in told
+    assert f"DVC tracks them: git add {team / 'clips.dvc'}, and dvc push" in told
     assert (team / "clips.dvc").read_text() != before
     assert "clips.dvc" in git(team, "status", "--porcelain")
     with Repo(str(team)) as repo:
@@ -230,9 +230,7 @@ def test_dvc_forgets_no_clip_that_is_not_checked_out(followed: Labelling) -> Non
     shutil.rmtree(followed.clips)
     before = (followed.clips.parent / "clips.dvc").read_text()
     failed = followed.error("take", followed.folder, followed.clips)
-    assert f"{followed.clips} has not all that DVC follows, but for clips/, clips/fall/fall.mp4" in str(
-        failed
-    )
+    assert f"{followed.clips} lacks files that DVC tracks: clips/, clips/fall/fall.mp4" in str(failed)
     assert not followed.clips.exists()
     dvc(followed, "checkout", "clips")
     (followed.clips / "walk" / "walk.mp4").unlink()

@@ -136,7 +136,7 @@ def test_a_file_without_a_token_is_refused_and_not_quoted(fake, tmp_path, conten
     file.write_bytes(content)
     with pytest.raises(ClusterError) as failed:
         quick_client(config_for(tmp_path, fake), kfp_token_file=file)
-    expected = "holds no token: expected one word without spaces or line breaks"
+    expected = "has no valid token: expected one word without spaces or line breaks"
     assert str(failed.value) == f"REELFLOW_KFP_TOKEN_FILE: {file} {expected}"
 
 

@@ -279,7 +279,7 @@ def test_waiting_tells_how_it_ended(fake, client, config, command, state, code):
     run_id = start(fake, client, config, state=state)
     done = command("status", run_id, "--wait")
     assert done.code == code
-    assert (f"ended as {state}, and no task of it failed" in done.err) == (code == StepError.exit_code)
+    assert (f"ended as {state}, but no task failed" in done.err) == (code == StepError.exit_code)
 
 
 def test_a_run_that_is_not_there_is_said(command):
