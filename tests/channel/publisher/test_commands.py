@@ -85,7 +85,7 @@ def test_an_encrypted_key_needs_its_passphrase(desk, monkeypatch):
     desk.done("refresh", *desk.options("timestamp"))
     monkeypatch.setenv("REELFLOW_KEY_PASSPHRASE", "wrong horse")
     failed = str(desk.error("refresh", *desk.options("timestamp")))
-    assert "not with this passphrase" in failed
+    assert "(REELFLOW_KEY_PASSPHRASE) is wrong" in failed
     assert "horse" not in failed
     monkeypatch.delenv("REELFLOW_KEY_PASSPHRASE")
     assert "set REELFLOW_KEY_PASSPHRASE" in str(desk.error("refresh", *desk.options("timestamp")))

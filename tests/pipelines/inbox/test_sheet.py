@@ -256,7 +256,7 @@ def test_a_sheet_takes_no_folder_with_other_files(work: Labelling) -> None:
     work.folder.mkdir()
     (work.folder / "thesis.txt").write_text("mine")
     failed = work.error("sheet", work.inbox, work.folder, "--clips", work.clips)
-    assert "holds files and is no sheet" in str(failed)
+    assert "has files, but is not a sheet" in str(failed)
     assert [path.name for path in work.folder.iterdir()] == ["thesis.txt"]
 
 
@@ -303,7 +303,7 @@ def test_an_inbox_in_s3(
         (("--labels", "fall"), "found fall, expected two or more"),
         (("--labels", "fall,unusable"), "'unusable' cannot be one"),
         (("--labels", "fall,../walk"), "'../walk' cannot be one"),
-        (("--labels", "fall,.walk"), "'.walk' cannot be one: a folder of this name is not read"),
+        (("--labels", "fall,.walk"), "'.walk' cannot be used: a folder of this name is not read"),
         (("--labels", "fall,groups.csv"), "'groups.csv' cannot be one"),
         (("--labels", f"fall,{'x' * 201}"), "it has more than 200 bytes"),
         (("--labels", "fall,wa\x1blk"), "characters that names of folders do not have"),

@@ -169,7 +169,7 @@ def test_a_clip_that_people_did_not_see_is_not_taken(labelled: Labelling, harm: 
         (tmp_path / "other.mp4").write_bytes(content)
         clip.symlink_to(tmp_path / "other.mp4")
     before = labelled.taken()
-    assert "is not the clip that people saw" in str(labelled.error("take", labelled.folder, labelled.clips))
+    assert "is not the clip that was labelled" in str(labelled.error("take", labelled.folder, labelled.clips))
     assert labelled.taken() == before
 
 
@@ -202,7 +202,7 @@ def test_dvc_follows_the_clips_if_it_did(labelled: Labelling, tmp_path: Path) ->
         repo.add([str(clips)])
     before = (team / "clips.dvc").read_text()
     untracked = labelled.done("take", labelled.folder, clips, "--no-dvc")
-    assert "DVC follows" not in untracked
+    assert "DVC tracks" not in untracked
     assert (team / "clips.dvc").read_text() == before
     told = labelled.done("take", labelled.folder, clips)
     assert f"DVC tracks them: git add {team / 'clips.dvc'}, and dvc push" in told

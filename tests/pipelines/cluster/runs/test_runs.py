@@ -239,7 +239,7 @@ def test_logs_finds_the_task_and_asks_for_kubectl(fake, client, config, command,
     run_id = with_spec(fake, start(fake, client, config, **recorded(2)), WHOLE)
     done = command("logs", run_id, *words)
     assert done.code == ClusterError.exit_code
-    assert "there is no kubectl on the PATH" in done.err
+    assert "kubectl, which reads pods and logs, is not on the PATH" in done.err
 
 
 def test_cancel_ends_a_run(fake, client, config, command):
