@@ -43,14 +43,13 @@ def _check_whole(place: Path) -> None:
 
     if gone := those("deleted"):
         raise DataError(
-            f"{place} lacks files that DVC tracks: {some_of(gone, MOST_TOLD)}: dvc checkout, or "
-            "dvc pull, brings them; dvc add comes first if they were removed on purpose"
+            f"{place} lacks files that DVC tracks: {some_of(gone, MOST_TOLD)}: run dvc checkout "
+            "or dvc pull; if they were removed on purpose, run dvc add first"
         )
     if those("unknown"):
         raise DataError(
             f"{place} differs from the version that DVC tracks, whose list is not in DVC's cache here: "
-            "dvc pull, and "
-            "run the same command again"
+            "dvc pull, and run the same command again"
         )
 
 

@@ -35,7 +35,7 @@ class Topics:
         return f"{self.base}/{kind}"
 
     def as_sensor(self) -> str:
-        """The discovery message, with Home Assistant's default payloads of availability, `online` and `offline`."""
+        """The discovery message, with the default payloads `online` and `offline`."""
         config: dict[str, Any] = {
             "name": "Label",
             "unique_id": self._id,
