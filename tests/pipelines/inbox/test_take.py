@@ -234,7 +234,7 @@ def test_dvc_forgets_no_clip_that_is_not_checked_out(followed: Labelling) -> Non
     assert not followed.clips.exists()
     dvc(followed, "checkout", "clips")
     (followed.clips / "walk" / "walk.mp4").unlink()
-    assert "but for clips/walk/walk.mp4: dvc checkout, or dvc pull, brings them" in str(
+    assert "lacks files that DVC tracks: clips/walk/walk.mp4: run dvc checkout or dvc pull" in str(
         followed.error("take", followed.folder, followed.clips)
     )
     assert (followed.clips.parent / "clips.dvc").read_text() == before
