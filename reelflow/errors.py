@@ -8,10 +8,10 @@ ReelflowError                exit code 1
 ├── BundleError              5  a bundle or a step's output: damaged, foreign, not trusted
 ├── StorageError             6  the disk: read-only, full, not permitted
 ├── TrackingError            7  MLflow: not reachable, not migrated
-│   └── RegistryError        7  the registry, at the end of a run whose other results are whole
+│   └── RegistryError        7  the registry, at the end of a run whose other results are complete
 ├── StepError                8  a step's process exited without an error message
 ├── ClusterError             9  the Kubeflow API: unreachable, refused, or not found
-├── ChannelError            11  an update channel: not reachable, not trusted, or not to be signed
+├── ChannelError            11  an update channel: not reachable, not trusted, or it cannot be signed
 └── PromotionError          12  a promotion that is refused: gates, a held model, a broken journal
     └── ChampionMovedError  12  another process moved the champion meanwhile
 
@@ -77,10 +77,10 @@ class TrackingError(ReelflowError):
 
 
 class RegistryError(TrackingError):
-    """The registry refused what is otherwise finished.
+    """The registry refused a bundle; everything else is finished.
 
     Attributes:
-        output: the step's folder, which is whole; set by what keeps it.
+        output: the step's folder, which is complete; set by the code that keeps it.
     """
 
     output: Path | None = None
@@ -99,7 +99,7 @@ class ClusterError(ReelflowError):
 
 
 class ChannelError(ReelflowError):
-    """An update channel is not reachable (`may_pass`), or what it holds is not trusted."""
+    """An update channel is not reachable (`may_pass`), or its content is not trusted."""
 
     exit_code = 11
 
@@ -111,7 +111,7 @@ class PromotionError(ReelflowError):
 
 
 class ChampionMovedError(PromotionError):
-    """Another process wrote the next entry of the journal: what was judged is no longer so."""
+    """Another process wrote the next entry of the journal, so the decision is out of date."""
 
 
 DISK_ADVICE = {
@@ -136,7 +136,7 @@ _instead: ContextVar[str] = ContextVar("instead", default=OUTPUT)
 
 @contextmanager
 def advising(instead: str) -> Iterator[None]:
-    """Advise this in the place of another output folder, where something else cannot be written."""
+    """Replace the advice "choose another output folder" while this block writes something else."""
     token = _instead.set(instead)
     try:
         yield
@@ -146,7 +146,7 @@ def advising(instead: str) -> Iterator[None]:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the operating system refuses at `path` into a `StorageError`."""
+    """Turn an error of the operating system at `path` into a `StorageError`."""
     try:
         yield
     except OSError as error:
@@ -166,6 +166,6 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def some_of(names: Sequence[str], shown: int) -> str:
-    """How a message names many: the first `shown`, and how many more there are."""
+    """Names for a message: the first `shown`, and the number of the others."""
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     return ", ".join(names[:shown]) + more

@@ -99,7 +99,7 @@ def is_readable(path: Path) -> bool:
 
 
 def sha256_readable(path: Path) -> str:
-    """Hex sha256 of a file's content; empty for what is no file, or cannot be read to its end."""
+    """Hex sha256 of a file's content; empty for a path that is not a file, or cannot be read to its end."""
     with suppress(OSError):
         return sha256_file(path) if is_readable(path) else ""
     return ""
@@ -143,7 +143,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole text file, or none.
+    """Write a whole text file, or nothing.
 
     Raises:
         StorageError: the disk is full or read-only.
@@ -153,7 +153,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file, or none.
+    """Write a whole file, or nothing.
 
     Raises:
         StorageError: the disk is full or read-only.
@@ -163,7 +163,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_array(path: Path, array: NDArray[np.generic]) -> None:
-    """Write a whole `.npy` file, or none.
+    """Write a whole `.npy` file, or nothing.
 
     Raises:
         StorageError: the disk is full or read-only.
@@ -196,7 +196,7 @@ def link_file(source: Path, target: Path) -> None:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a whole table, or none; lines end as in Unix files.
+    """Write a whole table, or nothing; lines end as in Unix files.
 
     Raises:
         StorageError: the disk is full or read-only.
@@ -269,7 +269,7 @@ def fingerprint(path: Path) -> str:
 
 
 def _state(file: Path) -> str:
-    """Size, time of change and whether it may be read; of the link itself where it leads nowhere."""
+    """Size, time of change and whether it may be read; of the link itself if its target does not exist."""
     try:
         found = file.stat() if exists(file) else file.lstat()
     except OSError as error:

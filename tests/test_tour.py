@@ -99,7 +99,7 @@ def happened(site: Path, printed: str) -> None:
     assert lab.current != lab.previous
     assert lab.trial is gate.trial is None
     assert "5 clips are new in clips" in told
-    assert "DVC follows them" in told
+    assert "DVC tracks them" in told
     assert len(list((site / "clips/push").glob("camera*.mp4"))) == 5
     assert "(version 4 of lot) is not promoted" in told
     reports = [json.loads(path.read_text()) for path in (site / "fleet").rglob("*.json")]

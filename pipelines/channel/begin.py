@@ -35,7 +35,9 @@ def begin(
         write_bytes(pinned, made.to_bytes())
     root = parsed(pinned.read_bytes(), Root, str(pinned))
     if _keys_of(root) != _keys_of(made):
-        raise ParamsError(f"{pinned} is the root of another channel, of other keys: name a new file (--root)")
+        raise ParamsError(
+            f"{pinned} is the root of another channel, with other keys: name a new file (--root)"
+        )
     repository = ChannelRepository(store, pinned.read_bytes())
     repository.put_root(root)
     if not repository.has_state():

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from reelflow.settings import Settings
 
 commands = typer.Typer(
-    help="Update channels: which bundle devices are to run, signed.", epilog=EXIT_CODES, no_args_is_help=True
+    help="Update channels: signed statements of the bundle that devices run.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
 )
 
 
@@ -45,7 +47,8 @@ def init(
         ),
     ] = None,
     threshold: Annotated[
-        list[str], typer.Option(help="ROLE=N signatures that a role needs, as root=2; repeatable.")
+        list[str],
+        typer.Option(help="ROLE=N: number of signatures that a role needs, such as root=2; repeatable."),
     ] = NONE,
     expire: Days = NONE,
 ) -> None:
@@ -64,7 +67,7 @@ def init(
     with alone(channel):
         begin(store, root, keys, numbers_of(threshold, "--threshold", 100), days_of(expire))
     wide_console().print(
-        f"the channel {channel} has begun; give {root} to each device as root.json", markup=False
+        f"the channel {channel} is created; copy {root} to each device as root.json", markup=False
     )
 
 
@@ -134,7 +137,7 @@ def judge(
     ] = 10.0,
     least: Annotated[int, typer.Option(min=1, help="Devices that must fail before it is stopped.")] = 1,
     silent_after: Annotated[
-        str, typer.Option(help="A device that has told nothing for so long is silent.")
+        str, typer.Option(help="Time without a report after which a device counts as silent.")
     ] = "24h",
     root: RootFile = ROOT_FILE,
     key: Keys = NONE,
@@ -174,8 +177,10 @@ def judge(
 def rotate_key(
     channel: Channel,
     role: Annotated[Role, typer.Argument(help="Whose key is replaced.")],
-    new: Annotated[str, typer.Option(help="URI of the new key; a file: that does not exist is made.")],
-    replace: Annotated[str, typer.Option(help="How the id of the old key begins, if there are more.")] = "",
+    new: Annotated[str, typer.Option(help="URI of the new key; a file: that does not exist is created.")],
+    replace: Annotated[
+        str, typer.Option(help="First characters of the old key's id, if the role has several keys.")
+    ] = "",
     root: RootFile = ROOT_FILE,
     key: Keys = NONE,
     expire: Days = NONE,
@@ -216,7 +221,8 @@ def refresh(channel: Channel, root: RootFile = ROOT_FILE, key: Keys = NONE) -> N
 def prune(
     channel: Channel,
     keep: Annotated[
-        int, typer.Option(min=1, help="Newest bundles that stay; those of the rollout stay in any case.")
+        int,
+        typer.Option(min=1, help="Number of newest bundles to keep; those of the rollout are always kept."),
     ] = 3,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,

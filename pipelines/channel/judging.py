@@ -1,4 +1,4 @@
-"""Stops a rollout where too many devices fail, by what the fleet has told."""
+"""Stops a rollout if too many devices fail, according to their reports."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -164,7 +164,7 @@ def _from_pem(pem: bytes, address: KeyAddress) -> "Signer":
         passphrase = _secret(PASSPHRASE, f"passphrase of {address.shown}").encode() if encrypted else None
         return CryptoSigner(load_pem_private_key(pem, passphrase))
     except (ValueError, TypeError, UnsupportedAlgorithm):  # its text is OpenSSL's
-        told = f"not with this passphrase ({PASSPHRASE})" if encrypted else "it is no PEM of PKCS#8"
+        told = f"the passphrase ({PASSPHRASE}) is wrong" if encrypted else "it is not PEM with PKCS#8"
         raise ChannelError(f"the private key {address.shown} cannot be read: {told}") from None
 
 
@@ -172,7 +172,7 @@ def _from_library(address: KeyAddress) -> "Signer":
     from securesystemslib.signer import Signer
 
     if address.public is None:
-        raise ParamsError(f"the key {address.shown} needs its public key: add #PUBLIC.pem behind it")
+        raise ParamsError(f"the key {address.shown} needs its public key: append #PUBLIC.pem to its URI")
     try:
         return Signer.from_priv_key_uri(address.uri, _public_key(address.public), _pin_of(address))
     except Exception as error:  # each KMS and PKCS#11 library has errors of its own
@@ -187,12 +187,12 @@ def _public_key(path: Path) -> "SSlibKey":
 
 
 def _pin_of(address: KeyAddress) -> Callable[[str], str]:
-    """Tells what a token wants to be told, such as its PIN, which is asked for once."""
+    """Answers a token's questions, such as its PIN; each is asked once."""
     return cache(lambda name: _secret(PIN, f"{name} of {address.shown}"))
 
 
 def _secret(variable: str, name: str) -> str:
-    """A passphrase or PIN: of the environment, or asked for on a terminal."""
+    """A passphrase or PIN, from the environment or the terminal."""
     if found := os.environ.get(variable):
         return found
     if not sys.stdin.isatty():

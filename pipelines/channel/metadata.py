@@ -55,7 +55,7 @@ def new_root(keys: KeyRing, thresholds: Mapping[str, int], days: Mapping[str, in
 
 
 def check_roles(root: Root) -> None:
-    """Check that each role can be signed, by keys that no other role has.
+    """Check that each role can be signed, and that no two roles share a key.
 
     Raises:
         ChannelError: it cannot, or a key serves two roles.
@@ -111,7 +111,7 @@ def check_signed(metadata: Metadata[Role], root: Root) -> None:
     found = root.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
     if not found:
         raise ChannelError(
-            f"{role} is signed by {len(found.signed)} of its keys, it needs {found.threshold}: "
+            f"{role} is signed by {len(found.signed)} of its keys, and needs {found.threshold}: "
             f"name them (--key {role}=URI)"
         )
 
@@ -131,7 +131,7 @@ def parsed(content: bytes, kind: type[Role], name: str) -> Metadata[Role]:
     try:
         found = Metadata[kind].from_bytes(content)  # type: ignore[valid-type]
     except RepositoryError as error:
-        raise ChannelError(f"{name} is no metadata of TUF: {error}") from None
+        raise ChannelError(f"{name} is not TUF metadata: {error}") from None
     if not isinstance(found.signed, kind):
         raise ChannelError(f"{name} is metadata of {found.signed.type}, expected {kind.type}")
     return found

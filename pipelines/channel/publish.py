@@ -1,4 +1,4 @@
-"""A bundle becomes what devices of a channel are to run; and who of them already."""
+"""Publishes a bundle to a channel, and sets which devices run it."""
 
 import shutil
 from collections.abc import Iterator
@@ -136,7 +136,9 @@ def changed_rollout(
     if before.state in ("aborted", "done") and (verb or groups or percent is not None):
         raise ParamsError(f"the rollout {before.number} is {before.state}: publish a bundle to begin another")
     if verb == "abort" and before.previous is None:
-        raise ParamsError("this is the first bundle of the channel, there is none to go back to: pause it")
+        raise ParamsError(
+            "this is the first bundle of the channel, without an earlier one to go back to: pause it"
+        )
     states = {"pause": "paused", "resume": "running", "abort": "aborted", "finish": "done"}
     changes = {
         "state": states[verb] if verb else before.state,
@@ -191,7 +193,9 @@ def _fits(error: type[ReelflowError], what: str) -> Iterator[None]:
     except pydantic.ValidationError as refused:
         first = refused.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise error(f"{what} cannot be told to devices: {where}: {first['msg']}: shorten it") from refused
+        raise error(
+            f"{what} cannot be published to devices: {where}: {first['msg']}: shorten it"
+        ) from refused
 
 
 def _staged(source: Path, folder: Path) -> Bundle:
@@ -203,7 +207,7 @@ def _staged(source: Path, folder: Path) -> Bundle:
     found = open_bundle(source)
     if not found.is_sealed:
         raise BundleError(
-            f"{source} has no {SUMS}, nothing covers its {BundleReport.file_name}: export it again"
+            f"{source} has no {SUMS}, so nothing protects its {BundleReport.file_name}: export it again"
         )
     for name in (SUMS, BundleReport.file_name, *RECORDS, *found.report.files):
         if found.path(name).is_file():
@@ -237,7 +241,7 @@ def _upload(repository: ChannelRepository, bundle: Bundle, listing: BundleListin
 
 
 def _previous(before: Rollout | None, bundle_id: str) -> str | None:
-    """The bundle of devices that do not get the new one: that which all of them may run."""
+    """The bundle of devices that do not get the new one: the last one that all devices may run."""
     if before is None or before.settled == bundle_id:
         return before.previous if before else None
     return before.settled

@@ -156,7 +156,7 @@ class ChannelRepository:
             version += 1
             found = parsed(content, Timestamp, version_name(Timestamp.type, version))
         if found is None:
-            raise ChannelError("there is no channel, or none that is complete: run channel init")
+            raise ChannelError("there is no complete channel: run channel init")
         return found
 
     def put(self, name: str, path: Path, sha256: str) -> bool:

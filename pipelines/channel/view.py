@@ -61,7 +61,7 @@ def _told_pruning(since: str) -> str:
 def _remark(role: RoleStatus) -> str:
     if role.is_expired:
         return "expired: devices refuse it"
-    return "to be signed again soon" if role.is_due else ""
+    return "sign it again soon" if role.is_due else ""
 
 
 def told_standing(standing: RolloutStanding) -> str:

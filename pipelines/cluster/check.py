@@ -19,7 +19,7 @@ def check(
     always: bool,
     run: dsl.Output[dsl.Markdown],
 ) -> NamedTuple("Versions", Output=str, weights=str, teachers=str):  # type: ignore[valid-type]
-    """Start a run in MLflow; versions of what it reads, empty if an earlier run has done the same work.
+    """Start a run in MLflow; returns the versions of its inputs, empty if an earlier run did the same work.
 
     The first, of the data, is called `Output`: kfp's local runner knows no other name in a condition.
     """

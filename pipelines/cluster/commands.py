@@ -24,15 +24,13 @@ def submit(
     weights: Annotated[str, typer.Option(help="Folder of weight files as pods see it.")] = "",
     backbones: Annotated[str, typer.Option(help="Comma-separated backbones.")] = "",
     heads: Annotated[str, typer.Option(help="Comma-separated heads.")] = "",
-    protocol: Annotated[str, typer.Option(help="How clips are held out, as group_kfold(5).")] = "",
-    model: Annotated[str, typer.Option(help="Name in the registry; else after the data.")] = "",
-    name: Annotated[str, typer.Option(help="The name of the run; else after the time.")] = "",
+    protocol: Annotated[str, typer.Option(help="How clips are held out, such as group_kfold(5).")] = "",
+    model: Annotated[str, typer.Option(help="Name in the registry; by default that of the data.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the run; by default from the time.")] = "",
     if_changed: Annotated[
         bool, typer.Option("--if-changed", help="End early if data, params and code have not changed.")
     ] = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Run every task, whatever KFP's cache holds.")
-    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run every task, without KFP's cache.")] = False,
     wait: Wait = False,
     every: Every = 10.0,
 ) -> None:

@@ -57,13 +57,15 @@ class Kfp(ConfigSection):
     pods_host: str = Field(
         default="http://ml-pipeline.kubeflow:8888",
         pattern=r"^https?://",
-        description="as pods reach it: the exit handler asks it which task was killed, where it may",
+        description="address for pods; the exit handler asks it, if permitted, which task was killed",
     )
     namespace: str = Field(default="", description="a profile's; empty for a single-user installation")
     experiment: str = Field(min_length=1)
     pipeline: str = Field(min_length=1, description="the name that versions are uploaded under")
     service_account: Name = Field(description="what the pods of a run may do")
-    certificate_authority: Path | None = Field(default=None, description="PEM file, for a private one")
+    certificate_authority: Path | None = Field(
+        default=None, description="PEM file of a private certificate authority"
+    )
     timeout_s: PositiveInt = Field(description="of one request")
 
 
@@ -77,7 +79,7 @@ class Mlflow(ConfigSection):
     @classmethod
     def _has_no_password(cls, uri: str) -> str:
         if without_credentials(uri) != uri:
-            raise ValueError("the KFP UI shows it: have a secret hold MLFLOW_TRACKING_USERNAME and _PASSWORD")
+            raise ValueError("the KFP UI shows it: put MLFLOW_TRACKING_USERNAME and _PASSWORD into a secret")
         return uri
 
 
@@ -94,7 +96,7 @@ class Secret(ConfigSection):
     name: Name
     env: dict[Variable, str] = Field(min_length=1, description="variable: key of the secret")
     optional: bool = Field(default=False, description="tasks start without it")
-    tasks: tuple[Step, ...] = Field(default=(), description="steps that see it; empty: all")
+    tasks: tuple[Step, ...] = Field(default=(), description="steps that get it; empty: all")
 
 
 class Volume(ConfigSection):
@@ -179,7 +181,7 @@ class ClusterConfig(ConfigSection):
     secrets: tuple[Secret, ...] = ()
     volumes: tuple[Volume, ...] = ()
     patience_s: int = Field(
-        default=900, ge=0, description="how long a task tries again itself while a server is away"
+        default=900, ge=0, description="how long a task itself retries while a server does not answer"
     )
     backoff_s: PositiveInt = Field(description="before the first retry; doubled before each further one")
     tasks: dict[StepOrDefault, TaskConfig]

@@ -65,7 +65,7 @@ def build_for_cluster(
 
 
 def _inflated(params: Params) -> str:
-    """The file of weights that a head starts from; empty if none does."""
+    """The file of weights that a head starts from; empty if no head has one."""
     video = params.training.video
     return next(filter(None, (inflated_from(head, video) for head in params.training.heads)), "")
 

@@ -16,7 +16,7 @@ from reelflow.sources.cache import ClipCache, Tree
 
 @dataclass(frozen=True)
 class ClipsPlan:
-    """What would be removed, and the reason for what is kept.
+    """The files to remove, and the reason for each kept one.
 
     Attributes:
         trees: sources to be removed.
@@ -54,7 +54,7 @@ def plan_clips(cache: ClipCache, roots: Iterable[Root], older_than_days: float, 
 
 
 def sweep_clips(cache: ClipCache, plan: ClipsPlan) -> int:
-    """Remove what is planned; returns the number of removed files.
+    """Carry out the plan; returns the number of removed files.
 
     Raises:
         StorageError: the disk refuses; run the same command again for the rest.

@@ -69,7 +69,7 @@ def pull(remote: Remote, jobs: Jobs = JOBS) -> None:
 
 @commands.command()
 def push(remote: Remote, jobs: Jobs = JOBS) -> None:
-    """Copy shards of this store (REELFLOW_STORE) that another store lacks to it."""
+    """Copy shards of this store (REELFLOW_STORE) to another store that lacks them."""
     from pipelines.data.view import print_outcome
 
     with _stores(remote) as (here, there, staging):

@@ -13,12 +13,12 @@ from reelflow.objectstore.interface import ObjectStore, Stored
 from reelflow.progress import track
 
 DAY_S = 24 * 3600
-SMALL = "facts of clips are small, and costly to find again"
+SMALL = "facts of clips are small, and slow to compute again"
 
 
 @dataclass(frozen=True)
 class CollectionPlan:
-    """What would be removed, and the reason for what is kept.
+    """The objects to remove, and the reason for each kept one.
 
     Attributes:
         catalog: of the store.
@@ -71,7 +71,7 @@ def plan_collection(
 
 
 def sweep(store: ObjectStore, plan: CollectionPlan) -> int:
-    """Remove what is planned; returns the number of removed objects.
+    """Carry out the plan; returns the number of removed objects.
 
     A shard that was published since keeps its files.
 

@@ -1,1 +1,1 @@
-"""The devices that follow a channel: what they tell, and what follows from it."""
+"""Devices that follow a channel: their reports, and actions on these reports."""

@@ -1,4 +1,4 @@
-"""Who may tell the receiver what: one token for all devices, or one for each.
+"""Who may report for which device: one token for all devices, or one for each.
 
 A token is the password of a request; with tokens of their own, devices show their ids as users. It is
 compared in constant time, and is in no answer and no log.
@@ -21,14 +21,14 @@ EXAMPLE = "(umask 077; openssl rand -hex 32 >TOKENS/DEVICE)"
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a request shows; `user` is empty for a bearer token."""
+    """The credentials of a request; `user` is empty for a bearer token."""
 
     user: str
     secret: str = field(repr=False)
 
 
 class Access(Protocol):
-    """Who may tell what."""
+    """Who may report for which device."""
 
     def is_right(self, shown: Credentials) -> bool:
         """Whether these credentials are known; asked before anything else of a request is read."""
@@ -38,7 +38,7 @@ class Access(Protocol):
 
 
 class SharedToken:
-    """One token for all: whoever has it may speak for any device."""
+    """One token for all: anybody who has it may report for any device."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
@@ -76,7 +76,8 @@ class DeviceTokens:
         for name in names:
             if not DEVICE.fullmatch(name):
                 raise ParamsError(
-                    f"--tokens {folder}: {name!r} is no id of a device: letters, digits, @ . _ = -"
+                    f"--tokens {folder}: {name!r} is not an id of a device: expected letters, digits, @ "
+                    ". _ = -"
                 )
             self._token(name)
 
@@ -94,12 +95,12 @@ class DeviceTokens:
 
     def _token(self, device: str) -> str:
         if not DEVICE.fullmatch(device):
-            raise ParamsError("this is no id of a device")
+            raise ParamsError("this is not an id of a device")
         return read_token(f"file:{self._folder / device}")
 
 
 def credentials_of(header: str) -> Credentials | None:
-    """What an `Authorization` header shows: Basic, or Bearer; None if it is neither."""
+    """The credentials in an `Authorization` header, Basic or Bearer; None if it is neither."""
     form, _, value = header.partition(" ")
     if form.lower() == "bearer":
         return Credentials("", value.strip())

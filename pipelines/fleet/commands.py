@@ -13,10 +13,10 @@ from reelflow.errors import ParamsError
 if TYPE_CHECKING:
     from pipelines.fleet.store import HeardReport
 
-commands = typer.Typer(help="Devices: receive what they tell, and show it.", no_args_is_help=True)
+commands = typer.Typer(help="Devices: receive their reports, and show them.", no_args_is_help=True)
 
 Fleet = Annotated[str, typer.Argument(help="Where reports are kept: a folder, or s3://BUCKET/PREFIX.")]
-Silent = Annotated[str, typer.Option(help="A device that has told nothing for so long is silent.")]
+Silent = Annotated[str, typer.Option(help="Time without a report after which a device counts as silent.")]
 
 
 @commands.command()
@@ -25,7 +25,7 @@ def receive(
     token: Annotated[
         str,
         typer.Option(
-            help="Secret of all devices, any of which may speak for another: env:NAME or file:PATH."
+            help="Secret that all devices share, so any may report for another: env:NAME or file:PATH."
         ),
     ] = "",
     tokens: Annotated[

@@ -47,7 +47,7 @@ def make_receiver(fleet: FleetStore, access: Access) -> Starlette:
 
 
 async def _body(request: Request) -> bytes | None:
-    """The content; None if there is too much of it."""
+    """The content; None if it is too large."""
     content = bytearray()
     try:
         async for chunk in request.stream():

@@ -1,4 +1,4 @@
-"""What devices have told, in a folder or an S3 prefix: the last report of each, and its counts a day.
+"""Reports of devices in a folder or an S3 prefix: the last one of each device, and its counts per day.
 
 Objects: `devices/<hash of the id>/report.json` and `devices/<hash>/counts/<day>-<bundle>.json`. Whoever may
 write there, may speak for every device. When a device was heard of is the store's time: devices may have no
@@ -55,9 +55,7 @@ class FleetStore:
             ParamsError: it is neither a folder nor `s3://BUCKET/PREFIX`.
         """
         if (found := store_at(address, settings)) is None:
-            raise ParamsError(
-                f"{address!r} is not a place of reports: expected a folder or s3://BUCKET/PREFIX"
-            )
+            raise ParamsError(f"{address!r} cannot hold reports: expected a folder or s3://BUCKET/PREFIX")
         return cls(found)
 
     def put(self, report: DeviceReport) -> None:
@@ -68,7 +66,7 @@ class FleetStore:
         self._put(place + REPORT, report.model_copy(update={"counts": ()}))
 
     def reports(self) -> list[HeardReport]:
-        """The last report of every device, by its id; what cannot be read is told and left out."""
+        """The last report of every device, by its id; unreadable ones are reported and left out."""
         found = (
             HeardReport(report, datetime.fromtimestamp(stored.modified, UTC))
             for stored, report in self._read(REPORT, DeviceReport)

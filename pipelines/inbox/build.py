@@ -1,4 +1,4 @@
-"""Makes a sheet of an inbox, or adds what has come since to one; labels that are given stay."""
+"""Makes a sheet of an inbox, or adds new clips to an existing sheet; given labels stay."""
 
 import shutil
 import tempfile
@@ -103,7 +103,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         names = {one.name for one in folder.iterdir()}
         if names and not names & {LOCK, SHEET}:
-            raise DataError(f"{folder} holds files and is no sheet: name a new folder")
+            raise DataError(f"{folder} has files, but is not a sheet: name a new folder")
 
 
 @contextmanager
@@ -155,7 +155,7 @@ class _Growth:
         self._pass(identity, rejected=(*self.sheet.rejected, one))
 
     def take(self, add: _Addition) -> None:
-        """Add a clip, whose files are written; or say why it is left out."""
+        """Add a clip and write its files, or say why it is left out."""
         one, outcome = add.waiting, add.outcome
         if isinstance(outcome, ClipError):
             reason = Rejected(path=one.origin, reason=str(outcome))

@@ -89,7 +89,7 @@ def labels_of(clips: Path | None, given: str) -> tuple[str, ...]:
         )
     for label in labels:
         if problem := _problem(label):
-            raise DataError(f"the label {label!r} cannot be one: {problem}; choose another name")
+            raise DataError(f"the label {label!r} cannot be used: {problem}; choose another name")
     if all(map(split_of, labels)):
         raise DataError(f"the labels {', '.join(labels)} are names of splits: choose other ones")
     check_twins(dict.fromkeys(labels, "a label"))
@@ -98,7 +98,7 @@ def labels_of(clips: Path | None, given: str) -> tuple[str, ...]:
 
 def _problem(label: str) -> str:
     if label == UNUSABLE:
-        return "it is what people call clips that show nothing"
+        return "this name is for clips that cannot be used"
     if label.startswith(".") or label.casefold() in {*OF_SYSTEMS, GROUPS}:
         return "a folder of this name is not read"
     if set(label) & set("/\\") or not label.isprintable():

@@ -34,7 +34,7 @@ def sheet(
     folder: SheetFolder,
     clips: Annotated[
         Path | None,
-        typer.Option(help="The clips of training: their labels are the choice; what is there is left out."),
+        typer.Option(help="Folder of training clips: their labels are offered; clips in it are left out."),
     ] = None,
     labels: Annotated[str, typer.Option(help="Labels, or more labels, separated by commas.")] = "",
     most: Annotated[
@@ -60,7 +60,7 @@ def take(
         Path | None, typer.Option(help="The CSV file with labels.", show_default="SHEET/labels.csv")
     ] = None,
     with_dvc: Annotated[
-        bool, typer.Option("--dvc/--no-dvc", help="Let DVC follow the clips, if it did.")
+        bool, typer.Option("--dvc/--no-dvc", help="Add the clips to DVC, if it tracks the folder.")
     ] = True,
 ) -> None:
     """Copy labelled clips into the folders of their classes; nothing is copied if one of them cannot be."""
@@ -104,7 +104,7 @@ def _tell_taken(taken: "TakenClips", clips: Path, tracked: Sequence[Path]) -> No
     )
     if tracked:
         files = " ".join(shlex.quote(_short(file)) for file in tracked)
-        console.print(f"DVC follows them: git add {files}, and dvc push", markup=False)
+        console.print(f"DVC tracks them: git add {files}, and dvc push", markup=False)
     console.print(f"next: python -m pipelines run --data {shlex.quote(str(clips))}", markup=False)
 
 

@@ -25,7 +25,7 @@ def check_followed(clips: Path) -> None:
     followed = [*filter(None, [_followed(clips)]), *_followed_below(clips)]
     if not followed and may_be_tracked(clips):
         raise DataError(
-            f"{clips} is an output of a DVC stage, which would write it anew: take the clips into the folder "
+            f"{clips} is an output of a DVC stage, which would overwrite it: take the clips into the folder "
             "that the stage reads"
         )
     for place in followed:
@@ -43,13 +43,13 @@ def _check_whole(place: Path) -> None:
 
     if gone := those("deleted"):
         raise DataError(
-            f"{place} has not all that DVC follows, but for {some_of(gone, MOST_TOLD)}: dvc checkout, or "
-            "dvc pull, brings them; dvc add comes first if they were removed on purpose"
+            f"{place} lacks files that DVC tracks: {some_of(gone, MOST_TOLD)}: run dvc checkout "
+            "or dvc pull; if they were removed on purpose, run dvc add first"
         )
     if those("unknown"):
         raise DataError(
-            f"{place} differs from what DVC follows, whose list is not in DVC's cache here: dvc pull, and "
-            "run the same command again"
+            f"{place} differs from the version that DVC tracks, whose list is not in DVC's cache here: "
+            "dvc pull, and run the same command again"
         )
 
 
@@ -73,7 +73,7 @@ def follow(places: Iterable[Path]) -> list[Path]:
 
 
 def _followed(place: Path) -> Path | None:
-    """What DVC follows that holds this: itself, or a folder above it in the same repository."""
+    """The path that DVC tracks: this one, or a folder above it in the same repository."""
     for one in (place, *list(place.parents)[:-1]):
         if _dvc_file(one).is_file():
             return one
@@ -93,7 +93,7 @@ def _root(place: Path) -> Path:
 
 
 def _dvc(folder: Path, *arguments: str) -> str:
-    """Run DVC's own command; returns what it says.
+    """Run DVC's own command; returns its output.
 
     Raises:
         StorageError: it refuses.

@@ -1,4 +1,4 @@
-"""What lies in an inbox, and what of it comes into a sheet: the most uncertain first, cameras in turns."""
+"""Selects clips of an inbox for a sheet: the most uncertain first, cameras in turns."""
 
 import errno
 import os
@@ -141,7 +141,7 @@ def _read(file: BinaryIO) -> bytes:
 
 @contextmanager
 def _unreadable() -> Iterator[None]:
-    """Turn what the system refuses about one file into an error of this clip."""
+    """Turn an error of the operating system for one file into an error of this clip."""
     try:
         yield
     except OSError as error:
@@ -162,7 +162,7 @@ def open_inbox(source: str, settings: Settings) -> Inbox:
 
 
 def waiting_clips(inbox: Inbox, known: frozenset[str], scratch: Path) -> Waiting:
-    """What an inbox holds that is not known yet.
+    """The clips of an inbox that the sheet does not have yet.
 
     Args:
         inbox: where it lies.
@@ -196,7 +196,7 @@ def waiting_clips(inbox: Inbox, known: frozenset[str], scratch: Path) -> Waiting
 
 
 def _note(inbox: Inbox, name: str, scratch: Path) -> DeviceNote | Rejected | None:
-    """What the device wrote beside a clip; or why that cannot be used; None if there is nothing."""
+    """The note beside a clip, or why it cannot be used; None without a note."""
     beside = PurePosixPath(name).with_suffix(".json").as_posix()
     entry = inbox.entries.get(beside)
     if entry is None:

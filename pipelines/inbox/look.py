@@ -1,4 +1,4 @@
-"""What a clip of an inbox shows: looked at in a process of its own, since devices may send anything."""
+"""Decodes a clip of an inbox in a separate process, because devices may send anything."""
 
 import io
 from dataclasses import dataclass

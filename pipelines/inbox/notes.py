@@ -1,4 +1,4 @@
-"""What a device says of a clip that it was unsure of: taken as its word, once it can be true."""
+"""The note of a device about an uncertain clip; impossible values are refused."""
 
 from dataclasses import dataclass
 from datetime import datetime

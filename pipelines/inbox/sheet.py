@@ -133,10 +133,10 @@ def read_labels(path: Path, sheet: Sheet) -> dict[str, str]:
         clip, label = row.get("clip", "").strip(), row.get("label", "").strip()
         where = f"{path}, line {line}"
         if clip not in names:
-            raise DataError(f"{where}: {clip!r} is no clip of this sheet: leave the column clip as it was")
+            raise DataError(f"{where}: {clip!r} is not a clip of this sheet: restore the column clip")
         if label and label not in allowed:
             raise DataError(
-                f"{where}: the label {label!r} is none of {', '.join(sorted(allowed))}: correct it"
+                f"{where}: the label {label!r} is not one of {', '.join(sorted(allowed))}: correct it"
             )
         if found.setdefault(clip, label) != label:
             raise DataError(f"{where}: {clip} has two labels, {found[clip]!r} and {label!r}: leave one")

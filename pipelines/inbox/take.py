@@ -83,7 +83,7 @@ def _check_content(path: Path, clip: SheetClip) -> None:
     with disk_errors(path):
         if not path.is_file() or path.is_symlink() or sha256_file(path) != clip.sha256:
             raise DataError(
-                f"{path} is not the clip that people saw: it was altered or removed; make a new sheet"
+                f"{path} is not the clip that was labelled: it was altered or removed; make a new sheet"
             )
 
 
@@ -131,7 +131,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _list_groups(clips: Path, targets: Sequence[str]) -> None:
-    """List clips in `groups.csv`, if there is one: without it, names alone tell their groups."""
+    """List clips in `groups.csv`, if there is one: without it, file names define the groups."""
     path = clips / GROUPS
     if not path.is_file() or not targets:
         return

@@ -128,6 +128,6 @@ def _x(timeline: Timeline, time_s: float) -> float:
 
 
 def _text(text: str, letters: int = 500) -> str:
-    """Text for XML: what steers is escaped, what is too long is cut."""
+    """Text for XML: control characters are escaped, long texts are cut."""
     shown = printable(text)
     return escape(shown if len(shown) <= letters else f"{shown[: letters - 1]}\N{HORIZONTAL ELLIPSIS}")

@@ -21,7 +21,7 @@ ADVICE = "install PyAV as `pip install reelflow` does, or do not use bundles her
 
 
 def golden_frames() -> NDArray[np.uint8]:
-    """What the golden video shows, `(frames, height, width, 3) uint8`."""
+    """The frames of the golden video, `(frames, height, width, 3) uint8`."""
     levels = 30 + 15 * np.arange(FRAMES)
     colours = np.stack(
         [np.stack([levels, levels[::-1], np.roll(levels, 5)], axis=1)], axis=1

@@ -52,7 +52,7 @@ class Network:
             # the file itself would be mapped: copied over while it is used, it gives wrong answers, or SIGBUS
             content = path.read_bytes()
             if sha256 and hashlib.sha256(content).hexdigest() != sha256:
-                raise BundleError(f"{path} is being written over: run the same command when that has ended")
+                raise BundleError(f"{path} is being overwritten: run the same command when that has ended")
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
         except LITERT_ERRORS as error:

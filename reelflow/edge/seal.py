@@ -29,12 +29,12 @@ def seal(folder: Path) -> None:
 
 
 def uncovered(folder: Path) -> str:
-    """What nothing covers in a bundle without sums, for people; empty for a sealed one."""
+    """A warning about the files that a bundle without sums does not protect; empty for a sealed one."""
     if is_sealed(folder):
         return ""
     names = [name for name in (MANIFEST, *RECORDS) if (folder / name).is_file()]
     return (
-        f"no {SUMS}: nothing covers {', '.join(names)}, and a change in them is not seen. Copy the whole "
+        f"no {SUMS}: changes in {', '.join(names)} are not detected. Copy the whole "
         "bundle again, or convert it with this version of reelflow"
     )
 

@@ -64,7 +64,7 @@ class DvcOrigin:
                     self._fs.get_file(info["name"], str(partial))
                 if not md5 or _md5_of(partial) == md5:
                     return
-        raise StorageError(f"{name} has other content in DVC's remote than its MD5 {md5}: dvc push it again")
+        raise StorageError(f"{name} does not have the MD5 {md5} in DVC's remote: dvc push it again")
 
     def _entry(self, name: str) -> Entry:
         info = self._infos[name]

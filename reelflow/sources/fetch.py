@@ -152,7 +152,7 @@ def _version(source: str, found: Opened | None) -> str:
 
 @contextmanager
 def _opened(source: str, settings: Settings, revision: str = "") -> Iterator[Opened | None]:
-    """Open a source, at a revision other than it names if given; None for a path without DVC."""
+    """Open a source, at `revision` if given; None for a path without DVC."""
     with ExitStack() as stack:
         origin, here = _open(source, settings, revision, stack)
         if origin is None:

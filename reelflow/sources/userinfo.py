@@ -7,7 +7,7 @@ USERINFO = re.compile(r"//(?:[^/?#\s]*|[^/?#\s:@]*:(?!\d+(?:[/?#]|$))\S*)@")
 
 
 def without_credentials(text: str) -> str:
-    """The text, in which each address says that it has a user, and not which."""
+    """The text, with the user and password of each address replaced."""
     return USERINFO.sub("//***@", text)
 
 

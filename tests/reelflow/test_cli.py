@@ -202,7 +202,7 @@ def test_every_command_says_what_nothing_covers(edge_bundle: Path, clip: Path, t
         (bundle / name).write_text('{"flipped": true}')
     done = reelflow(command, bundle, *(clip if one == "CLIP" else one for one in UNSEALED[command]))
     assert done.returncode == 0, done.stderr
-    told = "no SHA256SUMS: nothing covers bundle.json, lineage.json, provenance.json"
+    told = "no SHA256SUMS: changes in bundle.json, lineage.json, provenance.json are not detected"
     assert told in (done.stdout if command == "verify" else done.stderr)
     if command == "verify":
         assert "sound, but not covered whole" in done.stdout

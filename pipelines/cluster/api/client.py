@@ -93,12 +93,13 @@ class KubeflowClient(kfp.Client):  # type: ignore[misc]  # kfp carries no types
             multi_user = self.get_kfp_healthz().multi_user
         if multi_user is None:  # which the API always says, and the UI only if it reaches the API
             raise ClusterError(
-                f"at {self.host} KFP's UI answers and its API server does not: look at the deployment "
+                f"at {self.host} KFP's UI answers, but its API server does not: look at the deployment "
                 "ml-pipeline, then run the same command again"
             )
         if multi_user and not self.namespace:
             raise ClusterError(
-                f"{self.host} has many users and the cluster file names no namespace: set kfp.namespace to "
+                f"{self.host} is a multi-user installation, but the cluster file names no namespace: set "
+                "kfp.namespace to "
                 "your profile's"
             )
         if self.namespace and not multi_user:

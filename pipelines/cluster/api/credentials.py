@@ -54,5 +54,5 @@ def client_credentials(settings: Settings) -> dict[str, Any]:
 def _checked(text: str, source: str) -> str:
     token = text.strip()
     if not TOKEN.fullmatch(token):
-        raise ClusterError(f"{source} holds no token: expected one word without spaces or line breaks")
+        raise ClusterError(f"{source} has no valid token: expected one word without spaces or line breaks")
     return token

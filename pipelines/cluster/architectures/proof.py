@@ -14,7 +14,7 @@ from reelflow.edge.proof.attempt import MODULE
 def proof(
     bundle: dsl.Input[dsl.Model], clips: dsl.Input[dsl.Dataset], proof: dsl.Output[dsl.Artifact]
 ) -> dsl.ContainerSpec:
-    """The proof, or why there is none: a bundle that crashes there ends the attempt, not the run."""
+    """The proof, or the reason of a failure: a bundle that crashes there ends the attempt, not the run."""
     return dsl.ContainerSpec(
         image="reelflow-edge",
         command=["python3", "-m", MODULE],

@@ -23,7 +23,7 @@ class Prover:
         self._configure = configure
 
     def __call__(self, dataset: Any, evaluation: Any, bundle: Any) -> Mapping[str, Any]:
-        """Inputs of release: the clips, and a proof of each architecture; none if none is asked for.
+        """Inputs of release: the clips, and a proof of each requested architecture.
 
         Args:
             dataset: output of that step.

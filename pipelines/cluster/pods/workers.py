@@ -35,7 +35,8 @@ def worker_pods(
     """
     if cluster.store.address == NO_STORE:
         raise ParamsError(
-            "training.workers is more than 1 and store.address is none: workers read shards from the store, "
+            "training.workers is more than 1 and store.address is not set: workers read shards from the "
+            "store, "
             "and get the rest of their inputs through it; set store.address, or training.workers to 1"
         )
     secrets = [

@@ -95,7 +95,7 @@ class _Worker:
         return server.create(self.client, body)
 
     def _delete_idle(self, old: Iterable[RecurringRun]) -> tuple[int, list[str]]:
-        """Delete what has no run at work; the number of deleted ones, and what is to be said of others."""
+        """Delete recurring runs without an active run; returns their number, and a text about the others."""
         deleted, told = 0, []
         for run in old:
             working = server.at_work(self.client, run)
@@ -128,9 +128,9 @@ def _told(plan: SchedulePlan, *, deleted: bool) -> Iterator[ScheduleChange]:
 def _at_work(runs: list[str], *, now: bool) -> str:
     names = ", ".join(runs)
     if now:
-        return f"deleted with its run at work, which stays RUNNING for ever: {names}"
+        return f"deleted with its active run, which stays RUNNING for ever: {names}"
     return (
-        f"the old one is disabled, and deleted by a later apply: at work is {names} (`--now` deletes it at "
+        f"the old one is disabled, and deleted by a later apply: {names} is active (`--now` deletes it at "
         "once and kills this run)"
     )
 

@@ -18,7 +18,7 @@ def apply(
     cluster: ClusterFile = DEFAULT_CLUSTER,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     now: Annotated[
-        bool, typer.Option("--now", help="Delete old schedules at once, and kill their runs at work.")
+        bool, typer.Option("--now", help="Delete old schedules at once, and kill their active runs.")
     ] = False,
 ) -> None:
     """Create, update, replace, enable, disable and remove recurring runs until they are as declared."""

@@ -1,4 +1,4 @@
-"""What is to be done so that the server's recurring runs agree with the declared ones; sends no request.
+"""The changes that make the server's recurring runs agree with the declared ones; sends no request.
 
 A recurring run names its schedule's pipeline and no version, so it starts the newest version each time: new
 params, code or images are a new version and touch nothing else. What the recurring run itself holds (cron,
@@ -61,7 +61,7 @@ class WantedSchedule:
 
 @dataclass(frozen=True)
 class SchedulePlan:
-    """What is to be done about one schedule.
+    """The changes for one schedule.
 
     Attributes:
         wanted: None for one that is no longer declared.
@@ -85,7 +85,7 @@ class SchedulePlan:
         if old.cron != cron:
             return f"cron was {old.cron}"
         if old.pinned:
-            return "it names a version, as an older reelflow made it"
+            return "it names a version: an older reelflow created it"
         return "experiment, service account or another option changed"
 
 

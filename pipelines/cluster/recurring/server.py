@@ -43,7 +43,7 @@ def create(client: KubeflowClient, body: kfp.V2beta1RecurringRun) -> RecurringRu
 
 
 def switch(client: KubeflowClient, run: RecurringRun, *, enabled: bool) -> RecurringRun:
-    """Enable or disable a recurring run; its runs at work go on.
+    """Enable or disable a recurring run; its active runs go on.
 
     Raises:
         ApiError: the server refused or did not answer.

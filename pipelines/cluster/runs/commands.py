@@ -66,9 +66,9 @@ def logs(
     task: Annotated[list[str], typer.Argument(help="The task, as `status` prints it.")],
     cluster: ClusterFile = DEFAULT_CLUSTER,
     namespace: Annotated[
-        str, typer.Option(help=f"Of the run's pods; by default kfp.namespace, else {STANDALONE}.")
+        str, typer.Option(help=f"Namespace of the run's pods; by default kfp.namespace, else {STANDALONE}.")
     ] = "",
-    follow: Annotated[bool, typer.Option("--follow", help="Go on until the task ends.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Follow the log until the task ends.")] = False,
 ) -> None:
     """Print the log of a task, which kubectl reads."""
     from pipelines.cluster.runs.logs import print_log

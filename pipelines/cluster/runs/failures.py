@@ -28,7 +28,7 @@ def with_reason(run: ClusterRun, tags: Mapping[str, str]) -> ClusterRun:
 
 
 def explain_failure(run: ClusterRun, link: str) -> str:
-    """One line: what failed, why if that is known, and where more is to be found."""
+    """One line: what failed, why if that is known, and where to find more."""
     failed = [task for task in run.tasks if task.failed]
     failed = [task for task in failed if task.name != EXIT_HANDLER] or failed
     names = ", ".join(task.name for task in failed)
@@ -37,7 +37,7 @@ def explain_failure(run: ClusterRun, link: str) -> str:
         return f"the run {run.id} was cancelled{during}: its tasks are at {link}"
     if not failed:
         why = f": {run.error}" if run.error else ""
-        return f"the run {run.id} ended as {run.state}, and no task of it failed{why}: look at {link}"
+        return f"the run {run.id} ended as {run.state}, but no task failed{why}: look at {link}"
     why = next((task.error for task in failed if task.error), run.error) or (
         "no reason is recorded: it was killed, ran out of memory or time, or MLflow did not answer"
     )

@@ -16,7 +16,7 @@ Pod = Mapping[str, Any]
 
 
 def pods_of(run_id: str, namespace: str, timeout_s: float = TIMEOUT_S) -> list[Pod]:
-    """The pods of a run that are still there, as Kubernetes tells them.
+    """The pods of a run that still exist, as Kubernetes reports them.
 
     Raises:
         ClusterError: kubectl is missing, fails, or does not answer.
@@ -56,13 +56,13 @@ def task_of(pod: Pod) -> str:
 
 
 def refused(told: str) -> ClusterError:
-    """The error for what kubectl has told on its standard error."""
+    """The error for a message of kubectl on standard error."""
     reason = " ".join(told.split()) or "without a word"
     return ClusterError(f"kubectl failed: {reason}\n\tcheck its context with `kubectl config get-contexts`")
 
 
 def _missing() -> ClusterError:
     return ClusterError(
-        "there is no kubectl on the PATH, by which pods and logs are read: install it, or look at KFP's UI "
+        "kubectl, which reads pods and logs, is not on the PATH: install it, or look at KFP's UI "
         "(the link of `python -m pipelines status`)"
     )

@@ -1,4 +1,4 @@
-"""Runs that never end: their recurring run was deleted while they were at work.
+"""Runs that never end: their recurring run was deleted while they were active.
 
 A recurring run owns its workflows, so Kubernetes deletes them with it. Nobody tells KFP: the run keeps its
 last state for ever, and a request to end it is answered with 500.
@@ -30,7 +30,7 @@ def is_orphan(client: KubeflowClient, run: ClusterRun) -> bool:
 def explain_orphan(run: ClusterRun, link: str) -> str:
     """What an orphan is, and what to do."""
     return (
-        f"an orphan: its recurring run {run.recurring_run_id} was deleted while it was at work, and its pods "
-        f"with it; it stays {run.state} for ever and nothing of it runs: archive it at {link}, and start it "
+        f"an orphan: its recurring run {run.recurring_run_id} was deleted while it was active, and its "
+        f"pods with it; it stays {run.state} for ever, but nothing runs: archive it at {link}, and start it "
         "again with `python -m pipelines submit`"
     )

@@ -56,7 +56,7 @@ def parse_source(text: str) -> CameraSource:
     if not found:
         if not Path(text).is_file():
             named = HIDDEN if SECRET.search(text) else printable(text)
-            raise ParamsError(f"{named} is not a file: name one, /dev/videoN, rtsp:// or http://")
+            raise ParamsError(f"{named} is not a file: expected a file, /dev/videoN, rtsp:// or http://")
         return CameraSource(text, "file", printable(text))
     kind = SCHEMES.get(found[1].lower())
     if kind is None:
@@ -65,7 +65,7 @@ def parse_source(text: str) -> CameraSource:
 
 
 def _shown(text: str) -> str:
-    """An address without what may be a secret.
+    """An address without parts that may be secret.
 
     Raises:
         ParamsError: it has no host, a port that is no number, or a password that seems to end too early.
@@ -79,7 +79,7 @@ def _shown(text: str) -> str:
         raise ParamsError("the address of the source names no host: expected SCHEME://HOST/PATH")
     if "@" not in parts.netloc and "@" in text:
         raise ParamsError(
-            "the address of the source has an @ behind its host: write /, ? and # of a user or password as "
+            "the address of the source has an @ after its host: write /, ? and # of a user or password as "
             "%2F, %3F and %23, and an @ elsewhere as %40"
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

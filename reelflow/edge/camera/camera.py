@@ -19,7 +19,7 @@ COMMAND = (sys.executable, "-m", "reelflow.edge.camera.reading")
 
 
 class Camera:
-    """Gives what the reading process tells, over all connections.
+    """Gives the messages of the reading process, over all connections.
 
     Attributes:
         reconnects: connections that were made anew.
@@ -55,7 +55,7 @@ class Camera:
         return self._mail.dropped
 
     def next(self, timeout_s: float) -> Told | None:
-        """What was told next; None if nothing was in this time."""
+        """The next message; None if there was no message in this time."""
         return self._mail.take(timeout_s)
 
     def keep(self, order: ClipOrder | ClipEndOrder) -> None:
@@ -108,7 +108,7 @@ class Camera:
                 write_order(self._process.stdin, order)
 
     def _await(self, process: "subprocess.Popen[bytes]") -> Told | None:
-        """What is told next; None at the end. Only this waiting counts as silence."""
+        """The next message; None at the end. Only this waiting counts as silence."""
         assert process.stdout
         self._awaited_since_s = time.monotonic()
         try:

@@ -1,4 +1,4 @@
-"""Messages between two threads: of a live source the oldest pictures go when nobody takes them in time."""
+"""Messages between two threads: old pictures of a live source are dropped if not taken in time."""
 
 from collections import deque
 from threading import Condition
@@ -41,7 +41,7 @@ class Mailbox:
             return not self._closed
 
     def take(self, timeout_s: float) -> Told | None:
-        """The oldest message; None if there is none in this time."""
+        """The oldest message; None if no message comes in this time."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._waiting, timeout_s):
                 return None

@@ -67,7 +67,8 @@ class Pace:
             return False
         if delay_s > self._behind_s + GROWTH_S:
             raise ClipError(
-                f"frames come later and later, the last one {delay_s - self._delay_s:.0f} s late: the "
-                "network or this device is too slow for the camera: let it send fewer bits or pixels"
+                f"the delay of frames keeps growing, the last one is {delay_s - self._delay_s:.0f} s "
+                "late: the "
+                "network or this device is too slow for the camera: lower its bit rate or resolution"
             )
         return True

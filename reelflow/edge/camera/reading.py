@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def _read(source: CameraSource, found: Iterable[tuple[Header, Image | None]], tell: "_Tell") -> Header:
-    """Tell what is found; returns the end."""
+    """Send each message; returns the last one."""
     try:
         for header, image in found:
             tell(header, image)

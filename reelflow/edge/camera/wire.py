@@ -1,4 +1,4 @@
-"""How the reading process tells what it reads: a header in JSON, then the bytes of a picture.
+"""Messages of the reading process: a header in JSON, then the bytes of a picture.
 
 Both ends are reelflow's own. The process is killed when it hangs: a message that is cut is the end.
 """
@@ -47,7 +47,7 @@ class Header(BaseModel):
 
 
 class Order(BaseModel):
-    """What the process is to read.
+    """The source that the process reads.
 
     Attributes:
         address: of the source; not on the command line, which every user of the machine can see.
@@ -68,7 +68,7 @@ class Told(NamedTuple):
 
 
 def write_order(stream: IO[bytes], order: BaseModel) -> None:
-    """Tell the process what to read, and later of clips.
+    """Send the process its source, and later orders for clips.
 
     Raises:
         OSError: it has died.
@@ -103,7 +103,7 @@ def read_told(stream: IO[bytes]) -> Told | None:
     header_bytes, picture_bytes = LENGTHS.unpack(lengths)
     if header_bytes > MAX_HEADER_BYTES or picture_bytes > MAX_PICTURE_BYTES:
         raise ValueError(
-            f"a message of {header_bytes} and {picture_bytes} bytes is none of the reading process"
+            f"a message of {header_bytes} and {picture_bytes} bytes is not one of the reading process"
         )
     text, picture = stream.read(header_bytes), stream.read(picture_bytes)
     if len(text) < header_bytes or len(picture) < picture_bytes:

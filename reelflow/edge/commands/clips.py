@@ -11,15 +11,16 @@ Record = Annotated[
 Before = Annotated[float, typer.Option(min=0, max=300, help="Seconds of a clip before its event.")]
 After = Annotated[float, typer.Option(min=0, max=3600, help="Seconds of a clip after its event.")]
 RecordMb = Annotated[
-    float, typer.Option(min=1, max=1e8, help="Megabytes of clips of events; the oldest go first.")
+    float, typer.Option(min=1, max=1e8, help="Megabytes of clips of events; the oldest are removed first.")
 ]
 KeepUnsure = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Keep windows with low scores here, to be labelled.")
 ]
 UnsureMb = Annotated[
-    float, typer.Option(min=1, max=1e8, help="Megabytes of such windows; the oldest go first.")
+    float, typer.Option(min=1, max=1e8, help="Megabytes of such windows; the oldest are removed first.")
 ]
 UnsureBelow = Annotated[float | None, typer.Option(min=0, max=1, help="Score that is low; by default --on.")]
 UnsureEvery = Annotated[
-    float, typer.Option(min=0, max=86400, help="Seconds from one such window to the next; a window at least.")
+    float,
+    typer.Option(min=0, max=86400, help="Least seconds from one such window to the next; at least a window."),
 ]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def info(bundle: BundleFolder, as_json: AsJson = False) -> None:
-    """Say what a bundle is: its classes, from which data, how good, how big. Nothing is computed."""
+    """Show a bundle: its classes, data, accuracy and size. Nothing is computed."""
     from reelflow.edge.commands.opening import opened
 
     report = opened(bundle).report

@@ -44,7 +44,7 @@ class DeviceSpeed(Document):
     frames_per_s: float = Field(description="resize, backbone and the head once a window, steadily")
     first_frames_per_s: float = Field(description="in the first tenth of that time")
     last_frames_per_s: float = Field(description="in the last: lower where the device throttles")
-    sampled_per_s: float = Field(description="frames of one camera; 0 if the bundle tells no window")
+    sampled_per_s: float = Field(description="frames of one camera; 0 if the bundle gives no window")
     cameras: float = Field(description="whose frames it keeps up with; 0 likewise")
     temperature_c: float | None = Field(description="highest sensor; null where the system does not tell")
     throttled: bool | None = Field(description="null where the system does not tell")

@@ -8,7 +8,7 @@ from reelflow.edge.seal import uncovered
 
 
 def opened(folder: Path) -> Bundle:
-    """A checked bundle; what nothing covers in it is told on stderr.
+    """A checked bundle; unprotected files are reported on stderr.
 
     Raises:
         BundleError: it is damaged.

@@ -33,14 +33,18 @@ Timeout = Annotated[
 ]
 Sinks = Annotated[
     list[str] | None,
-    typer.Option(help="Where events go too: file:PATH, http(s)://, mqtt(s)://, env:NAME; may be repeated."),
+    typer.Option(
+        help="Further destination of events: file:PATH, http(s)://, mqtt(s)://, env:NAME; may be repeated."
+    ),
 ]
-SpoolFolder = Annotated[Path | None, typer.Option(help="Folder where events wait for sinks that are away.")]
-Answers = Annotated[bool, typer.Option("--answers", help="Every answer on stdout, not events alone.")]
+SpoolFolder = Annotated[
+    Path | None, typer.Option(help="Folder where events wait for sinks that do not answer.")
+]
+Answers = Annotated[bool, typer.Option("--answers", help="Print every answer, not only events.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="JSON lines on stdout, on a terminal too.")]
 HealthFolder = Annotated[
     Path | None,
     typer.Option(
-        "--health", help="Folder where health.json says how the watching goes, for `reelflow update`."
+        "--health", help="Folder for health.json, the state of this watcher, for `reelflow update`."
     ),
 ]

@@ -1,4 +1,4 @@
-"""What comes of a clip: an answer, or why there is none."""
+"""The result for a clip: an answer, or the reason of a failure."""
 
 from pathlib import Path
 

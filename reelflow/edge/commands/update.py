@@ -77,12 +77,12 @@ class UpdateOptions:
         return ArchiveChannel(archive) if archive else self.opened
 
     def report(self) -> None:
-        """Tell the fleet, if somebody wants to hear."""
+        """Send a report, if an address is given."""
         if self.reporter:
             self.reporter.report()
 
     def show(self, outcome: "Outcome") -> None:
-        """Show what has come of a step."""
+        """Show the outcome of a step."""
         if self.as_json:
             found = {"action": outcome.action, "bundle": outcome.bundle, "reason": outcome.reason}
             typer.echo(json.dumps(found))
@@ -92,7 +92,7 @@ class UpdateOptions:
             typer.echo(f"{outcome.action}{about}{reason}")
 
     def done(self, outcome: "Outcome") -> None:
-        """Show what has come of a step, and tell the fleet."""
+        """Show the outcome of a step, and send a report."""
         self.show(outcome)
         self.report()
 
@@ -106,7 +106,7 @@ def main(
     channel: Annotated[str, typer.Option(help="A folder, file://, http(s):// or env:NAME.")] = "",
     device: Annotated[str, typer.Option(help="Id of this device; by default that of the machine.")] = "",
     group: Annotated[str, typer.Option(help="Group of devices, that a rollout may name.")] = "",
-    health: Annotated[Path, typer.Option(help="Folder of what watchers say by --health.")] = Path(
+    health: Annotated[Path, typer.Option(help="Folder that watchers write to (their --health).")] = Path(
         "/run/reelflow"
     ),
     well_after: Annotated[
@@ -122,11 +122,13 @@ def main(
     test_mb: Annotated[
         int, typer.Option(min=64, max=65536, help="Memory for a bundle's self-test; cameras need 80 MB more.")
     ] = SELF_TEST_MB,
-    every: Annotated[str, typer.Option(help="Follow the channel for good, as 15m; else one round.")] = "",
+    every: Annotated[
+        str, typer.Option(help="Repeat the round at this interval, such as 15m; by default one round.")
+    ] = "",
     rate_kb: Annotated[
-        int, typer.Option(min=0, help="Kilobytes a second that a download may take; 0: any.")
+        int, typer.Option(min=0, help="Kilobytes a second that a download may take; 0: no limit.")
     ] = 0,
-    report: Annotated[str, typer.Option(help="Tell the fleet: http(s)://HOST/PATH or env:NAME.")] = "",
+    report: Annotated[str, typer.Option(help="Send reports here: http(s)://HOST/PATH or env:NAME.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Follow an update channel: fetch, verify, self-test, switch, and confirm or go back.
@@ -139,11 +141,14 @@ def main(
 
     if 0 < rate_kb < LEAST_RATE_KB:
         raise ParamsError(
-            f"--rate-kb {rate_kb} is too slow to end: name {LEAST_RATE_KB} or more, or 0 for any"
+            f"--rate-kb {rate_kb} is too slow for a download to finish: name {LEAST_RATE_KB} or more, or "
+            "0 for no limit"
         )
     for option, text in (("--device", device), ("--group", group)):
         if len(text) > MOST_NAME or not text.isprintable():
-            raise ParamsError(f"{option} is no name: expected {MOST_NAME} printable characters at most")
+            raise ParamsError(
+                f"{option} is not a valid name: expected {MOST_NAME} printable characters at most"
+            )
     options = DeviceOptions(
         device=device or _machine(),
         group=group,
@@ -159,7 +164,7 @@ def main(
     if context.invoked_subcommand is None:
         _follow(given, seconds_of(every, "--every") if every else None)
     elif every:
-        raise ParamsError(f"--every follows the channel for good: leave out {context.invoked_subcommand}")
+        raise ParamsError(f"--every repeats until it is stopped: leave out {context.invoked_subcommand}")
 
 
 @update.command()
@@ -175,7 +180,7 @@ def apply(
     again: Annotated[bool, typer.Option("--again", help="Try a bundle that was refused.")] = False,
     archive: Archive = None,
 ) -> None:
-    """Fetch, verify and self-test what the channel asks for, and put it on trial."""
+    """Fetch, verify and self-test the channel's bundle, and put it on trial."""
     given: UpdateOptions = context.obj
     given.done(outcome := given.agent.apply(given.channel_or(archive), again=again))
     _check(outcome)
@@ -189,7 +194,7 @@ def wait(
         str, typer.Option(help="Fail after this time, while a camera is away; the bundle stays on trial.")
     ] = "",
 ) -> None:
-    """Wait until watchers have confirmed the bundle of an archive, or have it left."""
+    """Wait until watchers confirm the bundle of an archive, or it is given up."""
     from reelflow.edge.update.agent.archive import ArchiveChannel
 
     given: UpdateOptions = context.obj
@@ -234,7 +239,7 @@ def confirm(context: typer.Context) -> None:
 @update.command()
 def rollback(
     context: typer.Context,
-    reason: Annotated[str, typer.Option(help="Why; it is kept with the bundle.")] = "rolled back by hand",
+    reason: Annotated[str, typer.Option(help="Reason; it is kept with the bundle.")] = "rolled back by hand",
     archive: Archive = None,
 ) -> None:
     """Go back to the bundle before, and do not try this one again.

@@ -1,4 +1,4 @@
-"""What `watch` tells, as JSON: events, what the source does, and an answer a hop."""
+"""Messages of `watch`, as JSON: events, changes of the source, and one answer per hop."""
 
 from typing import Literal
 
@@ -27,7 +27,7 @@ class Event(Document):
     began_at: str = Field(description="ISO 8601, UTC")
     told_at: str = Field(description="ISO 8601, UTC, of this message")
     duration_s: float = Field(ge=0, description="so far")
-    age_s: float = Field(ge=0, description="of the newest frame that it stands on, when it was told")
+    age_s: float = Field(ge=0, description="age of the newest frame of the answer, when the message was sent")
     reason: Literal["", "score", "other", "source", "stopped", "bundle"] = Field(
         default="",
         description="of the end: the score fell, another class, the source was lost, stopped, a new bundle",
@@ -35,14 +35,14 @@ class Event(Document):
 
 
 class SourceState(Document):
-    """What the source does: told when it changes."""
+    """The state of the source; sent when it changes."""
 
     kind: Literal["source"] = "source"
     camera: str
     state: StateName
     told_at: str = Field(description="ISO 8601, UTC")
     reason: str = Field(default="", description="why it was lost, without credentials")
-    frames: int = Field(ge=0, description="that were looked at so far")
+    frames: int = Field(ge=0, description="frames that were sampled so far")
     dropped: int = Field(ge=0, description="that came too fast")
     reconnects: int = Field(ge=0)
 

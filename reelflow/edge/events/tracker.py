@@ -31,7 +31,7 @@ class EventRules:
 
 @dataclass
 class _Active:
-    """An event that goes on."""
+    """An active event."""
 
     label: str
     began_s: float
@@ -95,7 +95,7 @@ class EventTracker:
                 yield self._message("update", at_s)
 
     def end(self, at_s: float, reason: EndReason) -> Iterator[Event]:
-        """End the event that goes on, if there is one."""
+        """End the active event, if there is one."""
         if self._active:
             mean = self._active.total / self._active.answers
             yield self._message("end", at_s, reason).model_copy(update={"score": round(mean, 4)})

@@ -1,1 +1,1 @@
-"""What watchers say of themselves, for whoever changes their bundle."""
+"""The health of watchers, for the agent that changes their bundle."""

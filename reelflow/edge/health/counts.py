@@ -1,4 +1,4 @@
-"""What a watcher has answered in a day: numbers alone, no pictures."""
+"""Counts of a watcher's answers in a day: only numbers, no pictures."""
 
 from collections.abc import Iterable
 from contextlib import suppress

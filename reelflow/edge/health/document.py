@@ -1,4 +1,4 @@
-"""Whether watchers are well with a bundle: what each writes, and what the agent makes of it."""
+"""Whether watchers run well with a bundle: the file of each, and how the agent reads it."""
 
 import os
 import time
@@ -20,7 +20,7 @@ Sign = Literal["well", "failing", "waiting", "silent"]
 
 
 class WatcherHealth(Document):
-    """What a watcher says of itself.
+    """The health of one watcher.
 
     Attributes:
         bundle: name of the folder that it watches with.

@@ -20,7 +20,7 @@ REPORTED_DAYS, KEPT_DAYS = 3, 10
 
 
 class KeptCounts:
-    """What the watchers of a device have counted, before and since its last start.
+    """The counts of a device's watchers, before and since its last start.
 
     Args:
         folder: of the copies, `<camera>.<series>/counts-<day>-<bundle>.json`.

@@ -91,7 +91,7 @@ class HealthFile:
             self._write()
 
     def close(self, timeout_s: float) -> None:  # noqa: ARG002
-        """Write what was counted."""
+        """Write the counts."""
         self._write_counts()
 
     def stopped(self) -> None:

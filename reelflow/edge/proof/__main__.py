@@ -14,10 +14,12 @@ from reelflow.files import write_text
 
 def main(
     bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
-    clips: Annotated[list[Path], typer.Argument(help="Videos, or folders of nothing else.")],
+    clips: Annotated[list[Path], typer.Argument(help="Videos, or folders that contain only videos.")],
     attempt_to: Annotated[
         Path | None,
-        typer.Option("--attempt", help="Write the proof, or why there is none, to this file, and end well."),
+        typer.Option(
+            "--attempt", help="Write the proof, or the reason of a failure, to this file; exit with 0."
+        ),
     ] = None,
 ) -> None:
     """Test a bundle on this machine, have it answer, and print what it says as JSON."""
@@ -30,7 +32,7 @@ def main(
 
     videos = videos_in(clips)
     if not videos:
-        raise ClipError("there is no video to be classified: name some")
+        raise ClipError("found no video to classify: name a video, or a folder of videos")
     typer.echo(prove(bundle, videos).to_json(), nl=False)
 
 

@@ -16,7 +16,7 @@ SHELL_SIGNAL = 128  # a shell and Docker add it to the number of the signal that
 
 
 class ProofAttempt(Document):
-    """A proof, or why there is none."""
+    """A proof, or the reason of a failure."""
 
     proof: Proof | None = None
     why: str = ""
@@ -43,7 +43,7 @@ def attempt(command: Sequence[str], bundle: Path, clips: Sequence[Path]) -> Proo
     try:
         return ProofAttempt(proof=Proof.model_validate_json(done.stdout))
     except pydantic.ValidationError:
-        return ProofAttempt(why="what it prints is not a proof")
+        return ProofAttempt(why="its output is not a proof")
 
 
 def videos_in(places: Sequence[Path]) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What a bundle answers on one machine, to be compared with another's."""
+"""A bundle's answers on one machine, to be compared with those on another."""
 
 from pydantic import Field
 

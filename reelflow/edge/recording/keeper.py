@@ -67,7 +67,7 @@ class WatchedWith:
 
 
 class UnsureNote(Document):
-    """Lies beside a clip of low confidence."""
+    """The note beside an unsure clip."""
 
     camera: str = Field(description="name of the source, without credentials")
     bundle: str = Field(description="name of the bundle that was unsure")
@@ -113,7 +113,9 @@ class ClipKeeper:
         options, self._watched = self._options, watched
         self._below = watched.on if options.unsure_below is None else options.unsure_below
         if options.unsure and self._below <= NEVER_BELOW:
-            self._say(f"{watched.bundle} takes every score for sure: --keep-unsure needs --unsure-below")
+            self._say(
+                f"{watched.bundle} has no threshold for unsure answers: --keep-unsure needs --unsure-below"
+            )
         if not self._shelves:
             return None
         record_s = options.before_s + watched.late_s if options.record else 0.0

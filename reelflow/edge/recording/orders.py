@@ -1,4 +1,4 @@
-"""What the watching process asks of the reading one, which holds the packets: a line of JSON each."""
+"""Orders of the watching process to the reading one, which holds the packets: a line of JSON each."""
 
 from typing import Annotated, Literal
 

@@ -61,7 +61,8 @@ class Recorder:
             self._tell(
                 "",
                 f"{self._most.keep_s:.0f} s of packets take more than {self._most.max_bytes / 1e6:.0f} MB: "
-                "clips begin later than asked; let the camera send fewer bits, or keyframes more often",
+                "clips begin later than asked; lower the camera's bit rate, or let it send keyframes "
+                "more often",
             )
 
     def relate(self, frame: VideoFrame, moment_s: float) -> None:
@@ -104,7 +105,7 @@ class Recorder:
             # the same for all files: it is told once
             problem = getattr(error.__cause__ or error, "strerror", None) or str(error)
         del self._active[clip.order.id]
-        self._tell(clip.order.name, problem or ("" if clip.files else "no keyframe came while it lasted"))
+        self._tell(clip.order.name, problem or ("" if clip.files else "no keyframe came during the clip"))
 
     def _has_changed(self, packet: "Packet[VideoStream]") -> bool:
         """Whether frames have another size from this keyframe on."""

@@ -51,7 +51,7 @@ def read_token(where: str) -> str:
     elif form == "file":
         token = _read(Path(name))
     else:
-        raise ParamsError(f"--token takes no secret, which every user could see: {ADVICE}")
+        raise ParamsError(f"--token does not take the secret itself, which every user could see: {ADVICE}")
     token = token.strip()
     if not (token.isascii() and token.isprintable() and SHORTEST <= len(token) <= LONGEST):
         raise ParamsError(
@@ -119,12 +119,12 @@ class AccessGate:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if scope["method"] not in SAFE_METHODS and is_cross_site(headers):
-            return JSONResponse({"error": "a page of another site may not ask for this"}, 403)
+            return JSONResponse({"error": "requests from pages of other sites are refused"}, 403)
         if self._token is None or scope["path"].startswith(PUBLIC) or self._token.is_shown(headers):
             return None
         if scope["path"] == "/" and "text/html" in headers.get("accept", ""):
             return RedirectResponse("login", 303)
-        told = "show the token: Authorization: Bearer TOKEN"
+        told = "send the token: Authorization: Bearer TOKEN"
         return JSONResponse({"error": told}, 401, {"WWW-Authenticate": 'Bearer realm="reelflow"'})
 
 

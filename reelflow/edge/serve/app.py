@@ -41,7 +41,7 @@ HEADERS = {
 
 
 class PageEndpoints:
-    """Answers requests from what is known of the source."""
+    """Answers requests from the board of the source."""
 
     def __init__(self, board: Board, stages: StageClock) -> None:
         """Read the files of the page."""
@@ -127,7 +127,7 @@ def make_app(
 
     async def failed(request: Request, error: Exception) -> Response:
         say(f"{request.method} {request.url.path} failed: {error!r}")
-        return JSONResponse({"error": "this failed; the log of the service says why"}, 500)
+        return JSONResponse({"error": "the request failed; the log of the service says why"}, 500)
 
     return Starlette(
         routes=routes, middleware=middleware, exception_handlers={HTTPException: refused, Exception: failed}

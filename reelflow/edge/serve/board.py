@@ -1,4 +1,4 @@
-"""What is known of a watched source now: told by the watcher, asked for by requests in other threads."""
+"""The present state of a watched source: the watcher writes it, requests in other threads read it."""
 
 import time
 from collections import Counter, deque

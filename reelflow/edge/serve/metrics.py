@@ -59,8 +59,10 @@ def _of_source(now: Snapshot) -> Iterator[Metric]:
     if now.frame_age_s is not None:
         yield GaugeMetricFamily("reelflow_frame_age_seconds", "Age of the newest frame", now.frame_age_s)
     yield CounterMetricFamily("reelflow_frames", "Frames that were looked at", now.frames)
-    yield CounterMetricFamily("reelflow_frames_dropped", "Frames that came too fast", now.dropped)
-    yield CounterMetricFamily("reelflow_reconnects", "Connections that were made anew", now.reconnects)
+    yield CounterMetricFamily(
+        "reelflow_frames_dropped", "Frames that were dropped because they came too fast", now.dropped
+    )
+    yield CounterMetricFamily("reelflow_reconnects", "Reconnections to the source", now.reconnects)
     heat_c = temperature_c()
     if heat_c is not None:
         yield GaugeMetricFamily("reelflow_temperature_celsius", "Highest sensor of the device", heat_c)

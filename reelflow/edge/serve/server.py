@@ -147,7 +147,7 @@ def _listening(host: str, port: int, *, alone: bool) -> socket.socket:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
         if alone and not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
-            raise ParamsError(f"--host {shown} lets other machines ask: add --token; {ADVICE}")
+            raise ParamsError(f"--host {shown} lets other machines connect: add --token; {ADVICE}")
         return socket.create_server(address, family=family, backlog=128)
     except (OSError, UnicodeError) as error:
         raise ParamsError(

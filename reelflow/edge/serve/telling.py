@@ -1,4 +1,4 @@
-"""What a snapshot of a source tells: its health, and the state that the page shows."""
+"""The health of a source, and the state that the page shows, from a snapshot."""
 
 from typing import Literal
 

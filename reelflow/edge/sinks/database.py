@@ -63,7 +63,7 @@ class SpoolFile:
         return self._db.execute("SELECT id, length(body) FROM messages ORDER BY id").fetchall()
 
     def body(self, key: int) -> str | None:
-        """A message; none if it is not there."""
+        """A message; None if it is not there."""
         row = self._db.execute("SELECT body FROM messages WHERE id = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 

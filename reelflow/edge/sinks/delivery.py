@@ -33,7 +33,7 @@ class RefusedError(UndeliveredError):
 
 
 class GoneError(UndeliveredError):
-    """There is no receiver any more, and none will come."""
+    """The receiver is gone for good."""
 
 
 class Deliverer:

@@ -87,7 +87,7 @@ def _options(address: str, query: str, known: tuple[str, ...]) -> dict[str, str]
     options = dict(parse_qsl(query, keep_blank_values=True))
     if unknown := sorted(options.keys() - set(known)):
         found = f"{without_secrets(address)} has unknown options {printable(', '.join(unknown))}"
-        raise ParamsError(f"{found}: known are {', '.join(known)}")
+        raise ParamsError(f"{found}: expected one of {', '.join(known)}")
     return options
 
 

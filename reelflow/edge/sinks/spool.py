@@ -76,7 +76,7 @@ class Spool:
             self._settle()
 
     def peek(self) -> str | None:
-        """The oldest message, which stays; none if nothing waits."""
+        """The oldest message, which stays; None if nothing waits."""
         with self._lock:
             if self._closed:
                 return None

@@ -1,4 +1,4 @@
-"""Topics of MQTT, and what Home Assistant is told of them.
+"""Topics of MQTT, and their discovery messages for Home Assistant.
 
 Fields as in https://www.home-assistant.io/integrations/sensor.mqtt/; topic and `origin` as in
 https://www.home-assistant.io/integrations/mqtt/#discovery-messages: an id holds letters, digits, _ and -,
@@ -35,7 +35,7 @@ class Topics:
         return f"{self.base}/{kind}"
 
     def as_sensor(self) -> str:
-        """What Home Assistant is told. Payloads of availability are its defaults, `online` and `offline`."""
+        """The discovery message, with the default payloads `online` and `offline`."""
         config: dict[str, Any] = {
             "name": "Label",
             "unique_id": self._id,

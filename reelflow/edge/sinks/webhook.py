@@ -68,7 +68,7 @@ class Webhook:
         advice = f": {ADVICE[status]}" if status in ADVICE else ""
         if location:
             where = without_secrets(_absolute(location, shown))
-            advice = f" with a redirect to {where}: name that address, none is followed"
+            advice = f" with a redirect to {where}: redirects are not followed, name that address"
         raise RefusedError(f"{shown} refused the message: {status}{advice}")
 
     def _post(self, body: str) -> tuple[int, str]:

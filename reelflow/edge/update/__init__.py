@@ -1,1 +1,1 @@
-"""How a device gets its bundles: what the channel says, and the agent that follows it."""
+"""How a device gets its bundles: the channel's client, and the agent that follows the channel."""

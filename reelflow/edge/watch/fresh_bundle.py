@@ -90,7 +90,7 @@ class FreshBundle:
         """
         bundle = open_bundle(self._folder)
         if self.is_sealed and not bundle.is_sealed:
-            raise BundleError(f"{self._folder} has no {SUMS}, and the bundle before had it: copy it too")
+            raise BundleError(f"{self._folder} has no {SUMS}, but the previous bundle had it: copy it too")
         is_new = bundle.report != self.classifier.report
         if is_new:
             self.classifier, self.is_sealed = self._opened(bundle), bundle.is_sealed
@@ -107,8 +107,8 @@ class FreshBundle:
         classifier = Classifier(bundle, threads=self._threads)
         if UNSURE in classifier.report.labels:
             raise BundleError(
-                f"the bundle {classifier.report.name} has a class {UNSURE!r}, as events call what has no "
-                "answer: train with another name of it"
+                f"the bundle {classifier.report.name} has a class {UNSURE!r}, which is the name of "
+                "unsure answers in events: rename the class and train again"
             )
         try:
             window_of(classifier, self._window_s)

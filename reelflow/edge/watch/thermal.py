@@ -13,7 +13,7 @@ COMMAND_TIMEOUT_S = 5
 
 
 def temperature_c(folder: Path = THERMAL) -> float | None:
-    """The highest of the system's sensors; None where it has none."""
+    """The temperature of the hottest sensor; None without a sensor."""
     found = []
     for path in folder.glob("thermal_zone*/temp"):
         with suppress(OSError, ValueError):
@@ -22,7 +22,7 @@ def temperature_c(folder: Path = THERMAL) -> float | None:
 
 
 def throttled() -> bool | None:
-    """Whether a Raspberry Pi runs slower than it could; None where `vcgencmd` does not tell."""
+    """Whether a Raspberry Pi runs slower than it could; None if `vcgencmd` does not report it."""
     command = shutil.which("vcgencmd")
     if command is None:
         return None

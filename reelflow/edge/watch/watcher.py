@@ -187,7 +187,7 @@ class Watcher:
         return found.taken_s if self._source.is_live else found.time_s
 
     def _forget_what_is_old(self) -> None:
-        """No answer stands on frames older than a window, and no event goes on without frames."""
+        """Drop an answer on frames older than a window, and end an event without frames."""
         if self._newest_s is None or not self._source.is_live:
             return
         if time.monotonic() - self._newest_s > self._window_s:
@@ -243,7 +243,7 @@ class Watcher:
             self._end("bundle")
             raise BundleError(gone)
         if self._bundle.problem and self._bundle.problem != before:
-            self._say(f"the new bundle is left, and the old one goes on: {self._bundle.problem}")
+            self._say(f"the new bundle is not loaded, and the old one stays in use: {self._bundle.problem}")
         return camera
 
     def _swap(self, camera: Camera) -> Camera:

@@ -93,7 +93,7 @@ def cut(*_, **__):
 
 def test_the_root_is_not_changed_without_its_key(publisher, device):
     without = KeyRing({role: publisher.keys.of(role) for role in ROLES[1:]})
-    with pytest.raises(ChannelError, match="root is signed by 0 of its keys, it needs 1"):
+    with pytest.raises(ChannelError, match="root is signed by 0 of its keys, and needs 1"):
         rotate_key(publisher.repository, without, "targets", CryptoSigner.generate_ed25519())
     assert publisher.repository.root().signed.version == 1
 

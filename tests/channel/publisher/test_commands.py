@@ -58,7 +58,7 @@ def test_a_missing_key_is_told_and_nothing_changes(begun, first):
     before = begun.status()
     failed = begun.error("publish", "--bundle", first, *begun.options("snapshot", "timestamp"))
     assert failed.exit_code == 11
-    assert "targets is signed by 0 of its keys, it needs 1: name them (--key targets=URI)" in str(failed)
+    assert "targets is signed by 0 of its keys, and needs 1: name them (--key targets=URI)" in str(failed)
     assert begun.status() == before
 
 
@@ -85,7 +85,7 @@ def test_an_encrypted_key_needs_its_passphrase(desk, monkeypatch):
     desk.done("refresh", *desk.options("timestamp"))
     monkeypatch.setenv("REELFLOW_KEY_PASSPHRASE", "wrong horse")
     failed = str(desk.error("refresh", *desk.options("timestamp")))
-    assert "not with this passphrase" in failed
+    assert "(REELFLOW_KEY_PASSPHRASE) is wrong" in failed
     assert "horse" not in failed
     monkeypatch.delenv("REELFLOW_KEY_PASSPHRASE")
     assert "set REELFLOW_KEY_PASSPHRASE" in str(desk.error("refresh", *desk.options("timestamp")))
@@ -97,7 +97,7 @@ def test_a_key_from_the_environment(begun, monkeypatch):
     assert "timestamp 2 expires" in begun.done("refresh")
     monkeypatch.setenv("OUR_KEY", "nonsense-SECRET")
     failed = str(begun.error("refresh"))
-    assert "it is no PEM of PKCS#8" in failed
+    assert "it is not PEM with PKCS#8" in failed
     assert "SECRET" not in failed
     monkeypatch.delenv("OUR_KEY")
     assert "the variable OUR_KEY is not set" in str(begun.error("refresh"))
@@ -155,7 +155,7 @@ def test_thresholds_and_periods_are_kept_in_the_root(desk):
     assert (root["threshold"], len(root["keys"])) == (2, 3)
     assert 0 < (datetime.fromisoformat(timestamp["expires"]) - datetime.now(UTC)).total_seconds() <= 86400
     new = ("rotate-key", "targets", "--new", f"file:{desk.keys / 'new.pem'}")
-    assert "root is signed by 1 of its keys, it needs 2" in str(desk.error(*new, *desk.options()))
+    assert "root is signed by 1 of its keys, and needs 2" in str(desk.error(*new, *desk.options()))
     desk.done(*new, *desk.options(), spare[1])
 
 

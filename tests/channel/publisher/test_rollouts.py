@@ -104,7 +104,7 @@ def test_the_first_bundle_has_nothing_to_go_back_to(publisher, first):
     with pytest.raises(ParamsError, match="nothing has been published"):
         publisher.rollout("pause")
     publisher.publish(first)
-    with pytest.raises(ParamsError, match="there is none to go back to"):
+    with pytest.raises(ParamsError, match="without an earlier one to go back to"):
         publisher.rollout("abort")
 
 

@@ -170,7 +170,7 @@ def test_a_root_that_two_people_sign(tokens: Tokens, bundle: Path, tmp_path: Pat
     both = [f"--key=root={tokens.key(2, label)}" for label in (ADA, GRACE)]
     desk.done("init", "--new-keys", desk.keys, "--threshold", "root=2", *both)
     new = ("rotate-key", "targets", "--new", tokens.key(3), *desk.files("targets", "snapshot", "timestamp"))
-    assert "root is signed by 1 of its keys, it needs 2" in desk.refused(*new, both[0])
+    assert "root is signed by 1 of its keys, and needs 2" in desk.refused(*new, both[0])
     desk.done(*new, *both)
     desk.done(*desk.publish(bundle, tokens.key(3)))
     assert desk.taken_by(tmp_path / "device")

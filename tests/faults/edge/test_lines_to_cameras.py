@@ -136,5 +136,5 @@ def test_a_line_that_is_too_slow_is_told_and_the_camera_is_opened_anew(edge_bund
         line.mend()
         answers_more(kept, 4)
     reason = next(state.reason for state in kept.states() if state.state == "lost")
-    assert "frames come later and later" in reason
+    assert "the delay of frames keeps growing" in reason
     is_sound(kept)

@@ -103,7 +103,7 @@ def test_what_a_cluster_file_cannot_say(tmp_path, values, told):
 def test_a_password_in_the_address_of_pods_is_refused_and_not_shown(tmp_path, password):
     address = f"http://ann:{password}@mlflow.reelflow:5000"
     values = {"extends": str(WHOLE), "mlflow": {"tracking_uri": address}}
-    with pytest.raises(ParamsError, match="have a secret hold MLFLOW_TRACKING_USERNAME") as caught:
+    with pytest.raises(ParamsError, match="put MLFLOW_TRACKING_USERNAME") as caught:
         load_cluster(written(tmp_path, values))
     assert "s3cret" not in str(caught.value)
     assert "ann" not in str(caught.value)

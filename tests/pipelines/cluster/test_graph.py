@@ -303,7 +303,7 @@ def test_linear_heads_train_in_their_task_whatever_the_workers(tmp_path):
 
 
 def test_workers_without_a_store_are_refused(tmp_path):
-    with pytest.raises(ParamsError, match=r"store\.address is none: workers read shards from the store"):
+    with pytest.raises(ParamsError, match=r"store\.address is not set: workers read shards from the store"):
         compiled(tmp_path, params=WORKERS)
 
 

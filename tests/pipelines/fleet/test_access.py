@@ -135,7 +135,7 @@ def test_a_secret_is_not_shown() -> None:
 
 @pytest.mark.parametrize(
     ("name", "content", "told"),
-    [("door", "short", "expected 16 to 512"), ("a b", DOOR, "is no id of a device")],
+    [("door", "short", "expected 16 to 512"), ("a b", DOOR, "is not an id of a device")],
 )
 def test_a_file_that_holds_no_token_is_told_at_the_start(
     tokens: Path, name: str, content: str, told: str

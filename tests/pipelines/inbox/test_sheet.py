@@ -257,7 +257,7 @@ def test_a_sheet_takes_no_folder_with_other_files(work: Labelling) -> None:
     work.folder.mkdir()
     (work.folder / "thesis.txt").write_text("mine")
     failed = work.error("sheet", work.inbox, work.folder, "--clips", work.clips)
-    assert "holds files and is no sheet" in str(failed)
+    assert "has files, but is not a sheet" in str(failed)
     assert [path.name for path in work.folder.iterdir()] == ["thesis.txt"]
 
 
@@ -303,10 +303,10 @@ def test_an_inbox_in_s3(
     [
         ((), "found none, expected two or more"),
         (("--labels", "fall"), "found fall, expected two or more"),
-        (("--labels", "fall,unusable"), "'unusable' cannot be one"),
-        (("--labels", "fall,../walk"), "'../walk' cannot be one"),
-        (("--labels", "fall,.walk"), "'.walk' cannot be one: a folder of this name is not read"),
-        (("--labels", "fall,groups.csv"), "'groups.csv' cannot be one"),
+        (("--labels", "fall,unusable"), "'unusable' cannot be used"),
+        (("--labels", "fall,../walk"), "'../walk' cannot be used"),
+        (("--labels", "fall,.walk"), "'.walk' cannot be used: a folder of this name is not read"),
+        (("--labels", "fall,groups.csv"), "'groups.csv' cannot be used"),
         (("--labels", f"fall,{'x' * 201}"), "it has more than 200 bytes"),
         (("--labels", "fall,wa\x1blk"), "characters that names of folders do not have"),
         (("--labels", "train,test"), "are names of splits"),
@@ -378,8 +378,8 @@ def test_any_name_of_a_device_becomes_one_that_every_system_takes(name):
     ("text", "told"),
     [
         ("", "has the columns of an empty file"),
-        ("clip;label\nx.mp4;fall\n", "line 2: 'x.mp4' is no clip of this sheet"),
-        ("clip,label\na.mp4,run\n", "line 2: the label 'run' is none of fall, unusable, walk"),
+        ("clip;label\nx.mp4;fall\n", "line 2: 'x.mp4' is not a clip of this sheet"),
+        ("clip,label\na.mp4,run\n", "line 2: the label 'run' is not one of fall, unusable, walk"),
         ("clip,label\na.mp4,fall\na.mp4,walk\n", "line 3: a.mp4 has two labels"),
         ("clip,tag\na.mp4,fall\n", "has the columns clip, tag: expected clip and label"),
         ("clip,label,label\na.mp4,fall,walk\n", "expected clip and label, once each"),

@@ -178,7 +178,7 @@ def test_a_clip_that_people_did_not_see_is_not_taken(labelled: Labelling, harm: 
         (tmp_path / "other.mp4").write_bytes(content)
         clip.symlink_to(tmp_path / "other.mp4")
     before = labelled.taken()
-    assert "is not the clip that people saw" in str(labelled.error("take", labelled.folder, labelled.clips))
+    assert "is not the clip that was labelled" in str(labelled.error("take", labelled.folder, labelled.clips))
     assert labelled.taken() == before
 
 
@@ -212,10 +212,10 @@ def test_dvc_follows_the_clips_if_it_did(labelled: Labelling, tmp_path: Path) ->
         repo.add([str(clips)])
     before = (team / "clips.dvc").read_text()
     untracked = labelled.done("take", labelled.folder, clips, "--no-dvc")
-    assert "DVC follows" not in untracked
+    assert "DVC tracks" not in untracked
     assert (team / "clips.dvc").read_text() == before
     told = labelled.done("take", labelled.folder, clips)
-    assert f"DVC follows them: git add {team / 'clips.dvc'}, and dvc push" in told
+    assert f"DVC tracks them: git add {team / 'clips.dvc'}, and dvc push" in told
     assert (team / "clips.dvc").read_text() != before
     assert "clips.dvc" in git(team, "status", "--porcelain")
     with Repo(str(team)) as repo:
@@ -240,13 +240,11 @@ def test_dvc_forgets_no_clip_that_is_not_checked_out(followed: Labelling) -> Non
     shutil.rmtree(followed.clips)
     before = (followed.clips.parent / "clips.dvc").read_text()
     failed = followed.error("take", followed.folder, followed.clips)
-    assert f"{followed.clips} has not all that DVC follows, but for clips/, clips/fall/fall.mp4" in str(
-        failed
-    )
+    assert f"{followed.clips} lacks files that DVC tracks: clips/, clips/fall/fall.mp4" in str(failed)
     assert not followed.clips.exists()
     dvc(followed, "checkout", "clips")
     (followed.clips / "walk" / "walk.mp4").unlink()
-    assert "but for clips/walk/walk.mp4: dvc checkout, or dvc pull, brings them" in str(
+    assert "lacks files that DVC tracks: clips/walk/walk.mp4: run dvc checkout or dvc pull" in str(
         followed.error("take", followed.folder, followed.clips)
     )
     assert (followed.clips.parent / "clips.dvc").read_text() == before

@@ -43,7 +43,7 @@ def first_line(text: str | None) -> str:
 
 
 def message_of(one: Any) -> str:
-    """The error of a run or a task, as the API tells it."""
+    """The error of a run or a task, as the API reports it."""
     return first_line(one.error.message if one.error else "")
 
 
@@ -68,6 +68,6 @@ def _state_without_own(driver: Any, run_state: str) -> str:
 
 
 def _guessed(named: Mapping[str, Any]) -> Iterable[SpecTask]:
-    """What has a driver and is no group."""
+    """Whether it has a driver and is not a group."""
     keys = [name.removesuffix(DRIVER) for name in named if name.endswith(DRIVER)]
     return [SpecTask(key, key, (key,)) for key in sorted(keys) if not key.startswith(GROUPS)]

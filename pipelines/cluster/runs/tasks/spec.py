@@ -28,7 +28,7 @@ class SpecTask:
 
 
 def tasks_of(document: Mapping[str, Any]) -> list[SpecTask]:
-    """All tasks that become pods, each after those that it waits for; none of a workflow of KFP 1.
+    """All tasks that become pods, each after those that it waits for; empty for a workflow of KFP 1.
 
     Args:
         document: a spec as the API returns it: with platforms beside it, or alone.

@@ -79,7 +79,7 @@ class DeviceOptions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What has come of a call.
+    """The outcome of a call.
 
     Attributes:
         action: what was done, or found.
@@ -123,7 +123,7 @@ class DeviceAgent:
         return self._offered(state, rollout)
 
     def apply(self, channel: Channel, *, again: bool = False) -> Outcome:
-        """Fetch and test what the channel asks for, and put it on trial.
+        """Fetch and test the channel's bundle, and put it on trial.
 
         Args:
             channel: of this device.
@@ -143,7 +143,7 @@ class DeviceAgent:
                 return offered
             if state.trial and offered.bundle == state.current:  # the rollout was stopped
                 self._return_to(state.rolled_back())
-                return Outcome("withdrawn", state.trial.bundle, "the channel asks for the bundle before")
+                return Outcome("withdrawn", state.trial.bundle, "the channel asks for the previous bundle")
             return self._take(state, channel, offered.bundle, rollout.number)
 
     def confirm(self) -> Outcome:
@@ -176,7 +176,7 @@ class DeviceAgent:
             return self._left(state, bundle, reason)
 
     def settle(self) -> AgentState:
-        """Make good what a power cut has left; to be called before watchers start."""
+        """Repair the state after a power cut; call it before watchers start."""
         with self._alone():
             return self._settle()
 
@@ -198,7 +198,7 @@ class DeviceAgent:
             if sign == "failing":
                 return self._go_back(state, "a watcher starts with it again and again")
             if why := next((one.problem for one in watchers if one.is_fresh and one.problem), ""):
-                return self._go_back(state, f"a watcher does not take it: {why}")
+                return self._go_back(state, f"a watcher does not load it: {why}")
             if sign == "silent":
                 return self._without_watcher(state, trial, since_s)
             return Outcome("waiting", trial.bundle, sign)
@@ -212,7 +212,7 @@ class DeviceAgent:
             return self._go_back(state, why)
         state.tried(trial.model_copy(update={"waited_s": waited_s})).save(self._folder)
         if is_over:
-            return Outcome("on trial", trial.bundle, f"{why}; it is the first one, and stays")
+            return Outcome("on trial", trial.bundle, f"{why}; it is the first bundle, and stays")
         return Outcome("waiting", trial.bundle, "silent")
 
     def _unread(self) -> str:
@@ -262,7 +262,7 @@ class DeviceAgent:
         return self._left(state.refusing(left, reason) if left else state, left, reason)
 
     def _left(self, state: AgentState, bundle: str | None, reason: str) -> Outcome:
-        """Go back to the bundle before; to none where there is none."""
+        """Go back to the previous bundle; without one, use no bundle."""
         found = self._return_to(state.rolled_back())
         return Outcome("rolled back" if found.intended else "given up", bundle, reason)
 
@@ -283,7 +283,7 @@ class DeviceAgent:
         return self._follow(state)
 
     def _follow(self, state: AgentState) -> AgentState:
-        """Have the link lead to the intended bundle; to the one before if that is damaged, or to none."""
+        """Point the link to the intended bundle, else to the previous one; without either, remove it."""
         while state.intended and not self.bundles.is_whole(state.intended):
             state = state.rolled_back()  # the damaged one is not refused: it is fetched again
             state.save(self._folder)

@@ -110,7 +110,7 @@ class ArchiveChannel:
             if not member.isreg() or member.issparse():
                 raise BundleError(f"{self._archive}: {name!r} is not a plain file")
             if not SAFE_NAME.fullmatch(name):
-                raise BundleError(f"{self._archive}: {name!r} is no plain name inside a bundle")
+                raise BundleError(f"{self._archive}: {name!r} is not a plain name inside a bundle")
             count, size_bytes = count + 1, size_bytes + member.size
             if count > MAX_LISTED or size_bytes > MAX_LISTED_BYTES:
                 raise BundleError(f"{self._archive} is too large: {count} files, {size_bytes} bytes so far")

@@ -1,4 +1,4 @@
-"""Follows a channel in rounds: ask, apply, and stay with a bundle on trial until it is confirmed or left."""
+"""Follows a channel in rounds: ask, apply, and check a bundle on trial until it is confirmed or given up."""
 
 import math
 import random

@@ -16,7 +16,7 @@ LAST_LINES = 3
 
 @dataclass(frozen=True)
 class SelfTestLimits:
-    """What a bundle's self-test may use.
+    """Limits of a bundle's self-test.
 
     Attributes:
         seconds: of time, and of each CPU.

@@ -1,4 +1,4 @@
-"""What a device tells its fleet: the bundle in use, how watchers do, what they answer. No pictures."""
+"""The report of a device: the bundle in use, health and answers of its watchers. No pictures."""
 
 import platform
 from collections.abc import Callable, Sequence
@@ -117,7 +117,7 @@ class FleetReporter:
         self._keep(at_once=False)
         told = report_of(self._agent.state, self._options, self._counts.last_days())
         if problem := self._post.send(told):
-            self._tell(f"the fleet is not told: {problem}")
+            self._tell(f"no report is sent to the fleet: {problem}")
 
     def close(self) -> None:
         """Keep what was counted since the last hour."""
@@ -127,4 +127,4 @@ class FleetReporter:
         try:
             self._counts.keep(at_once=at_once)
         except StorageError as error:
-            self._tell(f"what watchers have counted is not kept: {error}")
+            self._tell(f"the counts of watchers are not kept: {error}")

@@ -94,9 +94,9 @@ class AgentState(Document):
         if self.intended:
             return ""
         if not self.refused:
-            return "none has come yet, or the disk has damaged it"
+            return "no bundle has arrived yet, or the disk has damaged it"
         last = self.refused[-1]
-        return f"{last.bundle[:SHOWN]} was given up, and there is none before it: {last.reason}"
+        return f"{last.bundle[:SHOWN]} was given up, and there is no previous bundle: {last.reason}"
 
     def why_refused(self, bundle: str) -> str | None:
         """Why a bundle is not tried again; None if it may be."""

@@ -46,7 +46,7 @@ class InstalledBundles:
         folder = folder or self.path(bundle)
         opened = open_bundle(folder)
         if not opened.is_sealed:
-            raise BundleError(f"{folder} has no {SUMS}, so that nothing covers its records")
+            raise BundleError(f"{folder} has no {SUMS}, so changes in its records are not detected")
         if (found := sha256_file(folder / SUMS)) != bundle:
             raise BundleError(f"{folder} is the bundle {found}, expected {bundle}")
 

@@ -208,7 +208,7 @@ class ChannelClient:
             raise ChannelError(f"{where}: {self._expired(error)}") from None
         except DownloadHTTPError as error:
             failed = ChannelError(
-                f"{where} is no channel for this device: {error}: look at the address; {KEEPS}"
+                f"{where} is not a channel that this device can use: {error}: check the address; {KEEPS}"
             )
             failed.may_pass = error.status_code in MAY_PASS
             raise failed from None

@@ -1,4 +1,4 @@
-"""The time that expiry is judged by: the device's clock, but never before what is known to have been.
+"""The time that expiry is judged by: the device's clock, or a later time known to have passed.
 
 Many devices have no clock that runs without power: they start in 1970, or at the time of their image. What
 has been verified tells a time that has passed: the publisher signs when it signed, and what was not expired

@@ -1,4 +1,4 @@
-"""What a channel says: the files of a bundle, and which devices are to run which bundle.
+"""The documents of a channel: the files of a bundle, and the bundle of each device.
 
 Both are targets of the channel's TUF repository, so that the targets role signs them.
 """
@@ -35,7 +35,7 @@ class ListedFile(Document):
     @classmethod
     def _is_plain(cls, path: str) -> str:
         if not SAFE_NAME.fullmatch(path):
-            raise ValueError(f"{path!r} is no plain name inside a bundle")
+            raise ValueError(f"{path!r} is not a plain name inside a bundle")
         return path
 
 
@@ -73,7 +73,7 @@ class BundleListing(Document):
 
 
 class Rollout(Document):
-    """The target `rollout.json`: which bundle a device is to run.
+    """The target `rollout.json`: which bundle a device runs.
 
     Attributes:
         number: rises with each bundle that is published; it also decides who belongs to the share.
@@ -101,7 +101,7 @@ class Rollout(Document):
 
 
 def wanted(rollout: Rollout, device_id: str, group: str) -> str | None:
-    """The id of the bundle that a device is to run; None: it stays with what it runs.
+    """The id of the bundle that a device runs; None: it keeps its present bundle.
 
     A device that belongs to a share also belongs to every larger share of the same rollout.
 

@@ -81,7 +81,7 @@ def _begin(answer: urllib3.BaseHTTPResponse, start: int) -> int:
     if status == HTTPStatus.PARTIAL_CONTENT:
         found = BEGIN.match(answer.headers.get("Content-Range", ""))
         if not found or int(found[1]) != start:
-            raise BrokenError("the server sends another part than that which was asked for")
+            raise BrokenError("the server sends another part than the requested one")
         return start
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise BrokenError(f"the server answers {status}")
@@ -126,7 +126,7 @@ def _pool(
             urlsplit(answer.get_redirect_location() or "")
         except ValueError:  # urllib3 would pass it on, and leave the connection open
             answer.close()
-            raise BrokenError("the server leads to what is no address") from None
+            raise BrokenError("the server redirects to an invalid address") from None
         return answer
 
     watched = type("WatchedConnection", (connection,), {"_new_conn": new_connection})

@@ -136,7 +136,7 @@ def test_a_file_without_a_token_is_refused_and_not_quoted(fake, tmp_path, conten
     file.write_bytes(content)
     with pytest.raises(ClusterError) as failed:
         quick_client(config_for(tmp_path, fake), kfp_token_file=file)
-    expected = "holds no token: expected one word without spaces or line breaks"
+    expected = "has no valid token: expected one word without spaces or line breaks"
     assert str(failed.value) == f"REELFLOW_KFP_TOKEN_FILE: {file} {expected}"
 
 
@@ -147,7 +147,7 @@ def test_a_token_file_that_is_missing_is_named(fake, tmp_path):
 
 def test_the_namespace_must_fit_the_installation(tmp_path):
     with FakeKfp("team") as fake:
-        with pytest.raises(ClusterError, match="has many users"):
+        with pytest.raises(ClusterError, match="is a multi-user installation"):
             quick_client(config_for(tmp_path, fake, namespace="")).check()
         client = quick_client(config_for(tmp_path, fake))
         client.check()
@@ -163,7 +163,7 @@ def test_a_ui_whose_api_is_away_is_not_taken_for_an_installation(fake, tmp_path,
     # frontend/server/handlers/healthz.ts of KFP 2.17 answers in place of the API; 01 always has multi_user
     health = ("GET /healthz", lambda *asked: {"apiServerReady": False})
     monkeypatch.setattr("tests.fake_kfp.store.ROUTES", [health])
-    with pytest.raises(ClusterError, match="KFP's UI answers and its API server does not"):
+    with pytest.raises(ClusterError, match="KFP's UI answers, but its API server does not"):
         quick_client(config_for(tmp_path, fake, namespace=namespace)).check()
 
 

@@ -81,7 +81,7 @@ def test_the_task_writes_why_there_is_no_proof(
     assert made.proof is None
     assert "scores.npy" in made.why
     (tmp_path / "none").mkdir()
-    assert "there is no video" in attempting(edge_bundle, tmp_path / "none").why
+    assert "found no video to classify" in attempting(edge_bundle, tmp_path / "none").why
 
 
 def test_a_program_that_crashes_is_told(edge_bundle: Path, videos: Path, tmp_path: Path):

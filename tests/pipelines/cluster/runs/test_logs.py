@@ -135,5 +135,5 @@ def test_a_refusal_of_kubectl_is_quoted(kubectl):
 
 def test_without_kubectl_it_is_said_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ClusterError, match=r"no kubectl on the PATH.*install it"):
+    with pytest.raises(ClusterError, match=r"kubectl, .* is not on the PATH: install it"):
         print_log(RUN, "conversion", "team", "LINK")

@@ -239,7 +239,7 @@ def test_logs_finds_the_task_and_asks_for_kubectl(fake, client, config, command,
     run_id = with_spec(fake, start(fake, client, config, **recorded(2)), WHOLE)
     done = command("logs", run_id, *words)
     assert done.code == ClusterError.exit_code
-    assert "there is no kubectl on the PATH" in done.err
+    assert "kubectl, which reads pods and logs, is not on the PATH" in done.err
 
 
 def test_cancel_ends_a_run(fake, client, config, command):
@@ -279,7 +279,7 @@ def test_waiting_tells_how_it_ended(fake, client, config, command, state, code):
     run_id = start(fake, client, config, state=state)
     done = command("status", run_id, "--wait")
     assert done.code == code
-    assert (f"ended as {state}, and no task of it failed" in done.err) == (code == StepError.exit_code)
+    assert (f"ended as {state}, but no task failed" in done.err) == (code == StepError.exit_code)
 
 
 def test_a_run_that_is_not_there_is_said(command):

@@ -107,7 +107,7 @@ def test_a_large_group_of_pictures_is_told_once(tmp_path):
     told = record(source, {2: order(tmp_path, 0.0, 100.0)}, RingOrder(keep_s=5.0, max_bytes=10_000))
     assert [problem.split(":")[0] for _, problem in told] == [
         "5 s of packets take more than 0 MB",
-        "no keyframe came while it lasted",
+        "no keyframe came during the clip",
     ]
 
 

@@ -111,7 +111,7 @@ def test_a_token_comes_from_the_environment_or_a_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("where", "told"),
     [
-        (SECRET, "takes no secret"),
+        (SECRET, "does not take the secret itself"),
         ("env:NO_SUCH_VARIABLE", "not set"),
         ("file:no-such-file", "cannot be read"),
         ("file:.", "cannot be read"),

@@ -81,8 +81,8 @@ def test_a_watcher_that_fails_takes_the_page_with_it(small_bundle, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--host", "0.0.0.0"), "--host 0.0.0.0 lets other machines ask: add --token"),
-        (("--token", SECRET), "--token takes no secret"),
+        (("--host", "0.0.0.0"), "--host 0.0.0.0 lets other machines connect: add --token"),
+        (("--token", SECRET), "--token does not take the secret itself"),
         slow(("--port", "65536"), "'--port'"),
         slow(("--off", "0.9", "--on", "0.5", "--port", "0"), "--off 0.9 is above --on 0.5"),
     ],

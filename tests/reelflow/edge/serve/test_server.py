@@ -83,7 +83,7 @@ def test_a_host_that_is_none_of_this_machine_is_told(host, monkeypatch):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
 def test_other_machines_need_a_token(host, monkeypatch):
-    with pytest.raises(ParamsError, match="lets other machines ask: add --token"):
+    with pytest.raises(ParamsError, match="lets other machines connect: add --token"):
         PageServer(host, 0, None)
     monkeypatch.setenv("PAGE_TOKEN", "0123456789abcdef")
     with PageServer(host, 0, "env:PAGE_TOKEN"):

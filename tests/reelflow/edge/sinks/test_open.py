@@ -21,7 +21,7 @@ from reelflow.errors import ParamsError
         ("file:x?keep=0", "keep=0: expected a number of 1 or more"),
         ("file:x?max_mb=big", "max_mb=big: expected a number"),
         ("file:x?max_mb=nan", "max_mb=nan: expected a number"),
-        ("file:x?color=red", "unknown options color: known are answers, max_mb, keep"),
+        ("file:x?color=red", "unknown options color: expected one of answers, max_mb, keep"),
         ("-?answers=yes", "answers=yes: expected answers=0 or answers=1"),
         ("-?keep=3", "unknown options keep"),
         ("http://user:secret@", "is not an address"),

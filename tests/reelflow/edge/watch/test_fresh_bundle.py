@@ -101,7 +101,7 @@ def test_the_bundle_in_use_is_not_taken_again(current: Path, edge_bundle: Path):
 def test_a_network_that_is_replaced_after_its_check_is_not_loaded(current: Path, following: Path):
     checked = open_bundle(current)
     copied_over(current / HEAD, (following / HEAD).read_bytes())
-    with pytest.raises(BundleError, match="is being written over"):
+    with pytest.raises(BundleError, match="is being overwritten"):
         Classifier(checked)
 
 

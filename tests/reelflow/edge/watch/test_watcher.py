@@ -197,6 +197,6 @@ def test_a_damaged_new_bundle_is_left_and_the_old_one_goes_on(edge_bundle, tmp_p
         answered = len(kept.answers())
         wait_for(lambda: len(kept.answers()) > answered)
     assert len(said) == 1, "it is told once"
-    assert "the old one goes on" in said[0]
+    assert "the old one stays in use" in said[0]
     assert "head.tflite" in said[0]
     assert {event.bundle for event in kept.events()} != {"second"}

@@ -123,7 +123,7 @@ def test_a_watcher_that_does_not_take_the_bundle_brings_the_old_one_back(worksho
     outcome = workshop.agent.look(10)
     assert (outcome.action, outcome.reason) == (
         "rolled back",
-        "a watcher does not take it: needs more memory",
+        "a watcher does not load it: needs more memory",
     )
 
 
@@ -267,7 +267,7 @@ def is_linked(workshop: Workshop) -> bool:
     ("values", "reason"),
     [
         ({"starts": 4}, "a watcher starts with it again and again"),
-        ({"problem": "needs more memory"}, "a watcher does not take it: needs more memory"),
+        ({"problem": "needs more memory"}, "a watcher does not load it: needs more memory"),
     ],
 )
 def test_a_first_bundle_that_is_given_up_is_used_no_more(
@@ -281,7 +281,7 @@ def test_a_first_bundle_that_is_given_up_is_used_no_more(
     assert not is_linked(workshop)
     state = workshop.another().settle()
     assert (state.intended, state.why_refused(one)) == (None, reason)
-    assert state.why_none == f"{one[:12]} was given up, and there is none before it: {reason}"
+    assert state.why_none == f"{one[:12]} was given up, and there is no previous bundle: {reason}"
     assert not is_linked(workshop)
     assert workshop.agent.apply(workshop.channel).action == "refused"
     assert workshop.agent.apply(workshop.channel, again=True).action == "on trial"
@@ -302,7 +302,7 @@ def test_a_first_bundle_without_a_watcher_stays_on_trial(workshop: Workshop) -> 
     for _ in range(3):
         outcome = workshop.agent.look(1000)
         assert outcome.action == "on trial"
-        assert "it is the first one, and stays" in outcome.reason
+        assert "it is the first bundle, and stays" in outcome.reason
     assert workshop.in_use == "one"
     write_health(workshop.health, one, answering_s=300)
     assert workshop.agent.look(10).action == "confirmed"
