@@ -27,6 +27,8 @@ from reelflow.errors import (
 from reelflow.files import locked
 from reelflow.settings import Settings
 from reelflow.sources.userinfo import as_link, without_credentials
+from reelflow.tracking.answers.away import is_away, is_refused_here
+from reelflow.tracking.answers.told import reason_of, told
 from reelflow.tracking.moved import artifact_root, follow_move
 from reelflow.tracking.sqlite import SQLITE, migrate, sqlite_file
 
@@ -35,20 +37,18 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
 
 FULL_DISK = ("database or disk is full", os.strerror(errno.ENOSPC))
-STATEMENT = "\n[SQL:"  # what follows the reason in sqlalchemy's errors
 REACH_TIMEOUT_S = 5
 SERVER = ("http://", "https://")
-PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "ABORTED")
 EXISTS = "RESOURCE_ALREADY_EXISTS"
 KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
 """`ExperimentKind` of MLflow's page; 3.17 opens the view for GenAI all the same."""
 VIEW = "workflowType=machine_learning"
-TOO_MANY, SERVERS_FAULT = 429, 500  # HTTP status
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # a server may ask for hours; what it lacks waits
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # artifacts come through the server: only it can reach the object store, whose address it would tell
@@ -61,6 +61,10 @@ UNTRUSTED = ("CERTIFICATE", "invalid path")  # in errors of ssl, and of requests
 TLS_ADVICE = (
     "name its certificate in MLFLOW_TRACKING_SERVER_CERT_PATH, and yours in "
     "MLFLOW_TRACKING_CLIENT_CERT_PATH if it asks for one"
+)
+SETTING_ADVICE = (
+    "no request can be sent: correct the variables MLFLOW_TRACKING_... (a token is one line of ASCII), "
+    "MLFLOW_HTTP_... and those of the proxy"
 )
 ADVICE = "correct MLFLOW_TRACKING_URI, or unset it to use a sqlite file in the working folder"
 
@@ -85,6 +89,7 @@ def _connect(uri: str, experiment: str) -> "tuple[MlflowClient, str]":
         from mlflow import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks
         with exclusive(uri):
             if uri.startswith(SQLITE):
                 migrate(sqlite_file(uri))
@@ -127,30 +132,12 @@ def tracking_errors(uri: str) -> Iterator[None]:
     except ReelflowError:
         raise
     except Exception as error:  # MLflow lets errors of requests, sqlalchemy, alembic and boto3 through
-        message = without_credentials(str(error).split(STATEMENT)[0].strip() or type(error).__name__)
         if _is_full_disk(error) and not uri.startswith(SERVER):
             where = f"{without_credentials(uri)}, or {tempfile.gettempdir()} on the way"
             raise StorageError(f"cannot write {where}: {DISK_ADVICE[errno.ENOSPC]}") from None
-        refused = TrackingError(f"MLflow at {without_credentials(uri)}: {message}")
-        refused.may_pass = uri.startswith(SERVER) and _is_away(error)
+        refused = TrackingError(f"MLflow at {without_credentials(uri)}: {told(error)}")
+        refused.may_pass = uri.startswith(SERVER) and is_away(error)
         raise refused from None
-
-
-def _is_away(error: Exception) -> bool:
-    """Whether a server may answer later.
-
-    For no answer, and for 5xx without a body of its own, MLflow raises INTERNAL_ERROR (`http_request` and
-    `verify_rest_response` in mlflow.utils.rest_utils); uploads of artifacts let errors of requests through.
-    """
-    from mlflow.exceptions import MlflowException
-    from requests import RequestException
-
-    if isinstance(error, MlflowException):
-        return error.error_code in PASSING
-    response = error.response if isinstance(error, RequestException) else None
-    if response is not None:
-        return response.status_code == TOO_MANY or response.status_code >= SERVERS_FAULT
-    return isinstance(error, RequestException | ConnectionError | TimeoutError)
 
 
 def _is_full_disk(error: BaseException) -> bool:
@@ -209,7 +196,8 @@ def check_reachable(settings: Settings) -> None:
         TrackingError: it does not answer.
     """
     if settings.tracking_uri.startswith(SERVER):
-        _check_reachable(settings.tracking_uri)
+        with tracking_errors(settings.tracking_uri):
+            _check_reachable(settings.tracking_uri)
 
 
 def _check_reachable(uri: str) -> None:
@@ -222,12 +210,17 @@ def _check_reachable(uri: str) -> None:
     try:
         http_request(creds, "/health", "GET", max_retries=0, timeout=REACH_TIMEOUT_S, raise_on_status=False)
     except MlflowException as error:
-        reason = without_credentials(str(error))
-        untrusted = any(word in reason for word in UNTRUSTED)
-        advice = TLS_ADVICE if untrusted else ADVICE
-        away = TrackingError(f"no MLflow server answers at {without_credentials(uri)}: {reason}; {advice}")
-        away.may_pass = not untrusted
-        raise away from None
+        raise _no_answer(uri, error) from None
+
+
+def _no_answer(uri: str, error: Exception) -> TrackingError:
+    """Why no request came back; a setting that keeps requests here does not pass by itself."""
+    reason, refused = reason_of(error), is_refused_here(error)
+    untrusted = any(word in reason for word in UNTRUSTED)
+    advice = TLS_ADVICE if untrusted else SETTING_ADVICE if refused else ADVICE
+    found = TrackingError(f"no MLflow server answers at {without_credentials(uri)}: {reason}; {advice}")
+    found.may_pass = not (untrusted or refused)
+    return found
 
 
 def _experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
