@@ -1,12 +1,22 @@
 """Settings from environment variables: MLflow, object store, credentials, folders."""
 
+import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from reelflow.errors import ParamsError
+
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)")
 
 
 def sqlite_uri(file: Path) -> str:
@@ -100,6 +110,14 @@ class Settings(BaseSettings):
         default_factory=lambda: _home() / ".cache" / "reelflow" / "weights",
         validation_alias="REELFLOW_WEIGHTS_CACHE",
     )
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _is_plain(cls, uri: str) -> str:
+        """The address without the line break of a secret, and its scheme as MLflow writes it."""
+        plain = SCHEME.sub(lambda found: found[0].lower(), uri.strip(), count=1)
+        plain = re.sub(r"^sqlite\+pysqlite(?=:)", "sqlite", plain)  # sqlalchemy's long form of the same
+        return plain or sqlite_uri(Path.cwd() / "mlflow.db")
 
     @model_validator(mode="wrap")
     @classmethod

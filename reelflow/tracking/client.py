@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from reelflow.errors import (
     DISK_ADVICE,
@@ -29,7 +29,7 @@ from reelflow.settings import Settings
 from reelflow.sources.userinfo import as_link, without_credentials
 from reelflow.tracking.answers.away import is_away, is_refused_here
 from reelflow.tracking.answers.told import reason_of, told
-from reelflow.tracking.moved import artifact_root, follow_move
+from reelflow.tracking.moved import artifact_folder, follow_move
 from reelflow.tracking.sqlite import SQLITE, migrate, sqlite_file
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
 FULL_DISK = ("database or disk is full", os.strerror(errno.ENOSPC))
 REACH_TIMEOUT_S = 5
+JOURNALS = "-promotions"  # the experiment of the journals has this after the name
+LONGEST_EXPERIMENT = 500  # MAX_EXPERIMENT_NAME_LENGTH of mlflow.utils.validation
 SERVER = ("http://", "https://")
+DATABASES = ("postgresql", "mysql", "mssql")  # DATABASE_ENGINES of mlflow.store.db.db_types
 EXISTS = "RESOURCE_ALREADY_EXISTS"
 KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
 """`ExperimentKind` of MLflow's page; 3.17 opens the view for GenAI all the same."""
@@ -81,6 +84,7 @@ def connect(settings: Settings) -> "tuple[MlflowClient, str]":
 @cache
 def _connect(uri: str, experiment: str) -> "tuple[MlflowClient, str]":
     _check_form(uri)
+    _check_name(experiment)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     with tracking_errors(uri):
@@ -145,10 +149,20 @@ def _is_full_disk(error: BaseException) -> bool:
     return any(words in str(one) for one in causes(error) for words in FULL_DISK)
 
 
+def _check_name(experiment: str) -> None:
+    """Refuse a name at the start whose journal MLflow would refuse at the release."""
+    most = LONGEST_EXPERIMENT if experiment.endswith(JOURNALS) else LONGEST_EXPERIMENT - len(JOURNALS)
+    if len(experiment) > most:
+        raise TrackingError(
+            f"MLFLOW_EXPERIMENT_NAME has {len(experiment)} letters, expected at most {most}: choose a "
+            "shorter name"
+        )
+
+
 def _check_form(uri: str) -> None:
     if uri.startswith(SQLITE) and sqlite_file(uri).name not in ("", ":memory:"):
         return
-    if "://" in uri and not uri.startswith(("file:", "sqlite:")):
+    if uri.startswith((*SERVER, *DATABASES)):
         _check_authority(uri)
         return
     found = without_credentials(uri)
@@ -242,7 +256,7 @@ def _created(client: "MlflowClient", uri: str, name: str) -> "Experiment":
     """A new experiment; the one that another process has made meanwhile, if a server says so."""
     from mlflow.exceptions import MlflowException
 
-    location = f"{artifact_root(sqlite_file(uri))}/{quote(name)}" if uri.startswith(SQLITE) else None
+    location = artifact_folder(sqlite_file(uri), name) if uri.startswith(SQLITE) else None
     try:
         return client.get_experiment(client.create_experiment(name, location, {KIND_TAG: KIND}))
     except MlflowException as error:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reelflow.errors import TrackingError
 from reelflow.files import locked
 from reelflow.settings import Settings
-from reelflow.tracking.client import connect, exclusive, tracking_errors
+from reelflow.tracking.client import JOURNALS, connect, exclusive, tracking_errors
 from reelflow.tracking.journal.entry import MAX_CHARS
 from reelflow.tracking.journal.store import StoredJournal
 from reelflow.tracking.sqlite import SQLITE, sqlite_file
@@ -42,7 +42,7 @@ class JournalRun:
     @property
     def _own(self) -> Settings:
         """With an experiment of its own: a journal is not among the runs that people compare."""
-        return self._settings.model_copy(update={"experiment": f"{self._settings.experiment}-promotions"})
+        return self._settings.model_copy(update={"experiment": f"{self._settings.experiment}{JOURNALS}"})
 
     @property
     def _client(self) -> "MlflowClient":
