@@ -51,7 +51,7 @@ def follow_move(file: Path) -> None:
 
 
 def _root_of(location: str) -> str:
-    """The folder of all artifacts, above that of an experiment, whose name earlier versions kept slashes in."""
+    """The folder of all artifacts, above an experiment's, whose name earlier versions kept slashes in."""
     before, found, _ = f"{location}/".rpartition(f"/{ARTIFACTS}/")
     return f"{before}/{ARTIFACTS}" if found else ""
 

@@ -39,20 +39,22 @@ ADVICE = (
 def told(error: BaseException) -> str:
     """The reason in one line, and what to do next where that is known."""
     reason = reason_of(error)
-    page = PAGE.search(reason)
-    if page:
-        title = TITLE.search(reason)
-        what = f" ({' '.join(title[1].split())!r})" if title else ""
-        return f"{_cut(reason[: page.start()])} a page{what}, expected MLflow's answer: {PROXY}"
-    texts = " ".join(str(one) for one in causes(error))
+    texts = " ".join(PAGE.split(str(one), maxsplit=1)[0] for one in causes(error))
     advice = next((text for pattern, text in ADVICE if re.search(pattern, texts)), "")
-    return f"{_cut(reason)}; {advice}" if advice else _cut(reason)
+    if "a page in place" in reason:
+        advice = advice or PROXY
+    return f"{reason}; {advice}" if advice else reason
 
 
 def reason_of(error: BaseException) -> str:
-    """The text of an error in one line, without credentials and statements of SQL."""
+    """The text of an error in one line, without credentials, statements of SQL, and pages of HTML."""
     text = str(error).split(STATEMENT)[0].strip() or type(error).__name__
-    return " ".join(without_secrets(without_credentials(text)).split())
+    before, *page = PAGE.split(text, maxsplit=1)
+    if page:
+        title = TITLE.search(text)
+        before += f"a page in place of MLflow's answer{f': {title[1]!r}' if title else ''}"
+    plain = " ".join(without_secrets(without_credentials(before)).replace("\\n", " ").split())
+    return plain if len(plain) <= MOST else f"{plain[:MOST]} …"
 
 
 def without_secrets(text: str) -> str:
@@ -61,7 +63,3 @@ def without_secrets(text: str) -> str:
         for word in os.environ.get(name, "").split():
             text = text.replace(word, "***") if len(word) >= LEAST_SECRET else text
     return text
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MOST else f"{text[:MOST]} …"

@@ -4,10 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import RestException
 
 from reelflow.errors import TrackingError
 from reelflow.settings import Settings, sqlite_uri
 from reelflow.tracking import client
+from reelflow.tracking.kfp_runs import kfp_runs
 from reelflow.tracking.records import prepare
 from reelflow.tracking.tracker import Tracker
 
@@ -84,3 +87,17 @@ def test_a_name_that_has_no_room_for_its_journal_is_told_at_the_start(letters: i
     named = Settings(tracking_uri=sqlite_uri(folder / "mlflow.db"), experiment="x" * letters, run_name="r")
     with pytest.raises(TrackingError, match=f"has {letters} letters, expected at most 489"):
         prepare(named)
+
+
+def test_a_run_id_of_somebody_else_in_the_shell_is_not_kfps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLFLOW_RUN_ID of an experiment that this user may not read: nothing could be recorded.
+
+    MLflow's server with accounts answers 403 (`validate_can_read_run` of mlflow.server.auth).
+    """
+
+    def refuse(*_: object) -> None:
+        raise RestException({"error_code": "PERMISSION_DENIED", "message": "Permission denied"})
+
+    monkeypatch.setattr(MlflowClient, "get_run", refuse)
+    settings = Settings(MLFLOW_RUN_ID="5" * 32, REELFLOW_RUN="r")
+    assert kfp_runs(MlflowClient("http://127.0.0.1:9"), settings) is None

@@ -74,7 +74,7 @@ def test_a_wait_that_the_server_asks_for_is_not_obeyed(odd: Answers) -> None:
 def test_a_login_page_is_told_by_its_title(odd: Answers, status: int, headers: dict[str, str]) -> None:
     """The message was the whole page: 55 kB on the terminal."""
     text = str(refusal(odd(status, LOGIN, headers)))
-    assert "a page ('Sign in to Corp'), expected MLflow's answer: look for a login or a proxy" in text
+    assert "a page in place of MLflow's answer: 'Sign in to Corp'; look for a login or a proxy" in text
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -84,6 +84,16 @@ def test_who_may_not_in_is_told_what_to_set(odd: Answers, status: int) -> None:
         found
     )
     assert not found.may_pass
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"), [(413, "take larger requests"), (403, "set MLFLOW_TRACKING_USERNAME")]
+)
+def test_a_page_of_a_proxy_hides_no_advice(odd: Answers, status: int, advice: str) -> None:
+    """nginx answers 413 to a large model with a page of its own."""
+    text = str(refusal(odd(status, b"<html><head><title>Oh no 401</title></head></html>")))
+    assert "a page in place of MLflow's answer: 'Oh no 401'" in text
+    assert text.partition("; ")[2].find(advice) >= 0
 
 
 def test_half_an_answer_may_pass(odd: Answers) -> None:
