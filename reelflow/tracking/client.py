@@ -43,6 +43,7 @@ LONGEST_EXPERIMENT = 500  # MAX_EXPERIMENT_NAME_LENGTH of mlflow.utils.validatio
 SERVER = ("http://", "https://")
 DATABASES = ("postgresql", "mysql", "mssql")  # DATABASE_ENGINES of mlflow.store.db.db_types
 EXISTS = "RESOURCE_ALREADY_EXISTS"
+UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such id; no id at all
 KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
 """`ExperimentKind` of MLflow's page; 3.17 opens the view for GenAI all the same."""
 VIEW = "workflowType=machine_learning"
@@ -78,11 +79,11 @@ def connect(settings: Settings) -> "tuple[MlflowClient, str]":
     Raises:
         TrackingError: MLflow refuses, or is not reachable.
     """
-    return _connect(settings.tracking_uri, settings.experiment)
+    return _connect(settings.tracking_uri, settings.experiment, settings.experiment_id)
 
 
 @cache
-def _connect(uri: str, experiment: str) -> "tuple[MlflowClient, str]":
+def _connect(uri: str, experiment: str, known_id: str = "") -> "tuple[MlflowClient, str]":
     _check_form(uri)
     _check_name(experiment)
     for name, value in ENVIRONMENT.items():
@@ -99,7 +100,8 @@ def _connect(uri: str, experiment: str) -> "tuple[MlflowClient, str]":
                 migrate(sqlite_file(uri))
                 follow_move(sqlite_file(uri))
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-            return client, _experiment_id(client, uri, experiment)
+            found = _by_id(client, known_id) if known_id else _by_name(client, uri, experiment)
+            return client, _prepared(client, found)
 
 
 def exclusive(uri: str) -> AbstractContextManager[None]:
@@ -237,13 +239,31 @@ def _no_answer(uri: str, error: Exception) -> TrackingError:
     return found
 
 
-def _experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
+def _by_name(client: "MlflowClient", uri: str, name: str) -> "Experiment":
+    return client.get_experiment_by_name(name) or _created(client, uri, name)
+
+
+def _by_id(client: "MlflowClient", known_id: str) -> "Experiment":
     from mlflow.exceptions import MlflowException
 
-    found = client.get_experiment_by_name(name) or _created(client, uri, name)
+    try:
+        return client.get_experiment(known_id)
+    except MlflowException as error:
+        if error.error_code not in UNKNOWN:
+            raise
+        raise TrackingError(
+            f"MLFLOW_EXPERIMENT_ID is {known_id!r}, and MLflow has no such experiment: correct it, or name "
+            "one in MLFLOW_EXPERIMENT_NAME, which is made if it is new"
+        ) from None
+
+
+def _prepared(client: "MlflowClient", found: "Experiment") -> str:
+    """The id of an experiment that takes runs and says its kind."""
+    from mlflow.exceptions import MlflowException
+
     if found.lifecycle_stage == "deleted":
         raise TrackingError(
-            f"the MLflow experiment {name!r} was deleted: restore it with `mlflow experiments restore "
+            f"the MLflow experiment {found.name!r} was deleted: restore it with `mlflow experiments restore "
             f"--experiment-id {found.experiment_id}`, or give new runs another one in MLFLOW_EXPERIMENT_NAME"
         )
     if KIND_TAG not in found.tags:  # a user's own choice stays

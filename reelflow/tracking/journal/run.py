@@ -42,7 +42,8 @@ class JournalRun:
     @property
     def _own(self) -> Settings:
         """With an experiment of its own: a journal is not among the runs that people compare."""
-        return self._settings.model_copy(update={"experiment": f"{self._settings.experiment}{JOURNALS}"})
+        name = f"{self._settings.experiment}{JOURNALS}"
+        return self._settings.model_copy(update={"experiment": name, "experiment_id": ""})
 
     @property
     def _client(self) -> "MlflowClient":

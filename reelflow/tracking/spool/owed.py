@@ -65,6 +65,7 @@ class Owed(Document):
         run: its name; empty for steps that were run one by one.
         server: MLflow's address, without credentials.
         experiment: in MLflow.
+        experiment_id: in MLflow, where the user named it so.
         since: when this began, in seconds since 1970.
         folders: of finished steps, in the order in which they finished.
         spans: when their work was done, by folder, where it was done in this run.
@@ -79,6 +80,7 @@ class Owed(Document):
     run: str
     server: str
     experiment: str
+    experiment_id: str = ""
     since: float = Field(default_factory=time.time)
     folders: tuple[Path, ...] = ()
     spans: dict[str, Span] = Field(default_factory=dict)
@@ -93,7 +95,14 @@ class Owed(Document):
     def of(cls, settings: Settings) -> Self:
         """Nothing yet, of the run that these settings name."""
         server = without_credentials(settings.tracking_uri)
-        return cls(run=settings.run_name, server=server, experiment=settings.experiment)
+        place = {"experiment": settings.experiment, "experiment_id": settings.experiment_id}
+        return cls(run=settings.run_name, server=server, **place)
+
+    @property
+    def place(self) -> dict[str, str]:
+        """Where it goes: server and experiment."""
+        names = ("server", "experiment", "experiment_id")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def is_empty(self) -> bool:
@@ -112,7 +121,8 @@ class Owed(Document):
 
     def settings(self, settings: Settings) -> Settings:
         """Settings of this run, with the credentials and the address of `settings`."""
-        return settings.model_copy(update={"run_name": self.run, "experiment": self.experiment})
+        place = {"experiment": self.experiment, "experiment_id": self.experiment_id}
+        return settings.model_copy(update={"run_name": self.run, **place})
 
 
 class Seen(Document):
@@ -166,8 +176,7 @@ class TrackingSpool:
             path.replace(aside)
             emit("notice", message=f"{' '.join(str(error).split())}; it is kept as {aside}")
             return new
-        here = (found.server, found.experiment) == (new.server, new.experiment)
-        return found.but(server=new.server, experiment=new.experiment) if here or found.run else new
+        return found.but(**new.place) if found.run or found.place == new.place else new
 
     def keep(self, owed: Owed) -> Owed:
         """Write what is owed of a run, and return it; nothing is left of one that MLflow has got.
@@ -227,7 +236,7 @@ class TrackingSpool:
 
     def _path(self, owed: Owed) -> Path:
         """A file for each run; steps that belong to none have one for each server and experiment."""
-        where = sha256_text(f"{owed.server}\n{owed.experiment}")[:8]
+        where = sha256_text("\n".join(owed.place.values()))[:8]
         return self.folder / f"{_file_name(owed.run) or f'{UNNAMED}-{where}'}{OWED}"
 
     def _earlier_path(self, owed: Owed) -> Path:
@@ -240,8 +249,7 @@ class TrackingSpool:
         if earlier == path:
             return
         with suppress(BundleError):
-            found = Owed.read(earlier)
-            if (found.server, found.experiment) == (owed.server, owed.experiment):
+            if Owed.read(earlier).place == owed.place:
                 earlier.unlink(missing_ok=True)
 
 

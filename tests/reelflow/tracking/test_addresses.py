@@ -12,6 +12,7 @@ from reelflow.settings import Settings, sqlite_uri
 from reelflow.tracking import client
 from reelflow.tracking.kfp_runs import kfp_runs
 from reelflow.tracking.records import prepare
+from reelflow.tracking.spool.owed import Owed
 from reelflow.tracking.tracker import Tracker
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -101,3 +102,27 @@ def test_a_run_id_of_somebody_else_in_the_shell_is_not_kfps(monkeypatch: pytest.
     monkeypatch.setattr(MlflowClient, "get_run", refuse)
     settings = Settings(MLFLOW_RUN_ID="5" * 32, REELFLOW_RUN="r")
     assert kfp_runs(MlflowClient("http://127.0.0.1:9"), settings) is None
+
+
+def test_an_experiment_that_is_named_by_its_id_is_that(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's own clients take MLFLOW_EXPERIMENT_ID (`_get_experiment_id_from_env`); runs went elsewhere."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri(folder / "mlflow.db"))
+    monkeypatch.setenv("REELFLOW_RUN", "r")
+    theirs = client.connect(Settings())[0].create_experiment("theirs", (folder / "theirs").as_uri())
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", theirs)
+    found = Settings()
+    assert client.connect(found)[1] == theirs
+    assert found.variables()["MLFLOW_EXPERIMENT_ID"] == theirs
+    assert "MLFLOW_EXPERIMENT_NAME" not in found.variables(), "a step would take the name"
+    owed = Owed.model_validate_json(Owed.of(found).to_json())
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID")
+    assert client.connect(owed.settings(Settings()))[1] == theirs, "a replay in another shell"
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", theirs)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "named")
+    assert client.connect(Settings())[1] != theirs
+
+
+@pytest.mark.parametrize("wrong", ["404", "-", "no number"])
+def test_an_id_without_an_experiment_is_told(wrong: str, folder: Path) -> None:
+    with pytest.raises(TrackingError, match=r"MLFLOW_EXPERIMENT_ID is .* no such experiment: correct it"):
+        prepare(Settings(tracking_uri=sqlite_uri(folder / "mlflow.db"), experiment_id=wrong, run_name="r"))
