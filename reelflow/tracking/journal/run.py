@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RUN_TAG, HEAD_TAG = "reelflow.journal", "reelflow.journal.head"
 """Tags of the registered model: the run of its journal, and number and hash of the newest entry."""
 GONE = "RESOURCE_DOES_NOT_EXIST"
+NO_ID = "INVALID_PARAMETER_VALUE"  # what a person has put in the place of an id
 
 
 class JournalRun:
@@ -116,7 +117,7 @@ class JournalRun:
         try:
             return self._client.get_run(run_id)
         except MlflowException as error:
-            if error.error_code == GONE:
+            if error.error_code in (GONE, NO_ID):
                 return None
             raise
 
