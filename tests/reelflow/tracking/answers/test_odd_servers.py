@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from unittest.mock import Mock
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from reelflow.errors import TrackingError
 from reelflow.settings import Settings
-from reelflow.tracking import client
+from reelflow.tracking import client, tracker
 from reelflow.tracking.client import is_reachable, is_well
 from reelflow.tracking.records import prepare
 
@@ -139,3 +141,18 @@ def test_settings_that_contradict_each_other_are_no_traceback(
     settings = Settings(MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert not is_reachable(settings)
     assert not is_well(settings)
+
+
+def test_a_server_that_goes_during_the_first_check_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was told as a server that keeps no models, so that a run at a known address did not start."""
+    client = Mock()
+    client.create_logged_model.side_effect = MlflowException("too many 500 error responses")
+    monkeypatch.setattr(tracker, "connect", lambda _: (client, "1"))
+    known = tracker.Tracker(Settings(MLFLOW_TRACKING_URI="http://127.0.0.1:9"))
+    with pytest.raises(TrackingError, match="too many 500") as caught:
+        known.check_writable("r")
+    assert caught.value.may_pass
+    client.create_logged_model.side_effect = MlflowException("no such page", error_code=5)  # NOT_FOUND
+    with pytest.raises(TrackingError, match="reelflow needs a server of MLflow 3") as caught:
+        known.check_writable("r")
+    assert not caught.value.may_pass
