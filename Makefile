@@ -26,9 +26,10 @@ repro: $(VENV)/run ## Run the same steps as DVC stages
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/dvc config --local core.no_scm true
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 
+UI_PORT = 5000
 ui: $(VENV)/run ## Open MLflow on the runs so far
-	@echo 'open http://127.0.0.1:5000/#/experiments?workflowType=machine_learning'
-	$(BIN)/mlflow ui --backend-store-uri "$$($(BIN)/python -c 'from reelflow.settings import Settings; print(Settings().tracking_uri)')"
+	@echo 'open http://127.0.0.1:$(UI_PORT)/#/experiments?workflowType=machine_learning (UI_PORT= names another port)'
+	$(BIN)/mlflow ui --port "$(UI_PORT)" --backend-store-uri "$$($(BIN)/python -c 'from reelflow.settings import Settings; print(Settings().tracking_uri)')"
 
 # Two workers, each with one thread: threads that wait for each other cost several times the work.
 PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/pytest

@@ -14,6 +14,7 @@ from reelflow.splitting.protocols import read_protocol
 DEFAULT_MODEL = "reelflow"
 DEFAULT_WEIGHTS_BACKBONE = "mobilenet_v2_quant"
 HASH_LETTERS = 6
+LONGEST_FOLDER = 150  # letters of a folder's name in that of a model
 NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -79,8 +80,9 @@ def with_model_name(params: Params, data: Path | str | None, model: str | None) 
 def model_name_of(data: str) -> str:
     """The name in the registry for clips in a folder of this name; a hash tells non-ASCII ones apart."""
     name = normalize("NFC", data)
-    plain = NO_NAME.sub("-", name)
-    return f"{DEFAULT_MODEL}-{plain}" + ("" if name.isascii() else f"-{sha256_text(name)[:HASH_LETTERS]}")
+    plain = NO_NAME.sub("-", name)[:LONGEST_FOLDER]
+    told = name.isascii() and len(name) <= LONGEST_FOLDER
+    return f"{DEFAULT_MODEL}-{plain}" + ("" if told else f"-{sha256_text(name)[:HASH_LETTERS]}")
 
 
 def names_in(text: str | None) -> list[str]:

@@ -1,6 +1,7 @@
 """Files that are whole or absent: atomic writes, hashes, listings."""
 
 import csv
+import errno
 import fcntl
 import hashlib
 import os
@@ -128,10 +129,11 @@ def atomic(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it becomes `path`, else it is removed.
 
     Raises:
-        StorageError: the disk is full or read-only.
+        StorageError: the disk is full or read-only, or there is a device, a pipe or a folder.
     """
     partial = temporary_path(path)
     with disk_errors(path):
+        _check_replaceable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
@@ -140,6 +142,15 @@ def atomic(path: Path) -> Iterator[Path]:
             sync_folder(path.parent)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse to put a file in the place of what is none: root may replace /dev/null, for all programs."""
+    if path.is_file() or not path.exists() or (path.is_symlink() and path.is_dir()):
+        return
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise StorageError(f"cannot write {path}: it is a device or a pipe, not a file: choose another name")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -37,6 +37,7 @@ Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_differ)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Size = Annotated[int, Field(ge=1, le=65536)]
 Blocks = Annotated[int, Field(ge=1, le=200)]
+LONGEST_MODEL = 200  # letters; MLflow's keys of params, which name a model in its journal, may have 250
 PIXELS = re.compile(r"pixels(?:_([1-9][0-9]{0,8}))?")
 """Names of the backbones that give pixels, and the size that such a name tells."""
 FOUND = Repr()  # a few lines of YAML can hold millions of values
@@ -279,7 +280,7 @@ Architecture = Literal["x86_64", "aarch64"]
 class ReleaseParams(Section):
     """The registry's name and the gates to `champion`."""
 
-    model_name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")
+    model_name: str = Field(min_length=1, max_length=LONGEST_MODEL, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
     min_accuracy: Fraction
     min_agreement: Fraction
     max_accuracy_drop: Fraction = Field(description="Keras accuracy less LiteRT accuracy")

@@ -1,12 +1,22 @@
 """Settings from environment variables: MLflow, object store, credentials, folders."""
 
+import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from reelflow.errors import ParamsError
+
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)")
 
 
 def sqlite_uri(file: Path) -> str:
@@ -22,12 +32,20 @@ def _home() -> Path:
         return Path.cwd()
 
 
+def _without_id_of_a_named(values: Any) -> Any:
+    """Values without the id of an experiment, if it is named too: that may be a leftover of the shell."""
+    named = {"MLFLOW_EXPERIMENT_NAME", "experiment"} & set(values)
+    id_keys = {"MLFLOW_EXPERIMENT_ID", "experiment_id"} if named else set()
+    return {name: value for name, value in values.items() if name not in id_keys}
+
+
 class Settings(BaseSettings):
     """Read from environment variables.
 
     Attributes:
         tracking_uri: `MLFLOW_TRACKING_URI`; a sqlite file in the working folder by default.
         experiment: `MLFLOW_EXPERIMENT_NAME`.
+        experiment_id: `MLFLOW_EXPERIMENT_ID`; of an experiment that is there, where no name is given.
         task_run: `MLFLOW_RUN_ID`; the run in MLflow that Kubeflow Pipelines has made for this task.
         launcher_tracking: `KFP_MLFLOW_CONFIG`; how Kubeflow Pipelines' launcher reaches MLflow, as JSON.
         run_name: `REELFLOW_RUN`; the name that groups the steps of one run in MLflow.
@@ -67,6 +85,7 @@ class Settings(BaseSettings):
         validation_alias="MLFLOW_TRACKING_URI",
     )
     experiment: str = Field(default="reelflow", validation_alias="MLFLOW_EXPERIMENT_NAME")
+    experiment_id: str = Field(default="", validation_alias="MLFLOW_EXPERIMENT_ID")
     task_run: str = Field(default="", validation_alias="MLFLOW_RUN_ID")
     launcher_tracking: str = Field(default="", validation_alias="KFP_MLFLOW_CONFIG")
     run_name: str = Field(default="", validation_alias="REELFLOW_RUN")
@@ -101,12 +120,20 @@ class Settings(BaseSettings):
         validation_alias="REELFLOW_WEIGHTS_CACHE",
     )
 
+    @field_validator("tracking_uri")
+    @classmethod
+    def _is_plain(cls, uri: str) -> str:
+        """The address without the line break of a secret, and its scheme as MLflow writes it."""
+        plain = SCHEME.sub(lambda found: found[0].lower(), uri.strip(), count=1)
+        plain = re.sub(r"^sqlite\+pysqlite(?=:)", "sqlite", plain)  # sqlalchemy's long form of the same
+        return plain or sqlite_uri(Path.cwd() / "mlflow.db")
+
     @model_validator(mode="wrap")
     @classmethod
     def _is_readable(cls, values: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
         """Raise ParamsError for a variable that cannot be read."""
         try:
-            return read(values)
+            return read(_without_id_of_a_named(values))
         except ValidationError as error:
             problem = error.errors()[0]
             raise ParamsError(
@@ -116,8 +143,10 @@ class Settings(BaseSettings):
 
     def variables(self) -> dict[str, str]:
         """The environment variables that give another process these settings, without secrets."""
+        known = type(self).model_fields.items()
+        given = [(name, field) for name, field in known if name != "experiment" or not self.experiment_id]
         return {
             str(field.validation_alias): str(value)
-            for name, field in type(self).model_fields.items()
+            for name, field in given
             if (value := getattr(self, name)) not in (None, "") and not isinstance(value, SecretStr)
         }

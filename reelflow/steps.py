@@ -181,7 +181,7 @@ def _record(
 
     try:
         patiently(write, settings.patience_s)
-    except TrackingError as error:
+    except (TrackingError, StorageError) as error:
         if settings.run_name and is_last:
             raise
         how = "the tasks that read it record it"

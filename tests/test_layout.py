@@ -58,6 +58,7 @@ USE_ENVIRONMENT = {
     "reelflow/nets/runtime.py",  # Keras
     "reelflow/sources/dvc.py",  # git and DVC
     "reelflow/commandline.py",  # HOME and TMPDIR of libraries
+    "reelflow/tracking/answers/told.py",  # tokens and passwords, which no message shows
     "reelflow/tracking/client.py",  # MLflow
     "reelflow/workers/cpus.py",  # threads of native libraries that are loaded later
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from pipelines.compare.side_by_side import RunColumn, RunPair, SideBySide
+from pipelines.compare.side_by_side import NONE_IN_COMMON, RunColumn, RunPair, SideBySide
 
 BY_CHANCE = 20  # comparisons of equal runs, of which about one has p < 0.05
 
@@ -15,7 +15,10 @@ def conclusions(found: SideBySide) -> list[str]:
 def _choice(pairs: Sequence[RunPair]) -> str:
     compared = [pair for pair in pairs if pair.paired]
     if not compared:
-        return "These runs cannot be compared: no two of them answered the same test clips."
+        reasons = ", ".join(dict.fromkeys(pair.why for pair in pairs))
+        if reasons == NONE_IN_COMMON:
+            reasons = "no two of them answered the same test clips"
+        return f"These runs cannot be compared: {reasons}."
     names = list(dict.fromkeys(name for pair in compared for name in (pair.a, pair.b)))
     beaten = {pair.worse for pair in compared}
     unbeaten = [name for name in names if name not in beaten]

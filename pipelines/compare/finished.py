@@ -1,7 +1,8 @@
 """Reads finished runs back from MLflow: what they measured, on which clips, and with which params."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +14,13 @@ from reelflow.settings import Settings
 from reelflow.tracking.client import SERVER, connect, server_link, tracking_errors
 from reelflow.tracking.kfp_runs import PARENT_TAG
 from reelflow.tracking.records import CHOSEN_TAG, DONE, EVALUATION, OUTCOME_TAG
+from reelflow.tracking.runs.experiment import ExperimentRuns, quotable
+from reelflow.tracking.tracker import CLASSIFIER_TAG
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-MOST_RUNS = 1000
+ID_SHOWN = 8  # letters of a run's id, where its name is not enough
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,15 @@ class FinishedRuns:
     def __init__(self, settings: Settings) -> None:
         self._uri = settings.tracking_uri
         self._client, self._experiment = connect(settings)
+        self._runs = ExperimentRuns(self._client, self._uri, self._experiment)
 
     def find(self, wanted: Sequence[str], last: int, scratch: Path) -> list[FinishedRun]:
         """Runs by name or id, in the order given; without any the last ones, the newest first.
 
+        Of runs with one name the newest is meant; those that are found have their ids in their names.
+
         Args:
-            wanted: names or ids.
+            wanted: names, ids, or the first letters of ids that such names show.
             last: how many, if none are named.
             scratch: folder for their evaluations.
 
@@ -68,31 +74,17 @@ class FinishedRuns:
             ParamsError: a run is not there, or has not ended well.
         """
         with tracking_errors(self._uri):
-            found = self._finished()
-            if not wanted:
-                return [self._read(run, scratch) for run in found[:last]]
-            known = {key: run for run in reversed(found) for key in (run.info.run_name, run.info.run_id)}
-            if absent := [name for name in wanted if name not in known]:
-                names = ", ".join(run.info.run_name for run in found[:5]) or "none"
-                raise ParamsError(f"no finished run is called {absent[0]}; the newest are {names}")
-            named = {known[name].info.run_id: known[name] for name in wanted}
-            return [self._read(run, scratch) for run in named.values()]
+            found = self._runs.search({OUTCOME_TAG: DONE})
+            chosen = _named(found, wanted) if wanted else found[:last]
+            return _told_apart([self._read(run, scratch) for run in chosen])
 
     def link(self, run: FinishedRun) -> str:
         """Address of a run on the page of a server; empty without one."""
         return server_link(self._uri, self._experiment, run.id) if self._uri.startswith(SERVER) else ""
 
-    def _finished(self) -> "list[Run]":
-        query, newest = f"tags.`{OUTCOME_TAG}` = '{DONE}'", ["attributes.start_time DESC"]
-        return list(
-            self._client.search_runs([self._experiment], query, max_results=MOST_RUNS, order_by=newest)
-        )
-
     def _read(self, run: "Run", scratch: Path) -> FinishedRun:
         chosen = run.data.tags.get(CHOSEN_TAG, "")
-        query = f"tags.`{PARENT_TAG}` = '{run.info.run_id}'"
-        children = self._client.search_runs([self._experiment], query, max_results=MOST_RUNS)
-        child = next((one for one in children if one.info.run_name == chosen), None)
+        child = self._child(run.info.run_id, chosen)
         own = [run, *([child] if child else [])]
         return FinishedRun(
             name=run.info.run_name,
@@ -104,6 +96,13 @@ class FinishedRuns:
             tags={name: value for one in reversed(own) for name, value in one.data.tags.items()},
             evaluation=self._evaluation(child, scratch) if child else None,
         )
+
+    def _child(self, parent: str, classifier: str) -> "Run | None":
+        """The run of a classifier; where KFP has made the tree, it may be below that of a group of tasks."""
+        direct = self._runs.search({PARENT_TAG: parent})
+        found = [one for one in direct if one.info.run_name == classifier]
+        found += [] if found else self._runs.search({CLASSIFIER_TAG: quotable(f"{parent} {classifier}")})
+        return found[0] if found else None
 
     def _evaluation(self, child: "Run", scratch: Path) -> Candidate | None:
         """The evaluation, if this run has one; older runs have not."""
@@ -119,3 +118,25 @@ class FinishedRuns:
         except BundleError:
             return None
         return candidate
+
+
+def _named(found: "Sequence[Run]", wanted: Sequence[str]) -> "list[Run]":
+    """Runs by name or id, each once."""
+    known = {
+        key: run
+        for run in reversed(found)
+        for key in (run.info.run_name, run.info.run_id, run.info.run_id[:ID_SHOWN])
+    }
+    if absent := [name for name in wanted if name not in known]:
+        names = ", ".join(run.info.run_name for run in found[:5]) or "none"
+        raise ParamsError(f"no finished run is called {absent[0]}; the newest are {names}")
+    return list({known[name].info.run_id: known[name] for name in wanted}.values())
+
+
+def _told_apart(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
+    """Runs of which no two have the same name."""
+    count = Counter(run.name for run in runs)
+    return [
+        run if count[run.name] == 1 else replace(run, name=f"{run.name} ({run.id[:ID_SHOWN]})")
+        for run in runs
+    ]

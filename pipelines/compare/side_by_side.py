@@ -14,6 +14,7 @@ from reelflow.measures.comparison import RESAMPLES, SEED, Paired, compare
 from reelflow.tracking.records import MACHINE_TAG
 
 COMMIT, DATA, CODE_CHANGED = "mlflow.source.git.commit", "reelflow.data_hash", "mlflow.source.git.dirty"
+NONE_IN_COMMON = "no test clips in common"
 INTERNAL = re.compile(r"reelflow\..*|.*\.key")  # names that people did not choose
 
 
@@ -124,7 +125,7 @@ def _pair(a: FinishedRun, b: FinishedRun) -> RunPair:
     right_a, right_b = _right(first), _right(second)
     common = [clip for clip in right_a if clip in right_b]
     if not common:
-        return RunPair(a.name, b.name, 0, None, "no test clips in common")
+        return RunPair(a.name, b.name, 0, None, NONE_IN_COMMON)
     groups = dict(zip(first.report.clip_ids, first.report.groups, strict=True))
     paired = compare(
         np.array([right_a[clip] for clip in common]),

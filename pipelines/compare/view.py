@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jinja2
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.compare.conclusions import conclusions
 from pipelines.compare.side_by_side import RunColumn, SideBySide
@@ -26,7 +27,7 @@ def run_table(found: SideBySide) -> Table:
     """One row a run."""
     table = Table(*HEADINGS)
     for column in found.columns:
-        table.add_row(*map(printable, cells(column)))
+        table.add_row(*map(_plain, cells(column)))
     return table
 
 
@@ -61,7 +62,7 @@ def pair_table(found: SideBySide) -> Table:
     """One row for any two runs."""
     table = Table(*PAIR_HEADINGS)
     for row in pair_rows(found):
-        table.add_row(*map(printable, row))
+        table.add_row(*map(_plain, row))
     return table
 
 
@@ -81,10 +82,17 @@ def pair_rows(found: SideBySide) -> list[tuple[str, ...]]:
 
 def difference_table(found: SideBySide) -> Table:
     """What is not the same in all runs."""
-    table = Table("what differs", *(printable(column.run.name) for column in found.columns))
+    table = Table("what differs")
+    for column in found.columns:
+        table.add_column(_plain(column.run.name))
     for name, values in found.differences.items():
-        table.add_row(printable(name), *map(printable, values))
+        table.add_row(*map(_plain, (name, *values)))
     return table
+
+
+def _plain(text: str) -> Text:
+    """A cell whose brackets are no markup of rich: names and values are those of users."""
+    return Text(printable(text))
 
 
 def write_page(found: SideBySide, path: Path, links: Sequence[str]) -> None:

@@ -25,6 +25,10 @@ from reelflow.tracking.spool.sending import send
 from reelflow.workers.patience import patiently
 
 REPLAY = "python -m pipelines track replay"
+UNREADABLE = (
+    "replay with the reelflow that wrote it, or run the same command of that run again, which records it; "
+    "then remove the file"
+)
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,13 @@ class Replayed:
         sent: names of runs that MLflow has got whole now.
         elsewhere: runs of other servers, which wait.
         refused: names of runs that could not be sent for a reason of their own; they wait.
+        unreadable: documents that cannot be read, and why.
     """
 
     sent: tuple[str, ...] = ()
     elsewhere: tuple[Owed, ...] = ()
     refused: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 def replay(settings: Settings, console: Console) -> Replayed:
@@ -58,8 +64,11 @@ def replay(settings: Settings, console: Console) -> Replayed:
         if event["kind"] == "notice":
             console.print(event["message"], markup=False, highlight=False, soft_wrap=True)
 
+    unreadable = tuple(spool.unreadable())
+    for why in unreadable:
+        _warn(console, f"{why}; {UNREADABLE}")
     if not any(spool.all()):
-        return Replayed()
+        return Replayed(unreadable=unreadable)
     with spool.alone(), watched_by(show):
         for owed in spool.all():
             if owed.server != here:
@@ -71,11 +80,11 @@ def replay(settings: Settings, console: Console) -> Replayed:
                 if error.may_pass and not is_well(settings):
                     raise
                 refused.append(owed.run)
-                _warn(console, f"{_refusal(owed, error)}, or remove {spool.document_of(owed.run)}")
+                _warn(console, f"{_refusal(owed, error)}, or remove {spool.document_of(owed)}")
             else:
                 spool.remember(settings)
                 sent.append(owed.run)
-    return Replayed(tuple(sent), tuple(elsewhere), tuple(refused))
+    return Replayed(tuple(sent), tuple(elsewhere), tuple(refused), unreadable)
 
 
 def _refusal(owed: Owed, error: ReelflowError) -> str:

@@ -160,7 +160,7 @@ def _check_owed(spool: TrackingSpool, out: Path, name: str) -> None:
         if owed.search and owed.search.out == out and owed.run != name:
             raise StorageError(
                 f"{out} holds the search {owed.run}, which MLflow has not got: run {REPLAY} first, or choose "
-                f"another output folder (--out), or remove {spool.document_of(owed.run)}"
+                f"another output folder (--out), or remove {spool.document_of(owed)}"
             )
 
 

@@ -30,5 +30,7 @@ def replay() -> None:
     if found.refused:
         names = ", ".join(run or "steps" for run in found.refused)
         raise TrackingError(f"not everything is in MLflow: {names} could not be sent, as told above")
+    if found.unreadable:
+        raise TrackingError(f"{len(found.unreadable)} documents could not be read, as told above")
     if not found.sent and not found.elsewhere:
         console.print(f"nothing waits in {settings.spool}", markup=False, highlight=False)

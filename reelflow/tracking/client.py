@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from reelflow.errors import (
     DISK_ADVICE,
@@ -27,7 +27,9 @@ from reelflow.errors import (
 from reelflow.files import locked
 from reelflow.settings import Settings
 from reelflow.sources.userinfo import as_link, without_credentials
-from reelflow.tracking.moved import artifact_root, follow_move
+from reelflow.tracking.answers.away import is_away, is_refused_here
+from reelflow.tracking.answers.told import reason_of, told
+from reelflow.tracking.moved import artifact_folder, follow_move
 from reelflow.tracking.sqlite import SQLITE, migrate, sqlite_file
 
 if TYPE_CHECKING:
@@ -35,20 +37,22 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
 
 FULL_DISK = ("database or disk is full", os.strerror(errno.ENOSPC))
-STATEMENT = "\n[SQL:"  # what follows the reason in sqlalchemy's errors
 REACH_TIMEOUT_S = 5
+JOURNALS = "-promotions"  # the experiment of the journals has this after the name
+LONGEST_EXPERIMENT = 500  # MAX_EXPERIMENT_NAME_LENGTH of mlflow.utils.validation
 SERVER = ("http://", "https://")
-PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "ABORTED")
+DATABASES = ("postgresql", "mysql", "mssql")  # DATABASE_ENGINES of mlflow.store.db.db_types
 EXISTS = "RESOURCE_ALREADY_EXISTS"
+UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such id; no id at all
 KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
 """`ExperimentKind` of MLflow's page; 3.17 opens the view for GenAI all the same."""
 VIEW = "workflowType=machine_learning"
-TOO_MANY, SERVERS_FAULT = 429, 500  # HTTP status
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # a server may ask for hours; what it lacks waits
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # artifacts come through the server: only it can reach the object store, whose address it would tell
@@ -62,6 +66,10 @@ TLS_ADVICE = (
     "name its certificate in MLFLOW_TRACKING_SERVER_CERT_PATH, and yours in "
     "MLFLOW_TRACKING_CLIENT_CERT_PATH if it asks for one"
 )
+SETTING_ADVICE = (
+    "no request can be sent: correct the variables MLFLOW_TRACKING_... (a token is one line of ASCII), "
+    "MLFLOW_HTTP_... and those of the proxy"
+)
 ADVICE = "correct MLFLOW_TRACKING_URI, or unset it to use a sqlite file in the working folder"
 
 
@@ -71,12 +79,13 @@ def connect(settings: Settings) -> "tuple[MlflowClient, str]":
     Raises:
         TrackingError: MLflow refuses, or is not reachable.
     """
-    return _connect(settings.tracking_uri, settings.experiment)
+    return _connect(settings.tracking_uri, settings.experiment, settings.experiment_id)
 
 
 @cache
-def _connect(uri: str, experiment: str) -> "tuple[MlflowClient, str]":
+def _connect(uri: str, experiment: str, known_id: str = "") -> "tuple[MlflowClient, str]":
     _check_form(uri)
+    _check_name(experiment)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     with tracking_errors(uri):
@@ -85,12 +94,14 @@ def _connect(uri: str, experiment: str) -> "tuple[MlflowClient, str]":
         from mlflow import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks
         with exclusive(uri):
             if uri.startswith(SQLITE):
                 migrate(sqlite_file(uri))
                 follow_move(sqlite_file(uri))
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-            return client, _experiment_id(client, uri, experiment)
+            found = _by_id(client, known_id) if known_id else _by_name(client, uri, experiment)
+            return client, _prepared(client, found)
 
 
 def exclusive(uri: str) -> AbstractContextManager[None]:
@@ -127,30 +138,12 @@ def tracking_errors(uri: str) -> Iterator[None]:
     except ReelflowError:
         raise
     except Exception as error:  # MLflow lets errors of requests, sqlalchemy, alembic and boto3 through
-        message = without_credentials(str(error).split(STATEMENT)[0].strip() or type(error).__name__)
         if _is_full_disk(error) and not uri.startswith(SERVER):
             where = f"{without_credentials(uri)}, or {tempfile.gettempdir()} on the way"
             raise StorageError(f"cannot write {where}: {DISK_ADVICE[errno.ENOSPC]}") from None
-        refused = TrackingError(f"MLflow at {without_credentials(uri)}: {message}")
-        refused.may_pass = uri.startswith(SERVER) and _is_away(error)
+        refused = TrackingError(f"MLflow at {without_credentials(uri)}: {told(error)}")
+        refused.may_pass = uri.startswith(SERVER) and is_away(error)
         raise refused from None
-
-
-def _is_away(error: Exception) -> bool:
-    """Whether a server may answer later.
-
-    For no answer, and for 5xx without a body of its own, MLflow raises INTERNAL_ERROR (`http_request` and
-    `verify_rest_response` in mlflow.utils.rest_utils); uploads of artifacts let errors of requests through.
-    """
-    from mlflow.exceptions import MlflowException
-    from requests import RequestException
-
-    if isinstance(error, MlflowException):
-        return error.error_code in PASSING
-    response = error.response if isinstance(error, RequestException) else None
-    if response is not None:
-        return response.status_code == TOO_MANY or response.status_code >= SERVERS_FAULT
-    return isinstance(error, RequestException | ConnectionError | TimeoutError)
 
 
 def _is_full_disk(error: BaseException) -> bool:
@@ -158,10 +151,20 @@ def _is_full_disk(error: BaseException) -> bool:
     return any(words in str(one) for one in causes(error) for words in FULL_DISK)
 
 
+def _check_name(experiment: str) -> None:
+    """Refuse a name at the start whose journal MLflow would refuse at the release."""
+    most = LONGEST_EXPERIMENT if experiment.endswith(JOURNALS) else LONGEST_EXPERIMENT - len(JOURNALS)
+    if len(experiment) > most:
+        raise TrackingError(
+            f"MLFLOW_EXPERIMENT_NAME has {len(experiment)} letters, expected at most {most}: choose a "
+            "shorter name"
+        )
+
+
 def _check_form(uri: str) -> None:
     if uri.startswith(SQLITE) and sqlite_file(uri).name not in ("", ":memory:"):
         return
-    if "://" in uri and not uri.startswith(("file:", "sqlite:")):
+    if uri.startswith((*SERVER, *DATABASES)):
         _check_authority(uri)
         return
     found = without_credentials(uri)
@@ -209,7 +212,8 @@ def check_reachable(settings: Settings) -> None:
         TrackingError: it does not answer.
     """
     if settings.tracking_uri.startswith(SERVER):
-        _check_reachable(settings.tracking_uri)
+        with tracking_errors(settings.tracking_uri):
+            _check_reachable(settings.tracking_uri)
 
 
 def _check_reachable(uri: str) -> None:
@@ -222,21 +226,44 @@ def _check_reachable(uri: str) -> None:
     try:
         http_request(creds, "/health", "GET", max_retries=0, timeout=REACH_TIMEOUT_S, raise_on_status=False)
     except MlflowException as error:
-        reason = without_credentials(str(error))
-        untrusted = any(word in reason for word in UNTRUSTED)
-        advice = TLS_ADVICE if untrusted else ADVICE
-        away = TrackingError(f"no MLflow server answers at {without_credentials(uri)}: {reason}; {advice}")
-        away.may_pass = not untrusted
-        raise away from None
+        raise _no_answer(uri, error) from None
 
 
-def _experiment_id(client: "MlflowClient", uri: str, name: str) -> str:
+def _no_answer(uri: str, error: Exception) -> TrackingError:
+    """Why no request came back; a setting that keeps requests here does not pass by itself."""
+    reason, refused = reason_of(error), is_refused_here(error)
+    untrusted = any(word in reason for word in UNTRUSTED)
+    advice = TLS_ADVICE if untrusted else SETTING_ADVICE if refused else ADVICE
+    found = TrackingError(f"no MLflow server answers at {without_credentials(uri)}: {reason}; {advice}")
+    found.may_pass = not (untrusted or refused)
+    return found
+
+
+def _by_name(client: "MlflowClient", uri: str, name: str) -> "Experiment":
+    return client.get_experiment_by_name(name) or _created(client, uri, name)
+
+
+def _by_id(client: "MlflowClient", known_id: str) -> "Experiment":
     from mlflow.exceptions import MlflowException
 
-    found = client.get_experiment_by_name(name) or _created(client, uri, name)
+    try:
+        return client.get_experiment(known_id)
+    except MlflowException as error:
+        if error.error_code not in UNKNOWN:
+            raise
+        raise TrackingError(
+            f"MLFLOW_EXPERIMENT_ID is {known_id!r}, and MLflow has no such experiment: correct it, or name "
+            "one in MLFLOW_EXPERIMENT_NAME, which is made if it is new"
+        ) from None
+
+
+def _prepared(client: "MlflowClient", found: "Experiment") -> str:
+    """The id of an experiment that takes runs and says its kind."""
+    from mlflow.exceptions import MlflowException
+
     if found.lifecycle_stage == "deleted":
         raise TrackingError(
-            f"the MLflow experiment {name!r} was deleted: restore it with `mlflow experiments restore "
+            f"the MLflow experiment {found.name!r} was deleted: restore it with `mlflow experiments restore "
             f"--experiment-id {found.experiment_id}`, or give new runs another one in MLFLOW_EXPERIMENT_NAME"
         )
     if KIND_TAG not in found.tags:  # a user's own choice stays
@@ -249,7 +276,7 @@ def _created(client: "MlflowClient", uri: str, name: str) -> "Experiment":
     """A new experiment; the one that another process has made meanwhile, if a server says so."""
     from mlflow.exceptions import MlflowException
 
-    location = f"{artifact_root(sqlite_file(uri))}/{quote(name)}" if uri.startswith(SQLITE) else None
+    location = artifact_folder(sqlite_file(uri), name) if uri.startswith(SQLITE) else None
     try:
         return client.get_experiment(client.create_experiment(name, location, {KIND_TAG: KIND}))
     except MlflowException as error:

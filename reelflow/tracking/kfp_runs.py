@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 PIPELINE_RUN_TAG = "kfp.pipeline_run_id"
 PARENT_TAG = "mlflow.parentRunId"
 MOST_LEVELS = 10
-UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "PERMISSION_DENIED")
+"""Of a run that is no more, or of an experiment that is not ours: somebody's MLFLOW_RUN_ID."""
 
 
 @dataclass(frozen=True)

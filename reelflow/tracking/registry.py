@@ -38,6 +38,8 @@ LINEAGE_TAG = "lineage_sha256"  # only of versions whose lineage was recorded
 USER_TAG = "released_by"
 EVALUATION = "evaluation"
 READY = "READY"
+NO_LOGGED_NAME = (".", "_")
+"""A registered model's name may have dots, a logged model's may not (mlflow.utils.validation)."""
 EVALUATION_FILES = (EvaluationReport.file_name, SCORES)
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such model; no such alias
 
@@ -206,10 +208,15 @@ class MlflowRegistry:
         return open_evaluation(found, sha256)
 
     def _fetch(self, model_name: str, version: int, what: str, folder: Path) -> Path:
-        from mlflow.artifacts import download_artifacts
+        from mlflow.artifacts import download_artifacts, list_artifacts
 
         with tracking_errors(self._uri):  # a models:/ URI would be looked up at MLflow's default address
             model = self._client.get_model_version_download_uri(model_name, str(version))
+            there = {Path(one.path).name for one in list_artifacts(model, tracking_uri=self._uri)}
+            if what not in there:
+                raise BundleError(
+                    f"version {version} of {model_name} has no {what} any more: somebody removed its files"
+                )
             found = download_artifacts(f"{model}/{what}", dst_path=str(folder), tracking_uri=self._uri)
         return Path(found)
 
@@ -246,8 +253,8 @@ class MlflowRegistry:
 
     def _logged(self, model_name: str, run_id: str, sha256: str) -> "LoggedModel":
         """The logged model of a bundle; what a killed process has begun is gone on with."""
-        experiment = Tracker(self._settings).experiment
-        query = f"name = '{model_name}' AND source_run_id = '{run_id}' AND tags.{SHA_TAG} = '{sha256}'"
+        experiment, name = Tracker(self._settings).experiment, model_name.replace(*NO_LOGGED_NAME)
+        query = f"name = '{name}' AND source_run_id = '{run_id}' AND tags.{SHA_TAG} = '{sha256}'"
 
         def search() -> "list[LoggedModel]":
             found = self._client.search_logged_models([experiment], query)
@@ -255,7 +262,7 @@ class MlflowRegistry:
 
         if not (found := search()):
             self._client.create_logged_model(
-                experiment, name=model_name, source_run_id=run_id, tags={SHA_TAG: sha256}
+                experiment, name=name, source_run_id=run_id, tags={SHA_TAG: sha256}
             )
             found = search()
         for twin in found[1:]:  # MLflow repeats a request whose answer is lost

@@ -15,6 +15,8 @@ from reelflow import __version__
 from reelflow.errors import TrackingError
 from reelflow.settings import Settings
 from reelflow.sources.userinfo import without_credentials
+from reelflow.tracking.answers.away import is_away
+from reelflow.tracking.answers.told import reason_of
 from reelflow.tracking.client import connect, exclusive, run_link, tracking_errors
 from reelflow.tracking.facts.folds import FoldRun
 from reelflow.tracking.kfp_runs import PARENT_TAG, KfpRuns, kfp_runs
@@ -237,8 +239,10 @@ class Tracker:
                 for model in self._client.search_logged_models([self._experiment], query):
                     self._client.delete_logged_model(model.model_id)
             except MlflowException as error:
+                if is_away(error):
+                    raise
                 raise TrackingError(
-                    f"MLflow at {without_credentials(self._uri)} keeps no models ({error}): "
+                    f"MLflow at {without_credentials(self._uri)} keeps no models ({reason_of(error)}): "
                     "reelflow needs a server of MLflow 3 or newer that lets it create models"
                 ) from None
 

@@ -8,7 +8,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from reelflow.files import files_below, is_locked, link_file, locked, write_bytes
+from reelflow.errors import StorageError
+from reelflow.files import files_below, is_locked, link_file, locked, write_bytes, write_text
 from reelflow.progress import watched_by
 
 
@@ -68,3 +69,20 @@ def test_a_lock_is_seen_while_it_is_held(tmp_path):
     with locked(lock):
         assert is_locked(lock)
     assert not is_locked(lock)
+
+
+def test_no_file_takes_the_place_of_a_device_a_pipe_or_a_folder(tmp_path: Path):
+    """`--out /dev/null` of root replaced /dev/null by the page, for all programs of the machine."""
+    pipe, folder, link = tmp_path / "pipe", tmp_path / "folder", tmp_path / "link"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    link.symlink_to("/dev/null")
+    for path, why in (
+        (pipe, "a device or a pipe"),
+        (link, "a device or a pipe"),
+        (folder, "a folder of this"),
+    ):
+        with pytest.raises(StorageError, match=f"cannot write {path}: .*{why}"):
+            write_text(path, "page")
+    assert (pipe.is_fifo(), folder.is_dir(), link.is_symlink()) == (True, True, True)
+    assert len(list(tmp_path.iterdir())) == 3

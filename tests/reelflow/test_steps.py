@@ -364,8 +364,9 @@ def test_finished_work_does_not_fail_because_mlflow_is_away(tmp_path, source, na
         perform(make_run([]), source, tmp_path / "last", reuse=False)
 
 
-def test_a_step_by_itself_is_finished_and_its_record_waits(tmp_path, source, monkeypatch, capsys):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+@pytest.mark.parametrize("mlflow", ["http://127.0.0.1:9", "sqlite:////dev/null/mlflow.db"])
+def test_a_step_by_itself_is_finished_and_its_record_waits(tmp_path, source, monkeypatch, capsys, mlflow):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow)
     monkeypatch.delenv("REELFLOW_EVENTS", raising=False)
     perform(make_run([]), source, tmp_path / "out", reuse=False)
     assert "frames is finished, and python -m pipelines track replay records it" in capsys.readouterr().err

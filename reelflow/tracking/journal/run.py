@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reelflow.errors import TrackingError
 from reelflow.files import locked
 from reelflow.settings import Settings
-from reelflow.tracking.client import connect, exclusive, tracking_errors
+from reelflow.tracking.client import JOURNALS, connect, exclusive, tracking_errors
 from reelflow.tracking.journal.entry import MAX_CHARS
 from reelflow.tracking.journal.store import StoredJournal
 from reelflow.tracking.sqlite import SQLITE, sqlite_file
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RUN_TAG, HEAD_TAG = "reelflow.journal", "reelflow.journal.head"
 """Tags of the registered model: the run of its journal, and number and hash of the newest entry."""
 GONE = "RESOURCE_DOES_NOT_EXIST"
+NO_ID = "INVALID_PARAMETER_VALUE"  # what a person has put in the place of an id
 
 
 class JournalRun:
@@ -42,7 +43,8 @@ class JournalRun:
     @property
     def _own(self) -> Settings:
         """With an experiment of its own: a journal is not among the runs that people compare."""
-        return self._settings.model_copy(update={"experiment": f"{self._settings.experiment}-promotions"})
+        name = f"{self._settings.experiment}{JOURNALS}"
+        return self._settings.model_copy(update={"experiment": name, "experiment_id": ""})
 
     @property
     def _client(self) -> "MlflowClient":
@@ -115,7 +117,7 @@ class JournalRun:
         try:
             return self._client.get_run(run_id)
         except MlflowException as error:
-            if error.error_code == GONE:
+            if error.error_code in (GONE, NO_ID):
                 return None
             raise
 

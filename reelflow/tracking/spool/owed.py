@@ -14,13 +14,16 @@ from typing import Any, Literal, Self
 from pydantic import Field
 
 from reelflow.documents import Document
-from reelflow.errors import ReelflowError
-from reelflow.files import locked, write_text
+from reelflow.errors import BundleError, ReelflowError, advising, disk_errors
+from reelflow.files import locked, sha256_text, write_text
+from reelflow.progress import emit
 from reelflow.settings import Settings
 from reelflow.sources.userinfo import without_credentials
 from reelflow.tracking.facts.spans import Span
 
 UNNAMED = "steps"
+OWED, SET_ASIDE = ".owed.json", ".unreadable"
+PLACE = "name another folder in REELFLOW_SPOOL"
 SEEN = "seen.json"
 Status = Literal["", "FINISHED", "FAILED"]
 
@@ -62,6 +65,7 @@ class Owed(Document):
         run: its name; empty for steps that were run one by one.
         server: MLflow's address, without credentials.
         experiment: in MLflow.
+        experiment_id: in MLflow, where the user named it so.
         since: when this began, in seconds since 1970.
         folders: of finished steps, in the order in which they finished.
         spans: when their work was done, by folder, where it was done in this run.
@@ -76,6 +80,7 @@ class Owed(Document):
     run: str
     server: str
     experiment: str
+    experiment_id: str = ""
     since: float = Field(default_factory=time.time)
     folders: tuple[Path, ...] = ()
     spans: dict[str, Span] = Field(default_factory=dict)
@@ -90,7 +95,14 @@ class Owed(Document):
     def of(cls, settings: Settings) -> Self:
         """Nothing yet, of the run that these settings name."""
         server = without_credentials(settings.tracking_uri)
-        return cls(run=settings.run_name, server=server, experiment=settings.experiment)
+        place = {"experiment": settings.experiment, "experiment_id": settings.experiment_id}
+        return cls(run=settings.run_name, server=server, **place)
+
+    @property
+    def place(self) -> dict[str, str]:
+        """Where it goes: server and experiment."""
+        names = ("server", "experiment", "experiment_id")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def is_empty(self) -> bool:
@@ -109,7 +121,8 @@ class Owed(Document):
 
     def settings(self, settings: Settings) -> Settings:
         """Settings of this run, with the credentials and the address of `settings`."""
-        return settings.model_copy(update={"run_name": self.run, "experiment": self.experiment})
+        place = {"experiment": self.experiment, "experiment_id": self.experiment_id}
+        return settings.model_copy(update={"run_name": self.run, **place})
 
 
 class Seen(Document):
@@ -125,17 +138,45 @@ class TrackingSpool:
         self.folder = folder
 
     def all(self) -> Iterator[Owed]:
-        """What is owed, the oldest run first."""
+        """What is owed, the oldest run first; without what cannot be read."""
         found = []
-        for path in self.folder.glob("*.owed.json"):
-            with suppress(ReelflowError):  # another process has sent it meanwhile
+        for path in self._documents(OWED):
+            with suppress(ReelflowError):  # `unreadable` tells it, or another process has sent it meanwhile
                 found.append(Owed.read(path))
         yield from sorted(found, key=lambda owed: (owed.since, owed.run))
 
+    def unreadable(self) -> list[str]:
+        """Documents that are damaged, or of another version of reelflow: which, and why.
+
+        Raises:
+            StorageError: this user may not look.
+        """
+        why = []
+        for path in self._documents(OWED, SET_ASIDE):
+            try:
+                Owed.read(path)
+            except BundleError as error:
+                if path.exists():
+                    why.append(" ".join(str(error).split()))
+        return why
+
     def of(self, settings: Settings) -> Owed:
-        """What is owed of the run that the settings name."""
-        path = self._path(settings.run_name)
-        return Owed.read(path) if path.exists() else Owed.of(settings)
+        """What is owed of the run that the settings name, to their server.
+
+        A document that cannot be read is set aside: it holds up no run.
+        """
+        new = Owed.of(settings)
+        path = self.document_of(new)
+        if not path.exists():
+            return new
+        try:
+            found = Owed.read(path)
+        except BundleError as error:
+            aside = path.with_name(f"{path.name}{SET_ASIDE}")
+            path.replace(aside)
+            emit("notice", message=f"{' '.join(str(error).split())}; it is kept as {aside}")
+            return new
+        return found.but(**new.place) if found.run or found.place == new.place else new
 
     def keep(self, owed: Owed) -> Owed:
         """Write what is owed of a run, and return it; nothing is left of one that MLflow has got.
@@ -143,28 +184,31 @@ class TrackingSpool:
         Raises:
             StorageError: the disk is full or read-only.
         """
-        path = self._path(owed.run)
+        path = self._path(owed)
         if not owed.curves:
             self.curves_of(owed.run).unlink(missing_ok=True)
         if owed.is_empty:
             path.unlink(missing_ok=True)
         elif not path.exists() or Owed.read(path) != owed:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, owed.to_json())
+            with advising(PLACE):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_text(path, owed.to_json())
+        self._forget_earlier(owed, path)
         return owed
 
-    def document_of(self, run: str) -> Path:
+    def document_of(self, owed: Owed) -> Path:
         """The file that says what is owed of a run, while something is."""
-        return self._path(run)
+        path = self._path(owed)
+        return path if path.exists() else self._earlier_path(owed)
 
     def curves_of(self, run: str) -> Path:
         """The file of the events that hold the curves of a run's trainings."""
-        return self._path(run, "curves.jsonl")
+        return self.folder / f"{_file_name(run)}.curves.jsonl"
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Let no other process replay at the same time."""
-        with locked(self.folder / ".lock", "another replay of what MLflow has not got"):
+        with advising(PLACE), locked(self.folder / ".lock", "another replay of what MLflow has not got"):
             yield
 
     def knows(self, settings: Settings) -> bool:
@@ -175,14 +219,40 @@ class TrackingSpool:
         """MLflow has answered at this address."""
         server, seen = without_credentials(settings.tracking_uri), self._seen()
         if server not in seen.servers:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_text(self.folder / SEEN, Seen(servers=(*seen.servers, server)).to_json())
+            with advising(PLACE):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                write_text(self.folder / SEEN, Seen(servers=(*seen.servers, server)).to_json())
 
     def _seen(self) -> Seen:
         with suppress(ReelflowError):
             return Seen.read(self.folder / SEEN)
         return Seen()
 
-    def _path(self, run: str, kind: str = "owed.json") -> Path:
-        name = re.sub(r"[^\w.-]", "_", run) or UNNAMED
-        return self.folder / f"{name}.{kind}"
+    def _documents(self, *endings: str) -> list[Path]:
+        """Files of the folder; `glob` finds none where this user may not look."""
+        with advising(PLACE), disk_errors(self.folder):
+            found = self.folder.iterdir() if self.folder.exists() else ()
+            return sorted(path for path in found if path.name.endswith(endings))
+
+    def _path(self, owed: Owed) -> Path:
+        """A file for each run; steps that belong to none have one for each server and experiment."""
+        where = sha256_text("\n".join(owed.place.values()))[:8]
+        return self.folder / f"{_file_name(owed.run) or f'{UNNAMED}-{where}'}{OWED}"
+
+    def _earlier_path(self, owed: Owed) -> Path:
+        """Where versions before 2026-11-28 kept it: one file for the steps of all servers."""
+        return self.folder / f"{_file_name(owed.run) or UNNAMED}{OWED}"
+
+    def _forget_earlier(self, owed: Owed, path: Path) -> None:
+        """Remove what an earlier version has kept of the same steps, now that it is in the new place."""
+        earlier = self._earlier_path(owed)
+        if earlier == path:
+            return
+        with suppress(BundleError):
+            if Owed.read(earlier).place == owed.place:
+                earlier.unlink(missing_ok=True)
+
+
+def _file_name(run: str) -> str:
+    """Of a run; drivers give runs names of letters, digits and dashes."""
+    return re.sub(r"[^\w.-]", "_", run)

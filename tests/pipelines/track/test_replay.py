@@ -99,7 +99,7 @@ def test_a_run_whose_experiment_was_deleted_waits_and_holds_up_no_other(spool, t
     first, *rest = refused()
     assert first.startswith("old run is not in MLflow yet: the MLflow experiment 'theirs' was deleted")
     assert "when that is mended, run python -m pipelines track replay" in first
-    assert first.endswith(f"or remove {spool.document_of('old run')}")
+    assert first.endswith(f"or remove {spool.document_of(next(spool.all()))}")
     assert rest == [
         "night run is in MLflow",
         "not everything is in MLflow: old run could not be sent, as told above",

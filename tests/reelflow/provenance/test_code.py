@@ -73,6 +73,7 @@ STEPS_BY_FILE = {
     "reelflow/sources/dvc.py": "frames",
     "reelflow/splitting/protocols.py": ALL,  # params.py checks values by it
     "reelflow/tracking/registry.py": "release",
+    "reelflow/tracking/answers/told.py": "release",
     "reelflow/tracking/facts/origin.py": "release",
     "reelflow/tracking/model/saving.py": "release",
     "reelflow/tracking/journal/chain.py": "release",

@@ -1,0 +1,1 @@
+"""What MLflow's errors mean: whether they may pass, and what people are told of them."""
