@@ -14,13 +14,8 @@ from typing import Any, TypeVar
 
 from reelflow.artifacts.shard_files import shard_access
 from reelflow.documents import Report
-from reelflow.errors import (
-    ReelflowError,
-    TrackingError,
-)
-from reelflow.files import (
-    exists,
-)
+from reelflow.errors import ReelflowError, StorageError, TrackingError
+from reelflow.files import exists
 from reelflow.objectstore.meter import MeteredStore, TransferMeter
 from reelflow.objectstore.open import open_store
 from reelflow.params import Section
