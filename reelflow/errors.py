@@ -121,7 +121,7 @@ DISK_ADVICE = {
     errno.EROFS: "the file system is read-only: choose another output folder",
     errno.EACCES: "permission denied: choose another output folder or change its owner",
     errno.ENOTDIR: "a part of the path is a file, not a folder: choose another output folder",
-    errno.EEXIST: "a part of the path is a file or a dead link, not a folder: choose another output folder",
+    errno.EEXIST: "a part of the path is a file, not a folder, or a dead link: choose another output folder",
     errno.EISDIR: "there is a folder of this name: choose another name",
     errno.ELOOP: "its links lead in a circle: choose another output folder",
     errno.ENAMETOOLONG: "the name is too long: choose another output folder, with a shorter name",

@@ -100,5 +100,5 @@ def test_a_full_disk_is_told_and_the_watching_goes_on(edge_bundle, tmp_path):
 def test_a_folder_that_cannot_be_written_is_an_error_at_the_start(edge_bundle, tmp_path):
     (tmp_path / "file").touch()
     options = replace(OPTIONS, recording=RecordOptions(tmp_path / "file"))
-    with pytest.raises(StorageError, match="is a file or a dead link, not a folder"):
+    with pytest.raises(StorageError, match="is a file, not a folder"):
         watched(edge_bundle, write_video(tmp_path / "noise.mp4", frames=20), options)
