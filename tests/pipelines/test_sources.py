@@ -578,6 +578,6 @@ def test_a_private_repository_asks_the_environment(team, private_server, tmp_pat
         assert (done.returncode, done.stderr.count("\n")) == (code, 1)
         assert "No valid credentials" in done.stderr
     else:  # these are no clips, but they are here
-        assert "holds no clips" in done.stderr
+        assert "lists no clips" in done.stderr
         (tree,) = (path for path in (tmp_path / "fetched" / "trees").iterdir() if path.is_dir())
         assert content(tree) == ONE
