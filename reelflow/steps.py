@@ -1,7 +1,8 @@
 """Runs a step under every driver: resumes a killed attempt, reuses a finished output.
 
 The output of a step depends on its parameters, inputs, code and libraries. Together they are its
-provenance; the hash of the provenance is the key of the step. `reelflow.outputs` keeps what the step writes.
+provenance; the hash of the provenance is the key of the step. `reelflow.provenance.output` keeps what the
+step writes.
 """
 
 import os

@@ -30,7 +30,6 @@ class StepOutput:
     def __init__(self, target: Path, work: Path | None, provenance: Provenance) -> None:
         self._provenance, name = provenance, f"{provenance.step}-{provenance.key}"
         self._target = target.absolute()
-        self._is_linked = work is not None
         self._store = work.absolute() if work else self._target.parent
         self._final = self._store / name if work else self._target
         self._partial = self._store / f".{name}.partial"
@@ -56,7 +55,7 @@ class StepOutput:
             reused = reuse and self._is_whole(self._final)
             self._check_replaceable(self._target)
             problem = None if reused else self._write(write, seal)
-            if self._is_linked:
+            if self._target != self._final:
                 self._link()
             if problem:
                 problem.output = self._final

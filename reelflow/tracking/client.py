@@ -27,7 +27,7 @@ from reelflow.errors import (
 from reelflow.files import locked
 from reelflow.settings import Settings
 from reelflow.sources.userinfo import as_link, without_credentials
-from reelflow.tracking.answers.away import is_away, is_refused_here
+from reelflow.tracking.answers.away import UNKNOWN, is_away, is_refused_here
 from reelflow.tracking.answers.told import reason_of, told
 from reelflow.tracking.moved import artifact_folder, follow_move
 from reelflow.tracking.sqlite import SQLITE, migrate, sqlite_file
@@ -43,7 +43,6 @@ LONGEST_EXPERIMENT = 500  # MAX_EXPERIMENT_NAME_LENGTH of mlflow.utils.validatio
 SERVER = ("http://", "https://")
 DATABASES = ("postgresql", "mysql", "mssql")  # DATABASE_ENGINES of mlflow.store.db.db_types
 EXISTS = "RESOURCE_ALREADY_EXISTS"
-UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such id; no id at all
 KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
 """`ExperimentKind` of MLflow's page; 3.17 opens the view for GenAI all the same."""
 VIEW = "workflowType=machine_learning"
@@ -83,7 +82,7 @@ def connect(settings: Settings) -> "tuple[MlflowClient, str]":
 
 
 @cache
-def _connect(uri: str, experiment: str, known_id: str = "") -> "tuple[MlflowClient, str]":
+def _connect(uri: str, experiment: str, known_id: str) -> "tuple[MlflowClient, str]":
     _check_form(uri)
     _check_name(experiment)
     for name, value in ENVIRONMENT.items():

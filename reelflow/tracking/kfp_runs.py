@@ -19,6 +19,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from reelflow.settings import Settings
+from reelflow.tracking.answers.away import UNKNOWN
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 PIPELINE_RUN_TAG = "kfp.pipeline_run_id"
 PARENT_TAG = "mlflow.parentRunId"
 MOST_LEVELS = 10
-UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "PERMISSION_DENIED")
+NOT_OURS = (*UNKNOWN, "PERMISSION_DENIED")
 """Of a run that is no more, or of an experiment that is not ours: somebody's MLFLOW_RUN_ID."""
 
 
@@ -71,6 +72,6 @@ def kfp_runs(client: "MlflowClient", settings: Settings) -> KfpRuns | None:
                 return None
             run = client.get_run(parent)
     except MlflowException as error:
-        if error.error_code not in UNKNOWN:
+        if error.error_code not in NOT_OURS:
             raise
     return None

@@ -18,6 +18,7 @@ from reelflow.contracts import BundleReport, EvaluationReport
 from reelflow.errors import BundleError
 from reelflow.files import sha256_file
 from reelflow.settings import Settings
+from reelflow.tracking.answers.away import UNKNOWN
 from reelflow.tracking.client import EXISTS, connect, exclusive, tracking_errors
 from reelflow.tracking.journal.entry import user_name
 from reelflow.tracking.journal.run import JournalRun
@@ -41,7 +42,6 @@ READY = "READY"
 NO_LOGGED_NAME = (".", "_")
 """A registered model's name may have dots, a logged model's may not (mlflow.utils.validation)."""
 EVALUATION_FILES = (EvaluationReport.file_name, SCORES)
-UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such model; no such alias
 
 
 class Registry(Protocol):

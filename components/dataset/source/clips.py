@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from components.dataset.source.groups_csv import COLUMNS, Row, note_on_columns, read_groups
+from components.dataset.source.groups_csv import COLUMNS, GroupsTable, Row
 from components.dataset.source.labels import changed, check_names, check_twins, clean, twins_of_groups
 from components.dataset.source.layout import given_splits, read_layout
 from components.dataset.source.listing import ARCHIVES, GROUPS, FolderListing, list_folder, list_names
@@ -99,7 +99,8 @@ def _found(listing: FolderListing, source: Path, reading: Reading) -> FoundClips
 
 
 def _by_table(listing: FolderListing, source: Path) -> FoundClips:
-    rows = read_groups(source, set(listing.files))
+    table = GroupsTable(source)
+    rows = table.rows(set(listing.files))
     if not rows:
         raise DataError(f"{source / GROUPS} lists no clips: write a line for each, or remove it")
     listed = {row.path for row in rows}
@@ -111,7 +112,7 @@ def _by_table(listing: FolderListing, source: Path) -> FoundClips:
     cleaned = changed(row.label for row in rows)
     notes = (
         *notes,
-        *note_on_columns(source),
+        *table.note_on_columns(),
         *cleaned,
         *twins_of_groups(row.group for row in rows),
         *listing.note(),

@@ -22,7 +22,7 @@ COLUMNS = ("path", "label", "group")
 DELIMITERS = ",;\t"
 SHOWN, SHOWN_COLUMNS = 60, 6
 SPLIT_COLUMNS = frozenset({"split", "set", "subset", "partition", "fold", "usage", "phase"})
-SEPARATOR_LINE = re.compile(r"[\"']?sep=(?P<delimiter>[,;\t])[\"']?\s*", re.IGNORECASE)
+SEPARATOR_LINE = re.compile(r"\"?sep=(?P<delimiter>[,;\t])\"?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -34,52 +34,62 @@ class Row:
     group: str
 
 
-def read_groups(source: Path, files: Collection[str]) -> list[Row]:
-    """Read `groups.csv`.
-
-    Args:
-        source: the folder that holds it.
-        files: the paths in the folder, by which other spellings of a path are recognised.
+class GroupsTable:
+    """`groups.csv` of a folder, read once.
 
     Raises:
-        DataError: a line is wrong; the message says which, and what to write.
+        DataError: it is not a CSV file in UTF-8, or cannot be read.
     """
-    path = source / GROUPS
-    lines = _lines(path)
-    header = _header(lines)
-    for column in COLUMNS:
-        if header.count(column) != 1:
-            found = ", ".join(header) or "of an empty file"
-            problem = "twice" if column in header else "not there"
+
+    def __init__(self, source: Path) -> None:
+        self._source, self._path = source, source / GROUPS
+        self._lines = _lines(self._path)
+        self._header = [name.strip().lower() for name in self._lines[0][1]] if self._lines else []
+
+    def rows(self, files: Collection[str]) -> list[Row]:
+        """The listed clips.
+
+        Args:
+            files: the paths in the folder, by which other spellings of a path are recognised.
+
+        Raises:
+            DataError: a line is wrong; the message says which, and what to write.
+        """
+        path, header = self._path, self._header
+        for column in COLUMNS:
+            if header.count(column) != 1:
+                found = ", ".join(header) or "of an empty file"
+                problem = "twice" if column in header else "not there"
+                raise DataError(
+                    f"{path} has the columns {found}; {column} is {problem}. "
+                    f"Its first line must hold {', '.join(COLUMNS)} once each"
+                )
+        places = _Places(self._source, files)
+        rows: dict[str, Row] = {}
+        for number, values in self._lines[1:]:
+            where = f"{path}, line {number}"
+            row = _row(dict(zip(header, values, strict=False)), values, header, places, where)
+            if rows.setdefault(row.path, row) != row:
+                raise DataError(f"{where}: {row.path} is listed twice, with different values")
+        if rows and files and rows.keys().isdisjoint(files):
             raise DataError(
-                f"{path} has the columns {found}; {column} is {problem}. "
-                f"Its first line must hold {', '.join(COLUMNS)} once each"
+                f"none of the {len(rows)} clips that {path} lists is there; the first is {next(iter(rows))}, "
+                f"and the folder holds {min(files)}: write paths below the folder of {GROUPS}"
             )
-    places = _Places(source, files)
-    rows: dict[str, Row] = {}
-    for number, values in lines[1:]:
-        row = _row(dict(zip(header, values, strict=False)), values, header, places, f"{path}, line {number}")
-        if rows.setdefault(row.path, row) != row:
-            raise DataError(f"{path}, line {number}: {row.path} is listed twice, with different values")
-    if rows and files and rows.keys().isdisjoint(files):
-        raise DataError(
-            f"none of the {len(rows)} clips that {path} lists is there; the first is {next(iter(rows))}, and "
-            f"the folder holds {min(files)}: write paths below the folder of {GROUPS}"
-        )
-    return list(rows.values())
+        return list(rows.values())
+
+    def note_on_columns(self) -> tuple[str, ...]:
+        """A note on columns that are not read; empty if there are none."""
+        others = [name for name in self._header if name and name not in COLUMNS]
+        if not others:
+            return ()
+        split = "; split folders or dataset.split_lists give a split" if set(others) & SPLIT_COLUMNS else ""
+        return (f"{GROUPS}: columns that are not read: {some_of(others, SHOWN_COLUMNS)}{split}",)
 
 
-def note_on_columns(source: Path) -> tuple[str, ...]:
-    """A note on columns of `groups.csv` that are not read; empty if there are none."""
-    others = [name for name in _header(_lines(source / GROUPS)) if name and name not in COLUMNS]
-    if not others:
-        return ()
-    split = "; split folders or dataset.split_lists give a split" if set(others) & SPLIT_COLUMNS else ""
-    return (f"{GROUPS}: columns that are not read: {some_of(others, SHOWN_COLUMNS)}{split}",)
-
-
-def _header(lines: Sequence[tuple[int, Sequence[str]]]) -> list[str]:
-    return [name.strip().lower() for name in lines[0][1]] if lines else []
+def read_groups(source: Path, files: Collection[str]) -> list[Row]:
+    """The clips that `groups.csv` of a folder lists; arguments and errors as of `GroupsTable`."""
+    return GroupsTable(source).rows(files)
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:

@@ -14,6 +14,8 @@ from io import StringIO
 from itertools import zip_longest
 from typing import Any
 
+from components.dataset.source.groups_csv import form_of
+
 F1_NAMES = ("f1-score", "f1_score")
 INDEX_NAMES = ("", "index", "class", "unnamed: 0")
 METRICS = ("precision", "recall", "f1-score", "support")
@@ -21,8 +23,6 @@ PRINTED = re.compile(r"\s*precision\s+recall\s+f1-score\s+support\s*")
 PRINTED_LINE = re.compile(
     r"\s*(?P<label>\S.*?)\s+(?:(?P<precision>\d\.\d+)\s+(?P<recall>\d\.\d+)\s+)?(?P<f1>\d\.\d+)\s+(?P<support>\d+)\s*"
 )
-SEPARATOR_LINE = re.compile(r"\"?sep=(?P<delimiter>[,;\t])\"?\s*", re.IGNORECASE)
-DELIMITERS = ",;\t"
 DECIMAL_COMMA = re.compile(r"\d*,\d+")
 AVERAGES = ("accuracy", "micro avg", "macro avg", "weighted avg", "samples avg")
 
@@ -61,12 +61,10 @@ def read_lines(text: str) -> tuple[list[Line], str | None]:
 
 def _from_csv(text: str) -> Iterator[Line]:
     file = StringIO(text, newline="")
-    first = file.readline()
-    said = SEPARATOR_LINE.fullmatch(first)
-    if not said:
+    delimiter, is_header = form_of(file.readline())
+    if is_header:
         file.seek(0)
-    delimiter = said["delimiter"] if said else max(DELIMITERS, key=first.count)
-    reader, above = csv.reader(file, delimiter=delimiter, strict=True), 1 if said else 0
+    reader, above = csv.reader(file, delimiter=delimiter, strict=True), 0 if is_header else 1
     filled = ((reader.line_num, values) for values in reader if any(value.strip() for value in values))
     for place, (line, values) in enumerate(filled):
         numbers = values if delimiter == "," else [values[0], *map(_with_point, values[1:])]

@@ -5,6 +5,8 @@ import json
 from reelflow.errors import causes
 
 PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "ABORTED")
+UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""MLflow's codes for a name or an id that it does not know: there is none, or it cannot be one."""
 TOO_MANY, SERVERS_FAULT = 429, 500  # HTTP status
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reelflow.errors import TrackingError
 from reelflow.files import locked
 from reelflow.settings import Settings
+from reelflow.tracking.answers.away import UNKNOWN
 from reelflow.tracking.client import JOURNALS, connect, exclusive, tracking_errors
 from reelflow.tracking.journal.entry import MAX_CHARS
 from reelflow.tracking.journal.store import StoredJournal
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 RUN_TAG, HEAD_TAG = "reelflow.journal", "reelflow.journal.head"
 """Tags of the registered model: the run of its journal, and number and hash of the newest entry."""
 GONE = "RESOURCE_DOES_NOT_EXIST"
-NO_ID = "INVALID_PARAMETER_VALUE"  # what a person has put in the place of an id
 
 
 class JournalRun:
@@ -117,7 +117,7 @@ class JournalRun:
         try:
             return self._client.get_run(run_id)
         except MlflowException as error:
-            if error.error_code in (GONE, NO_ID):
+            if error.error_code in UNKNOWN:  # a person may have put something else in the place of an id
                 return None
             raise
 

@@ -191,7 +191,6 @@ class TrackingSpool:
             path.unlink(missing_ok=True)
         elif not path.exists() or Owed.read(path) != owed:
             with advising(PLACE):
-                path.parent.mkdir(parents=True, exist_ok=True)
                 write_text(path, owed.to_json())
         self._forget_earlier(owed, path)
         return owed
@@ -220,7 +219,6 @@ class TrackingSpool:
         server, seen = without_credentials(settings.tracking_uri), self._seen()
         if server not in seen.servers:
             with advising(PLACE):
-                self.folder.mkdir(parents=True, exist_ok=True)
                 write_text(self.folder / SEEN, Seen(servers=(*seen.servers, server)).to_json())
 
     def _seen(self) -> Seen:
