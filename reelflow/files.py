@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
 from numpy.lib.format import dtype_to_descr, write_array_header_1_0
@@ -243,7 +243,7 @@ def locked(path: Path, holder: str = "") -> Iterator[None]:
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
+        with _create(path) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -251,6 +251,15 @@ def locked(path: Path, holder: str = "") -> Iterator[None]:
                     emit("notice", message=f"waiting for {holder} to end")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _create(path: Path) -> IO[str]:
+    try:
+        return path.open("w")
+    except FileNotFoundError as error:  # its folder is there: /proc, or a drive that was pulled out
+        raise StorageError(
+            f"cannot write {path}: its folder takes no files: choose another folder"
+        ) from error
 
 
 def is_locked(path: Path) -> bool:

@@ -9,6 +9,7 @@ from components.dataset.source.labels import check_twins, clean
 from components.dataset.source.layout import read_layout, split_of
 from components.dataset.source.listing import GROUPS, OF_SYSTEMS, list_folder
 from pipelines.inbox.sheet import UNUSABLE
+from reelflow.contracts import UNSURE
 from reelflow.errors import DataError, disk_errors
 from reelflow.files import sha256_file
 
@@ -99,6 +100,8 @@ def labels_of(clips: Path | None, given: str) -> tuple[str, ...]:
 def _problem(label: str) -> str:
     if label == UNUSABLE:
         return "this name is for clips that cannot be used"
+    if label == UNSURE:
+        return "a device calls clips without an answer so"
     if label.startswith(".") or label.casefold() in {*OF_SYSTEMS, GROUPS}:
         return "a folder of this name is not read"
     if set(label) & set("/\\") or not label.isprintable():

@@ -62,6 +62,16 @@ def test_folders_that_go_meanwhile_are_passed_over(tmp_path: Path, monkeypatch):
     assert files_below(tmp_path) == [tmp_path / "stays"]
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs Linux' /proc")
+def test_a_folder_that_takes_no_files_is_told():
+    """`python -m components.dataset --dataset /proc/x` ended with a traceback."""
+    with (
+        pytest.raises(StorageError, match=r"cannot write /proc/\.lock: its folder takes no files"),
+        locked(Path("/proc/.lock")),
+    ):
+        pass
+
+
 def test_a_lock_is_seen_while_it_is_held(tmp_path):
     lock = tmp_path / "lock"
     assert not is_locked(lock)

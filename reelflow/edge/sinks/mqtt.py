@@ -4,7 +4,7 @@ Below PREFIX/CAMERA, where CAMERA is the camera's name in letters that a topic m
 
 - `event`: every message of an event, QoS 1; `source`: what the source does, QoS 1. They wait in the spool
   until the broker has acknowledged them.
-- `state`, retained: label of the newest answer, `unsure`, or `none` while there is no source.
+- `state`, retained: label of the newest answer, `unsure`, or `no source`: a class may well be called `none`.
 - `availability`, retained: `online`, and `offline` at the end, which the broker says too when the connection
   breaks (the last will).
 - what tells Home Assistant of it (reelflow.edge.sinks.topics), retained.
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
 PREFIX = "reelflow"
-NO_SOURCE = "none"
+NO_SOURCE = "no source"
 ONLINE, OFFLINE = "online", "offline"
 KEEPALIVE_S = 30
 ACKNOWLEDGED_S = 10.0

@@ -304,6 +304,7 @@ def test_an_inbox_in_s3(
         ((), "found none, expected two or more"),
         (("--labels", "fall"), "found fall, expected two or more"),
         (("--labels", "fall,unusable"), "'unusable' cannot be used"),
+        (("--labels", "fall,unsure"), "'unsure' cannot be used: a device calls"),
         (("--labels", "fall,../walk"), "'../walk' cannot be used"),
         (("--labels", "fall,.walk"), "'.walk' cannot be used: a folder of this name is not read"),
         (("--labels", "fall,groups.csv"), "'groups.csv' cannot be used"),

@@ -51,13 +51,13 @@ def test_events_go_out_and_the_state_is_retained(shared: Mosquitto, listener: Li
     wait_for(lambda: "run" in listener.on(f"{BASE}/state"))
     assert listener.on(f"{BASE}/event") == [encoded(message) for message in messages[1:]]
     assert listener.on(f"{BASE}/source") == [encoded(messages[0])]
-    assert listener.on(f"{BASE}/state") == ["none", "walk", "unsure", "run"]
+    assert listener.on(f"{BASE}/state") == ["no source", "walk", "unsure", "run"]
     found = retained(shared.port)
     assert (found[f"{BASE}/state"], found[f"{BASE}/availability"]) == ("run", "online")
     assert not {f"{BASE}/event", f"{BASE}/source"} & set(found)
     sink.close(20)
     found = retained(shared.port)
-    assert (found[f"{BASE}/state"], found[f"{BASE}/availability"]) == ("none", "offline")
+    assert (found[f"{BASE}/state"], found[f"{BASE}/availability"]) == ("no source", "offline")
     assert sink.lost == 0
 
 
@@ -70,7 +70,7 @@ def test_home_assistant_is_told_of_the_topics(shared: Mosquitto, listener: Liste
     assert topic == f"homeassistant/sensor/{config['unique_id']}/config"
     assert config["device"]["name"] == "Front door/1"
     assert retained(shared.port)[config["availability_topic"]] == "offline"
-    assert retained(shared.port)[config["state_topic"]] == "none"
+    assert retained(shared.port)[config["state_topic"]] == "no source"
 
 
 def test_discovery_can_be_left_out(shared: Mosquitto, listener: Listener, tmp_path: Path):
@@ -85,7 +85,7 @@ def test_a_lost_source_has_no_state(shared: Mosquitto, listener: Listener, tmp_p
     sink.send(reading("walk"))
     wait_for(lambda: "walk" in listener.on("lost/porch/state"))
     sink.send(source("lost"))
-    wait_for(lambda: listener.on("lost/porch/state")[-1] == "none")
+    wait_for(lambda: listener.on("lost/porch/state")[-1] == "no source")
     sink.close(20)
 
 
