@@ -21,6 +21,7 @@ from reelflow.workers.lookahead import AHEAD, ahead
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+STARTING = "reelflow.workers.starting"
 LOOK_EVERY_S = 1.0
 """How often a pool that owes an outcome is asked whether it still works."""
 
@@ -45,7 +46,7 @@ def in_processes(
     """
     workers = granted_cpus()
     context = _Context()
-    context.set_forkserver_preload([work.__module__])
+    context.set_forkserver_preload([STARTING, work.__module__])
     pool = ProcessPool(max_workers=workers, context=context)
 
     def submit(item: Item) -> "ProcessFuture[Result]":

@@ -35,12 +35,15 @@ class Writer:
         step: whose command it is.
         sizes: of the disk, in bytes, with each of which the command must fail.
         variables: of the environment, by a template of the disk's folder; else the output lies there.
+        backbone: whose features are made.
+        code: with which the command ends: 0 where only the record in MLflow waits.
     """
 
     step: str
     sizes: tuple[int, ...]
     variables: Mapping[str, str] = field(default_factory=dict)
     backbone: str = "thumbnail"
+    code: int = StorageError.exit_code
 
 
 SQLITE = {"MLFLOW_TRACKING_URI": "sqlite:///{}/mlflow.db"}
@@ -55,7 +58,7 @@ WRITERS = {
     "release and its report": Writer("release", (8_192, 180_000)),
     "store, frames": Writer("frames", (500_000,), {"REELFLOW_STORE": "{}/store"}),
     "store, features": Writer("features", (26_000,), {"REELFLOW_STORE": "{}/store"}),
-    "MLflow": Writer("baselines", (8_192, 700_000), {**SQLITE, "REELFLOW_EVENTS": ""}),
+    "MLflow": Writer("baselines", (8_192, 700_000), {**SQLITE, "REELFLOW_EVENTS": ""}, code=0),
     "MLflow's registry": Writer("release", (8_192, 1_000_000), SQLITE),
     "temporary files of conversion": Writer("conversion", (16_384, 100_000), {"TMPDIR": "{}"}),
     "temporary files of release": Writer("release", (16_384, 100_000), {"TMPDIR": "{}"}),
@@ -147,8 +150,8 @@ def test_a_writer_says_that_the_disk_is_full_and_goes_on_when_there_is_room(
     for size_bytes in writer.sizes:
         disk.resize(size_bytes)
         code, said = attempt(line, environment)
-        assert code == StorageError.exit_code, said
-        assert said.startswith("error: ")
+        assert code == writer.code, said
+        assert said.startswith("error: ") or "track replay records it" in said
         assert any(words in said for words in FULL), said
         # what MLflow refuses is finished, and so is what the registry has no room for on the way
         is_whole = "MLFLOW_TRACKING_URI" in writer.variables or name == "temporary files of release"

