@@ -45,7 +45,7 @@ stack-restore: $(VENV)/stack ## Replace what it holds by a backup: BACKUP=DIR, e
 	@$(BIN)/python -m infra.stack restore $(if $(BACKUP),"$(BACKUP)") --replace --folder "$(STACK)" $(OPTIONS)
 
 test: $(VENV)/dev ## Run the ordinary tests
-	$(PYTEST) -n 2
+	$(PYTEST) -n 2 --dist worksteal
 
 test-all: $(VENV)/dev ## Run every kind of test whole, and end with one table: KINDS="docker slow"
 	@$(BIN)/python -m tests.everything $(KINDS)
