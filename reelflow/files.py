@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.lib.format import dtype_to_descr, write_array_header_1_0
@@ -136,12 +136,26 @@ def atomic(path: Path) -> Iterator[Path]:
         _check_replaceable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            yield partial
+            with _creating(partial, path):
+                yield partial
             sync_file(partial)
             partial.replace(path)
             sync_folder(path.parent)
         finally:
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _creating(file: Path, wanted: Path) -> Iterator[None]:
+    """Tell that `file`, of what is `wanted`, cannot be made though its folder is there, as in /proc."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if error.filename != str(file):
+            raise
+        raise StorageError(
+            f"cannot write {wanted}: its folder takes no files: choose another folder"
+        ) from error
 
 
 def _check_replaceable(path: Path) -> None:
@@ -243,7 +257,7 @@ def locked(path: Path, holder: str = "") -> Iterator[None]:
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _create(path) as file:
+        with _creating(path, path), path.open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -251,15 +265,6 @@ def locked(path: Path, holder: str = "") -> Iterator[None]:
                     emit("notice", message=f"waiting for {holder} to end")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-def _create(path: Path) -> IO[str]:
-    try:
-        return path.open("w")
-    except FileNotFoundError as error:  # its folder is there: /proc, or a drive that was pulled out
-        raise StorageError(
-            f"cannot write {path}: its folder takes no files: choose another folder"
-        ) from error
 
 
 def is_locked(path: Path) -> bool:

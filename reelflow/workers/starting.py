@@ -1,8 +1,8 @@
 """For the process that starts workers: it imports this before the first of them.
 
-A pool that has its last outcome ends while a worker may still be starting. The worker then finds the pool's
-locks and pipes gone, and multiprocessing's forkserver would print the traceback (CPython's `forkserver.main`
-passes the exception of a start to `sys.excepthook`; what the work raises never comes there).
+A pool that has its last outcome ends while a worker may still be starting. The worker may then find the
+pool's locks and pipes gone, and multiprocessing's forkserver would print the traceback (CPython's
+`forkserver.main` passes the exception of a start to `sys.excepthook`, and no error of the work).
 """
 
 import sys

@@ -70,6 +70,8 @@ def test_a_folder_that_takes_no_files_is_told():
         locked(Path("/proc/.lock")),
     ):
         pass
+    with pytest.raises(StorageError, match="cannot write /proc/x: its folder takes no files"):
+        write_text(Path("/proc/x"), "")
 
 
 def test_a_lock_is_seen_while_it_is_held(tmp_path):
