@@ -14,11 +14,14 @@ Sink = Callable[[Event], None]
 T = TypeVar("T")
 
 _sinks: list[Sink] = []
+_common: list[Event] = []
 
 
 def emit(kind: str, **values: Any) -> None:
     """Send an event to every sink of this process."""
-    event = {"kind": kind, "time": time.time(), **values}
+    event = {"kind": kind, "time": time.time()}
+    for more in (*_common, values):
+        event |= more
     for sink in _sinks:
         sink(event)
 
@@ -44,6 +47,16 @@ def watched_by(sink: Sink) -> Iterator[None]:
         yield
     finally:
         _sinks.remove(sink)
+
+
+@contextmanager
+def about(**values: Any) -> Iterator[None]:
+    """Give every event of the block these values too."""
+    _common.append(values)
+    try:
+        yield
+    finally:
+        _common.remove(values)
 
 
 class EventFile:

@@ -20,7 +20,7 @@ from reelflow.files import exists
 from reelflow.objectstore.meter import MeteredStore, TransferMeter
 from reelflow.objectstore.open import open_store
 from reelflow.params import Section
-from reelflow.progress import EventFile, Line, emit, watched_by
+from reelflow.progress import EventFile, Line, about, emit, watched_by
 from reelflow.provenance.output import StepOutput
 from reelflow.provenance.step import GIVEN, describe_step
 from reelflow.settings import Settings
@@ -88,8 +88,9 @@ def perform(
 
             return StepOutput(target, settings.work, provenance).finish(write, seal, reuse=reuse)
 
-    with watched_by(EventFile(settings.events) if settings.events else Line()), _curves_of(settings, task):
-        emit("started", task=task)
+    sink = EventFile(settings.events) if settings.events else Line()
+    with about(task=task), watched_by(sink), _curves_of(settings, task):
+        emit("started")
         started = time.perf_counter()
         with _failures_told(settings, task):
             folder, reused = patiently(attempt, settings.patience_s)
@@ -109,7 +110,7 @@ def _failures_told(settings: Settings, task: str) -> Iterator[None]:
     except ReelflowError as error:
         kept = getattr(error, "output", None)
         whole = {"folder": str(kept)} if kept else {}
-        emit("failed", task=task, message=str(error), exit_code=error.exit_code, **whole)
+        emit("failed", message=str(error), exit_code=error.exit_code, **whole)
         if settings.events is None:
             record_failure(settings, task, str(error))
         raise
@@ -127,7 +128,7 @@ def _tell_finished(
         record_transfer(settings, task, moved)
     store = {"read": moved.read_bytes, "written": moved.written_bytes}
     done = {"folder": str(folder), "reused": reused, "seconds": seconds}
-    emit("finished", task=task, **done, store=store, machine=machine())
+    emit("finished", **done, store=store, machine=machine())
 
 
 def asked_for(run: Callable[..., Report], settings: Settings, meter: TransferMeter) -> dict[str, Any]:

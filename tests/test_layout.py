@@ -52,6 +52,8 @@ USE_ENVIRONMENT = {
     "pipelines/inbox/dvc.py",  # turns DVC's analytics off
     "pipelines/local/docker.py",  # passes on what libraries read
     "pipelines/local/runners.py",  # adds to PYTHONPATH
+    "pipelines/local/tasks/process.py",  # the environment of a task
+    "pipelines/local/tasks/schedule.py",  # likewise
     "pipelines/local/temporary.py",  # TMPDIR, for libraries and processes
     "reelflow/edge/watch/service.py",  # addresses with passwords, systemd's state folder
     "reelflow/edge/watch/systemd.py",  # the socket and the watchdog of the service manager

@@ -1,9 +1,12 @@
 """Shortcut baselines: classifiers that see only metadata or thumbnails of a clip."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +23,7 @@ from reelflow.progress import track
 from reelflow.splitting.protocols import Protocol, make_folds, read_protocol
 from reelflow.workers.cpus import granted_cpus
 
-MANY_FOLDS = 5  # processes that import scikit-learn take as long as two or three folds
+LONG_S = 15.0  # of fits; processes for them take several seconds to import scikit-learn
 
 
 @dataclass(frozen=True)
@@ -109,22 +112,37 @@ def _folds_of(
 
 
 def _score(known: _Clips, inputs: BaselineInputs, seed: int) -> Scores:
-    """Scores of the tested clips, fold after fold, `(tested clips, classes)`; many folds use every CPU."""
-    from joblib import Parallel, delayed  # type: ignore[import-untyped]
-
+    """Scores of the tested clips, fold after fold, `(tested clips, classes)`."""
     groups, classes = [clip.group for clip in known.clips], len(known.labels)
-    work, count = delayed(score_held_out), len(known.folds)
-    workers = granted_cpus() if count >= MANY_FOLDS else 1
-    found = Parallel(workers, return_as="generator")(
-        work(inputs, known.truth, groups, train, test, classes, seed) for train, test in known.folds
-    )
+    folds = [(inputs, known.truth, groups, *fold, classes, seed) for fold in known.folds]
+    return np.concatenate(list(track(_scores_of(folds), len(folds), "folds")))
+
+
+def _scores_of(folds: Sequence[tuple[Any, ...]]) -> Iterator[Scores]:
+    """Scores of each fold. The first tells how long the others take, and whether every CPU shall help."""
+    started = time.perf_counter()
+    first = score_held_out(*folds[0])
+    left_s = (time.perf_counter() - started) * len(folds[1:])
+    yield first
+    yield from _in_processes(folds[1:]) if left_s > LONG_S else starmap(score_held_out, folds[1:])
+
+
+def _in_processes(folds: Sequence[tuple[Any, ...]]) -> Iterator[Scores]:
+    """Scores of each fold."""
+    from joblib import Parallel, delayed  # type: ignore[import-untyped]
+    from joblib.externals.loky import get_reusable_executor  # type: ignore[import-untyped]
+
     try:
-        return np.concatenate(list(track(found, count, "folds")))
+        yield from Parallel(granted_cpus(), return_as="generator")(
+            delayed(score_held_out)(*fold) for fold in folds
+        )
     except BrokenProcessPool as error:
         raise StepError(
             f"a process that fits baselines was ended: {error}; look at the memory, and run the same command "
             "again"
         ) from error
+    finally:
+        get_reusable_executor().shutdown()  # its processes would wait for more work for minutes
 
 
 def _write(folder: Path, name: str, known: _Clips, scores: Scores) -> Baseline:

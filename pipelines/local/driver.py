@@ -1,15 +1,12 @@
-"""The driver for one machine: kfp's local runners, watched, recorded in MLflow, resumable."""
+"""The driver for one machine: tasks as processes or containers, watched, recorded in MLflow, resumable."""
 
 import contextlib
-import logging
 import re
 import shutil
 import time
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
 
 import psutil
 from rich.console import Console
@@ -118,14 +115,13 @@ def _run_pipeline(
     settings = steps.settings
     log_path = out / "work" / "logs" / f"{settings.run_name}.log"
     with (
-        _open_log(log_path) as log,
-        ThreadPoolExecutor(1) as kfp_thread,
+        ThreadPoolExecutor(1) as running_steps,
         ThreadPoolExecutor(1) as recording,
         _no_orphans(),
         open_view(task_names(params), console) as view,
     ):
         position = settings.events.stat().st_size if settings.events and settings.events.exists() else 0
-        running = kfp_thread.submit(_run_kfp, params, out, steps, log)
+        running = running_steps.submit(_run_steps, params, out, steps, log_path)
         failure, records = _watch(running, settings, position, view, recorder, recording)
     for record in records:
         record.result()
@@ -143,28 +139,11 @@ def _run_pipeline(
     raise problem_of(reason)
 
 
-@contextlib.contextmanager
-def _open_log(path: Path) -> Iterator[IO[str]]:
-    """The log file of kfp; a failure to write it must not hide the failure of a step."""
-    logging.raiseExceptions = False
-    log = path.open("a", encoding="utf-8")
-    try:
-        yield log
-    finally:
-        with contextlib.suppress(OSError):
-            log.close()
-
-
-def _run_kfp(params: Params, out: Path, steps: Steps, log: IO[str]) -> None:
-    from kfp import local
-
+def _run_steps(params: Params, out: Path, steps: Steps, log: Path) -> None:
     links = out / "work" / "kfp"
     shutil.rmtree(links, ignore_errors=True)
     links.mkdir(parents=True, exist_ok=True)  # otherwise the Docker engine creates it as root
-    with contextlib.redirect_stdout(log), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        local.init(runner=steps.runner, pipeline_root=str(links))
-        build(params, steps.configure)()
+    steps.run(build(params, steps.configure), links, log)
 
 
 def _watch(
@@ -188,7 +167,7 @@ def _watch(
             if event["kind"] == "finished":
                 records.append(recording.submit(recorder.step, Path(event["folder"])))
             if event["kind"] == "failed":
-                failure = event
+                failure = failure or event
         if recorder.curves_are_due and (not records or records[-1].done()):
             records.append(recording.submit(recorder.curves))
         time.sleep(POLL_S)

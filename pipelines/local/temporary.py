@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 from reelflow.errors import StorageError
@@ -21,6 +22,7 @@ def own_temporary() -> Iterator[Path]:
         StorageError: there is no place for one.
     """
     try:
+        get_temp_dir()  # multiprocessing keeps one folder until this process ends: not within ours
         made = tempfile.TemporaryDirectory(prefix="reelflow-", ignore_cleanup_errors=True)
     except OSError as error:
         raise StorageError(

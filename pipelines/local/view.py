@@ -42,8 +42,7 @@ class LiveView:
         self._tasks: dict[str, TaskID] = {
             name: self._progress.add_task(name, total=1, mark="[dim]·[/]", note="") for name in names
         }
-        self._running = ""
-        self._started = 0.0
+        self._started: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -53,27 +52,28 @@ class LiveView:
         self._progress.stop()
 
     def show(self, event: Event) -> None:
-        """Update the row of the running task."""
-        kind = event["kind"]
+        """Update the row of the event's task."""
+        kind, task = event["kind"], event.get("task", "")
         if kind == "started":
-            self._running, self._started = event["task"], event["time"]
-            self._update(mark="[cyan]▶[/]", note="starting")
+            self._started[task] = event["time"]
+            self._update(task, mark="[cyan]▶[/]", note="starting")
         elif kind == "progress":
             if not event["done"]:
-                self._started = event["time"]
-            note = describe(event["done"], event["total"], event["unit"], event["time"] - self._started)
-            self._update(completed=event["done"], total=max(event["total"], 1), note=note)
+                self._started[task] = event["time"]
+            elapsed_s = event["time"] - self._started[task]
+            note = describe(event["done"], event["total"], event["unit"], elapsed_s)
+            self._update(task, completed=event["done"], total=max(event["total"], 1), note=note)
         elif kind == "notice":
             self._progress.console.print(event["message"], style="yellow", markup=False, highlight=False)
         elif kind == "finished":
             note = "already done" if event["reused"] else f"{event['seconds']:.1f} s"
-            self._update(completed=1, total=1, mark="[green]✓[/]", note=note)
+            self._update(task, completed=1, total=1, mark="[green]✓[/]", note=note)
         elif kind == "failed":
-            self._update(mark="[red]✗[/]", note="[red]failed[/]")
+            self._update(task, mark="[red]✗[/]", note="[red]failed[/]")
 
-    def _update(self, **fields: object) -> None:
-        if self._running in self._tasks:
-            self._progress.update(self._tasks[self._running], **fields)  # type: ignore[arg-type]
+    def _update(self, task: str, **fields: object) -> None:
+        if task in self._tasks:
+            self._progress.update(self._tasks[task], **fields)  # type: ignore[arg-type]
 
 
 class PlainView:
@@ -81,7 +81,8 @@ class PlainView:
 
     def __init__(self, names: list[str], console: Console) -> None:
         self._names, self._console = names, console
-        self._running, self._started, self._last = "", 0.0, 0.0
+        self._started: dict[str, float] = {}
+        self._last: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -91,23 +92,24 @@ class PlainView:
 
     def show(self, event: Event) -> None:
         """Print a line for an important event."""
-        kind = event["kind"]
+        kind, task, now = event["kind"], event.get("task", ""), event["time"]
         if kind == "started":
-            self._running, self._started, self._last = event["task"], event["time"], time.time()
-            self._print("started")
+            self._started[task], self._last[task] = now, time.time()
+            self._print(task, "started")
         elif kind == "progress" and not event["done"]:
-            self._started = self._last = event["time"]
-        elif kind == "progress" and event["time"] - self._last > PLAIN_EVERY_S:
-            self._last = event["time"]
-            self._print(describe(event["done"], event["total"], event["unit"], self._last - self._started))
+            self._started[task] = self._last[task] = now
+        elif kind == "progress" and now - self._last[task] > PLAIN_EVERY_S:
+            self._last[task] = now
+            elapsed_s = now - self._started[task]
+            self._print(task, describe(event["done"], event["total"], event["unit"], elapsed_s))
         elif kind == "notice":
-            self._print(event["message"])
+            self._print(task, event["message"])
         elif kind == "finished":
-            self._print("already done" if event["reused"] else f"done in {event['seconds']:.1f} s")
+            self._print(task, "already done" if event["reused"] else f"done in {event['seconds']:.1f} s")
         elif kind == "failed":
-            self._print("failed")
+            self._print(task, "failed")
 
-    def _print(self, text: str) -> None:
-        place = self._names.index(self._running) + 1 if self._running in self._names else 0
-        line = f"[{place}/{len(self._names)}] {self._running}: {text}"
+    def _print(self, task: str, text: str) -> None:
+        place = self._names.index(task) + 1 if task in self._names else 0
+        line = f"[{place}/{len(self._names)}] {task}: {text}" if task else text
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

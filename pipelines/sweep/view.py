@@ -18,12 +18,12 @@ class Meter:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._started = 0.0
+        self._task, self._started = "", 0.0
 
     def start(self, task: str, done: int, total: int) -> None:
         """Start or resume a study."""
-        self._started = time.time()
-        self._show("started", task=task)
+        self._task, self._started = task, time.time()
+        self._show("started")
         self._show("progress", done=0, total=total, unit="trainings")
         if done:
             self.note(f"resuming after {done} of {total} trainings")
@@ -41,7 +41,7 @@ class Meter:
         self._show("finished", reused=False, seconds=time.time() - self._started)
 
     def _show(self, kind: str, **values: object) -> None:
-        self._view.show({"kind": kind, "time": time.time(), **values})
+        self._view.show({"kind": kind, "time": time.time(), "task": self._task, **values})
 
 
 def print_report(report: SweepReport, out: Path, console: Console) -> None:

@@ -3,14 +3,11 @@
 PyAV holds the interpreter's lock while it decodes, so threads would gain nothing.
 """
 
-import sys
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.process import BaseProcess
-from threading import Lock
-from types import ModuleType
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -18,6 +15,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from reelflow.errors import ClipError, StepError
 from reelflow.workers.cpus import granted_cpus
 from reelflow.workers.lookahead import AHEAD, ahead
+from reelflow.workers.main_module import without_main_module
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -70,18 +68,10 @@ def in_processes(
 
 
 class _Process(ForkServerProcess):
-    """A process without the caller's main module, which may be large; work brings what it needs."""
-
-    _starting = Lock()
-
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802
-        with _Process._starting:
-            main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
-            try:
-                return ForkServerProcess._Popen(process_obj)
-            finally:
-                sys.modules["__main__"] = main
+        with without_main_module():
+            return ForkServerProcess._Popen(process_obj)
 
 
 class _Context(ForkServerContext):

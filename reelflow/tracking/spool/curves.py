@@ -52,7 +52,7 @@ class Curves:
 
     Args:
         settings: with the name of the run.
-        task: that tells the events, where they do not name it themselves.
+        task: of the events, where they do not name it.
     """
 
     def __init__(self, settings: Settings, task: str = "") -> None:
@@ -60,7 +60,7 @@ class Curves:
         self._told: set[tuple[object, ...]] = set()
         self._due: dict[str, list[Point]] = {}
         self._runs: dict[str, tuple[str, int]] = {}
-        self._started: float | None = None
+        self._started: dict[str, float] = {}
         self._starts: dict[str, int] = {}
         self._sent: dict[tuple[str, str], set[int]] = {}
         self._lock = Lock()
@@ -72,19 +72,21 @@ class Curves:
 
     def add(self, event: Mapping[str, Any]) -> None:
         """Take note of an event of a step."""
+        task = event.get("task", self._task)
         if event["kind"] == "started":
-            self._task, self._started = event["task"], event.get("time")
+            self._started[task] = event["time"]
         points = list(_points(event))
-        if not points or not self._task.startswith(TASK):
+        if not points or not task.startswith(TASK):
             return
-        place = (self._task, points[0].metric, points[0].step, points[0].time_ms)
+        place = (task, points[0].metric, points[0].step, points[0].time_ms)
         if place in self._told:
             return
         self._told.add(place)
-        if self._started is not None:  # the run begins with the work, not with its first curve
-            self._starts.setdefault(self._task.removeprefix(TASK), int(self._started * MS))
+        classifier = task.removeprefix(TASK)
+        if task in self._started:  # the run begins with the work, not with its first curve
+            self._starts.setdefault(classifier, int(self._started[task] * MS))
         with self._lock:
-            self._due.setdefault(self._task.removeprefix(TASK), []).extend(points)
+            self._due.setdefault(classifier, []).extend(points)
 
     def add_all(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Take note of the events of an earlier process, or of a whole run."""

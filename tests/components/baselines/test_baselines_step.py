@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +143,7 @@ def test_clips_without_frames_are_left_out(tmp_path):
 def test_one_process_and_several_give_the_same_bytes_and_progress_is_told(
     tmp_path, neither, five_folds, monkeypatch
 ):
-    monkeypatch.setattr(step, "MANY_FOLDS", 6)
+    monkeypatch.setattr(step, "LONG_S", 0)
     events = []
     with watched_by(events.append):
         run(PARAMS, protocol="group_kfold(5)", **neither, baselines=make(tmp_path / "one"))
@@ -155,8 +156,15 @@ def test_one_process_and_several_give_the_same_bytes_and_progress_is_told(
     assert {(folds, 5, "folds") for folds in range(1, 6)} <= {*done}
 
 
+def score_here_alone(here: int, *fold):
+    if os.getpid() != here:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return score_held_out(*fold)
+
+
 def test_a_process_that_is_ended_is_told(tmp_path, neither, monkeypatch):
-    monkeypatch.setattr(step, "score_held_out", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.setattr(step, "LONG_S", 0)
+    monkeypatch.setattr(step, "score_held_out", partial(score_here_alone, os.getpid()))
     with pytest.raises(StepError, match="look at the memory"):
         run(PARAMS, protocol="group_kfold(5)", **neither, baselines=make(tmp_path / "baselines"))
 

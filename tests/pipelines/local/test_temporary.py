@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from pipelines.local.temporary import own_temporary
 
 @pytest.fixture
 def place(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    get_temp_dir()  # multiprocessing's, which stays for the whole process
     monkeypatch.setattr(tempfile, "tempdir", None)
     return temporary
 

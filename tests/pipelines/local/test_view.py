@@ -10,8 +10,8 @@ NAMES = ["dataset", "frames"]
 def events(reused: bool = False) -> list[dict]:
     return [
         {"kind": "started", "time": 0.0, "task": "frames"},
-        {"kind": "progress", "time": 1.0, "done": 1, "total": 4, "unit": "clips"},
-        {"kind": "notice", "time": 2.0, "message": "a clip [was] left out"},
+        {"kind": "progress", "time": 1.0, "task": "frames", "done": 1, "total": 4, "unit": "clips"},
+        {"kind": "notice", "time": 2.0, "task": "frames", "message": "a clip [was] left out"},
         {"kind": "finished", "time": 4.0, "task": "frames", "reused": reused, "seconds": 4.0},
     ]
 

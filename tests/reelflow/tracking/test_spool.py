@@ -197,7 +197,7 @@ def attempt(file: EventFile, started: float, *samples: tuple[int, float]) -> Non
     file({"kind": "started", "time": started, "task": TASK})
     for after, percent in samples:
         figures = {"cpu_utilization_percentage": percent, "system_memory_usage_megabytes": 100.0 + after}
-        file({"kind": "usage", "time": started + after, "figures": figures})
+        file({"kind": "usage", "time": started + after, "task": TASK, "figures": figures})
 
 
 @pytest.mark.parametrize("is_away", ["never", "first", "second", "always"])
