@@ -9,7 +9,6 @@ import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from functools import partial
 from http import HTTPStatus
 from io import BytesIO
@@ -35,7 +34,6 @@ from reelflow.settings import Settings
 MD5 = re.compile(r"[0-9a-f]{32}")
 CHUNK_BYTES = 64 * 1024
 MIN_BYTES_PER_S = 1000
-MAX_PAUSE_S = 20
 UPLOAD_THREADS = 4
 MISSING = ("404", "NoSuchKey", "NotFound")
 EXISTS = ("412", "PreconditionFailed")
@@ -48,6 +46,7 @@ TRANSIENT = (
 LISTINGS = {"list_objects_v2": ("MaxKeys", "IsTruncated"), "list_multipart_uploads": ("MaxUploads", "Bucket")}
 """Of each operation the argument for the size of a page, and what every page holds."""
 Answer = TypeVar("Answer")
+new_md5 = partial(hashlib.md5, usedforsecurity=False)
 
 
 class S3Store:
@@ -89,8 +88,10 @@ class S3Store:
 
         def attempt() -> bool:
             answer = self._boto.get_object(**key, **version)
-            with atomic(path) as temporary:
-                digest = self._save(answer["Body"], temporary, "sha256" if sha256 else "md5")
+            with atomic(path) as temporary, temporary.open("w+b") as file:
+                self._copy(answer["Body"], file)
+                file.seek(0)
+                digest = hashlib.file_digest(file, "sha256" if sha256 else new_md5).hexdigest()
                 if digest != (sha256 or _md5(answer, etag) or digest):
                     if sha256 and digest in wrong:
                         self._boto.delete_object(**key)  # the next attempt finds no object
@@ -118,13 +119,12 @@ class S3Store:
     def replace(self, name: str, path: Path) -> None:
         """Upload a file, whatever is there; no cache may keep it."""
         content = path.read_bytes()
-        what = {**self._key(name), "Body": content, "ContentMD5": _content_md5(content)}
-        self._send(name, lambda: self._boto.put_object(**what, CacheControl="no-cache"))
+        what = {**self._key(name), "CacheControl": "no-cache"}
+        self._send(name, lambda: self._boto.put_object(**what, Body=BytesIO(content)))
 
     def size_of(self, name: str) -> int | None:
         """Bytes of an object."""
-        key = self._key(name)
-        return self._send(name, lambda: int(self._boto.head_object(**key)["ContentLength"]))
+        return self._send(name, lambda: int(self._boto.head_object(**self._key(name))["ContentLength"]))
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """The objects whose names start with the prefix."""
@@ -134,8 +134,7 @@ class S3Store:
 
     def delete(self, name: str) -> None:
         """Remove an object."""
-        key = self._key(name)
-        self._send(name, lambda: self._boto.delete_object(**key))
+        self._send(name, lambda: self._boto.delete_object(**self._key(name)))
 
     def incomplete_uploads(self) -> Iterator[IncompleteUpload]:
         """The uploads in parts that have not finished; none if the server cannot list them."""
@@ -164,8 +163,7 @@ class S3Store:
                         return None
                     if attempt == self._policy.attempts or not _is_transient(error):
                         raise
-                pause_s = min(self._policy.backoff_s * 2 ** (attempt - 1), MAX_PAUSE_S)
-                time.sleep(random.uniform(0, pause_s))  # noqa: S311
+                time.sleep(random.uniform(0, self._policy.backoff_s * 2 ** (attempt - 1)))  # noqa: S311
                 attempt += 1
 
     def _entries(
@@ -198,21 +196,13 @@ class S3Store:
             (name, *map(one.__getitem__, fields)) for name, one in zip(names, found, strict=True)
         ], following
 
-    def _save(self, body: Any, path: Path, algorithm: str) -> str:
-        """Write the body of an answer to a file; returns its hash."""
-        digest = hashlib.new(algorithm, usedforsecurity=False)
-        with path.open("wb") as file:
-            self._copy(body, file, digest.update)
-        return digest.hexdigest()
-
-    def _copy(self, body: Any, file: BinaryIO, seen: Callable[[bytes], None] = lambda _: None) -> None:
+    def _copy(self, body: Any, file: BinaryIO) -> None:
         """Copy the body of an answer, chunk by chunk."""
         begun = time.monotonic()
         try:
-            with closing(body):
+            with body:
                 for chunk in body.iter_chunks(CHUNK_BYTES):
                     file.write(chunk)
-                    seen(chunk)
                     took_s = time.monotonic() - begun
                     if took_s > self._policy.timeout_s and file.tell() < took_s * MIN_BYTES_PER_S:
                         raise TransferError(f"only {file.tell()} bytes came in {took_s:.0f} s")
@@ -232,13 +222,12 @@ class S3Store:
             self._upload(name, path)
 
     def _add_params(self, params: dict[str, Any], model: Any, **_: object) -> None:
-        """Add what `upload_fileobj` has no argument for: the condition, and Content-MD5."""
-        if "ContentMD5" in params:  # of `replace`, which has no condition
-            return
+        """Add what `upload_fileobj` has no argument for: Content-MD5, and the condition."""
         if model.name in ("PutObject", "UploadPart"):
-            params["ContentMD5"] = _content_md5(params["Body"].read())
+            params["ContentMD5"] = b64encode(new_md5(params["Body"].read()).digest()).decode()
             params["Body"].seek(0)
-        if model.name in ("PutObject", "CompleteMultipartUpload"):
+        is_new = "CacheControl" not in params  # which `replace` sets
+        if is_new and model.name in ("PutObject", "CompleteMultipartUpload"):
             params.update(self._condition)
 
 
@@ -248,10 +237,6 @@ def _is_transient(error: TransferError | ClientError) -> bool:
         return True
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     return status == HTTPStatus.TOO_MANY_REQUESTS or error_code(error) in TRANSIENT
-
-
-def _content_md5(content: bytes) -> str:
-    return b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
 def _md5(answer: dict[str, Any], etag: str) -> str:
