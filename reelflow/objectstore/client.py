@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import boto3
@@ -16,7 +17,6 @@ from reelflow.errors import ParamsError, StorageError
 ENDPOINT = re.compile(r"https?://(\[[0-9a-f:]+\]|[^\s@/?#:]+)(:\d{1,5})?(/[^\s@?#]*)?")
 CONNECT_TIMEOUT_S = 10
 CONNECTIONS = 50
-TOO_MANY, SERVERS_FAULT = 429, 500  # HTTP status
 FORBIDDEN = "the credentials may not do this: look at AWS_ACCESS_KEY_ID and the bucket's policy"
 CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 ADVICE = {
@@ -30,6 +30,11 @@ ADVICE = {
     "NoCredentialsError": CREDENTIALS,
     "PartialCredentialsError": CREDENTIALS,
 }
+TRANSIENT = (
+    *("BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody", "NoSuchUpload", "InvalidPart"),
+    *("OperationAborted", "ConditionalRequestConflict"),
+)
+"""What boto3 does not retry: content altered on its way, a lost upload, a conflict with another writer."""
 LOOK = "look at REELFLOW_S3_ENDPOINT, the AWS_ variables and the server, and run the same command again"
 
 
@@ -101,10 +106,20 @@ def storage_errors(where: str) -> Iterator[None]:
 
 def _is_away(error: Exception) -> bool:
     """Whether the server may answer later: no answer, 429 or 5xx."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return bool(status == TOO_MANY or status >= SERVERS_FAULT)
-    return isinstance(error, HTTPClientError)
+    status = _status(error)
+    is_busy = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return is_busy or isinstance(error, HTTPClientError)
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether to repeat what boto3 does not: its standard mode ignores the status 429."""
+    known = isinstance(error, TransferError) or error_code(error) in TRANSIENT
+    return known or _status(error) == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def _status(error: Exception) -> int:
+    """The HTTP status that the server answered; 0 without an answer."""
+    return int(error.response["ResponseMetadata"]["HTTPStatusCode"]) if isinstance(error, ClientError) else 0
 
 
 def error_code(error: Exception) -> str:

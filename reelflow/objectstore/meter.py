@@ -26,7 +26,7 @@ class MeteredStore:
     def __init__(self, store: ObjectStore, meter: TransferMeter) -> None:
         self._store, self._meter = store, meter
         self.size_of, self.list, self.delete = store.size_of, store.list, store.delete
-        self.incomplete_uploads, self.abort = store.incomplete_uploads, store.abort
+        self.incomplete_uploads = store.incomplete_uploads
 
     def get(self, name: str, path: Path, *, sha256: str = "") -> bool:
         """Write a whole object to `path`."""

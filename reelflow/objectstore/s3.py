@@ -10,7 +10,6 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -25,6 +24,7 @@ from reelflow.objectstore.client import (
     TransferError,
     TransferPolicy,
     error_code,
+    is_transient,
     open_client,
     storage_errors,
 )
@@ -38,13 +38,6 @@ UPLOAD_THREADS = 4
 MISSING = ("404", "NoSuchKey", "NotFound")
 EXISTS = ("412", "PreconditionFailed")
 UNSUPPORTED = ("501", "NotImplemented")
-TRANSIENT = (
-    *("BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody", "NoSuchUpload", "InvalidPart"),
-    *("OperationAborted", "ConditionalRequestConflict"),
-)
-"""What boto3 does not retry: content altered on its way, a lost upload, a conflict with another writer."""
-LISTINGS = {"list_objects_v2": ("MaxKeys", "IsTruncated"), "list_multipart_uploads": ("MaxUploads", "Bucket")}
-"""Of each operation the argument for the size of a page, and what every page holds."""
 Answer = TypeVar("Answer")
 new_md5 = partial(hashlib.md5, usedforsecurity=False)
 
@@ -128,9 +121,11 @@ class S3Store:
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """The objects whose names start with the prefix."""
-        fields = ("Size", "LastModified", "ETag")
-        for name, size_bytes, modified, etag in self._entries("list_objects_v2", fields, prefix):
-            yield Stored(name, size_bytes, modified.timestamp(), etag.strip('"'))
+        where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
+        where["MaxKeys"] = self._policy.page_size
+        while where and (page := self._send(prefix, partial(self._page, where), ignored=())):
+            found, where = page
+            yield from found
 
     def delete(self, name: str) -> None:
         """Remove an object."""
@@ -138,15 +133,14 @@ class S3Store:
 
     def incomplete_uploads(self) -> Iterator[IncompleteUpload]:
         """The uploads in parts that have not finished; none if the server cannot list them."""
-        fields = ("UploadId", "Initiated")
-        for name, handle, begun in self._entries("list_multipart_uploads", fields, ignored=UNSUPPORTED):
-            yield IncompleteUpload(name, handle, 0, begun.timestamp())
+        where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix}
+        where["PaginationConfig"] = {"PageSize": self._policy.page_size}
+        pages = self._boto.get_paginator("list_multipart_uploads").paginate(**where)
 
-    def abort(self, upload: IncompleteUpload) -> None:
-        """Abort an upload, which frees its parts."""
-        which = {**self._key(upload.name), "UploadId": upload.handle}
-        ignored = ("NoSuchUpload", *UNSUPPORTED)
-        self._send(upload.name, lambda: self._boto.abort_multipart_upload(**which), ignored)
+        def attempt() -> Sequence[IncompleteUpload]:
+            return [self._begun(one) for page in pages for one in page.get("Uploads", [])]
+
+        return iter(self._send("", attempt, ignored=UNSUPPORTED) or ())
 
     def _key(self, name: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + self._check(name)}
@@ -161,40 +155,34 @@ class S3Store:
                 except (TransferError, ClientError) as error:
                     if error_code(error) in ignored:
                         return None
-                    if attempt == self._policy.attempts or not _is_transient(error):
+                    if attempt == self._policy.attempts or not is_transient(error):
                         raise
                 time.sleep(random.uniform(0, self._policy.backoff_s * 2 ** (attempt - 1)))  # noqa: S311
                 attempt += 1
 
-    def _entries(
-        self, operation: str, fields: Sequence[str], prefix: str = "", ignored: Sequence[str] = ()
-    ) -> Iterator[tuple[Any, ...]]:
-        """The entries of a listing: of each its object's name, and the fields."""
-        where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
-        where[LISTINGS[operation][0]] = self._policy.page_size
-        while page := self._send(prefix, partial(self._page, operation, fields, where), ignored):
-            entries, following = page
-            yield from entries
-            if not following:
-                return
-            where |= following
-
-    def _page(
-        self, operation: str, fields: Sequence[str], where: dict[str, Any]
-    ) -> tuple[Sequence[tuple[Any, ...]], dict[str, str]]:
-        """A page's entries, and the arguments for the next page if there is one."""
-        page = getattr(self._boto, operation)(**where)
-        more, required = page.get("IsTruncated"), LISTINGS[operation][1]
-        following = {key.removeprefix("Next"): page[key] for key in page if more and key.startswith("Next")}
-        if required not in page or (more and following.items() <= where.items()):
+    def _page(self, where: dict[str, Any]) -> tuple[Sequence[Stored], dict[str, Any]]:
+        """A page of a listing, and where the next page is; empty after the last one."""
+        page = self._boto.list_objects_v2(**where)
+        more, token = page.get("IsTruncated"), page.get("NextContinuationToken")
+        if more is None or (more and token in (None, where.get("ContinuationToken"))):
             raise TransferError("the answer is not a listing, or does not name the next page")
-        found = page.get("Contents", page.get("Uploads", []))
+        found = page.get("Contents", [])
         if others := [one["Key"] for one in found if not one["Key"].startswith(where["Prefix"])]:
             raise TransferError(f"the listing holds {others[0]!r}, which was not asked for")
-        names = [one["Key"].removeprefix(self._prefix) for one in found]
-        return [
-            (name, *map(one.__getitem__, fields)) for name, one in zip(names, found, strict=True)
-        ], following
+        return [self._stored(one) for one in found], where | {"ContinuationToken": token} if more else {}
+
+    def _stored(self, found: dict[str, Any]) -> Stored:
+        name, modified = found["Key"].removeprefix(self._prefix), found["LastModified"]
+        return Stored(name, found["Size"], modified.timestamp(), found["ETag"].strip('"'))
+
+    def _begun(self, found: dict[str, Any]) -> IncompleteUpload:
+        name, begun = found["Key"].removeprefix(self._prefix), found["Initiated"]
+        return IncompleteUpload(name, 0, begun.timestamp(), partial(self._abort, name, found["UploadId"]))
+
+    def _abort(self, name: str, handle: str) -> None:
+        """Abort an upload, if it exists, which frees its parts."""
+        which, ignored = {**self._key(name), "UploadId": handle}, ("NoSuchUpload", *UNSUPPORTED)
+        self._send(name, lambda: self._boto.abort_multipart_upload(**which), ignored)
 
     def _copy(self, body: Any, file: BinaryIO) -> None:
         """Copy the body of an answer, chunk by chunk."""
@@ -229,14 +217,6 @@ class S3Store:
         is_new = "CacheControl" not in params  # which `replace` sets
         if is_new and model.name in ("PutObject", "CompleteMultipartUpload"):
             params.update(self._condition)
-
-
-def _is_transient(error: TransferError | ClientError) -> bool:
-    """Whether to repeat what boto3 does not: its standard mode ignores the status 429."""
-    if isinstance(error, TransferError):
-        return True
-    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    return status == HTTPStatus.TOO_MANY_REQUESTS or error_code(error) in TRANSIENT
 
 
 def _md5(answer: dict[str, Any], etag: str) -> str:
