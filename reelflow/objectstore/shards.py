@@ -17,8 +17,7 @@ from pydantic import model_validator
 from reelflow.contracts import Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
-from reelflow.files import sha256_file, sha256_text
-from reelflow.objectstore.content import content_file
+from reelflow.files import content_file, sha256_file, sha256_text
 from reelflow.objectstore.interface import ObjectStore, file_name
 
 
