@@ -1,11 +1,13 @@
-"""A boto3 client with its retry policy, and error messages for users."""
+"""A boto3 client, what is repeated beyond its retries, and error messages for users."""
 
+import random
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -36,6 +38,7 @@ TRANSIENT = (
 )
 """What boto3 does not retry: content altered on its way, a lost upload, a conflict with another writer."""
 LOOK = "look at REELFLOW_S3_ENDPOINT, the AWS_ variables and the server, and run the same command again"
+Answer = TypeVar("Answer")
 
 
 class TransferError(Exception):
@@ -89,6 +92,34 @@ def open_client(endpoint: str | None, policy: TransferPolicy) -> Any:
         return boto3.Session().client("s3", endpoint_url=endpoint, config=config)
 
 
+def send(
+    work: Callable[[], Answer], where: str, policy: TransferPolicy, ignored: Sequence[str]
+) -> Answer | None:
+    """Send requests, again if boto3 does not repeat them; None if the server answers with an ignored error.
+
+    Args:
+        work: sends them.
+        where: what they are about, for messages.
+        policy: bounds attempts and pauses.
+        ignored: codes of errors.
+
+    Raises:
+        StorageError: the server refuses, or cannot be reached.
+    """
+    attempt = 1
+    with storage_errors(where):
+        while True:
+            try:
+                return work()
+            except (TransferError, ClientError) as error:
+                if error_code(error) in ignored:
+                    return None
+                if attempt == policy.attempts or not _is_transient(error):
+                    raise
+            time.sleep(random.uniform(0, policy.backoff_s * 2 ** (attempt - 1)))  # noqa: S311
+            attempt += 1
+
+
 @contextmanager
 def storage_errors(where: str) -> Iterator[None]:
     """Turn what boto3 raises into a `StorageError`, without secrets."""
@@ -111,7 +142,7 @@ def _is_away(error: Exception) -> bool:
     return is_busy or isinstance(error, HTTPClientError)
 
 
-def is_transient(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     """Whether to repeat what boto3 does not: its standard mode ignores the status 429."""
     known = isinstance(error, TransferError) or error_code(error) in TRANSIENT
     return known or _status(error) == HTTPStatus.TOO_MANY_REQUESTS

@@ -1,10 +1,9 @@
 """Objects in S3, on any server: verified on the way up and down.
 
-boto3 retries requests; `_send` repeats what boto3 does not: docs/adr/0007-boto3-retries-and-transfers.md.
+boto3 retries requests; `send` repeats what boto3 does not: docs/adr/0007-boto3-retries-and-transfers.md.
 """
 
 import hashlib
-import random
 import re
 import time
 from base64 import b64encode
@@ -19,15 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from reelflow.files import atomic
-from reelflow.objectstore.client import (
-    POLICY,
-    TransferError,
-    TransferPolicy,
-    error_code,
-    is_transient,
-    open_client,
-    storage_errors,
-)
+from reelflow.objectstore.client import POLICY, TransferError, TransferPolicy, error_code, open_client, send
 from reelflow.objectstore.interface import IncompleteUpload, Stored, checked
 from reelflow.settings import Settings
 
@@ -147,18 +138,7 @@ class S3Store:
 
     def _send(self, name: str, work: Callable[[], Answer], ignored: Sequence[str] = MISSING) -> Answer | None:
         """Send requests about an object; None if the server answers with an ignored error."""
-        attempt = 1
-        with storage_errors(self.url + name):
-            while True:
-                try:
-                    return work()
-                except (TransferError, ClientError) as error:
-                    if error_code(error) in ignored:
-                        return None
-                    if attempt == self._policy.attempts or not is_transient(error):
-                        raise
-                time.sleep(random.uniform(0, self._policy.backoff_s * 2 ** (attempt - 1)))  # noqa: S311
-                attempt += 1
+        return send(work, self.url + name, self._policy, ignored)
 
     def _page(self, where: dict[str, Any]) -> tuple[Sequence[Stored], dict[str, Any]]:
         """A page of a listing, and where the next page is; empty after the last one."""
