@@ -29,7 +29,12 @@ UPLOAD_THREADS = 4
 MISSING = ("404", "NoSuchKey", "NotFound")
 EXISTS = ("412", "PreconditionFailed")
 UNSUPPORTED = ("501", "NotImplemented")
+LISTINGS = {"list_objects_v2": ("MaxKeys", "IsTruncated"), "list_multipart_uploads": ("MaxUploads", "Bucket")}
+"""Of each operation the argument for the size of a page, and what every page holds."""
 Answer = TypeVar("Answer")
+Entry = TypeVar("Entry")
+Made = Callable[[str, dict[str, Any]], Entry]
+"""Makes an entry of the name of an object, and of what a listing says of it."""
 new_md5 = partial(hashlib.md5, usedforsecurity=False)
 
 
@@ -112,11 +117,11 @@ class S3Store:
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """The objects whose names start with the prefix."""
-        where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
-        where["MaxKeys"] = self._policy.page_size
-        while where and (page := self._send(prefix, partial(self._page, where), ignored=())):
-            found, where = page
-            yield from found
+
+        def stored(name: str, found: dict[str, Any]) -> Stored:
+            return Stored(name, found["Size"], found["LastModified"].timestamp(), found["ETag"].strip('"'))
+
+        return self._entries("list_objects_v2", stored, prefix)
 
     def delete(self, name: str) -> None:
         """Remove an object."""
@@ -124,14 +129,12 @@ class S3Store:
 
     def incomplete_uploads(self) -> Iterator[IncompleteUpload]:
         """The uploads in parts that have not finished; none if the server cannot list them."""
-        where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix}
-        where["PaginationConfig"] = {"PageSize": self._policy.page_size}
-        pages = self._boto.get_paginator("list_multipart_uploads").paginate(**where)
 
-        def attempt() -> Sequence[IncompleteUpload]:
-            return [self._begun(one) for page in pages for one in page.get("Uploads", [])]
+        def begun(name: str, found: dict[str, Any]) -> IncompleteUpload:
+            remove = partial(self._abort, name, found["UploadId"])
+            return IncompleteUpload(name, 0, found["Initiated"].timestamp(), remove)
 
-        return iter(self._send("", attempt, ignored=UNSUPPORTED) or ())
+        return self._entries("list_multipart_uploads", begun, ignored=UNSUPPORTED)
 
     def _key(self, name: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + self._check(name)}
@@ -140,24 +143,30 @@ class S3Store:
         """Send requests about an object; None if the server answers with an ignored error."""
         return send(work, self.url + name, self._policy, ignored)
 
-    def _page(self, where: dict[str, Any]) -> tuple[Sequence[Stored], dict[str, Any]]:
-        """A page of a listing, and where the next page is; empty after the last one."""
-        page = self._boto.list_objects_v2(**where)
-        more, token = page.get("IsTruncated"), page.get("NextContinuationToken")
-        if more is None or (more and token in (None, where.get("ContinuationToken"))):
+    def _entries(
+        self, operation: str, made: Made[Entry], prefix: str = "", ignored: Sequence[str] = ()
+    ) -> Iterator[Entry]:
+        """What is made of each entry of a listing."""
+        where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
+        where[LISTINGS[operation][0]] = self._policy.page_size
+        while where and (page := self._send(prefix, partial(self._page, operation, made, where), ignored)):
+            entries, where = page
+            yield from entries
+
+    def _page(
+        self, operation: str, made: Made[Entry], where: dict[str, Any]
+    ) -> tuple[Sequence[Entry], dict[str, Any]]:
+        """What is made of a page's entries, and where the next page is; empty after the last one."""
+        page = getattr(self._boto, operation)(**where)
+        more, required = page.get("IsTruncated"), LISTINGS[operation][1]
+        following = {key.removeprefix("Next"): page[key] for key in page if more and key.startswith("Next")}
+        if required not in page or (more and following.items() <= where.items()):
             raise TransferError("the answer is not a listing, or does not name the next page")
-        found = page.get("Contents", [])
+        found = page.get("Contents", page.get("Uploads", []))
         if others := [one["Key"] for one in found if not one["Key"].startswith(where["Prefix"])]:
             raise TransferError(f"the listing holds {others[0]!r}, which was not asked for")
-        return [self._stored(one) for one in found], where | {"ContinuationToken": token} if more else {}
-
-    def _stored(self, found: dict[str, Any]) -> Stored:
-        name, modified = found["Key"].removeprefix(self._prefix), found["LastModified"]
-        return Stored(name, found["Size"], modified.timestamp(), found["ETag"].strip('"'))
-
-    def _begun(self, found: dict[str, Any]) -> IncompleteUpload:
-        name, begun = found["Key"].removeprefix(self._prefix), found["Initiated"]
-        return IncompleteUpload(name, 0, begun.timestamp(), partial(self._abort, name, found["UploadId"]))
+        entries = [made(one["Key"].removeprefix(self._prefix), one) for one in found]
+        return entries, where | following if following else {}
 
     def _abort(self, name: str, handle: str) -> None:
         """Abort an upload, if it exists, which frees its parts."""
