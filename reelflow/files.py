@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import get_ident
 from typing import BinaryIO
 
@@ -195,6 +196,15 @@ def write_array(path: Path, array: NDArray[np.generic]) -> None:
     """
     with atomic(path) as partial, partial.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+@contextmanager
+def content_file(content: bytes) -> Iterator[Path]:
+    """A temporary file that holds this content."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "content")
+        write_bytes(path, content)
+        yield path
 
 
 @contextmanager

@@ -27,8 +27,7 @@ from reelflow.edge.update.channel.documents import (
     listing_name,
 )
 from reelflow.errors import BundleError, ChannelError, ParamsError, ReelflowError
-from reelflow.files import sha256_file
-from reelflow.objectstore.content import content_file
+from reelflow.files import content_file, sha256_file
 
 TARGETS = "targets"
 Verb = Literal["pause", "resume", "abort", "finish"]

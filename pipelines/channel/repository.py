@@ -20,8 +20,7 @@ from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Tar
 from pipelines.channel.keys import KeyRing
 from pipelines.channel.metadata import ChannelState, Role, check_signed, meta_file, parsed, sign
 from reelflow.errors import ChannelError, ParamsError
-from reelflow.files import locked
-from reelflow.objectstore.content import content_file
+from reelflow.files import content_file, locked
 from reelflow.objectstore.interface import ObjectStore
 from reelflow.objectstore.open import store_at
 from reelflow.settings import Settings

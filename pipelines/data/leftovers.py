@@ -69,7 +69,7 @@ def clear(leftovers: list[Leftover]) -> int:
 def _in_store(store: ObjectStore) -> Iterator[Leftover]:
     for one in store.incomplete_uploads():
         if OURS.fullmatch(one.name):
-            yield Leftover("unfinished shards", one.size_bytes, one.modified, partial(store.abort, one))
+            yield Leftover("unfinished shards", one.size_bytes, one.modified, one.remove)
 
 
 def _in_folder(folder: Path) -> Iterator[Leftover]:

@@ -17,8 +17,7 @@ from reelflow.documents import Document
 from reelflow.edge.health.counts import DayCounts
 from reelflow.edge.update.agent.report import DeviceReport
 from reelflow.errors import BundleError, ParamsError
-from reelflow.files import sha256_text
-from reelflow.objectstore.content import content_file
+from reelflow.files import content_file, sha256_text
 from reelflow.objectstore.interface import ObjectStore, Stored
 from reelflow.objectstore.open import store_at
 from reelflow.progress import emit

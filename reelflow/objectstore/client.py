@@ -1,10 +1,13 @@
-"""A boto3 client with its retry policy, and error messages for users."""
+"""A boto3 client, what is repeated beyond its retries, and error messages for users."""
 
+import random
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -16,7 +19,6 @@ from reelflow.errors import ParamsError, StorageError
 ENDPOINT = re.compile(r"https?://(\[[0-9a-f:]+\]|[^\s@/?#:]+)(:\d{1,5})?(/[^\s@?#]*)?")
 CONNECT_TIMEOUT_S = 10
 CONNECTIONS = 50
-TOO_MANY, SERVERS_FAULT = 429, 500  # HTTP status
 FORBIDDEN = "the credentials may not do this: look at AWS_ACCESS_KEY_ID and the bucket's policy"
 CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 ADVICE = {
@@ -30,7 +32,13 @@ ADVICE = {
     "NoCredentialsError": CREDENTIALS,
     "PartialCredentialsError": CREDENTIALS,
 }
+TRANSIENT = (
+    *("BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody", "NoSuchUpload", "InvalidPart"),
+    *("OperationAborted", "ConditionalRequestConflict"),
+)
+"""What boto3 does not retry: content altered on its way, a lost upload, a conflict with another writer."""
 LOOK = "look at REELFLOW_S3_ENDPOINT, the AWS_ variables and the server, and run the same command again"
+Answer = TypeVar("Answer")
 
 
 class TransferError(Exception):
@@ -84,6 +92,34 @@ def open_client(endpoint: str | None, policy: TransferPolicy) -> Any:
         return boto3.Session().client("s3", endpoint_url=endpoint, config=config)
 
 
+def send(
+    work: Callable[[], Answer], where: str, policy: TransferPolicy, ignored: Sequence[str]
+) -> Answer | None:
+    """Send requests, again if boto3 does not repeat them; None if the server answers with an ignored error.
+
+    Args:
+        work: sends them.
+        where: what they are about, for messages.
+        policy: bounds attempts and pauses.
+        ignored: codes of errors.
+
+    Raises:
+        StorageError: the server refuses, or cannot be reached.
+    """
+    attempt = 1
+    with storage_errors(where):
+        while True:
+            try:
+                return work()
+            except (TransferError, ClientError) as error:
+                if error_code(error) in ignored:
+                    return None
+                if attempt == policy.attempts or not _is_transient(error):
+                    raise
+            time.sleep(random.uniform(0, policy.backoff_s * 2 ** (attempt - 1)))  # noqa: S311
+            attempt += 1
+
+
 @contextmanager
 def storage_errors(where: str) -> Iterator[None]:
     """Turn what boto3 raises into a `StorageError`, without secrets."""
@@ -101,10 +137,20 @@ def storage_errors(where: str) -> Iterator[None]:
 
 def _is_away(error: Exception) -> bool:
     """Whether the server may answer later: no answer, 429 or 5xx."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return bool(status == TOO_MANY or status >= SERVERS_FAULT)
-    return isinstance(error, HTTPClientError)
+    status = _status(error)
+    is_busy = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return is_busy or isinstance(error, HTTPClientError)
+
+
+def _is_transient(error: Exception) -> bool:
+    """Whether to repeat what boto3 does not: its standard mode ignores the status 429."""
+    known = isinstance(error, TransferError) or error_code(error) in TRANSIENT
+    return known or _status(error) == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def _status(error: Exception) -> int:
+    """The HTTP status that the server answered; 0 without an answer."""
+    return int(error.response["ResponseMetadata"]["HTTPStatusCode"]) if isinstance(error, ClientError) else 0
 
 
 def error_code(error: Exception) -> str:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from reelflow.errors import StorageError, advising, disk_errors
@@ -21,38 +22,35 @@ class DirectoryStore:
     def get(self, name: str, path: Path, *, sha256: str = "") -> bool:
         """Link or copy an object to `path`."""
         source = self._path(name)
-        try:
-            with atomic(path) as partial:
-                if sha256 and sha256_file(source) != sha256:
-                    self.delete(name)
-                link_file(source, partial)
-        except FileNotFoundError:
-            return False
-        return True
+        with suppress(FileNotFoundError), atomic(path) as temporary:
+            if sha256 and sha256_file(source) != sha256:
+                self.delete(name)
+            link_file(source, temporary)
+            return True
+        return False
 
     def read(self, name: str, start: int, size_bytes: int) -> bytes | None:
         """A part of an object."""
         try:
-            with self._path(name).open("rb", buffering=0) as file:
+            with suppress(FileNotFoundError), self._path(name).open("rb", buffering=0) as file:
                 file.seek(start)
                 return file.read(size_bytes)
-        except FileNotFoundError:
-            return None
         except OSError as error:
             raise StorageError(f"{self._path(name)} cannot be read: {error.strerror}; {PLACE}") from error
+        return None
 
     def put_new(self, name: str, path: Path) -> None:
         """Link or copy a file into the store."""
         target = self._path(name)
         if not target.exists():
-            with advising(PLACE), disk_errors(target), atomic(target) as partial:
-                link_file(path, partial)
+            with advising(PLACE), atomic(target) as temporary:
+                link_file(path, temporary)
 
     def replace(self, name: str, path: Path) -> None:
         """Copy a file into the store, whatever is there."""
         target = self._path(name)
-        with advising(PLACE), disk_errors(target), atomic(target) as partial:
-            shutil.copyfile(path, partial)
+        with advising(PLACE), atomic(target) as temporary:
+            shutil.copyfile(path, temporary)
 
     def size_of(self, name: str) -> int | None:
         """Bytes of an object."""
@@ -71,13 +69,9 @@ class DirectoryStore:
     def incomplete_uploads(self) -> Iterator[IncompleteUpload]:
         """The temporary files."""
         for path, of in unfinished(self._folder):
-            with suppress(FileNotFoundError):
-                stat, name = path.stat(), of.relative_to(self._folder).as_posix()
-                yield IncompleteUpload(name, path.name, stat.st_size, stat.st_mtime)
-
-    def abort(self, upload: IncompleteUpload) -> None:
-        """Remove a temporary file."""
-        self._remove(self._path(upload.name).with_name(upload.handle))
+            if found := self._find(path):
+                name, remove = of.relative_to(self._folder).as_posix(), partial(self._remove, path)
+                yield IncompleteUpload(name, found.size_bytes, found.modified, remove)
 
     def _path(self, name: str) -> Path:
         return self._folder / checked(name)

@@ -7,7 +7,7 @@ changes are written by `replace`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -29,12 +29,19 @@ class Stored:
 
 @dataclass(frozen=True)
 class IncompleteUpload:
-    """What a writer has stored of an object so far; `size_bytes` is 0 if the store does not report it."""
+    """What a writer has stored of an object so far.
+
+    Attributes:
+        name: of the object.
+        size_bytes: 0 if the store does not report it.
+        modified: in seconds since the epoch.
+        remove: removes it, if it exists; raises `StorageError` if the store refuses.
+    """
 
     name: str
-    handle: str
     size_bytes: int
     modified: float
+    remove: Callable[[], None]
 
 
 class ObjectStore(Protocol):
@@ -66,9 +73,6 @@ class ObjectStore(Protocol):
 
     def incomplete_uploads(self) -> Iterator[IncompleteUpload]:
         """The uploads that have not finished."""
-
-    def abort(self, upload: IncompleteUpload) -> None:
-        """Remove an incomplete upload, if it exists."""
 
 
 def checked(name: str) -> str:

@@ -1,11 +1,10 @@
 """Counts the bytes that go through a store, by kind: the first part of an object's name."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reelflow.objectstore.interface import IncompleteUpload, ObjectStore, Stored
+from reelflow.objectstore.interface import ObjectStore
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,8 @@ class MeteredStore:
 
     def __init__(self, store: ObjectStore, meter: TransferMeter) -> None:
         self._store, self._meter = store, meter
+        self.size_of, self.list, self.delete = store.size_of, store.list, store.delete
+        self.incomplete_uploads = store.incomplete_uploads
 
     def get(self, name: str, path: Path, *, sha256: str = "") -> bool:
         """Write a whole object to `path`."""
@@ -49,26 +50,6 @@ class MeteredStore:
         """Store a file in the place of another."""
         self._store.replace(name, path)
         self._meter.written[_kind(name)] += path.stat().st_size
-
-    def size_of(self, name: str) -> int | None:
-        """Bytes of an object."""
-        return self._store.size_of(name)
-
-    def list(self, prefix: str = "") -> Iterator[Stored]:
-        """The objects whose names start with the prefix."""
-        return self._store.list(prefix)
-
-    def delete(self, name: str) -> None:
-        """Remove an object."""
-        self._store.delete(name)
-
-    def incomplete_uploads(self) -> Iterator[IncompleteUpload]:
-        """The uploads that have not finished."""
-        return self._store.incomplete_uploads()
-
-    def abort(self, upload: IncompleteUpload) -> None:
-        """Remove an incomplete upload."""
-        self._store.abort(upload)
 
 
 def _kind(name: str) -> str:

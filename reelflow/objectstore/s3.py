@@ -1,17 +1,14 @@
 """Objects in S3, on any server: verified on the way up and down.
 
-boto3 retries requests; `_send` repeats what boto3 does not: docs/adr/0007-boto3-retries-and-transfers.md.
+boto3 retries requests; `send` repeats what boto3 does not: docs/adr/0007-boto3-retries-and-transfers.md.
 """
 
 import hashlib
-import random
 import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from functools import partial
-from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -21,33 +18,24 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from reelflow.files import atomic
-from reelflow.objectstore.client import (
-    POLICY,
-    TransferError,
-    TransferPolicy,
-    error_code,
-    open_client,
-    storage_errors,
-)
+from reelflow.objectstore.client import POLICY, TransferError, TransferPolicy, error_code, open_client, send
 from reelflow.objectstore.interface import IncompleteUpload, Stored, checked
 from reelflow.settings import Settings
 
 MD5 = re.compile(r"[0-9a-f]{32}")
 CHUNK_BYTES = 64 * 1024
 MIN_BYTES_PER_S = 1000
-MAX_PAUSE_S = 20
 UPLOAD_THREADS = 4
 MISSING = ("404", "NoSuchKey", "NotFound")
 EXISTS = ("412", "PreconditionFailed")
 UNSUPPORTED = ("501", "NotImplemented")
-TRANSIENT = (
-    *("BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody", "NoSuchUpload", "InvalidPart"),
-    *("OperationAborted", "ConditionalRequestConflict"),
-)
-"""What boto3 does not retry: content altered on its way, a lost upload, a conflict with another writer."""
 LISTINGS = {"list_objects_v2": ("MaxKeys", "IsTruncated"), "list_multipart_uploads": ("MaxUploads", "Bucket")}
 """Of each operation the argument for the size of a page, and what every page holds."""
 Answer = TypeVar("Answer")
+Entry = TypeVar("Entry")
+Made = Callable[[str, dict[str, Any]], Entry]
+"""Makes an entry of the name of an object, and of what a listing says of it."""
+new_md5 = partial(hashlib.md5, usedforsecurity=False)
 
 
 class S3Store:
@@ -89,8 +77,10 @@ class S3Store:
 
         def attempt() -> bool:
             answer = self._boto.get_object(**key, **version)
-            with atomic(path) as temporary:
-                digest = self._save(answer["Body"], temporary, "sha256" if sha256 else "md5")
+            with atomic(path) as temporary, temporary.open("w+b") as file:
+                self._copy(answer["Body"], file)
+                file.seek(0)
+                digest = hashlib.file_digest(file, "sha256" if sha256 else new_md5).hexdigest()
                 if digest != (sha256 or _md5(answer, etag) or digest):
                     if sha256 and digest in wrong:
                         self._boto.delete_object(**key)  # the next attempt finds no object
@@ -118,73 +108,55 @@ class S3Store:
     def replace(self, name: str, path: Path) -> None:
         """Upload a file, whatever is there; no cache may keep it."""
         content = path.read_bytes()
-        what = {**self._key(name), "Body": content, "ContentMD5": _content_md5(content)}
-        self._send(name, lambda: self._boto.put_object(**what, CacheControl="no-cache"))
+        what = {**self._key(name), "CacheControl": "no-cache"}
+        self._send(name, lambda: self._boto.put_object(**what, Body=BytesIO(content)))
 
     def size_of(self, name: str) -> int | None:
         """Bytes of an object."""
-        key = self._key(name)
-        return self._send(name, lambda: int(self._boto.head_object(**key)["ContentLength"]))
+        return self._send(name, lambda: int(self._boto.head_object(**self._key(name))["ContentLength"]))
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """The objects whose names start with the prefix."""
-        fields = ("Size", "LastModified", "ETag")
-        for name, size_bytes, modified, etag in self._entries("list_objects_v2", fields, prefix):
-            yield Stored(name, size_bytes, modified.timestamp(), etag.strip('"'))
+
+        def stored(name: str, found: dict[str, Any]) -> Stored:
+            return Stored(name, found["Size"], found["LastModified"].timestamp(), found["ETag"].strip('"'))
+
+        return self._entries("list_objects_v2", stored, prefix)
 
     def delete(self, name: str) -> None:
         """Remove an object."""
-        key = self._key(name)
-        self._send(name, lambda: self._boto.delete_object(**key))
+        self._send(name, lambda: self._boto.delete_object(**self._key(name)))
 
     def incomplete_uploads(self) -> Iterator[IncompleteUpload]:
         """The uploads in parts that have not finished; none if the server cannot list them."""
-        fields = ("UploadId", "Initiated")
-        for name, handle, begun in self._entries("list_multipart_uploads", fields, ignored=UNSUPPORTED):
-            yield IncompleteUpload(name, handle, 0, begun.timestamp())
 
-    def abort(self, upload: IncompleteUpload) -> None:
-        """Abort an upload, which frees its parts."""
-        which = {**self._key(upload.name), "UploadId": upload.handle}
-        ignored = ("NoSuchUpload", *UNSUPPORTED)
-        self._send(upload.name, lambda: self._boto.abort_multipart_upload(**which), ignored)
+        def begun(name: str, found: dict[str, Any]) -> IncompleteUpload:
+            remove = partial(self._abort, name, found["UploadId"])
+            return IncompleteUpload(name, 0, found["Initiated"].timestamp(), remove)
+
+        return self._entries("list_multipart_uploads", begun, ignored=UNSUPPORTED)
 
     def _key(self, name: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + self._check(name)}
 
     def _send(self, name: str, work: Callable[[], Answer], ignored: Sequence[str] = MISSING) -> Answer | None:
         """Send requests about an object; None if the server answers with an ignored error."""
-        attempt = 1
-        with storage_errors(self.url + name):
-            while True:
-                try:
-                    return work()
-                except (TransferError, ClientError) as error:
-                    if error_code(error) in ignored:
-                        return None
-                    if attempt == self._policy.attempts or not _is_transient(error):
-                        raise
-                pause_s = min(self._policy.backoff_s * 2 ** (attempt - 1), MAX_PAUSE_S)
-                time.sleep(random.uniform(0, pause_s))  # noqa: S311
-                attempt += 1
+        return send(work, self.url + name, self._policy, ignored)
 
     def _entries(
-        self, operation: str, fields: Sequence[str], prefix: str = "", ignored: Sequence[str] = ()
-    ) -> Iterator[tuple[Any, ...]]:
-        """The entries of a listing: of each its object's name, and the fields."""
+        self, operation: str, made: Made[Entry], prefix: str = "", ignored: Sequence[str] = ()
+    ) -> Iterator[Entry]:
+        """What is made of each entry of a listing."""
         where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
         where[LISTINGS[operation][0]] = self._policy.page_size
-        while page := self._send(prefix, partial(self._page, operation, fields, where), ignored):
-            entries, following = page
+        while where and (page := self._send(prefix, partial(self._page, operation, made, where), ignored)):
+            entries, where = page
             yield from entries
-            if not following:
-                return
-            where |= following
 
     def _page(
-        self, operation: str, fields: Sequence[str], where: dict[str, Any]
-    ) -> tuple[Sequence[tuple[Any, ...]], dict[str, str]]:
-        """A page's entries, and the arguments for the next page if there is one."""
+        self, operation: str, made: Made[Entry], where: dict[str, Any]
+    ) -> tuple[Sequence[Entry], dict[str, Any]]:
+        """What is made of a page's entries, and where the next page is; empty after the last one."""
         page = getattr(self._boto, operation)(**where)
         more, required = page.get("IsTruncated"), LISTINGS[operation][1]
         following = {key.removeprefix("Next"): page[key] for key in page if more and key.startswith("Next")}
@@ -193,26 +165,21 @@ class S3Store:
         found = page.get("Contents", page.get("Uploads", []))
         if others := [one["Key"] for one in found if not one["Key"].startswith(where["Prefix"])]:
             raise TransferError(f"the listing holds {others[0]!r}, which was not asked for")
-        names = [one["Key"].removeprefix(self._prefix) for one in found]
-        return [
-            (name, *map(one.__getitem__, fields)) for name, one in zip(names, found, strict=True)
-        ], following
+        entries = [made(one["Key"].removeprefix(self._prefix), one) for one in found]
+        return entries, where | following if following else {}
 
-    def _save(self, body: Any, path: Path, algorithm: str) -> str:
-        """Write the body of an answer to a file; returns its hash."""
-        digest = hashlib.new(algorithm, usedforsecurity=False)
-        with path.open("wb") as file:
-            self._copy(body, file, digest.update)
-        return digest.hexdigest()
+    def _abort(self, name: str, handle: str) -> None:
+        """Abort an upload, if it exists, which frees its parts."""
+        which, ignored = {**self._key(name), "UploadId": handle}, ("NoSuchUpload", *UNSUPPORTED)
+        self._send(name, lambda: self._boto.abort_multipart_upload(**which), ignored)
 
-    def _copy(self, body: Any, file: BinaryIO, seen: Callable[[bytes], None] = lambda _: None) -> None:
+    def _copy(self, body: Any, file: BinaryIO) -> None:
         """Copy the body of an answer, chunk by chunk."""
         begun = time.monotonic()
         try:
-            with closing(body):
+            with body:
                 for chunk in body.iter_chunks(CHUNK_BYTES):
                     file.write(chunk)
-                    seen(chunk)
                     took_s = time.monotonic() - begun
                     if took_s > self._policy.timeout_s and file.tell() < took_s * MIN_BYTES_PER_S:
                         raise TransferError(f"only {file.tell()} bytes came in {took_s:.0f} s")
@@ -232,26 +199,13 @@ class S3Store:
             self._upload(name, path)
 
     def _add_params(self, params: dict[str, Any], model: Any, **_: object) -> None:
-        """Add what `upload_fileobj` has no argument for: the condition, and Content-MD5."""
-        if "ContentMD5" in params:  # of `replace`, which has no condition
-            return
+        """Add what `upload_fileobj` has no argument for: Content-MD5, and the condition."""
         if model.name in ("PutObject", "UploadPart"):
-            params["ContentMD5"] = _content_md5(params["Body"].read())
+            params["ContentMD5"] = b64encode(new_md5(params["Body"].read()).digest()).decode()
             params["Body"].seek(0)
-        if model.name in ("PutObject", "CompleteMultipartUpload"):
+        is_new = "CacheControl" not in params  # which `replace` sets
+        if is_new and model.name in ("PutObject", "CompleteMultipartUpload"):
             params.update(self._condition)
-
-
-def _is_transient(error: TransferError | ClientError) -> bool:
-    """Whether to repeat what boto3 does not: its standard mode ignores the status 429."""
-    if isinstance(error, TransferError):
-        return True
-    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    return status == HTTPStatus.TOO_MANY_REQUESTS or error_code(error) in TRANSIENT
-
-
-def _content_md5(content: bytes) -> str:
-    return b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
 def _md5(answer: dict[str, Any], etag: str) -> str:

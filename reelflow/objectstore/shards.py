@@ -6,7 +6,8 @@ writers of one shard leave one valid copy, even if their bytes differ. A reader 
 incomplete shards; they are then computed and published again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
@@ -16,7 +17,7 @@ from pydantic import model_validator
 from reelflow.contracts import Sha256
 from reelflow.documents import Document
 from reelflow.errors import BundleError
-from reelflow.files import sha256_file, sha256_text, write_text
+from reelflow.files import content_file, sha256_file, sha256_text
 from reelflow.objectstore.interface import ObjectStore, file_name
 
 
@@ -56,13 +57,7 @@ class SharedShards:
         Raises:
             StorageError: the store or the disk refuses.
         """
-        files = self._listed(key)
-        if files is None:
-            return False
-        whole = files.keys() == set(names) and all(self.bring(folder / name, files[name]) for name in names)
-        if not whole:
-            self._store.delete(self._listing(key))
-        return whole
+        return self._whole(key, names, lambda name, sha256: self.bring(folder / name, sha256)) is not None
 
     def find(self, key: Sha256, names: Sequence[str]) -> dict[str, Sha256] | None:
         """The hashes of a shard's files, if the store has all of them; none is fetched.
@@ -74,14 +69,7 @@ class SharedShards:
         Raises:
             StorageError: the store refuses.
         """
-        files = self._listed(key)
-        if files is None:
-            return None
-        sizes = (self._store.size_of(self._file(sha256)) for sha256 in files.values())
-        if files.keys() != set(names) or None in sizes:
-            self._store.delete(self._listing(key))
-            return None
-        return files
+        return self._whole(key, names, lambda _, sha256: self._store.size_of(self._file(sha256)) is not None)
 
     def bring(self, path: Path, sha256: Sha256) -> bool:
         """Fetch one file, unless an interrupted attempt has fetched it; False if the store has none.
@@ -112,30 +100,36 @@ class SharedShards:
         if self._store.size_of(self._listing(key)) is not None:
             return
         files = {name: self.put(folder / name) for name in names}
-        with TemporaryDirectory() as temporary:
-            path = Path(temporary, "listing.json")
-            write_text(path, Listing.of(files).to_json())
+        with content_file(Listing.of(files).to_json().encode()) as path:
             self._store.put_new(self._listing(key), path)
+
+    def _whole(
+        self, key: Sha256, names: Sequence[str], has: Callable[[str, Sha256], bool]
+    ) -> dict[str, Sha256] | None:
+        """The hashes of a shard's files, if it has each of these names; else its listing is removed."""
+        files = self._listed(key)
+        if files is None:
+            return None
+        if files.keys() == set(names) and all(has(name, files[name]) for name in names):
+            return files
+        self._store.delete(self._listing(key))
+        return None
 
     def _listed(self, key: Sha256) -> dict[str, Sha256] | None:
         """The files in a listing, none if it is damaged; None without a listing."""
         with TemporaryDirectory() as temporary:
             path = Path(temporary, "listing.json")
-            return _files_of(path) if self._store.get(self._listing(key), path) else None
+            if not self._store.get(self._listing(key), path):
+                return None
+            with suppress(BundleError):
+                return Listing.read(path).files
+            return {}
 
     def _listing(self, key: Sha256) -> str:
         return f"{self._kind}/{key}.json"
 
     def _file(self, sha256: Sha256) -> str:
         return file_name(self._kind, sha256)
-
-
-def _files_of(path: Path) -> dict[str, Sha256]:
-    """The files in a listing; empty if it is damaged."""
-    try:
-        return Listing.read(path).files
-    except BundleError:
-        return {}
 
 
 def _sha256_of(files: Mapping[str, Sha256]) -> Sha256:

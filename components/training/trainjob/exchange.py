@@ -13,8 +13,7 @@ from tempfile import TemporaryDirectory
 from components.training.job import TrainingJob
 from components.training.workers.events import error_of
 from reelflow.errors import BundleError, ReelflowError
-from reelflow.files import write_text
-from reelflow.objectstore.content import content_file
+from reelflow.files import content_file, write_text
 from reelflow.objectstore.interface import ObjectStore
 
 INPUTS = ("dataset", "features", "teachers", "inflate")
