@@ -29,6 +29,7 @@ UPLOAD_THREADS = 4
 MISSING = ("404", "NoSuchKey", "NotFound")
 EXISTS = ("412", "PreconditionFailed")
 UNSUPPORTED = ("501", "NotImplemented")
+NO_UPLOAD = ("NoSuchUpload", *UNSUPPORTED)  # rclone answers so to a listing before the first upload in parts
 LISTINGS = {"list_objects_v2": ("MaxKeys", "IsTruncated"), "list_multipart_uploads": ("MaxUploads", "Bucket")}
 """Of each operation the argument for the size of a page, and what every page holds."""
 Answer = TypeVar("Answer")
@@ -134,7 +135,7 @@ class S3Store:
             remove = partial(self._abort, name, found["UploadId"])
             return IncompleteUpload(name, 0, found["Initiated"].timestamp(), remove)
 
-        return self._entries("list_multipart_uploads", begun, ignored=UNSUPPORTED)
+        return self._entries("list_multipart_uploads", begun, ignored=NO_UPLOAD)
 
     def _key(self, name: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + self._check(name)}
@@ -170,8 +171,8 @@ class S3Store:
 
     def _abort(self, name: str, handle: str) -> None:
         """Abort an upload, if it exists, which frees its parts."""
-        which, ignored = {**self._key(name), "UploadId": handle}, ("NoSuchUpload", *UNSUPPORTED)
-        self._send(name, lambda: self._boto.abort_multipart_upload(**which), ignored)
+        which = {**self._key(name), "UploadId": handle}
+        self._send(name, lambda: self._boto.abort_multipart_upload(**which), NO_UPLOAD)
 
     def _copy(self, body: Any, file: BinaryIO) -> None:
         """Copy the body of an answer, chunk by chunk."""

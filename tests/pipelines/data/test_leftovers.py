@@ -66,6 +66,7 @@ def test_uploads_that_nobody_ended_are_aborted(
     settings = Settings(REELFLOW_S3_ENDPOINT=s3_servers(server))
     store = S3Store(BUCKET, "left", settings, policy=TransferPolicy(page_size=2))
     others = S3Store(BUCKET, "left-of-others", settings)
+    assert not list(store.incomplete_uploads())
     names = [f"frames/files/{number:064x}" for number in range(5)]
     client = boto3.client("s3", endpoint_url=settings.s3_endpoint, region_name="us-east-1")
     for key in (*(f"left/{name}" for name in names), "left/clips/mine", f"left-of-others/{names[0]}"):
