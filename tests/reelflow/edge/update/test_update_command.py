@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from reelflow.cli import app
 from reelflow.edge.bundle import open_bundle
 from reelflow.edge.health.writer import HealthFile
 from reelflow.edge.update.agent.report import DeviceReport
 from reelflow.edge.update.agent.state import STATE, AgentState
+from reelflow.errors import ReelflowError
 from tests.bundles import renamed_bundle
 from tests.channel.desk import Desk
 from tests.device_bundles import bundle_id, spoilt_bundle, write_health
@@ -39,9 +42,18 @@ class Field:
         (self.device / "channel" / "root.json").write_bytes(self._desk.root.read_bytes())
 
     def update(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        common = ["--state", str(self.device), "--channel", str(self._desk.channel), "--device", "one"]
-        command = [*REELFLOW, "update", *common, "--health", str(self.health), "--json", *arguments]
+        command = [*REELFLOW, *self._update(*arguments)]
         return subprocess.run(command, capture_output=True, text=True, timeout=200)
+
+    def refusal(self, *arguments: str) -> ReelflowError:
+        """What the command says, in this process, where it cannot do what is asked."""
+        error = CliRunner().invoke(app, self._update(*arguments)).exception
+        assert isinstance(error, ReelflowError)
+        return error
+
+    def _update(self, *arguments: str) -> list[str]:
+        common = ["--state", str(self.device), "--channel", self.channel, "--device", "one"]
+        return ["update", *common, "--health", str(self.health), "--json", *arguments]
 
     @contextmanager
     def watched(self, camera: HttpCamera) -> Iterator["subprocess.Popen[str]"]:
@@ -221,7 +233,10 @@ def test_what_cannot_be_done_is_said_with_what_to_do(field: Field) -> None:
         (("check",), "nothing has been published yet"),
         (("rollback",), "there is no bundle to go back to"),
     ):
-        done = field.update(*arguments)
-        assert told in done.stderr, arguments
-        assert done.returncode in (2, 5, 11)
-        assert "Traceback" not in done.stderr
+        error = field.refusal(*arguments)
+        assert told in str(error), arguments
+        assert error.exit_code in (2, 5, 11)
+    done = field.update("rollback")
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr.startswith("error: there is no bundle to go back to")
+    assert done.stderr.count("\n") == 1
