@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from reelflow.cli import app
@@ -45,11 +46,9 @@ class Field:
         command = [*REELFLOW, *self._update(*arguments)]
         return subprocess.run(command, capture_output=True, text=True, timeout=200)
 
-    def refusal(self, *arguments: str) -> ReelflowError:
-        """What the command says, in this process, where it cannot do what is asked."""
-        error = CliRunner().invoke(app, self._update(*arguments)).exception
-        assert isinstance(error, ReelflowError)
-        return error
+    def update_here(self, *arguments: str) -> Result:
+        """The same in this process."""
+        return CliRunner().invoke(app, self._update(*arguments))
 
     def _update(self, *arguments: str) -> list[str]:
         common = ["--state", str(self.device), "--channel", self.channel, "--device", "one"]
@@ -86,12 +85,12 @@ def one(edge_bundle: Path) -> Path:
 
 def test_what_is_done_by_hand_is_told_to_the_fleet(field: Field, one: Path, tmp_path: Path) -> None:
     field.publish(one)
-    field.update("apply")
-    field.update("confirm")
+    field.update_here("apply")
+    field.update_here("confirm")
     field.publish(two := renamed_bundle(one, tmp_path / "two", "two"))
     with serving() as fleet:
         for verb in ("check", "apply", "status", "confirm", "rollback"):
-            assert field.update("--report", fleet.address, verb).returncode == 0
+            assert field.update_here("--report", fleet.address, verb).exit_code == 0
     reports = [DeviceReport.model_validate_json(body) for body in fleet.taken]
     told = [(one.current, one.trial, [refused.bundle for refused in one.refused]) for one in reports]
     first, second = bundle_id(one), bundle_id(two)
@@ -233,7 +232,8 @@ def test_what_cannot_be_done_is_said_with_what_to_do(field: Field) -> None:
         (("check",), "nothing has been published yet"),
         (("rollback",), "there is no bundle to go back to"),
     ):
-        error = field.refusal(*arguments)
+        error = field.update_here(*arguments).exception
+        assert isinstance(error, ReelflowError)
         assert told in str(error), arguments
         assert error.exit_code in (2, 5, 11)
     done = field.update("rollback")
