@@ -24,7 +24,7 @@ def released(
 ) -> ReleaseReport:
     """The release step of a finished run, with limits, as a run of its own that is called `limited`.
 
-    It measures for less than a second; test_speed_gates has the usual time.
+    It measures for less than a second; a slow test of test_speed_gates has the usual time.
     """
     work, place = small_run[1] / "work", Workplace(tracked)
     place.write_params(release=LIMITS)
