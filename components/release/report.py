@@ -7,8 +7,9 @@ policy of the page forbids scripts and external resources.
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.release.charts import draw_candidate
 from components.release.gates.check import MEANINGS, amount, bound
@@ -34,6 +35,9 @@ from reelflow.files import write_text
 from reelflow.params import ReleaseParams
 from reelflow.provenance.step import PROVENANCE, Provenance
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 MOST_QUARANTINED = 200
 
 
@@ -58,6 +62,12 @@ def write_report(run: RunFolders, folder: Path) -> None:
         BundleError: a step's folder is damaged.
         StorageError: the disk is full or read-only.
     """
+    write_text(folder / "report.html", _page().render(_contents(run)))
+
+
+@cache
+def _page() -> "Template":
+    """The template of the page, which is compiled once."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -71,8 +81,7 @@ def write_report(run: RunFolders, folder: Path) -> None:
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     environment.globals.update(meanings=MEANINGS, bound=bound, amount=amount)
     environment.globals.update(span=span, signed_span=signed_span, points=points)
-    page = environment.get_template("report.html.j2").render(_contents(run))
-    write_text(folder / "report.html", page)
+    return environment.get_template("report.html.j2")
 
 
 def _contents(run: RunFolders) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Shows runs side by side: tables of a terminal, and one self-contained page."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -106,11 +107,7 @@ def write_page(found: SideBySide, path: Path, links: Sequence[str]) -> None:
     Raises:
         StorageError: the disk is full or read-only.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    template = environment.get_template("page.html.j2")
-    text = template.render(
+    text = _page().render(
         found=found,
         told=conclusions(found),
         headings=HEADINGS,
@@ -120,3 +117,12 @@ def write_page(found: SideBySide, path: Path, links: Sequence[str]) -> None:
         width=WIDTH,
     )
     write_text(path, text)
+
+
+@cache
+def _page() -> jinja2.Template:
+    """The template of the page, which is compiled once."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.get_template("page.html.j2")

@@ -21,6 +21,7 @@ from tests.components.release.test_gates import answer
 from tests.fake_registry import MemoryRegistry
 from tests.fake_run import FakeRun, write_run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 PARAMS = load_params(Path("params.yaml")).release.model_copy(update={"require_above_chance": False})
 LOW = {"min_accuracy": 0.1}
 

@@ -14,6 +14,7 @@ from reelflow.settings import Settings
 from tests.fake_registry import MemoryRegistry
 from tests.fake_run import FakeRun, write_run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 PARAMS = load_params(Path("params.yaml")).release
 
 

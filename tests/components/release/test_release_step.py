@@ -46,6 +46,7 @@ def test_a_bundle_that_passes_every_gate_becomes_champion(made, tmp_path):
     assert ReleaseReport.open(tmp_path / "release") == report
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("limits", "reason"),
     [
@@ -84,6 +85,7 @@ class RefusingRegistry(MemoryRegistry):
         setattr(self, call, refuse)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("call", ["register", "set_alias", "alias"])
 def test_what_is_finished_is_kept_where_the_registry_refuses(made, tmp_path, call):
     with pytest.raises(RegistryError, match="503; the report and the bundle are finished") as caught:
@@ -104,6 +106,7 @@ def test_a_bundle_whose_lineage_nothing_covers_is_not_released(made, tmp_path):
         released(made, tmp_path / "release")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_conversion_losses_are_gates_too(tmp_path):
     parity = Parity(
         clips=10, agreement=0.9, max_score_difference=0.1, keras_accuracy=0.8, litert_accuracy=0.7
@@ -121,6 +124,7 @@ def test_conversion_losses_are_gates_too(tmp_path):
     }
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_figure_right_at_its_limit_passes(tmp_path):
     parity = Parity(
         clips=50, agreement=0.98, max_score_difference=0, keras_accuracy=0.8, litert_accuracy=0.78
@@ -129,6 +133,7 @@ def test_a_figure_right_at_its_limit_passes(tmp_path):
     assert report.promoted  # though 0.8 - 0.78 is a little above 0.02 in binary
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_on_a_sample_only_the_loss_is_measured(tmp_path):
     parity = Parity(clips=5, agreement=0.98, max_score_difference=0, keras_accuracy=0.6, litert_accuracy=0.59)
     report = released(write_run(tmp_path / "run", parity=parity), tmp_path / "release")
@@ -136,6 +141,7 @@ def test_on_a_sample_only_the_loss_is_measured(tmp_path):
     assert gate.found == pytest.approx(0.8 - 0.01), "of all test clips, less what conversion lost"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_worse_bundle_leaves_the_champion_where_it_is(tmp_path):
     registry = MemoryRegistry()
     released(write_run(tmp_path / "good"), tmp_path / "r1", registry)
@@ -146,6 +152,7 @@ def test_a_worse_bundle_leaves_the_champion_where_it_is(tmp_path):
     assert report.explanation.endswith("Version 1 stays champion.")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_same_bundle_again_is_the_same_version(made, tmp_path):
     registry = MemoryRegistry()
     first = released(made, tmp_path / "r1", registry)
@@ -155,6 +162,7 @@ def test_the_same_bundle_again_is_the_same_version(made, tmp_path):
     assert again.explanation.endswith("It stays champion from an earlier release.")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_summary_has_a_row_for_each_candidate_the_chosen_one_first(tmp_path):
     made = write_run(tmp_path / "run", accuracies={"lstm": 0.7, "gru": 0.9, "single_frame": 0.8})
     released(made, tmp_path / "release")

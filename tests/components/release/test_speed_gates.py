@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from components.release.gates import speed
 from components.release.gates.check import amount, bound, reason
 from components.release.gates.speed import measured_speed, speed_gates
 from reelflow.params import ReleaseParams, load_params
 from tests.bundles import renamed_bundle
+from tests.slowly import slow
 from tests.workplace import ROOT
 
 
@@ -19,7 +22,9 @@ def test_nothing_is_measured_unless_it_is_asked_for(monkeypatch):
     assert list(speed_gates(limits(), Path("absent"))) == []
 
 
-def test_time_and_memory_are_judged(edge_bundle):
+@pytest.mark.parametrize("time", [("--minutes", "0.01"), slow(())], ids=["short", "usual"])
+def test_time_and_memory_are_judged(edge_bundle, monkeypatch, time):
+    monkeypatch.setattr(speed, "BENCHMARK", (*speed.BENCHMARK, *time))
     quick, large = speed_gates(limits(max_frame_ms=0.0001, max_memory_mb=4000), edge_bundle)
     assert (quick.name, quick.passed, large.name, large.passed) == (
         "max_frame_ms",

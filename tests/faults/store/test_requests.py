@@ -36,11 +36,15 @@ LIKE_BUSY = (faults.broken, faults.throttled, faults.flip_anywhere)
 """Faults that are got over in the way of another one, which is in the ordinary tests."""
 
 
-def cases() -> list[object]:
-    """Every fault on every kind of request; most of them only in the slow tests."""
+def cases(*busy: str) -> list[object]:
+    """Every fault on every kind of request; most of them only in the slow tests.
+
+    Args:
+        busy: kinds whose busy servers are in the ordinary tests, beside those of `get` and `put`.
+    """
 
     def is_slow(kind: str, fault: faults.Fault) -> bool:
-        other_kind = kind not in ("get", "put") and fault is not faults.busy
+        other_kind = kind not in ("get", "put") and (fault is not faults.busy or kind not in busy)
         return (kind, fault) not in QUICK and (other_kind or fault in (*MUTE, *LIKE_BUSY))
 
     return [
@@ -87,7 +91,7 @@ def holds(store: ObjectStore, name: str, path: Path) -> bool:
     return store.get(name, given, sha256=sha256_file(path)) and given.read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases())
+@pytest.mark.parametrize(("kind", "fault"), cases(*TABLE))
 def test_what_passes_is_got_over(place, tmp_path, kind, fault):
     work = work_of(kind, place, tmp_path)
     place.proxy.spoil(kind, fault, times=1)
@@ -96,7 +100,7 @@ def test_what_passes_is_got_over(place, tmp_path, kind, fault):
     assert sum(place.proxy.seen.values()) > 1
 
 
-@pytest.mark.parametrize(("kind", "fault"), cases())
+@pytest.mark.parametrize(("kind", "fault"), cases("part"))
 def test_what_stays_is_told_and_a_later_attempt_succeeds(place, tmp_path, kind, fault):
     work = work_of(kind, place, tmp_path)
     before, name = set(tmp_path.iterdir()), tmp_path.name

@@ -43,7 +43,7 @@ def test_scores_are_probabilities(name):
     assert (scores >= 0).all()
 
 
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", slow_but(HEADS, "gru"))  # below, files of two have the same bytes
 def test_the_same_seed_builds_the_same_head(name):
     first, second = build(name).predict_on_batch(FEATURES), build(name).predict_on_batch(FEATURES)
     np.testing.assert_array_equal(first, second)

@@ -161,8 +161,8 @@ def test_status_prints_one_json_document(fake, client, config, command):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_the_error_of_a_task_is_what_its_step_left_in_mlflow(tmp_path):
-    settings = Settings(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}", run_name="night")
+def test_the_error_of_a_task_is_what_its_step_left_in_mlflow(database):
+    settings = Settings(tracking_uri=database, run_name="night")
     assert recorded_tags(settings, "night") == {}
     reason = "MLflow at http://mlflow: no answer\n\tstart it, and run it again"
     record_failure(settings, "training thumbnail-gru", reason)
@@ -181,8 +181,8 @@ def test_without_mlflow_nothing_is_recorded():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_status_shows_what_each_task_moved_and_the_sum(tmp_path):
-    settings = Settings(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}", run_name="night")
+def test_status_shows_what_each_task_moved_and_the_sum(database):
+    settings = Settings(tracking_uri=database, run_name="night")
     record_transfer(settings, "frames", Transfer(written_bytes={"frames": 1}))
     assert recorded_tags(settings, "night") == {}, "a run is never made by a task's transfers"
     prepare(settings)

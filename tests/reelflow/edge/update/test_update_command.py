@@ -12,11 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from reelflow.cli import app
 from reelflow.edge.bundle import open_bundle
 from reelflow.edge.health.writer import HealthFile
 from reelflow.edge.update.agent.report import DeviceReport
 from reelflow.edge.update.agent.state import STATE, AgentState
+from reelflow.errors import ReelflowError
 from tests.bundles import renamed_bundle
 from tests.channel.desk import Desk
 from tests.device_bundles import bundle_id, spoilt_bundle, write_health
@@ -39,9 +43,16 @@ class Field:
         (self.device / "channel" / "root.json").write_bytes(self._desk.root.read_bytes())
 
     def update(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        common = ["--state", str(self.device), "--channel", str(self._desk.channel), "--device", "one"]
-        command = [*REELFLOW, "update", *common, "--health", str(self.health), "--json", *arguments]
+        command = [*REELFLOW, *self._update(*arguments)]
         return subprocess.run(command, capture_output=True, text=True, timeout=200)
+
+    def update_here(self, *arguments: str) -> Result:
+        """The same in this process."""
+        return CliRunner().invoke(app, self._update(*arguments))
+
+    def _update(self, *arguments: str) -> list[str]:
+        common = ["--state", str(self.device), "--channel", self.channel, "--device", "one"]
+        return ["update", *common, "--health", str(self.health), "--json", *arguments]
 
     @contextmanager
     def watched(self, camera: HttpCamera) -> Iterator["subprocess.Popen[str]"]:
@@ -74,12 +85,12 @@ def one(edge_bundle: Path) -> Path:
 
 def test_what_is_done_by_hand_is_told_to_the_fleet(field: Field, one: Path, tmp_path: Path) -> None:
     field.publish(one)
-    field.update("apply")
-    field.update("confirm")
+    field.update_here("apply")
+    field.update_here("confirm")
     field.publish(two := renamed_bundle(one, tmp_path / "two", "two"))
     with serving() as fleet:
         for verb in ("check", "apply", "status", "confirm", "rollback"):
-            assert field.update("--report", fleet.address, verb).returncode == 0
+            assert field.update_here("--report", fleet.address, verb).exit_code == 0
     reports = [DeviceReport.model_validate_json(body) for body in fleet.taken]
     told = [(one.current, one.trial, [refused.bundle for refused in one.refused]) for one in reports]
     first, second = bundle_id(one), bundle_id(two)
@@ -221,7 +232,11 @@ def test_what_cannot_be_done_is_said_with_what_to_do(field: Field) -> None:
         (("check",), "nothing has been published yet"),
         (("rollback",), "there is no bundle to go back to"),
     ):
-        done = field.update(*arguments)
-        assert told in done.stderr, arguments
-        assert done.returncode in (2, 5, 11)
-        assert "Traceback" not in done.stderr
+        error = field.update_here(*arguments).exception
+        assert isinstance(error, ReelflowError)
+        assert told in str(error), arguments
+        assert error.exit_code in (2, 5, 11)
+    done = field.update("rollback")
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr.startswith("error: there is no bundle to go back to")
+    assert done.stderr.count("\n") == 1

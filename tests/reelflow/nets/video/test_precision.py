@@ -11,11 +11,20 @@ from reelflow.nets.runtime import seed_everything
 from reelflow.nets.saved import load_head, save_head
 from tests.fake_features import training_params
 from tests.reelflow.nets.video.weights import randomise
+from tests.slowly import slow
 
 CLIPS, FRAMES, SIDE = 4, 4, 24
 PIXELS = np.random.default_rng(1).random((CLIPS, FRAMES, SIDE * SIDE * 3), dtype=np.float32)
 TARGETS = np.tile(np.eye(2, dtype=np.float32)[[0, 1, 0, 1]], 2)  # classes, and again for a teacher's
 HALVES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
+
+
+PAIRS = [
+    ("mixed_float16", "p3d_63"),
+    ("mixed_bfloat16", "convlstm_c2d_63"),
+    slow("mixed_float16", "convlstm_c2d_63"),
+    slow("mixed_bfloat16", "p3d_63"),
+]
 
 
 def params_of(precision: str, *, recompute: bool = False):
@@ -44,8 +53,7 @@ def test_blocks_compute_in_16_bits_and_all_else_is_in_32(head, precision):
     np.testing.assert_allclose(scores.sum(axis=1), 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize("head", ["p3d_63", "convlstm_c2d_63"])
-@pytest.mark.parametrize("precision", HALVES)
+@pytest.mark.parametrize(("precision", "head"), PAIRS)
 def test_scores_are_close_to_those_in_32_bits(head, precision):
     half, whole = build(head, precision), build(head, "float32")
     randomise(half)
@@ -55,20 +63,16 @@ def test_scores_are_close_to_those_in_32_bits(head, precision):
     np.testing.assert_allclose(found, expected, atol=0.01 if precision == "mixed_float16" else 0.05)
 
 
-def slowly(*values):
-    return pytest.param(*values, marks=pytest.mark.slow)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "head", "recompute"),
     [
-        slowly("mixed_float16", "convlstm_c2d_63", False),
-        slowly("mixed_float16", "convlstm_c2d_63", True),
-        slowly("mixed_float16", "p3d_63", True),
-        slowly("mixed_bfloat16", "convlstm_c2d_63", True),
-        slowly("mixed_bfloat16", "convlstm_c2d_63", False),
-        slowly("mixed_bfloat16", "p3d_63", True),
+        slow("mixed_float16", "convlstm_c2d_63", False),
+        slow("mixed_float16", "convlstm_c2d_63", True),
+        slow("mixed_float16", "p3d_63", True),
+        slow("mixed_bfloat16", "convlstm_c2d_63", True),
+        slow("mixed_bfloat16", "convlstm_c2d_63", False),
+        slow("mixed_bfloat16", "p3d_63", True),
         ("mixed_float16", "p3d_63", False),
         ("mixed_bfloat16", "p3d_63", False),
     ],
@@ -90,8 +94,7 @@ def test_steps_change_every_weight_and_statistic(precision, head, recompute):
             assert (np.abs(weight.numpy() - value).max() > 0) != unused, weight.path
 
 
-@pytest.mark.parametrize("head", ["p3d_63", "convlstm_c2d_63"])
-@pytest.mark.parametrize("precision", HALVES)
+@pytest.mark.parametrize(("precision", "head"), PAIRS)
 def test_a_saved_network_keeps_its_precision(head, precision, tmp_path):
     model = build(head, precision)
     digest = save_head(model, tmp_path / "model.keras")

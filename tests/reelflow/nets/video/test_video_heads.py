@@ -67,7 +67,7 @@ def test_a_saved_network_scores_the_same_and_has_the_same_bytes_again(name, tmp_
     assert save_head(loaded, tmp_path / "loaded.keras") == digest
 
 
-@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("recompute", [slow(False), True])
 def test_every_choice_comes_back_from_a_file(recompute, tmp_path):
     model = build("p3d_63", video={"width": 1 / 32, "stages": (3, 1, 1, 1), "recompute": recompute})
     save_head(model, tmp_path / "model.keras")
