@@ -30,6 +30,11 @@ class Reference:
     scores: NDArray[np.float32]
     seen: bool
 
+    def part(self, start: int, stop: int | None) -> "Reference":
+        """Some of the clips, by place."""
+        chosen = slice(start, stop)
+        return Reference(self.clip_ids[chosen], self.truth[chosen], self.scores[chosen], self.seen)
+
 
 def read_reference(candidate: Candidate, order: Sequence[str]) -> Reference:
     """The reference of a candidate.

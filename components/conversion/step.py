@@ -6,7 +6,7 @@ from statistics import median
 
 from components.conversion.manifest import finish_bundle
 from components.conversion.networks import BackboneQuantization, write_backbone, write_head
-from components.conversion.parity import compare
+from components.conversion.parity import measure_parity
 from components.conversion.reference import read_reference
 from components.conversion.videos import DeviceFrames
 from reelflow.artifacts.clips import read_clips
@@ -83,8 +83,12 @@ def run(
     if not videos:
         emit("notice", message="parity is measured on stored frames: the videos are not on this machine")
     seen = DeviceFrames(videos, store)
-    found = litert_scores(lambda: Classifier(Bundle(bundle, draft)), reference.clip_ids, seen)
-    measured = draft.model_copy(update={"parity": compare(reference, found, videos=len(videos))})
+    parity = measure_parity(
+        reference,
+        lambda clip_ids: litert_scores(lambda: Classifier(Bundle(bundle, draft)), clip_ids, seen),
+        videos.keys(),
+    )
+    measured = draft.model_copy(update={"parity": parity})
     report = finish_bundle(measured, bundle, params.golden_clips, candidate.report.clip_ids, store)
     write_lineage(bundle, dataset=dataset, frames=frames, candidate=candidate)
     return report

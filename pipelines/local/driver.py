@@ -18,6 +18,7 @@ from pipelines.local.replay import REPLAY, replay_before_a_run
 from pipelines.local.results import RunState, deliver, events_after
 from pipelines.local.run_folder import alone_in
 from pipelines.local.runners import Runner, Steps, open_steps
+from pipelines.local.tasks.schedule import preload
 from pipelines.local.temporary import own_temporary
 from pipelines.local.view import View, open_view
 from pipelines.training import build, task_names
@@ -64,6 +65,8 @@ def run_local(
         started = time.perf_counter()
         state.save(out)
         settings = _of_run(settings, state, out)
+        if runner == "subprocess":
+            preload()
         reached = open_tracking(settings, console)
         with open_steps(runner, params, out, settings) as steps:
             recorder = RunRecorder(steps.settings, settings, reached=reached)

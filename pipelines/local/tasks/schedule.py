@@ -25,6 +25,13 @@ from reelflow.workers.main_module import without_main_module
 PRELOADED = "pipelines.local.tasks.preloaded"
 
 
+def preload() -> None:
+    """Start to load what tasks need, beside this process."""
+    get_context("forkserver").set_forkserver_preload([PRELOADED])
+    with without_main_module():
+        forkserver.ensure_running()
+
+
 def run_tasks(tasks: Mapping[str, TaskSpec], root: Path, log: Path) -> None:
     """Run all tasks; if one fails, those at work are ended, and the next run resumes them.
 
@@ -87,9 +94,7 @@ class TaskProcesses:
         self._context: ForkServerContext | SpawnContext = get_context("spawn")
 
     def __enter__(self) -> Self:
-        get_context("forkserver").set_forkserver_preload([PRELOADED])
-        with without_main_module():
-            forkserver.ensure_running()
+        preload()
         return self
 
     def __exit__(

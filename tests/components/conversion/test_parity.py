@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.conversion.parity import compare
+from components.conversion.parity import FEW_SEEN, compare, measure_parity
 from components.conversion.reference import Reference
 from reelflow.edge.bundle import open_bundle
 from reelflow.edge.classifier import Classifier
@@ -16,6 +16,7 @@ from reelflow.scoring import litert_scores
 from tests.bundles import RandomFrames, write_small_bundle
 
 CLIPS = tuple("abcdefg")
+MANY = tuple(f"clip-{number:02}" for number in range(40))
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +73,36 @@ def test_compare():
     assert (parity.clips, parity.videos, parity.agreement) == (4, 3, 0.75)
     assert (parity.keras_accuracy, parity.litert_accuracy) == (0.75, 0.5)
     assert parity.max_score_difference == pytest.approx(0.2, abs=1e-6)
+
+
+def scores_of(places: list[int]) -> np.ndarray:
+    return np.eye(3, dtype=np.float32)[[place % 3 for place in places]]
+
+
+@pytest.mark.parametrize(
+    ("seen", "differing", "asked"),
+    [
+        (True, None, [FEW_SEEN]),
+        (True, FEW_SEEN, [FEW_SEEN]),
+        (True, FEW_SEEN - 1, [FEW_SEEN, len(MANY) - FEW_SEEN]),
+        (False, None, [len(MANY)]),
+        (False, 3, [len(MANY)]),
+    ],
+)
+def test_seen_clips_that_all_agree_need_no_more(seen, differing, asked):
+    truth = tuple(place % 3 for place in range(len(MANY)))
+    reference = Reference(MANY, truth, scores_of(list(range(len(MANY)))), seen)
+    found = []
+
+    def score(clip_ids):
+        found.append(len(clip_ids))
+        places = [MANY.index(clip_id) for clip_id in clip_ids]
+        return scores_of([place + (place == differing) for place in places])
+
+    parity = measure_parity(reference, score, {*MANY[::2]})
+    assert found == asked
+    assert (parity.clips, parity.videos) == (sum(asked), -(-sum(asked) // 2))
+    differs = differing is not None and differing < parity.clips
+    assert parity.agreement == pytest.approx(1 - differs / parity.clips)
+    assert (parity.max_score_difference, parity.keras_accuracy) == (float(differs), 1)
+    assert parity.litert_accuracy == parity.agreement
