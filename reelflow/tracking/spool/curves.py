@@ -52,7 +52,7 @@ class Curves:
 
     Args:
         settings: with the name of the run.
-        task: of the events, where they do not name it.
+        task: of the events before the first start; events that name no task are of the last that started.
     """
 
     def __init__(self, settings: Settings, task: str = "") -> None:
@@ -74,7 +74,7 @@ class Curves:
         """Take note of an event of a step."""
         task = event.get("task", self._task)
         if event["kind"] == "started":
-            self._started[task] = event["time"]
+            self._task, self._started[task] = task, event["time"]
         points = list(_points(event))
         if not points or not task.startswith(TASK):
             return

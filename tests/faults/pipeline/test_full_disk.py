@@ -101,7 +101,7 @@ def command_of(writer: Writer, place: Workplace, out: Path, target: Path) -> lis
     """The step's own command, on what a whole run has left, into `target`."""
     made = {path.name.rsplit("-", 1)[0]: path for path in (out / "work").glob("[!.]*-*") if path.is_dir()}
     models = {json.loads(path.read_text())["head"]: path.parent for path in out.glob("work/*/training.json")}
-    whole = next(out.glob("work/kfp/*/conversion/evaluations"))
+    whole = out / "work" / "kfp" / "conversion" / "evaluations"
     data, frames = ("--dataset", made["dataset"]), ("--frames", made["frames"])
     inputs: Mapping[str, Arguments] = {
         "dataset": ("--source", place.folder / "recipe.yaml", "--dataset"),
