@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -161,9 +162,15 @@ def _creating(file: Path, wanted: Path) -> Iterator[None]:
 
 def _check_replaceable(path: Path) -> None:
     """Refuse to put a file in the place of what is none: root may replace /dev/null, for all programs."""
-    if path.is_file() or not path.exists() or (path.is_symlink() and path.is_dir()):
+    try:
+        mode = path.stat().st_mode  # asked once: others may write the same file
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return
+        raise
+    if stat.S_ISREG(mode) or (stat.S_ISDIR(mode) and path.is_symlink()):
         return
-    if path.is_dir():
+    if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise StorageError(f"cannot write {path}: it is a device or a pipe, not a file: choose another name")
 

@@ -26,10 +26,15 @@ def opened(page: BrowserPage, work: Labelling) -> None:
     wait_for(lambda: "clips have a label" in page.text("#progress"))
 
 
-def reopened(page: BrowserPage, work: Labelling) -> None:
-    """Open it again, as late as a person does: Chromium tells the next page of a pick a moment after it."""
-    time.sleep(1)
-    opened(page, work)
+def reopened(page: BrowserPage, work: Labelling, progress: str) -> None:
+    """Open it again until it shows this: Chromium tells the next page of a pick a moment after it."""
+
+    def shows() -> bool:
+        time.sleep(1)
+        opened(page, work)
+        return page.text("#progress") == progress
+
+    wait_for(shows)
 
 
 def current(page: BrowserPage) -> str:
@@ -56,8 +61,7 @@ def test_clips_are_labelled_by_keys_and_saved(work: Labelling, page: BrowserPage
     page.value("document.querySelectorAll('article')[3].querySelector('button[value=walk]').click()")
     page.press("9", "x")
     assert page.text("#progress") == "3 of 4 clips have a label"
-    reopened(page, work)
-    assert page.text("#progress") == "3 of 4 clips have a label", "labels outlive a reload"
+    reopened(page, work, "3 of 4 clips have a label")
     page.save_downloads_to(tmp_path / "downloads")
     page.value("document.getElementById('save').click()")
     saved = tmp_path / "downloads" / "labels.csv"
@@ -75,7 +79,7 @@ def test_labels_of_the_table_win_over_older_picks(work: Labelling, page: Browser
     page.press("1", "1", "1")
     work.label(gate="walk")
     work.make()
-    reopened(page, work)
+    reopened(page, work, "3 of 3 clips have a label")
     pressed = page.value("[...document.querySelectorAll('[aria-pressed=true]')].map((one) => one.value)")
     assert sorted(pressed) == ["fall", "fall", "walk"]
 
@@ -87,8 +91,7 @@ def test_picks_that_are_no_label_any_more_are_forgotten(work: Labelling, page: B
     page.press("3", "1", "1")
     assert page.text("#progress") == "3 of 3 clips have a label"
     work.make()
-    reopened(page, work)
-    assert page.text("#progress") == "2 of 3 clips have a label"
+    reopened(page, work, "2 of 3 clips have a label")
 
 
 def test_a_hundred_labels_leave_room_for_clips(work: Labelling, page: BrowserPage) -> None:
