@@ -120,11 +120,12 @@ def _score(known: _Clips, inputs: BaselineInputs, seed: int) -> Scores:
 
 def _scores_of(folds: Sequence[tuple[Any, ...]]) -> Iterator[Scores]:
     """Scores of each fold. The first tells how long the others take, and whether every CPU shall help."""
+    first, *others = folds
     started = time.perf_counter()
-    first = score_held_out(*folds[0])
-    left_s = (time.perf_counter() - started) * len(folds[1:])
-    yield first
-    yield from _in_processes(folds[1:]) if left_s > LONG_S else starmap(score_held_out, folds[1:])
+    scores = score_held_out(*first)
+    left_s = (time.perf_counter() - started) * len(others)
+    yield scores
+    yield from _in_processes(others) if left_s > LONG_S else starmap(score_held_out, others)
 
 
 def _in_processes(folds: Sequence[tuple[Any, ...]]) -> Iterator[Scores]:

@@ -86,7 +86,7 @@ def run(
     parity = measure_parity(
         reference,
         lambda clip_ids: litert_scores(lambda: Classifier(Bundle(bundle, draft)), clip_ids, seen),
-        videos.keys(),
+        videos,
     )
     measured = draft.model_copy(update={"parity": parity})
     report = finish_bundle(measured, bundle, params.golden_clips, candidate.report.clip_ids, store)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -61,24 +62,21 @@ def open_steps(runner: Runner, params: Params, out: Path, settings: Settings) ->
     with docker_engine() as engine, tracking_server(settings) as address:
         seen = settings.model_copy(update={"tracking_uri": address})
         with docker_runner(engine, params, out, settings, seen.variables()) as (containers, configure_image):
-            yield Steps(_on_kfp(containers), configure_image, seen)
+            yield Steps(partial(_run_on_kfp, containers), configure_image, seen)
 
 
 def _run_processes(pipeline: Any, root: Path, log: Path) -> None:
     run_tasks(tasks_of(pipeline), root, log)
 
 
-def _on_kfp(runner: Any) -> RunPipeline:
+def _run_on_kfp(runner: Any, pipeline: Any, root: Path, log: Path) -> None:
     """By a runner of kfp, one task after another."""
     from kfp import local
 
-    def run(pipeline: Any, root: Path, log: Path) -> None:
-        with _open_log(log) as file, contextlib.redirect_stdout(file), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            local.init(runner=runner, pipeline_root=str(root))
-            pipeline()
-
-    return run
+    with _open_log(log) as file, contextlib.redirect_stdout(file), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        local.init(runner=runner, pipeline_root=str(root))
+        pipeline()
 
 
 @contextmanager

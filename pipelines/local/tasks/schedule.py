@@ -6,6 +6,7 @@ slower and need twice the memory. Any other task runs beside it.
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from graphlib import TopologicalSorter
 from multiprocessing import forkserver, get_context
 from multiprocessing.connection import wait
@@ -45,11 +46,13 @@ def run_tasks(tasks: Mapping[str, TaskSpec], root: Path, log: Path) -> None:
     """
     order = TopologicalSorter({name: task.after for name, task in tasks.items()})
     order.prepare()
+    ranked = _most_needed_first(tasks)
     waiting: list[TaskSpec] = []
     with TaskProcesses(tasks, root, log) as processes:
         while order.is_active():
             waiting += [tasks[name] for name in order.get_ready()]
-            for task in startable(_most_needed_first(waiting, tasks), processes.tasks, granted_cpus()):
+            waiting.sort(key=lambda task: ranked.index(task.name))
+            for task in startable(waiting, processes.tasks, granted_cpus()):
                 waiting.remove(task)
                 processes.start(task)
             order.done(*processes.ended())
@@ -71,14 +74,15 @@ def fills_machine(task: TaskSpec) -> bool:
     return task.step in ("frames", "features")
 
 
-def _most_needed_first(waiting: Iterable[TaskSpec], tasks: Mapping[str, TaskSpec]) -> list[TaskSpec]:
-    """By the number of tasks that wait for each, directly or not."""
+def _most_needed_first(tasks: Mapping[str, TaskSpec]) -> list[str]:
+    """Names of tasks by the number of tasks that wait for each, directly or not."""
 
-    def needing(name: str) -> set[str]:
-        direct = {other.name for other in tasks.values() if name in other.after}
+    @cache
+    def needing(name: str) -> frozenset[str]:
+        direct = frozenset(other.name for other in tasks.values() if name in other.after)
         return direct.union(*map(needing, direct))
 
-    return sorted(waiting, key=lambda task: -len(needing(task.name)))
+    return sorted(tasks, key=lambda name: -len(needing(name)))
 
 
 class TaskProcesses:
