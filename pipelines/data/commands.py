@@ -12,6 +12,7 @@ from pipelines.console import wide_console
 from pipelines.data.outputs import DEFAULT_FOLDERS
 from pipelines.given import path_option, text_option
 from reelflow.errors import ParamsError
+from reelflow.files import exists
 
 if TYPE_CHECKING:
     from pipelines.data.transfer import TransferResult
@@ -23,7 +24,19 @@ Remote = Annotated[
     str, typer.Option(envvar="REELFLOW_REMOTE", help="The other store: s3://BUCKET/PREFIX, or a folder.")
 ]
 Jobs = Annotated[int, typer.Option(min=1, max=64, help="Shards at a time.")]
-Outputs = Annotated[list[Path], typer.Option("--out", help="Outputs of runs; can be repeated.")]
+
+
+def _existing(folders: list[Path]) -> list[Path]:
+    """Refuse a folder that does not exist: what a run left there would count as not needed."""
+    for folder in folders:
+        if folder not in DEFAULT_FOLDERS and not exists(folder):
+            raise typer.BadParameter(f"there is no {folder}: name the output folder of a run")
+    return folders
+
+
+Outputs = Annotated[
+    list[Path], typer.Option("--out", callback=_existing, help="Outputs of runs; can be repeated.")
+]
 JOBS = 8
 
 
@@ -39,18 +52,16 @@ def status(
     """Show which shards a run needs, and how many are here and in the store (REELFLOW_STORE)."""
     from pipelines.data.status import read_status
     from pipelines.data.view import print_status
+    from pipelines.local.checks import check_source_exists, check_weights_exist
     from pipelines.overrides import absolute_path, absolute_source, names_in, override
     from reelflow.objectstore.open import open_store
     from reelflow.params import load_params
     from reelflow.settings import Settings
 
-    settings = Settings()
-    chosen = override(
-        load_params(params),
-        source=absolute_source(data),
-        weights=absolute_path(weights),
-        backbones=names_in(backbones),
-    )
+    settings, source, folder = Settings(), absolute_source(data), absolute_path(weights)
+    check_source_exists(source)
+    check_weights_exist(folder)
+    chosen = override(load_params(params), source=source, weights=folder, backbones=names_in(backbones))
     found = read_status(chosen, out, settings.store, open_store(settings))
     if as_json:
         print(found.to_json(), end="")  # noqa: T201

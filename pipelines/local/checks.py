@@ -36,12 +36,21 @@ def check_params(params: Params, settings: Settings) -> None:
     candidates(params)
     check_views(features.views, params.frames.oversample)
     check_teachers(params.training.teacher)
-    if features.weights not in KEYWORDS and not exists(Path(features.weights)):
-        raise WeightsError(f"there is no {features.weights}: name a folder of weight files (--weights)")
+    check_weights_exist(features.weights)
     for backbone in features.backbones if features.weights != "imagenet" else ():
         _check_weights(backbone, features, settings)
     for head in params.training.heads:
         check_inflation(head, params.training.video)
+
+
+def check_weights_exist(weights: str) -> None:
+    """Check that the folder of weights exists.
+
+    Raises:
+        WeightsError: it does not exist.
+    """
+    if weights not in KEYWORDS and not exists(Path(weights)):
+        raise WeightsError(f"there is no {weights}: name a folder of weight files (--weights)")
 
 
 def _check_weights(backbone: str, params: FeaturesParams, settings: Settings) -> None:
@@ -95,12 +104,22 @@ def check_source(source: str, out: Path) -> None:
     Raises:
         ParamsError: the source does not exist, or contains the output folder.
     """
+    check_source_exists(source)
     if is_remote(source):
         return
     path = Path(source)
-    if not exists(path) and not may_be_tracked(path):
-        raise ParamsError(f"there is no {path}: name a folder of clips (--data)")
     if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
         raise ParamsError(
             f"{out} is inside the folder of the clips, {path}: choose another output folder (--out)"
         )
+
+
+def check_source_exists(source: str) -> None:
+    """Check that a source on this machine exists, or that DVC may know it; remote ones are not asked.
+
+    Raises:
+        ParamsError: the source does not exist.
+    """
+    path = Path(source)
+    if not is_remote(source) and not exists(path) and not may_be_tracked(path):
+        raise ParamsError(f"there is no {path}: name a folder of clips (--data)")

@@ -38,6 +38,13 @@ def store(small_run: tuple[Workplace, Path, str], tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def no_outputs(tmp_path: Path) -> Path:
+    """A folder without outputs of runs."""
+    (tmp_path / "no outputs").mkdir()
+    return tmp_path / "no outputs"
+
+
+@pytest.fixture
 def registry(
     small_run: tuple[Workplace, Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
@@ -123,6 +130,25 @@ def test_status_before_the_dataset_step_and_without_a_store(small_run, tmp_path,
     assert "REELFLOW_STORE is none" in message(data("gc", "--dry-run"))
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status", "--data", "/no/clips"],
+        ["status", "--weights", "/no/weights"],
+        ["status", "--out", "/no/run"],
+        ["gc", "--out", "/no/run", "--yes"],
+    ],
+    ids=["status --data", "status --weights", "status --out", "gc --out"],
+)
+def test_a_mistyped_folder_is_refused(arguments, small_run, store, registry):
+    """`gc` would remove what the run needs that was meant."""
+    before = whole(store)
+    found = data(*arguments)
+    assert f"there is no {arguments[2]}: name " in f"{found.output} {found.exception}"
+    assert found.exit_code != 0
+    assert whole(store) == before
+
+
 def test_a_store_that_is_none_is_a_plain_error(small_run, monkeypatch):
     monkeypatch.setenv("REELFLOW_STORE", "gs://elsewhere")
     assert "expected a folder, s3://" in message(data("status", "--params", small_run[0].params))
@@ -154,9 +180,9 @@ def test_the_other_store_must_be_another(store):
     assert "the other store is empty" in message(data("push", "--remote", ""))
 
 
-def test_gc_asks_shows_and_removes_what_nobody_needs(store, tmp_path):
+def test_gc_asks_shows_and_removes_what_nobody_needs(store, tmp_path, no_outputs):
     age(store)
-    everything = ("gc", "--without-models", "--out", tmp_path / "no outputs")
+    everything = ("gc", "--without-models", "--out", no_outputs)
     shown = data(*everything, "--dry-run").stdout.splitlines()
     assert [line.split()[:4] for line in shown if line.startswith("remove")] == [
         ["remove", "features", "3", "6"],
@@ -224,9 +250,9 @@ def test_gc_does_not_make_a_registry_where_there_is_none(store, tmp_path, monkey
     assert not (tmp_path / "no.db").exists()
 
 
-def test_gc_keeps_what_a_registered_model_needs_until_it_is_deleted(small_run, store, registry, tmp_path):
+def test_gc_keeps_what_a_registered_model_needs_until_it_is_deleted(small_run, store, registry, no_outputs):
     age(store)
-    everything = ("gc", "--yes", "--out", tmp_path / "no outputs")
+    everything = ("gc", "--yes", "--out", no_outputs)
     (dataset,) = small_run[1].glob("work/dataset-*")
     clips = keep_clips("clip.avi", DatasetReport.open(dataset))
     client, _ = connect(registry)
