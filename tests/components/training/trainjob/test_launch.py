@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -223,12 +222,17 @@ def test_without_a_store_there_are_no_workers(cluster):
 
 
 def test_a_task_that_is_terminated_deletes_its_train_job(cluster):
-    """Argo sends SIGTERM to the processes of a task's pod when its run is terminated."""
-    ready = threading.Event()
-    cluster.kubernetes.states = [ready.set]
+    """Argo sends SIGTERM to the processes of a task's pod when its run is terminated.
+
+    Here between two requests: one that is broken off would leave its socket to the garbage collector.
+    """
+
+    def terminate(event):
+        if event["message"].endswith("no pod yet"):
+            signal.raise_signal(signal.SIGTERM)
+
     before = signal.getsignal(signal.SIGTERM)
-    threading.Thread(target=lambda: (ready.wait(10), os.kill(os.getpid(), signal.SIGTERM))).start()
-    with pytest.raises(SystemExit) as ended:
+    with watched_by(terminate), pytest.raises(SystemExit) as ended:
         cluster.train()
     assert ended.value.code == 143
     assert cluster.is_clean()
