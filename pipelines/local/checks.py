@@ -3,6 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
+from components.dataset.source.clips import Reading, find_clips
 from pipelines.local.run_folder import LOCK
 from reelflow.backbones.keras_application import find_application_weights
 from reelflow.backbones.registry import BACKBONES, NEEDS_TENSORFLOW, check_backbones, load_backbone
@@ -17,6 +18,7 @@ from reelflow.params import FeaturesParams, Params
 from reelflow.settings import Settings
 from reelflow.sources.address import is_remote
 from reelflow.sources.dvc import may_be_tracked
+from reelflow.splitting.protocols import check_groups, read_protocol
 from reelflow.tracking.teachers import check_teachers
 from reelflow.video.views import check_views
 
@@ -63,9 +65,10 @@ def _check_weights(backbone: str, params: FeaturesParams, settings: Settings) ->
 
 
 def check_folders(params: Params, out: Path) -> None:
-    """Refuse missing clips, and an output folder with files of the user.
+    """Refuse missing clips, too few groups, and an output folder with files of the user.
 
     Raises:
+        DataError: the clips of a folder cannot be used, or have too few groups for the protocol.
         ParamsError: the source does not exist or contains `out`, or KFP would replace part of a path.
         StorageError: the output folder has files that no run wrote.
     """
@@ -78,6 +81,7 @@ def check_folders(params: Params, out: Path) -> None:
         params.training.video.inflate or "",
     )
     check_source(params.dataset.source, out)
+    _check_protocol(params)
     bundle = out / "bundle"
     if exists(bundle) and not exists(bundle / BundleReport.file_name):
         raise StorageError(
@@ -96,6 +100,16 @@ def _check_names(*paths: Path | str) -> None:
     for path in paths:
         if "{{" in str(path):
             raise ParamsError(f"{path} holds {{{{, which KFP replaces: choose a path without it")
+
+
+def _check_protocol(params: Params) -> None:
+    """Check by names that a folder has groups to hold out; a remote source is not listed for this."""
+    source, protocol = Path(params.dataset.source), read_protocol(params.evaluation.protocol)
+    if protocol.kind == "holdout" or is_remote(params.dataset.source) or not source.is_dir():
+        return
+    found = find_clips(source, Reading(params.dataset.label_folder, params.dataset.group_by_name))
+    if found.clips:
+        check_groups((clip.group for clip in found.clips), protocol)
 
 
 def check_source(source: str, out: Path) -> None:

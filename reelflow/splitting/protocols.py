@@ -6,7 +6,7 @@ compared clip by clip.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -103,29 +103,37 @@ def make_folds(clips: Sequence[Clip], protocol: Protocol) -> tuple[ClipFold, ...
     return tuple(_cut(name, clips, tested) for name, tested in _tested(clips, protocol))
 
 
+def check_groups(groups: Iterable[str], protocol: Protocol) -> None:
+    """Check that there are groups to hold out; `make_folds` also checks the groups of each class.
+
+    Raises:
+        DataError: there are too few groups, or `cross_set` has nothing to train or to test on.
+    """
+    names = sorted(set(groups))
+    if protocol.kind == "cross_set":
+        training = sum(name.startswith(protocol.prefix) for name in names)
+        if training in (0, len(names)):
+            raise DataError(
+                f"{training} of {len(names)} groups begin with {protocol.prefix!r}; "
+                f"{protocol} trains on these and needs others to test on; the first is {names[0]!r}"
+            )
+        return
+    least = {"leave_one_group_out": 3, "group_kfold": protocol.folds}.get(protocol.kind, 0)
+    if len(names) < least:
+        raise DataError(f"{protocol} needs {least} groups or more; found {len(names)}: add groups")
+
+
 def _tested(clips: Sequence[Clip], protocol: Protocol) -> Iterator[tuple[str, set[str]]]:
     """Name and tested groups of every fold."""
     groups = sorted({clip.group for clip in clips})
+    check_groups(groups, protocol)
     if protocol.kind == "leave_one_group_out":
-        _need(groups, 3, protocol)
         for group in groups:
             yield group, {group}
     elif protocol.kind == "cross_set":
-        tested = {group for group in groups if not group.startswith(protocol.prefix)}
-        if len(tested) in (0, len(groups)):
-            raise DataError(
-                f"{len(groups) - len(tested)} of {len(groups)} groups begin with {protocol.prefix!r}; "
-                f"{protocol} trains on these and needs others to test on; the first is {groups[0]!r}"
-            )
-        yield f"not {protocol.prefix}", tested
+        yield f"not {protocol.prefix}", {group for group in groups if not group.startswith(protocol.prefix)}
     else:
-        _need(groups, protocol.folds, protocol)
         yield from _stratified(clips, protocol)
-
-
-def _need(groups: Sequence[str], least: int, protocol: Protocol) -> None:
-    if len(groups) < least:
-        raise DataError(f"{protocol} needs {least} groups or more; found {len(groups)}: add groups")
 
 
 def _stratified(clips: Sequence[Clip], protocol: Protocol) -> Iterator[tuple[str, set[str]]]:
