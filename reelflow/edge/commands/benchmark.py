@@ -40,6 +40,7 @@ def _lines(found: "DeviceSpeed") -> list[str]:
     ]
     heat = "not told" if found.temperature_c is None else f"{found.temperature_c:.1f} C"
     throttled = {None: "not told", True: "yes", False: "no"}[found.throttled]
+    memory = "not told" if found.peak_mb is None else f"{found.peak_mb:.0f} MB at most"
     return [
         f"load         {found.load_s:.2f} s",
         f"first answer {found.first_answer_s:.2f} s, with the decoding of a clip",
@@ -49,5 +50,5 @@ def _lines(found: "DeviceSpeed") -> list[str]:
         f"{found.first_frames_per_s:.1f}, last {found.last_frames_per_s:.1f}",
         f"cameras      {found.cameras:.1f} at {found.sampled_per_s:.1f} frames/s each, decoding not counted",
         f"temperature  {heat}; throttled: {throttled}",
-        f"memory       {found.peak_mb:.0f} MB at most",
+        f"memory       {memory}",
     ]

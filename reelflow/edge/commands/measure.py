@@ -1,8 +1,9 @@
 """How fast a bundle is on this device: what `reelflow benchmark` measures."""
 
-import resource
+import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +23,8 @@ from reelflow.workers.stderr import silenced_stderr
 Result = TypeVar("Result")
 ROUNDS = 30
 TENTH = 10
+STATUS = Path("/proc/self/status")
+MOST_KIB = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 class Percentiles(Document):
@@ -48,7 +51,7 @@ class DeviceSpeed(Document):
     cameras: float = Field(description="whose frames it keeps up with; 0 likewise")
     temperature_c: float | None = Field(description="highest sensor; null where the system does not tell")
     throttled: bool | None = Field(description="null where the system does not tell")
-    peak_mb: float = Field(description="memory of this process")
+    peak_mb: float | None = Field(description="of this process at most; null likewise, without /proc")
 
 
 def measure(bundle: Path, clip: Path | None, steady_s: float, threads: int) -> DeviceSpeed:
@@ -90,8 +93,20 @@ def measure(bundle: Path, clip: Path | None, steady_s: float, threads: int) -> D
         cameras=mean / sampled_per_s if sampled_per_s else 0.0,
         temperature_c=temperature_c(),
         throttled=throttled(),
-        peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
+        peak_mb=peak_mb(),
     )
+
+
+def peak_mb(status: Path = STATUS) -> float | None:
+    """The most memory of this process; None where the system does not tell.
+
+    `getrusage` does not tell it: its figure outlives exec, and is that of the process which started this one
+    where that was larger (`exec_mmap` in Linux' fs/exec.c).
+    """
+    with suppress(FileNotFoundError):
+        if found := MOST_KIB.search(status.read_text()):
+            return int(found[1]) * 1024 / 1e6
+    return None
 
 
 def _stages(classifier: Classifier, video: Path, frames: np.ndarray) -> dict[str, Percentiles]:

@@ -24,8 +24,11 @@ def test_nothing_is_measured_unless_it_is_asked_for(monkeypatch):
 
 @pytest.mark.parametrize("time", [("--minutes", "0.01"), slow(())], ids=["short", "usual"])
 def test_time_and_memory_are_judged(edge_bundle, monkeypatch, time):
+    """However large the process is that asks."""
     monkeypatch.setattr(speed, "BENCHMARK", (*speed.BENCHMARK, *time))
-    quick, large = speed_gates(limits(max_frame_ms=0.0001, max_memory_mb=4000), edge_bundle)
+    ballast = b"x" * 1_000_000_000
+    quick, large = speed_gates(limits(max_frame_ms=0.0001, max_memory_mb=800), edge_bundle)
+    del ballast
     assert (quick.name, quick.passed, large.name, large.passed) == (
         "max_frame_ms",
         False,
@@ -33,11 +36,20 @@ def test_time_and_memory_are_judged(edge_bundle, monkeypatch, time):
         True,
     )
     assert 0 < quick.found < 1000
-    assert 20 < large.found < 4000
+    assert 20 < large.found < 800
     assert measured_speed((quick, large)) == {"frame_ms": quick.found, "memory_mb": large.found}
-    assert bound(large) == "at most 4000 MB"
+    assert bound(large) == "at most 800 MB"
     assert amount(quick, quick.limit) == "0.0001 ms"
     assert reason(quick).endswith("and release.max_frame_ms asks for at most 0.0001 ms")
+
+
+def test_memory_that_the_system_does_not_tell_does_not_pass(edge_bundle, monkeypatch):
+    untold = "from reelflow.edge.commands import measure; measure.peak_mb = lambda: None; "
+    python, flag, code, *words = speed.BENCHMARK
+    monkeypatch.setattr(speed, "BENCHMARK", (python, flag, untold + code, *words, "--minutes", "0.01"))
+    quick, large = speed_gates(limits(max_frame_ms=1000, max_memory_mb=4000), edge_bundle)
+    assert (quick.passed, large.found, large.passed) == (True, None, False)
+    assert "does not tell the memory" in large.why
 
 
 def test_a_bundle_that_cannot_be_measured_does_not_pass(edge_bundle, tmp_path):

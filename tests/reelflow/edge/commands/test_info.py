@@ -4,10 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from reelflow.cli import app
 from reelflow.edge.bundle import open_bundle
+from reelflow.edge.commands.measure import peak_mb
 from reelflow.edge.seal import seal
 from tests.bundles import LABELS
 
@@ -59,3 +61,10 @@ def test_benchmark_for_people(small_bundle):
     assert shown.exit_code == 0, shown.output
     assert "frames/s" in shown.stdout
     assert "throttled" in shown.stdout
+
+
+@pytest.mark.parametrize("status", [None, "Name:\tpython\nVmRSS:\t  10 kB\n"], ids=["no /proc", "no VmHWM"])
+def test_memory_that_the_system_does_not_tell(tmp_path, status):
+    if status is not None:
+        (tmp_path / "status").write_text(status)
+    assert peak_mb(tmp_path / "status") is None
